@@ -1,0 +1,51 @@
+# kefu: set up, run, test, check. Everything is also plain cargo; see README.md.
+# Queries are checked against the committed .sqlx folders unless `make sqlx` refreshes them.
+
+export CARGO_TERM_COLOR := never
+export NO_COLOR := 1
+export SQLX_OFFLINE := true
+
+TARGET = $(or $(CARGO_TARGET_DIR),target)
+TOOLS = $(abspath $(TARGET))/tools
+BUF = @bufbuild/buf@1.75.0
+MACHETE = 0.9.2
+
+.PHONY: help setup run test check bench sqlx clean-data
+
+help: ## list these targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1 @\2/p' $(MAKEFILE_LIST) | column -t -s @ 2>/dev/null \
+	  || grep '##' $(MAKEFILE_LIST)
+
+setup: ## check what the machine needs, and install PostgreSQL where it is missing
+	@sh .ci/setup
+
+run: setup ## build the suite and run it in one process, with a private PostgreSQL and a seeded company
+	cargo build --workspace --bin kefu
+	@exec $(TARGET)/debug/kefu dev
+
+test: setup ## run all tests against a private PostgreSQL, or the server KEFU_DATABASE_URL names
+	@sh .ci/test
+
+check: ## formatting, lints, unused dependencies, contracts
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+	@test -x $(TOOLS)/bin/cargo-machete \
+	  || cargo install --locked --root $(TOOLS) cargo-machete@$(MACHETE)
+	$(TOOLS)/bin/cargo-machete
+	@if command -v npx >/dev/null; then \
+	  echo "npx --yes $(BUF) lint"; npx --yes $(BUF) lint; \
+	else \
+	  echo "buf lint: skipped, there is no npx here (install Node.js to have the contracts checked)"; \
+	fi
+
+bench: ## measure the suite, built for release
+	cargo run --release -p kefu-tests --bin bench
+
+sqlx: setup ## refresh the committed query data of all services, or of one: make sqlx P=ticket
+	@sh .ci/sqlx $(P)
+
+clean-data: ## end the private PostgreSQL of `make run` and delete .kefu with all its data
+	@if test -d .kefu/postgres; then \
+	  cargo build --quiet -p kefu-postgres && $(TARGET)/debug/kefu-postgres delete .kefu/postgres; \
+	fi
+	rm -rf .kefu

@@ -1,0 +1,146 @@
+//! Why not, in words a person can act on, and whom to ask (promise 5).
+
+use jiff::Timestamp;
+use kefu_contracts::{common::Reason, policy::Purpose};
+use uuid::Uuid;
+
+use crate::{
+    decide::Query,
+    policy::{Held, Person},
+    snapshot::Snapshot,
+    tree::Department,
+};
+
+/// A refusal.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Denial {
+    /// `SubjectUnknown`, `PermissionMissing` or `PurposeNotAllowed`.
+    pub reason: Reason,
+    /// Which rule refused: `purpose sales is not among role:agent#duty`.
+    pub rule: String,
+    /// Whom to ask: `employees/{uuid} (head of 客服部)`, the nearest head first, then
+    /// the nearest supervising leader; empty for those the company does not know.
+    pub ask: Vec<String>,
+}
+
+impl Snapshot {
+    /// The person, when the company has them now.
+    pub(crate) fn present(&self, id: Uuid, now: Timestamp) -> Result<&Person, Denial> {
+        let rule = match self.person(id) {
+            Some(person) if !person.has_joined(now) => format!("subject {id} has not joined yet"),
+            Some(person) if person.has_left(now) => format!("subject {id} has left"),
+            Some(person) => return Ok(person),
+            None => format!("subject {id} is not in the register"),
+        };
+        Err(Denial {
+            reason: Reason::SubjectUnknown,
+            rule,
+            ask: Vec::new(),
+        })
+    }
+
+    /// Why nothing speaks for the person.
+    pub(crate) fn explain(&self, person: &Person, query: &Query<'_>, now: Timestamp) -> Denial {
+        let held = self.held_by(person.subject.id);
+        let (standing, other): (Vec<&Held>, Vec<&Held>) =
+            held.iter().partition(|held| held.binding.stands(now));
+        let granting: Vec<&str> = each_once(standing.iter().flat_map(|held| {
+            let rules = self.rules_of(held, query.permission);
+            rules.map(|source| source.as_str())
+        }));
+        let (reason, rule) = if granting.is_empty() {
+            let rule = self.permission_missing(&standing, &other, query.permission, now);
+            (Reason::PermissionMissing, rule)
+        } else {
+            let rule = purpose_not_allowed(query.purpose, &granting.join(", "));
+            (Reason::PurposeNotAllowed, rule)
+        };
+        Denial {
+            reason,
+            rule,
+            ask: self.whom_to_ask(person, now),
+        }
+    }
+
+    fn rules_of(&self, held: &Held, permission: &str) -> impl Iterator<Item = &String> {
+        let role = self.role(&held.binding.role);
+        let rules = role.map_or(&[][..], |role| role.granting(permission));
+        rules.iter().map(|rule| &rule.source)
+    }
+
+    /// Names the binding that would have granted it at another time, where there is
+    /// one: a lapsed role is asked for again elsewhere than one never held.
+    fn permission_missing(
+        &self,
+        standing: &[&Held],
+        other: &[&Held],
+        permission: &str,
+        now: Timestamp,
+    ) -> String {
+        let lapsed = other
+            .iter()
+            .find(|held| self.rules_of(held, permission).next().is_some());
+        if let Some(Held { binding, .. }) = lapsed {
+            let (role, start) = (&binding.role, binding.starts_at);
+            return match (binding.yet_to_start(now), binding.ends_at) {
+                (None, Some(end)) => format!("permission {permission}: role:{role} ended at {end}"),
+                _ => format!("permission {permission}: role:{role} begins at {start}"),
+            };
+        }
+        let roles = each_once(standing.iter().map(|held| held.binding.role.as_str()));
+        match roles.is_empty() {
+            true => format!("permission {permission}: no role is held"),
+            false => format!(
+                "permission {permission} is not among role:{}",
+                roles.join(", role:")
+            ),
+        }
+    }
+
+    fn whom_to_ask(&self, person: &Person, now: Timestamp) -> Vec<String> {
+        let head = |department: &Department| department.head;
+        let leader = |department: &Department| department.supervising_leader;
+        let head = self.nearest(person, now, head, "head");
+        let leader = self.nearest(person, now, leader, "supervising leader");
+        head.into_iter().chain(leader).collect()
+    }
+
+    /// Who holds this post over the person: never the person themselves, who cannot
+    /// approve for themselves, nor somebody who is known to be gone.
+    fn nearest(
+        &self,
+        person: &Person,
+        now: Timestamp,
+        post: impl Fn(&Department) -> Option<Uuid>,
+        title: &str,
+    ) -> Option<String> {
+        let own = *person.subject.departments.first()?;
+        let can_help = |id: &Uuid| {
+            let gone = self.person(*id).is_some_and(|other| other.has_left(now));
+            *id != person.subject.id && !gone
+        };
+        self.tree().upwards(own).find_map(|department| {
+            let id = post(department).filter(can_help)?;
+            Some(format!("employees/{id} ({title} of {})", department.title))
+        })
+    }
+}
+
+fn purpose_not_allowed(purpose: Purpose, rules: &str) -> String {
+    match purpose {
+        Purpose::Unspecified => format!("no purpose is stated, and one is needed by {rules}"),
+        purpose => {
+            let name = purpose.as_str_name().trim_start_matches("PURPOSE_");
+            format!("purpose {} is not among {rules}", name.to_lowercase())
+        }
+    }
+}
+
+fn each_once<'a>(names: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+    names.fold(Vec::new(), |mut all, name| {
+        if !all.contains(&name) {
+            all.push(name);
+        }
+        all
+    })
+}

@@ -1,0 +1,24 @@
+//! The journal of a service: one table, appended in the transaction of a change
+//! or before an answer leaves, read by everyone who has to know (promise 3).
+//!
+//! Each service's schema holds a `journal` table of the shape in
+//! [`TABLE`]; the connection's `search_path` tells which one is meant.
+
+mod cursor;
+mod entry;
+mod group_commit;
+mod reading;
+mod writing;
+
+pub use cursor::Cursor;
+pub use entry::{Entry, Recorded};
+pub use group_commit::{Sink, ViewWriter, WriteFailed};
+pub use reading::{Batch, read};
+pub use writing::append;
+
+/// Definition of the table, for the first migration of each service.
+///
+/// `transaction_id` orders entries by when their transaction began to write;
+/// readers stay below the oldest transaction still running, so that an entry
+/// that commits late is never skipped.
+pub const TABLE: &str = include_str!("../journal.sql");

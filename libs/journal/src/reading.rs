@@ -1,0 +1,73 @@
+use jiff_sqlx::Timestamp;
+use kefu_contracts::journal::{self, EntryKind, Event};
+use prost::Message;
+use sqlx::{PgConnection, Row, postgres::PgRow};
+use uuid::Uuid;
+
+use crate::{Cursor, Recorded};
+
+/// A stretch of a journal.
+#[derive(Debug, Clone)]
+pub struct Batch {
+    /// Entries in reading order.
+    pub entries: Vec<Recorded>,
+    /// Whether nothing more was safe to read.
+    pub caught_up: bool,
+}
+
+/// Reads on after a place: entries of the given kinds (all when empty) whose
+/// transactions, and all before them, have ended. At most `limit` of them.
+///
+/// # Errors
+/// The driver's, or [`sqlx::Error::Decode`] on an entry that cannot be read.
+pub async fn read(
+    connection: &mut PgConnection,
+    after: Cursor,
+    kinds: &[EntryKind],
+    limit: u16,
+) -> Result<Batch, sqlx::Error> {
+    let kinds: Vec<i16> = kinds.iter().map(|kind| *kind as i16).collect();
+    let rows = sqlx::query(
+        "SELECT transaction_id, position, recorded_at, actor_id, purpose, request_id, kind, resource,
+                customer_id, type, event
+         FROM journal
+         WHERE (transaction_id, position) > ($1, $2)
+           AND transaction_id < pg_snapshot_xmin(pg_current_snapshot())::text::bigint
+           AND (cardinality($3::int2[]) = 0 OR kind = ANY($3))
+         ORDER BY transaction_id, position
+         LIMIT $4",
+    )
+    .bind(after.transaction_id)
+    .bind(after.position)
+    .bind(kinds)
+    .bind(i64::from(limit))
+    .fetch_all(connection)
+    .await?;
+    let caught_up = rows.len() < usize::from(limit);
+    let entries = rows.iter().map(recorded).collect::<Result<_, _>>()?;
+    Ok(Batch { entries, caught_up })
+}
+
+fn recorded(row: &PgRow) -> Result<Recorded, sqlx::Error> {
+    let cursor = Cursor { transaction_id: row.try_get(0)?, position: row.try_get(1)? };
+    let recorded_at = row.try_get::<Timestamp, _>(2)?.to_jiff();
+    let id = |at| row.try_get::<Option<Uuid>, _>(at).map(|id| id.map(|id| id.as_bytes().to_vec()).unwrap_or_default());
+    let event = Event::decode(row.try_get::<&[u8], _>(10)?).map_err(|error| sqlx::Error::Decode(error.into()))?;
+    let entry = journal::Entry {
+        cursor: Some(cursor.into()),
+        recorded_at: Some(prost_time(recorded_at)),
+        actor_id: id(3)?,
+        purpose: row.try_get::<i16, _>(4)?.into(),
+        request_id: row.try_get(5)?,
+        kind: row.try_get::<i16, _>(6)?.into(),
+        resource: row.try_get(7)?,
+        customer_id: id(8)?,
+        r#type: row.try_get(9)?,
+        event: Some(event),
+    };
+    Ok(Recorded { cursor, entry })
+}
+
+fn prost_time(at: jiff::Timestamp) -> prost_types::Timestamp {
+    prost_types::Timestamp { seconds: at.as_second(), nanos: at.subsec_nanosecond() }
+}

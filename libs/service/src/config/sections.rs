@@ -1,0 +1,157 @@
+//! The sections services share. Durations are integers, their unit in the name.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use base64::{Engine, prelude::BASE64_STANDARD};
+use serde::{Deserialize, Deserializer, Serialize, de::Error};
+
+use super::Secret;
+
+/// The database of one service.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct DatabaseConfig {
+    /// `postgres://role:password@host/database`; holds a password.
+    pub url: Secret,
+    /// Connections kept at most; 16.
+    #[serde(default = "count::<16>")]
+    pub max_connections: usize,
+    /// How long one statement may take, in milliseconds; 5000.
+    #[serde(default = "number::<5_000>")]
+    pub statement_timeout_ms: u64,
+    /// How long to wait for a free connection, in milliseconds; 2000.
+    #[serde(default = "number::<2_000>")]
+    pub acquire_timeout_ms: u64,
+    /// How long a transaction may lie idle, in milliseconds; 10000.
+    #[serde(default = "number::<10_000>")]
+    pub idle_in_transaction_timeout_ms: u64,
+}
+
+/// Where and how a service listens.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct ServerConfig {
+    /// Address of the gRPC server.
+    pub listen: SocketAddr,
+    /// Address of health alone, in plaintext; none: only on the main port.
+    pub health_listen: Option<SocketAddr>,
+    /// How long calls under way may take at shutdown, in seconds; 10.
+    #[serde(default = "number::<10>")]
+    pub drain_seconds: u64,
+    /// The largest message taken in, in bytes; 4 MiB.
+    #[serde(default = "count::<4_194_304>")]
+    pub max_message_bytes: usize,
+    /// Deadline of a call that names none, in milliseconds; 10000.
+    #[serde(default = "number::<10_000>")]
+    pub default_deadline_ms: u64,
+    /// The longest deadline a call may name, in milliseconds; 60000.
+    #[serde(default = "number::<60_000>")]
+    pub max_deadline_ms: u64,
+    /// Calls served at one time; 1024.
+    #[serde(default = "count::<1024>")]
+    pub concurrency: usize,
+}
+
+/// The server's certificate: give `certificate_file` and `key_file`, or the PEM itself.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct TlsConfig {
+    /// Certificate chain, PEM, leaf first.
+    pub certificate: String,
+    /// Private key, PEM.
+    pub key: Secret,
+}
+
+/// Logs, traces and metrics.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TelemetryConfig {
+    /// Which logs are written, as `tracing_subscriber::EnvFilter`; `info`.
+    pub log: String,
+    /// How logs are written; `json`.
+    pub format: LogFormat,
+    /// OTLP/gRPC collector, `http://host:4317`; none: no traces, no metrics.
+    pub otlp_endpoint: Option<String>,
+    /// `service.namespace` of the resource; `kefu`.
+    pub service_namespace: String,
+}
+
+impl Default for TelemetryConfig {
+    fn default() -> Self {
+        Self {
+            log: "info".to_owned(),
+            format: LogFormat::Json,
+            otlp_endpoint: None,
+            service_namespace: "kefu".to_owned(),
+        }
+    }
+}
+
+/// How logs are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// One JSON object a line.
+    Json,
+    /// For people.
+    Text,
+}
+
+/// Whose signatures are believed: raw Ed25519 public keys, 32 bytes in base64
+/// (RFC 4648 §4). Several at once let keys be rotated.
+#[derive(Debug, Clone, Default, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TrustConfig {
+    /// Keys access contexts are signed with.
+    #[serde(deserialize_with = "public_keys")]
+    pub gateway_keys: Vec<String>,
+    /// Keys services sign their own calls with.
+    #[serde(deserialize_with = "public_keys")]
+    pub service_keys: Vec<String>,
+}
+
+/// Who this process is to others.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct IdentityConfig {
+    /// Ed25519 private key, PKCS#8 in base64.
+    pub signing_key: Secret,
+}
+
+/// The key-encryption keys: one of the two.
+#[derive(Debug, Clone, Default, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct VaultConfig {
+    /// Key file; its path is handed on, for the vault checks the file's mode.
+    pub key_file: Option<PathBuf>,
+    /// Text of a key file.
+    pub key: Option<Secret>,
+}
+
+/// Another service.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct UpstreamConfig {
+    /// Where it listens, such as `http://ticket:50051`.
+    pub uri: String,
+}
+
+fn number<const N: u64>() -> u64 {
+    N
+}
+
+fn count<const N: usize>() -> usize {
+    N
+}
+
+/// Refuses at start what would otherwise make every signature invalid.
+fn public_keys<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    let keys = Vec::<String>::deserialize(deserializer)?;
+    for key in &keys {
+        let bytes = BASE64_STANDARD.decode(key).map_err(D::Error::custom)?;
+        if bytes.len() != 32 {
+            return Err(D::Error::custom(format!("a key has 32 bytes, not {}", bytes.len())));
+        }
+    }
+    Ok(keys)
+}

@@ -1,0 +1,148 @@
+//! Reads a peer's journal and takes effect exactly once: the cursor is stored in
+//! the transaction of the effect.
+
+use std::{sync::Arc, time::Duration};
+
+use futures_util::future::BoxFuture;
+use kefu_contracts::journal::{
+    Entry, EntryKind, FollowRequest, FollowResponse, journal_service_client::JournalServiceClient,
+};
+use kefu_journal::Cursor;
+use sqlx::{PgConnection, Row};
+
+use crate::{
+    clock::{Clock, sleep},
+    database::{Db, Use},
+    error::Fault,
+    host::Job,
+    peer::PeerService,
+    position::Progress,
+};
+
+/// Definition of the cursor table, for the first migration of each service that follows others.
+pub const TABLE: &str = include_str!("../sql/cursor.sql");
+
+/// How long to wait before a feed that broke off is asked again.
+const BREAK: Duration = Duration::from_millis(500);
+
+/// What a journal's entries do to a service.
+pub trait Effect: Send + Sync + 'static {
+    /// Takes effect within the transaction that moves the cursor. Entries come
+    /// in reading order, each exactly once.
+    fn apply<'c>(&'c self, connection: &'c mut PgConnection, entries: &'c [Entry]) -> Use<'c, ()>;
+}
+
+/// Follows one journal.
+#[derive(Clone)]
+pub struct Consumer {
+    /// Whose journal: `ticket`.
+    pub source: &'static str,
+    /// The service whose journal it is.
+    pub peer: PeerService,
+    /// Where the effect goes.
+    pub db: Db,
+    /// What it does.
+    pub effect: Arc<dyn Effect>,
+    /// Told how far it came.
+    pub progress: Progress,
+    /// For waiting between attempts.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl Consumer {
+    /// The job that follows until it is stopped.
+    pub fn job(self) -> Job {
+        Job::new(format!("follow {}", self.source), move |stop| {
+            let consumer = self.clone();
+            Box::pin(async move {
+                while !stop.is_cancelled() {
+                    let outcome = tokio::select! {
+                        () = stop.cancelled() => return,
+                        outcome = consumer.follow() => outcome,
+                    };
+                    if let Err(fault) = outcome {
+                        tracing::warn!(source = consumer.source, detail = %fault.detail, "journal feed broke off");
+                    }
+                    tokio::select! {
+                        () = stop.cancelled() => return,
+                        () = sleep(consumer.clock.as_ref(), BREAK) => {}
+                    }
+                }
+            }) as BoxFuture<'static, ()>
+        })
+    }
+
+    async fn follow(&self) -> Result<(), Fault> {
+        let mut cursor = self.cursor().await?;
+        self.progress.report(self.source, cursor);
+        let mut client = JournalServiceClient::new(self.peer.clone()).max_decoding_message_size(64 * 1024 * 1024);
+        let request = FollowRequest {
+            after: Some(cursor.into()),
+            kinds: vec![EntryKind::Change as i32],
+            until_caught_up: false,
+        };
+        let broke = |status: tonic::Status| Fault::internal(format!("{}: {}", status.code(), status.message()));
+        let mut feed = client.follow(request).await.map_err(broke)?.into_inner();
+        while let Some(FollowResponse { entries, .. }) = feed.message().await.map_err(broke)? {
+            let last = entries.last().and_then(|entry| entry.cursor).map(Cursor::from);
+            let Some(last) = last else { continue };
+            cursor = self.take_in(cursor, last, entries).await?;
+            self.progress.report(self.source, cursor);
+        }
+        Ok(())
+    }
+
+    /// Applies a stretch and moves the cursor from `before` to `last`.
+    async fn take_in(&self, before: Cursor, last: Cursor, entries: Vec<Entry>) -> Result<Cursor, Fault> {
+        let (effect, source, entries) = (self.effect.clone(), self.source, Arc::new(entries));
+        self.db
+            .transaction(move |connection| {
+                let (effect, entries) = (effect.clone(), entries.clone());
+                Box::pin(async move {
+                    move_cursor(connection, source, before, last).await?;
+                    effect.apply(connection, &entries).await
+                })
+            })
+            .await?;
+        Ok(last)
+    }
+
+    async fn cursor(&self) -> Result<Cursor, Fault> {
+        let source = self.source;
+        self.db
+            .run(move |connection| {
+                Box::pin(async move {
+                    sqlx::query(
+                        "INSERT INTO consumer_cursor (source, transaction_id, position) VALUES ($1, 0, 0)
+                         ON CONFLICT DO NOTHING",
+                    )
+                    .bind(source)
+                    .execute(&mut *connection)
+                    .await?;
+                    let row = sqlx::query("SELECT transaction_id, position FROM consumer_cursor WHERE source = $1")
+                        .bind(source)
+                        .fetch_one(connection)
+                        .await?;
+                    Ok(Cursor { transaction_id: row.try_get(0)?, position: row.try_get(1)? })
+                })
+            })
+            .await
+    }
+}
+
+/// Moves the cursor, unless another replica has moved it meanwhile: then its
+/// effect is done, and this one starts over from there.
+async fn move_cursor(connection: &mut PgConnection, source: &str, before: Cursor, last: Cursor) -> Result<(), Fault> {
+    let moved = sqlx::query(
+        "UPDATE consumer_cursor SET transaction_id = $4, position = $5
+         WHERE source = $1 AND transaction_id = $2 AND position = $3",
+    )
+    .bind(source)
+    .bind(before.transaction_id)
+    .bind(before.position)
+    .bind(last.transaction_id)
+    .bind(last.position)
+    .execute(connection)
+    .await?;
+    if moved.rows_affected() == 1 { Ok(()) } else { Err(Fault::internal("another replica follows this journal")) }
+}

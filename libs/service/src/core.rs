@@ -1,0 +1,96 @@
+//! What the handlers of a service share.
+
+use std::{sync::Arc, time::Duration};
+
+use kefu_access::{ContextSigner, ContextVerifier};
+use kefu_journal::ViewWriter;
+use kefu_vault::Vault;
+use tonic::service::Routes;
+
+use crate::{
+    clock::Clock,
+    consumer::{Consumer, Effect},
+    database::Db,
+    feed::Feed,
+    host::{Hosted, Job},
+    ids::Ids,
+    peer::Identity,
+    position::Progress,
+    present::Views,
+    server::GrpcService,
+    stack::Stack,
+};
+
+/// What a service is given from outside.
+#[derive(Clone)]
+pub struct Deps {
+    /// Tells the time.
+    pub clock: Arc<dyn Clock>,
+    /// Makes ids.
+    pub ids: Ids,
+    /// The service's own database.
+    pub db: Db,
+    /// Seals and opens.
+    pub vault: Arc<Vault>,
+    /// Who may vouch for a call.
+    pub verifier: Arc<ContextVerifier>,
+    /// Vouches for calls of the service itself.
+    pub signer: Arc<ContextSigner>,
+    /// Bound of a call that brings none.
+    pub default_deadline: Duration,
+    /// Bound of any call.
+    pub max_deadline: Duration,
+}
+
+/// What the handlers of a service share. Cheap to clone.
+#[derive(Clone)]
+pub struct Core {
+    /// What it was given.
+    pub deps: Deps,
+    /// Journals what is shown.
+    pub views: Views,
+    /// How far it has read the journals it follows.
+    pub progress: Progress,
+    /// The service as its peers know it.
+    pub identity: Identity,
+    name: &'static str,
+}
+
+impl Core {
+    /// The core of the service of this name, which follows these journals. Views
+    /// are written by a task that ends with the last who could write one.
+    pub fn new(name: &'static str, deps: Deps, follows: &[&'static str]) -> Self {
+        let (writer, work) = ViewWriter::new(Arc::new(deps.db.clone()));
+        tokio::spawn(work);
+        let identity = Identity::new(name, deps.signer.clone(), deps.clock.clone());
+        Self { views: Views::new(writer), progress: Progress::of(follows), identity, name, deps }
+    }
+
+    /// The job that follows a peer's journal.
+    pub fn follow(&self, source: &'static str, peer: GrpcService, effect: Arc<dyn Effect>) -> Job {
+        let consumer = Consumer {
+            source,
+            peer: self.identity.calling(peer),
+            db: self.deps.db.clone(),
+            effect,
+            progress: self.progress.clone(),
+            clock: self.deps.clock.clone(),
+        };
+        consumer.job()
+    }
+
+    /// The service with its stack, its journal feed and its jobs.
+    pub fn host(&self, routes: Routes, jobs: Vec<Job>) -> Hosted {
+        let routes = routes.add_service(Feed::server(self.deps.db.clone(), self.deps.clock.clone()));
+        let stack = Stack {
+            service: self.name,
+            verifier: self.deps.verifier.clone(),
+            clock: self.deps.clock.clone(),
+            ids: self.deps.ids.clone(),
+            progress: self.progress.clone(),
+            default_deadline: self.deps.default_deadline,
+            max_deadline: self.deps.max_deadline,
+        };
+        Hosted { name: self.name, service: stack.around(routes), jobs }
+    }
+}

@@ -1,0 +1,82 @@
+//! Migrations run as a job, never when a service starts. Each service has a
+//! schema of its own and a role that can touch that schema alone.
+
+use sqlx::{
+    AssertSqlSafe, Connection, Executor, PgConnection,
+    migrate::{MigrateError, Migrator},
+    postgres::PgConnectOptions,
+};
+
+/// Why a migration did not run.
+#[derive(Debug, thiserror::Error)]
+pub enum MigrationFailed {
+    /// The database refused.
+    #[error("database refused: {0}")]
+    Database(#[from] sqlx::Error),
+    /// A migration is wrong or was changed after it ran.
+    #[error("migration failed: {0}")]
+    Migration(#[from] MigrateError),
+}
+
+/// Role of the service with this schema.
+pub fn role_of(schema: &str) -> String {
+    format!("kefu_{schema}")
+}
+
+/// Brings a schema to its newest form and gives its role what it needs: rows of
+/// its own tables, and of the journal nothing but reading and appending.
+/// `password` makes the role where there is none yet; without it the role must
+/// be there.
+///
+/// # Errors
+/// When the database refuses or a migration is wrong.
+pub async fn migrate(
+    admin: &PgConnectOptions,
+    schema: &'static str,
+    password: Option<&str>,
+    migrator: &Migrator,
+) -> Result<(), MigrationFailed> {
+    let mut connection = PgConnection::connect_with(&admin.clone().options([("search_path", schema)])).await?;
+    // Two who migrate at once take turns.
+    connection.execute("SELECT pg_advisory_lock(hashtext('kefu migrate'))").await?;
+    let outcome = prepare(&mut connection, schema, password, migrator).await;
+    connection.execute("SELECT pg_advisory_unlock(hashtext('kefu migrate'))").await?;
+    connection.close().await?;
+    outcome
+}
+
+async fn prepare(
+    connection: &mut PgConnection,
+    schema: &'static str,
+    password: Option<&str>,
+    migrator: &Migrator,
+) -> Result<(), MigrationFailed> {
+    let role = role_of(schema);
+    if let Some(password) = password {
+        let exists: bool = sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM pg_roles WHERE rolname = $1)")
+            .bind(&role)
+            .fetch_one(&mut *connection)
+            .await?;
+        let verb = if exists { "ALTER" } else { "CREATE" };
+        // A password cannot be a parameter of these statements; the server quotes it.
+        let statement: String = sqlx::query_scalar("SELECT format('%s ROLE %I LOGIN PASSWORD %L', $1, $2, $3)")
+            .bind(verb)
+            .bind(&role)
+            .bind(password)
+            .fetch_one(&mut *connection)
+            .await?;
+        connection.execute(AssertSqlSafe(statement)).await?;
+    }
+    connection.execute(AssertSqlSafe(format!("CREATE SCHEMA IF NOT EXISTS {schema}"))).await?;
+    migrator.run(&mut *connection).await?;
+    // The schema's name is a constant of its crate and the role's is made from it.
+    let grants = format!(
+        "GRANT USAGE ON SCHEMA {schema} TO {role};
+         GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {schema} TO {role};
+         GRANT USAGE ON ALL SEQUENCES IN SCHEMA {schema} TO {role};
+         REVOKE ALL ON {schema}._sqlx_migrations FROM {role};
+         REVOKE UPDATE, DELETE, TRUNCATE ON {schema}.journal FROM {role};"
+    );
+    sqlx::raw_sql(AssertSqlSafe(grants)).execute(&mut *connection).await?;
+    Ok(())
+}

@@ -1,0 +1,82 @@
+//! Serves a service's journal to its peers.
+
+use std::{pin::Pin, sync::Arc, time::Duration};
+
+use futures_util::Stream;
+use kefu_contracts::journal::{
+    EntryKind, FollowRequest, FollowResponse,
+    journal_service_server::{JournalService, JournalServiceServer},
+};
+use kefu_journal::{Batch, Cursor};
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Request, Response, Status};
+
+use crate::{
+    clock::{Clock, sleep},
+    database::Db,
+    error::{Fault, Language},
+};
+
+/// Entries sent at once.
+const BATCH: u16 = 500;
+/// How long a reader that has caught up waits before it is looked again. Also
+/// the beat by which readers know that the feed lives.
+const BEAT: Duration = Duration::from_millis(100);
+
+/// The journal in a service's own database.
+pub struct Feed {
+    db: Db,
+    clock: Arc<dyn Clock>,
+}
+
+impl Feed {
+    /// The gRPC service of this journal.
+    pub fn server(db: Db, clock: Arc<dyn Clock>) -> JournalServiceServer<Self> {
+        JournalServiceServer::new(Self { db, clock })
+    }
+}
+
+#[tonic::async_trait]
+impl JournalService for Feed {
+    type FollowStream = Pin<Box<dyn Stream<Item = Result<FollowResponse, Status>> + Send>>;
+
+    async fn follow(&self, request: Request<FollowRequest>) -> Result<Response<Self::FollowStream>, Status> {
+        let request = request.into_inner();
+        let kinds: Vec<EntryKind> = request.kinds().collect();
+        let mut after: Cursor = request.after.map(Cursor::from).unwrap_or(Cursor::START);
+        let until_caught_up = request.until_caught_up;
+        let (sender, receiver) = mpsc::channel(4);
+        let (db, clock) = (self.db.clone(), self.clock.clone());
+        tokio::spawn(async move {
+            loop {
+                let batch = match stretch(&db, after, &kinds).await {
+                    Ok(batch) => batch,
+                    Err(fault) => {
+                        // The reader has gone when this cannot be sent.
+                        let _ = sender.send(Err(fault.into_status(Language::English))).await;
+                        return;
+                    }
+                };
+                after = batch.entries.last().map_or(after, |last| last.cursor);
+                let caught_up = batch.caught_up;
+                let entries = batch.entries.into_iter().map(|recorded| recorded.entry).collect();
+                if sender.send(Ok(FollowResponse { entries, caught_up })).await.is_err() || (caught_up && until_caught_up) {
+                    return;
+                }
+                if caught_up {
+                    tokio::select! {
+                        () = sleep(clock.as_ref(), BEAT) => {}
+                        () = sender.closed() => return,
+                    }
+                }
+            }
+        });
+        Ok(Response::new(Box::pin(ReceiverStream::new(receiver))))
+    }
+}
+
+async fn stretch(db: &Db, after: Cursor, kinds: &[EntryKind]) -> Result<Batch, Fault> {
+    let kinds = kinds.to_vec();
+    db.run(move |connection| Box::pin(async move { Ok(kefu_journal::read(connection, after, &kinds, BATCH).await?) })).await
+}

@@ -1,0 +1,125 @@
+//! What a service hands over to be run, and how it is run and ended.
+//!
+//! The end goes by steps, each bounded: NOT_SERVING → time for callers to notice
+//! → GOAWAY → calls under way end → jobs end. The pool and telemetry are the
+//! caller's, after that: jobs need the one and report through the other.
+
+mod jobs;
+#[cfg(test)]
+mod tests;
+
+use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
+
+use tokio::{net::TcpListener, task::JoinSet};
+use tokio_util::sync::CancellationToken;
+
+pub use self::jobs::{Running, start_jobs};
+use crate::server::{GrpcService, Health, ServeError, ServeOptions, serve, with_health, with_reflection};
+
+/// A service, ready to be run.
+pub struct Hosted {
+    /// Its name, as in `kefu serve ticket`.
+    pub name: &'static str,
+    /// What answers its calls.
+    pub service: GrpcService,
+    /// What it does on its own.
+    pub jobs: Vec<Job>,
+}
+
+/// The future of one run of a job.
+pub type JobRun = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// What a service does on its own, until the token is cancelled. A run that
+/// panics or returns before is followed by another.
+#[derive(Clone)]
+pub struct Job {
+    /// For the log.
+    pub name: String,
+    /// Begins a run.
+    pub run: Arc<dyn Fn(CancellationToken) -> JobRun + Send + Sync>,
+}
+
+impl Job {
+    /// A job of this name.
+    pub fn new(name: impl Into<String>, run: impl Fn(CancellationToken) -> JobRun + Send + Sync + 'static) -> Self {
+        Self { name: name.into(), run: Arc::new(run) }
+    }
+}
+
+/// Where and how a service is run.
+pub struct Seat {
+    /// Where it is called.
+    pub listener: TcpListener,
+    /// Where health alone answers, in plaintext.
+    pub health_listener: Option<TcpListener>,
+    /// How its server is run; `drain` also bounds the end of its jobs.
+    pub options: ServeOptions,
+    /// Time between NOT_SERVING and GOAWAY, for callers to notice. Calls are
+    /// answered meanwhile.
+    pub notice: Duration,
+    /// Answers `grpc.reflection.v1` too.
+    pub reflection: bool,
+}
+
+/// Runs a service until `shutdown` ends, then ends it in order.
+///
+/// # Errors
+/// When a server cannot be run; the jobs have ended then too.
+pub async fn run(
+    hosted: Hosted,
+    seat: Seat,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> Result<(), ServeError> {
+    let Hosted { name, service, jobs } = hosted;
+    let drain = seat.options.drain;
+    let health = Health::new(&[name]).await;
+    let service = if seat.reflection { with_reflection(service) } else { service };
+    let service = with_health(service, &health);
+
+    let running = start_jobs(jobs, CancellationToken::new());
+    let ending = CancellationToken::new();
+    // Aborted when this future is dropped, as the set is dropped with it.
+    let mut probes = JoinSet::new();
+    if let Some(listener) = seat.health_listener {
+        let options = ServeOptions { drain: Duration::ZERO, ..ServeOptions::default() };
+        probes.spawn(serve(health.service(), listener, options, ending.clone().cancelled_owned()));
+    }
+
+    health.serving().await;
+    tracing::info!(service = name, "serving");
+    let announced = async move {
+        shutdown.await;
+        health.not_serving().await;
+        tracing::info!(service = name, "ending");
+        tokio::time::sleep(seat.notice).await;
+        health.end().await;
+    };
+    let served = serve(service, seat.listener, seat.options, announced).await;
+    running.stop(drain).await;
+    ending.cancel();
+    probes.join_all().await;
+    tracing::info!(service = name, "ended");
+    served
+}
+
+/// Runs several services in one process until the token is cancelled. When one
+/// cannot be run, the others are ended as well.
+///
+/// # Errors
+/// The first of theirs.
+pub async fn run_all(services: Vec<(Hosted, Seat)>, shutdown: CancellationToken) -> Result<(), ServeError> {
+    // Ends these alone: the token is the caller's.
+    let ending = shutdown.child_token();
+    let mut running = JoinSet::new();
+    for (hosted, seat) in services {
+        running.spawn(run(hosted, seat, ending.clone().cancelled_owned()));
+    }
+    let mut outcome = Ok(());
+    while let Some(ended) = running.join_next().await {
+        ending.cancel();
+        // A panic is a defect of ours and goes on to the top.
+        let ended = ended.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
+        outcome = outcome.and(ended);
+    }
+    outcome
+}

@@ -1,0 +1,29 @@
+//! What every service of kefu is stood on: configuration, telemetry, database,
+//! the server stack, errors, paging, sealing, journaled answers and feeds.
+//!
+//! A service crate brings its rules and its SQL; everything that must be the
+//! same in all of them is here, once.
+
+pub mod call;
+pub mod clock;
+pub mod config;
+pub mod consumer;
+pub mod core;
+pub mod database;
+pub mod error;
+pub mod feed;
+pub mod fields;
+pub mod filter;
+pub mod host;
+pub mod idempotency;
+pub mod ids;
+pub mod page;
+pub mod peer;
+pub mod position;
+pub mod present;
+pub mod scope;
+pub mod sealed;
+pub mod server;
+pub mod stack;
+pub mod telemetry;
+pub mod time;

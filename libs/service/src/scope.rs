@@ -1,0 +1,130 @@
+//! Records in SQL: one place writes the scope of a call into every statement
+//! that looks for records, so that get, list and count cannot disagree
+//! (promise 2).
+
+use jiff::Timestamp;
+use jiff_sqlx::ToSqlx;
+use kefu_access::{ScopeColumns, SqlSink, write_matched, write_scope};
+use kefu_contracts::common::TotalKind;
+use sqlx::{Postgres, QueryBuilder};
+use uuid::Uuid;
+
+use crate::{call::Call, filter::{Filter, FilterField}};
+
+/// Most records counted exactly; beyond, a total is a lower bound.
+pub const COUNT_LIMIT: i64 = 10_000;
+
+/// How a kind of record lies in the database.
+pub struct RecordSpec {
+    /// What is selected: `t.id, t.state`; the matched rules follow as `matched`.
+    pub columns: &'static str,
+    /// Where from: `ticket.ticket t JOIN …`.
+    pub from: &'static str,
+    /// Its key: `t.id`.
+    pub id: &'static str,
+    /// What its scope looks at.
+    pub scope: ScopeColumns,
+    /// What it can be filtered by.
+    pub fields: &'static [FilterField],
+}
+
+/// One order of a list: by a time, then by key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Order {
+    /// `t.received_at`
+    pub column: &'static str,
+    /// Latest first.
+    pub descending: bool,
+}
+
+/// Where a page begins: after this record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct After {
+    /// Its value in the order's column.
+    pub at: Timestamp,
+    /// Its key.
+    pub id: Uuid,
+}
+
+impl RecordSpec {
+    /// The record with this key, if the call's scope reaches it.
+    pub fn get(&self, call: &Call, id: Uuid) -> QueryBuilder<Postgres> {
+        let mut query = self.select(call);
+        query.push(" AND ").push(self.id).push(" = ").push_bind(id);
+        query
+    }
+
+    /// Records within the scope; the caller adds conditions with ` AND `.
+    pub fn select(&self, call: &Call) -> QueryBuilder<Postgres> {
+        let mut query = QueryBuilder::new("SELECT ");
+        query.push(self.columns).push(", ");
+        write_matched(&call.context, call.now, &self.scope, &mut Sql(&mut query));
+        query.push(" AS matched FROM ").push(self.from).push(" WHERE ");
+        write_scope(&call.context, call.now, &self.scope, &mut Sql(&mut query));
+        query
+    }
+
+    /// One page of the records within the scope and the filter; one more than
+    /// `size`, which tells whether there is a next page.
+    pub fn page(
+        &self,
+        call: &Call,
+        filter: &Filter,
+        order: Order,
+        after: Option<After>,
+        size: usize,
+    ) -> QueryBuilder<Postgres> {
+        let mut query = self.select(call);
+        filter.write(call, &self.scope, &mut query);
+        let (direction, comparison) = if order.descending { ("DESC", "<") } else { ("ASC", ">") };
+        if let Some(after) = after {
+            query.push(format_args!(" AND ({}, {}) {comparison} (", order.column, self.id));
+            query.push_bind(after.at.to_sqlx()).push(", ").push_bind(after.id).push(")");
+        }
+        query.push(format_args!(
+            " ORDER BY {} {direction}, {} {direction} LIMIT {}",
+            order.column,
+            self.id,
+            size + 1
+        ));
+        query
+    }
+
+    /// Counts the records within the scope and the filter, up to one more than
+    /// [`COUNT_LIMIT`].
+    pub fn count(&self, call: &Call, filter: &Filter) -> QueryBuilder<Postgres> {
+        let mut query = QueryBuilder::new("SELECT count(*) FROM (SELECT 1 FROM ");
+        query.push(self.from).push(" WHERE ");
+        write_scope(&call.context, call.now, &self.scope, &mut Sql(&mut query));
+        filter.write(call, &self.scope, &mut query);
+        query.push(format_args!(" LIMIT {}) AS counted", COUNT_LIMIT + 1));
+        query
+    }
+}
+
+/// What [`RecordSpec::count`] found, as a list says it.
+pub fn total(counted: i64) -> (i32, TotalKind) {
+    let kind = if counted > COUNT_LIMIT { TotalKind::LowerBound } else { TotalKind::Exact };
+    (i32::try_from(counted.min(COUNT_LIMIT)).unwrap_or(i32::MAX), kind)
+}
+
+/// Lets the decision core write into a statement.
+pub struct Sql<'q>(pub &'q mut QueryBuilder<Postgres>);
+
+impl SqlSink for Sql<'_> {
+    fn text(&mut self, sql: &str) {
+        self.0.push(sql);
+    }
+
+    fn bind_uuid(&mut self, value: Uuid) {
+        self.0.push_bind(value);
+    }
+
+    fn bind_uuids(&mut self, values: &[Uuid]) {
+        self.0.push_bind(values.to_vec());
+    }
+
+    fn bind_i32(&mut self, value: i32) {
+        self.0.push_bind(value);
+    }
+}

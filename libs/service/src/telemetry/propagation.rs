@@ -1,0 +1,73 @@
+//! Trace context in headers: W3C Trace Context, `traceparent` and `tracestate`.
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+use opentelemetry::{
+    Context, global,
+    propagation::{Extractor, Injector},
+    trace::TraceContextExt,
+};
+use tracing::Span;
+use tracing_opentelemetry::OpenTelemetrySpanExt;
+
+/// The trace these headers continue; an empty context when they name none.
+pub fn extract(headers: &HeaderMap) -> Context {
+    global::get_text_map_propagator(|propagator| propagator.extract_with_context(&Context::new(), &Incoming(headers)))
+}
+
+/// Makes whoever gets these headers continue the trace of `span`.
+pub fn inject(span: &Span, headers: &mut HeaderMap) {
+    let context = span.context();
+    global::get_text_map_propagator(|propagator| propagator.inject_context(&context, &mut Outgoing(headers)));
+}
+
+/// The span of a call this process answers, within the trace its headers name.
+/// Logs below it carry its `trace_id`.
+pub fn server_span(path: &str, headers: &HeaderMap) -> Span {
+    // Only a path we know is written down: any other is whatever the client typed.
+    let method = kefu_contracts::method(path).map_or("unknown", |method| method.path.trim_start_matches('/'));
+    let span = tracing::info_span!(
+        "call",
+        otel.name = method,
+        otel.kind = "server",
+        rpc.system = "grpc",
+        rpc.method = method,
+        trace_id = tracing::field::Empty,
+    );
+    // Refused where no traces are kept, and then nothing depends on it.
+    let _ = span.set_parent(extract(headers));
+    if let Some(id) = trace_id(&span) {
+        span.record("trace_id", id);
+    }
+    span
+}
+
+/// The trace a span belongs to, 32 hexadecimal digits; none where no traces are kept.
+/// A span cannot be given another parent after this.
+pub fn trace_id(span: &Span) -> Option<String> {
+    let context = span.context();
+    let context = context.span().span_context().clone();
+    context.is_valid().then(|| context.trace_id().to_string())
+}
+
+struct Incoming<'a>(&'a HeaderMap);
+
+impl Extractor for Incoming<'_> {
+    fn get(&self, key: &str) -> Option<&str> {
+        self.0.get(key)?.to_str().ok()
+    }
+
+    fn keys(&self) -> Vec<&str> {
+        self.0.keys().map(HeaderName::as_str).collect()
+    }
+}
+
+struct Outgoing<'a>(&'a mut HeaderMap);
+
+impl Injector for Outgoing<'_> {
+    fn set(&mut self, key: &str, value: String) {
+        // A trace state that is no header value is left behind: the call matters more.
+        if let (Ok(name), Ok(value)) = (HeaderName::try_from(key), HeaderValue::try_from(value)) {
+            self.0.insert(name, value);
+        }
+    }
+}

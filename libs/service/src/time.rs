@@ -1,0 +1,19 @@
+//! Points in time between the contracts, the rules and the database.
+
+use jiff::Timestamp;
+use prost_types::Timestamp as ProtoTime;
+
+/// As the contracts carry it.
+pub fn to_proto(at: Timestamp) -> ProtoTime {
+    ProtoTime { seconds: at.as_second(), nanos: at.subsec_nanosecond() }
+}
+
+/// From a contract, to the microsecond that the database keeps; `None` when it
+/// is not a point in time.
+pub fn from_proto(at: &ProtoTime) -> Option<Timestamp> {
+    if !(0..1_000_000_000).contains(&at.nanos) {
+        return None;
+    }
+    let exact = Timestamp::new(at.seconds, at.nanos).ok()?;
+    Timestamp::from_microsecond(exact.as_microsecond()).ok()
+}

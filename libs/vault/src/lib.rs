@@ -1,0 +1,35 @@
+//! Envelope encryption, blind indexes and key providers.
+//!
+//! Every customer has a 256-bit [`CustomerKey`]. It is stored only as a [`WrappedKey`], encrypted under a
+//! key-encryption key that a [`KeyProvider`] holds. Personal values are sealed under the customer's key and bound
+//! to the [`Place`] they are stored in, so that a value copied to another row or column no longer opens. Destroying
+//! the wrapped key destroys every value sealed under it, in backups too.
+//!
+//! Sealed values cannot be searched, so look-ups go through an [`IndexKey`]: a [`BlindIndex`] of the whole value
+//! for equality, and of its one- and two-character grams for text search.
+//!
+//! The crate is pure: no SQL, no transport, no clock of its own, and randomness is passed in. Callers hold the rows.
+//!
+//! | what      | algorithm                                          | layout                                 |
+//! |-----------|----------------------------------------------------|----------------------------------------|
+//! | wrapped   | AES-256-GCM, bound to key-encryption key, customer | version, nonce 12, ciphertext 32, tag 16 |
+//! | sealed    | AES-256-GCM, bound to table, column, row           | version, nonce 12, padded ciphertext, tag 16 |
+//! | blind     | HMAC-SHA256 under an HKDF-SHA256 subkey            | the first 16 bytes                     |
+
+mod envelope;
+mod error;
+mod index;
+mod key;
+mod keyfile;
+mod local;
+mod provider;
+mod seal;
+mod vault;
+
+pub use error::{KeyFileProblem, VaultError};
+pub use index::{BlindIndex, IndexKey};
+pub use key::{CustomerKey, KEY_BYTES, WrappedKey};
+pub use local::LocalKeyProvider;
+pub use provider::{KeyProvider, Pending};
+pub use seal::Place;
+pub use vault::{Randomness, Vault};

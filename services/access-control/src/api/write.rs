@@ -1,0 +1,101 @@
+//! The one way in which the register changes: a revision, the change, its entry
+//! in the journal and the kept answer, in one transaction; then gateways are told.
+
+use std::sync::Arc;
+
+use kefu_contracts::journal::{EntryKind, OrganisationChanged, event};
+use kefu_journal::Cursor;
+use kefu_service::{
+    call::{Answer, Call},
+    database::Use,
+    error::Fault,
+    idempotency::{self, Claim, Kept},
+    present,
+};
+use prost::Message;
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::Register;
+use crate::store::changes::{By, Revision};
+
+/// What a change did.
+pub(super) struct Done<M> {
+    /// The answer.
+    pub(super) body: M,
+    /// The record it carries.
+    pub(super) id: Uuid,
+    /// Its resource name.
+    pub(super) resource: String,
+    /// Type of the journal entry: `employee.created`.
+    pub(super) kind: &'static str,
+}
+
+/// The claim of a request. An id that is no UUID claims nothing: the handler
+/// refuses it together with whatever else is wrong.
+pub(super) fn claim<M: Message>(call: &Call, request_id: &str, request: &M) -> Option<Claim> {
+    Claim::of(call, Uuid::try_parse(request_id).ok(), request)
+}
+
+struct Outcome<M> {
+    body: M,
+    position: Cursor,
+    revision: Option<i64>,
+}
+
+impl Register {
+    /// Changes the register, once for each request id.
+    pub(super) async fn change<M, W>(&self, call: &Call, claim: Option<Claim>, work: W) -> Result<Answer<M>, Fault>
+    where
+        M: Message + Default + 'static,
+        W: for<'w> Fn(&'w mut Revision<'_>) -> Use<'w, Done<M>> + Send + Sync + 'static,
+    {
+        let (call, work) = (call.clone(), Arc::new(work));
+        let outcome = self
+            .core
+            .deps
+            .db
+            .transaction(move |connection| {
+                let (call, claim, work) = (call.clone(), claim.clone(), work.clone());
+                Box::pin(async move { attempt(connection, &call, claim.as_ref(), work.as_ref()).await })
+            })
+            .await?;
+        if let Some(revision) = outcome.revision {
+            self.revisions.reach(revision);
+        }
+        Ok(Answer::written(outcome.body, outcome.position))
+    }
+}
+
+async fn attempt<M, W>(
+    connection: &mut PgConnection,
+    call: &Call,
+    claim: Option<&Claim>,
+    work: &W,
+) -> Result<Outcome<M>, Fault>
+where
+    M: Message + Default,
+    W: for<'w> Fn(&'w mut Revision<'_>) -> Use<'w, Done<M>> + Send + Sync,
+{
+    let by = By { actor: Some(call.context.subject.id), at: call.now };
+    // The lock comes first: whoever sent the same request meanwhile has then
+    // either kept their answer or will wait for ours.
+    let mut revision = Revision::begin(connection, by).await?;
+    if let Some(claim) = claim
+        && let Some(kept) = idempotency::find(revision.connection, claim).await?
+    {
+        let body = M::decode(kept.answer.as_slice()).map_err(|error| Fault::internal(format!("kept answer: {error}")))?;
+        return Ok(Outcome { body, position: kept.position, revision: None });
+    }
+    let Done { body, id, resource, kind } = work(&mut revision).await?;
+    let event = event::Event::OrganisationChanged(OrganisationChanged { policy_revision: revision.number });
+    let entry = present::entry(call, EntryKind::Change, kind, resource, None, event);
+    let position = kefu_journal::append(revision.connection, &[entry]).await?;
+    if let Some(claim) = claim {
+        // The register is the company's own data, so its answers are kept unsealed.
+        let kept = Kept { resource_id: id, answer: body.encode_to_vec(), position };
+        idempotency::keep(revision.connection, call, claim, None, &kept).await?;
+    }
+    let number = revision.close().await?;
+    Ok(Outcome { body, position, revision: number })
+}

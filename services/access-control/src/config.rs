@@ -1,0 +1,61 @@
+//! The service's own section of the configuration.
+
+use std::time::Duration;
+
+use kefu_service::error::Fault;
+use serde::Deserialize;
+
+/// `[access_control]`
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, serde::Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AccessControlConfig {
+    /// Longest silence towards a gateway; below the bound past which gateways
+    /// refuse personal data.
+    pub heartbeat_ms: u64,
+    /// How often changes by other replicas are looked for.
+    pub poll_ms: u64,
+}
+
+impl Default for AccessControlConfig {
+    fn default() -> Self {
+        Self { heartbeat_ms: 1000, poll_ms: 200 }
+    }
+}
+
+impl AccessControlConfig {
+    /// Refuses what cannot be meant.
+    ///
+    /// # Errors
+    /// Names the key.
+    pub fn check(&self) -> Result<(), Fault> {
+        for (key, value) in [("heartbeat_ms", self.heartbeat_ms), ("poll_ms", self.poll_ms)] {
+            if !(10..=60_000).contains(&value) {
+                return Err(Fault::internal(format!("access_control.{key} is not from 10 to 60000")));
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn heartbeat(&self) -> Duration {
+        Duration::from_millis(self.heartbeat_ms)
+    }
+
+    pub(crate) fn poll(&self) -> Duration {
+        Duration::from_millis(self.poll_ms)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_sensible_times_are_taken() {
+        let of = |heartbeat_ms, poll_ms| AccessControlConfig { heartbeat_ms, poll_ms }.check().is_ok();
+        assert!(AccessControlConfig::default().check().is_ok());
+        assert!(!of(0, 200));
+        assert!(!of(1000, 60_001));
+        assert!(toml::from_str::<AccessControlConfig>("pol_ms = 5").is_err());
+        assert_eq!(toml::from_str::<AccessControlConfig>("poll_ms = 50").unwrap().heartbeat_ms, 1000);
+    }
+}

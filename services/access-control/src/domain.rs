@@ -1,0 +1,8 @@
+//! Types and rules of the register; pure.
+
+pub mod binding;
+pub mod company;
+pub mod register;
+pub mod roles;
+mod roles_file;
+pub mod tree;

@@ -1,0 +1,241 @@
+//! A company as a file describes it: departments by code, people by login.
+
+use std::collections::HashSet;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::Deserialize;
+use uuid::Uuid;
+
+use super::{
+    binding::{Binding, collision},
+    register::is_handle,
+    roles::{Holder, Roles},
+    tree::parents_first,
+};
+
+/// A company.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Company {
+    /// Its departments.
+    pub departments: Vec<CompanyDepartment>,
+    /// Its people and the accounts of its other systems.
+    pub employees: Vec<CompanyEmployee>,
+}
+
+/// A department.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CompanyDepartment {
+    /// Names it in the file and for ever.
+    pub code: String,
+    /// Name for people.
+    pub title: String,
+    /// Code of the department above.
+    pub parent: Option<String>,
+    /// Login of who heads it.
+    pub head: Option<String>,
+    /// Login of who oversees it.
+    pub supervising_leader: Option<String>,
+}
+
+/// An employee or a system account.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CompanyEmployee {
+    /// Names them in the file and for ever.
+    pub login: String,
+    /// Name for people.
+    pub title: String,
+    /// Code of their department.
+    pub department: Option<String>,
+    /// Whether it is another company system.
+    #[serde(default)]
+    pub system_account: bool,
+    /// Days from now for which the confidentiality agreement holds; negative when
+    /// it has lapsed, absent when none was signed.
+    pub agreement_days: Option<i32>,
+    /// Days from now for which the secrecy training holds; likewise.
+    pub training_days: Option<i32>,
+    /// What they hold.
+    #[serde(default)]
+    pub roles: Vec<CompanyRole>,
+}
+
+/// A role somebody holds.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CompanyRole {
+    /// `agent`
+    pub role: String,
+    /// Codes of the departments over which; none: their own.
+    #[serde(default)]
+    pub departments: Vec<String>,
+}
+
+/// Why a company cannot be.
+#[derive(Debug, thiserror::Error)]
+pub enum CompanyProblem {
+    /// Not TOML, or not of this shape.
+    #[error("company: {0}")]
+    Shape(#[from] toml::de::Error),
+    /// Something in it that cannot be.
+    #[error("company: {of}: {what}")]
+    Content {
+        /// Code or login.
+        of: String,
+        /// What is wrong.
+        what: String,
+    },
+}
+
+impl Company {
+    /// A company from a file.
+    ///
+    /// # Errors
+    /// When it is not one; whether it can be is for [`Company::check`].
+    pub fn from_toml(text: &str) -> Result<Self, CompanyProblem> {
+        Ok(toml::from_str(text)?)
+    }
+
+    /// Brings departments into an order in which parents come first, and refuses
+    /// what the register would refuse.
+    ///
+    /// # Errors
+    /// The first thing that is wrong.
+    pub fn check(mut self, roles: &Roles) -> Result<Self, CompanyProblem> {
+        self.departments =
+            parents_first(self.departments, |one| one.code.clone(), |one| one.parent.clone())
+                .map_err(|lost| content("departments", lost))?;
+        let codes = handles(self.departments.iter().map(|one| &one.code))?;
+        let logins = handles(self.employees.iter().map(|one| &one.login))?;
+        for department in &self.departments {
+            let leaders = department.head.iter().chain(&department.supervising_leader);
+            for leader in leaders {
+                let person = self.employees.iter().any(|one| one.login == *leader && !one.system_account);
+                known(person, &department.code, leader)?;
+            }
+        }
+        debug_assert_eq!(logins.len(), self.employees.len());
+        for employee in &self.employees {
+            employee.check(&codes, roles)?;
+        }
+        Ok(self)
+    }
+}
+
+impl CompanyEmployee {
+    fn check(&self, codes: &HashSet<&str>, roles: &Roles) -> Result<(), CompanyProblem> {
+        if !self.system_account && self.department.is_none() {
+            return Err(content(&self.login, "belongs to no department"));
+        }
+        let named = self.department.iter().chain(self.roles.iter().flat_map(|role| &role.departments));
+        for code in named {
+            known(codes.contains(code.as_str()), &self.login, code)?;
+        }
+        let mut held: Vec<Binding> = Vec::new();
+        for wanted in &self.roles {
+            let role = roles.role(&wanted.role).ok_or_else(|| content(&self.login, format!("no {}", wanted.role)))?;
+            if role.holder == Holder::SystemAccount && !self.system_account {
+                return Err(content(&self.login, format!("{} is for system accounts", role.id)));
+            }
+            let binding = Binding {
+                id: Uuid::nil(),
+                subject: Uuid::nil(),
+                role: role.id.clone(),
+                departments: Vec::new(),
+                starts_at: Timestamp::UNIX_EPOCH,
+                ends_at: None,
+                revoked_at: None,
+            };
+            if let Some(apart) = collision(roles, &held, &binding) {
+                return Err(content(&self.login, format!("{} and {}: {}", apart.role, role.id, apart.why)));
+            }
+            held.push(binding);
+        }
+        Ok(())
+    }
+}
+
+/// So many days from now.
+pub fn in_days(now: Timestamp, days: Option<i32>) -> Option<Timestamp> {
+    let hours = i64::from(days?) * 24;
+    now.checked_add(SignedDuration::from_hours(hours)).ok()
+}
+
+fn handles<'a>(all: impl Iterator<Item = &'a String>) -> Result<HashSet<&'a str>, CompanyProblem> {
+    let mut seen = HashSet::new();
+    for handle in all {
+        if !is_handle(handle) {
+            return Err(content(handle, "is not lower-case ascii"));
+        }
+        if !seen.insert(handle.as_str()) {
+            return Err(content(handle, "is there twice"));
+        }
+    }
+    Ok(seen)
+}
+
+fn known(is_known: bool, of: &str, name: &str) -> Result<(), CompanyProblem> {
+    if is_known { Ok(()) } else { Err(content(of, format!("names {name}, which is not there"))) }
+}
+
+fn content(of: &str, what: impl ToString) -> CompanyProblem {
+    CompanyProblem::Content { of: of.to_owned(), what: what.to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = "
+        [[departments]]
+        code = 'care'
+        title = '客服部'
+        parent = 'office'
+        head = 'li'
+
+        [[departments]]
+        code = 'office'
+        title = '总公司'
+
+        [[employees]]
+        login = 'li'
+        title = '李伟'
+        department = 'care'
+        roles = [{ role = 'agent' }]
+    ";
+
+    fn check(text: &str) -> Result<Company, CompanyProblem> {
+        Company::from_toml(text)?.check(&Roles::shipped().unwrap())
+    }
+
+    /// Clause CC-1.1.
+    #[test]
+    fn departments_come_parents_first() {
+        let company = check(GOOD).unwrap();
+        let codes: Vec<_> = company.departments.iter().map(|one| one.code.as_str()).collect();
+        assert_eq!(codes, ["office", "care"]);
+    }
+
+    #[test]
+    fn what_the_register_would_refuse_is_refused() {
+        for (from, to) in [
+            ("title = '总公司'", "title = '总公司'\nparent = 'care'"),
+            ("parent = 'office'", "parent = 'nowhere'"),
+            ("code = 'office'", "code = 'care'"),
+            ("head = 'li'", "head = 'wang'"),
+            ("head = 'li'", "boss = 'li'"),
+            ("login = 'li'", "login = 'Li'"),
+            ("department = 'care'", ""),
+            ("department = 'care'", "department = 'cave'"),
+            ("{ role = 'agent' }", "{ role = 'agents' }"),
+            ("{ role = 'agent' }", "{ role = 'integration' }"),
+            ("{ role = 'agent' }", "{ role = 'agent', departments = ['cave'] }"),
+            ("{ role = 'agent' }", "{ role = 'agent' }, { role = 'auditor' }"),
+        ] {
+            assert!(GOOD.contains(from), "{from}");
+            assert!(check(&GOOD.replace(from, to)).is_err(), "{from} → {to}");
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! What the register refuses, and how it is said.
+
+use kefu_contracts::common::Reason;
+use kefu_service::{error::Fault, fields};
+
+use crate::domain::{
+    binding::{BINDINGS, Collision},
+    roles::RolesProblem,
+};
+
+/// Why a change of the register was refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RegisterError {
+    /// Another department has this code.
+    CodeTaken(String),
+    /// Somebody else has this login.
+    LoginTaken(String),
+    /// The employee has changed since they were read.
+    Stale,
+    /// No such record, or none within the caller's reach.
+    NotFound(String),
+    /// The two roles may not be held by one person.
+    KeptApart(Collision),
+    /// The binding no longer counts: there is nothing to revoke.
+    BindingOver {
+        /// Whether somebody revoked it.
+        revoked: bool,
+    },
+}
+
+impl From<RegisterError> for Fault {
+    fn from(error: RegisterError) -> Self {
+        match error {
+            RegisterError::CodeTaken(code) => {
+                Self::new(Reason::AlreadyExists).with("field", "department.code").with("value", code)
+            }
+            RegisterError::LoginTaken(login) => {
+                Self::new(Reason::AlreadyExists).with("field", "employee.login").with("value", login)
+            }
+            RegisterError::Stale => Self::new(Reason::EtagMismatch),
+            RegisterError::NotFound(name) => Self::not_found(&name),
+            RegisterError::KeptApart(collision) => Self::new(Reason::SeparationOfDuties)
+                .with("binding", fields::name(BINDINGS, collision.binding))
+                .with("role", format!("roles/{}", collision.role))
+                .with("rule", collision.why),
+            RegisterError::BindingOver { revoked } => {
+                Self::state(if revoked { "REVOKED" } else { "ENDED" }, "STANDING")
+            }
+        }
+    }
+}
+
+impl From<RolesProblem> for Fault {
+    fn from(problem: RolesProblem) -> Self {
+        Self::internal(problem.to_string())
+    }
+}

@@ -1,0 +1,3 @@
+//! What runs on its own.
+
+pub(crate) mod revisions;

@@ -1,0 +1,9 @@
+//! SQL of the register, one file an aggregate.
+
+pub(crate) mod binding;
+pub(crate) mod changes;
+pub(crate) mod department;
+pub(crate) mod employee;
+pub(crate) mod policy;
+pub(crate) mod refusal;
+pub(crate) mod role;

@@ -1,0 +1,96 @@
+//! The policy as gateways are told it: whole, or what changed after a revision.
+//! Read in one snapshot of the database, so that it is the policy of exactly the
+//! revision it names.
+
+use kefu_service::{database::Db, error::Fault};
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::{
+    binding::{self, Which},
+    changes::{self, Record},
+    department, employee,
+    role::{self, StoredRole},
+};
+use crate::domain::{
+    binding::Binding,
+    register::{Department, Employee},
+};
+
+/// The policy at a revision, or a part of it.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Policy {
+    pub(crate) revision: i64,
+    pub(crate) departments: Vec<Department>,
+    pub(crate) employees: Vec<Employee>,
+    pub(crate) roles: Vec<StoredRole>,
+    /// None of them revoked.
+    pub(crate) bindings: Vec<Binding>,
+    pub(crate) revoked: Vec<Uuid>,
+}
+
+/// The whole policy.
+pub(crate) async fn whole(db: &Db) -> Result<Policy, Fault> {
+    db.transaction(|connection| {
+        Box::pin(async move {
+            freeze(connection).await?;
+            Ok(Policy {
+                revision: changes::revision(connection).await?,
+                departments: department::list(connection, None).await?,
+                employees: employee::list(connection, None).await?,
+                roles: role::list(connection, None).await?,
+                bindings: binding::list(connection, Which::Unrevoked).await?,
+                revoked: Vec::new(),
+            })
+        })
+    })
+    .await
+}
+
+/// What changed after a revision, as it is now; nothing but the revision when
+/// nothing did.
+pub(crate) async fn since(db: &Db, held: i64) -> Result<Policy, Fault> {
+    // Mostly nothing has: one statement tells.
+    let revision = db.run(|connection| Box::pin(changes::revision(connection))).await?;
+    if revision == held {
+        return Ok(Policy { revision, ..Policy::default() });
+    }
+    db.transaction(move |connection| {
+        Box::pin(async move {
+            freeze(connection).await?;
+            let revision = changes::revision(connection).await?;
+            let changed = changes::since(connection, held).await?;
+            Ok(Policy { revision, ..read(connection, changed).await? })
+        })
+    })
+    .await
+}
+
+async fn read(connection: &mut PgConnection, changed: Vec<Record>) -> Result<Policy, Fault> {
+    let (mut departments, mut employees, mut roles, mut bindings) = (vec![], vec![], vec![], vec![]);
+    for record in changed {
+        match record {
+            Record::Department(id) => departments.push(id),
+            Record::Employee(id) => employees.push(id),
+            Record::Role(id) => roles.push(id),
+            Record::Binding(id) => bindings.push(id),
+        }
+    }
+    let bindings = binding::list(connection, Which::These(&bindings)).await?;
+    let (revoked, standing) = bindings.into_iter().partition(|binding| binding.revoked_at.is_some());
+    let revoked: Vec<Binding> = revoked;
+    Ok(Policy {
+        revision: 0,
+        departments: department::list(connection, Some(&departments)).await?,
+        employees: employee::list(connection, Some(&employees)).await?,
+        roles: role::list(connection, Some(&roles)).await?,
+        bindings: standing,
+        revoked: revoked.into_iter().map(|binding| binding.id).collect(),
+    })
+}
+
+/// Every statement after this sees the database at one moment.
+async fn freeze(connection: &mut PgConnection) -> Result<(), Fault> {
+    sqlx::query("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY").execute(connection).await?;
+    Ok(())
+}

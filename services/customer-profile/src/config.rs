@@ -1,0 +1,32 @@
+use kefu_contracts::common::Reason;
+use kefu_service::error::Fault;
+use serde::Deserialize;
+
+/// Section `customer_profile` of the configuration.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CustomerProfileConfig {
+    /// Line of business of a file that names none: one letter A–Z (CF-4.3).
+    pub default_business_line: String,
+    /// Country of phone numbers written without one: ISO 3166-1 alpha-2.
+    pub phone_region: String,
+}
+
+impl Default for CustomerProfileConfig {
+    fn default() -> Self {
+        Self { default_business_line: "A".to_owned(), phone_region: "CN".to_owned() }
+    }
+}
+
+impl CustomerProfileConfig {
+    pub(crate) fn check(&self) -> Result<(), Fault> {
+        let refused = |key: &'static str| Fault { detail: key.into(), ..Fault::new(Reason::Internal) };
+        if !crate::domain::file_number::is_business_line(&self.default_business_line) {
+            return Err(refused("customer_profile.default_business_line must be a letter A–Z"));
+        }
+        if crate::domain::contact::Region::parse(&self.phone_region).is_none() {
+            return Err(refused("customer_profile.phone_region must be an ISO 3166-1 alpha-2 code"));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,203 @@
+//! What may stand in a file (CF-2.1, SG-1.1): every fault of an entry at once,
+//! and the form in which it is kept.
+
+use jiff::civil::Date;
+use kefu_contracts::{
+    google::r#type as google,
+    profile::{Customer, CustomerType},
+};
+use kefu_service::{error::Violation, fields::Fields};
+
+use super::{
+    contact::{Region, normal_email, normal_phone},
+    file_number::is_business_line,
+    identity::{id_card_birth_date, is_bank_card, is_credit_code},
+};
+
+/// Most phones, e-mails or addresses of one file.
+const MOST_CONTACTS: usize = 20;
+
+/// Checks the fields of a file and brings them to the form in which they are
+/// kept. `today` bounds birth dates.
+pub(crate) fn check(fields: &mut Fields, customer: &mut Customer, region: Region, today: Date) {
+    let person = match customer.r#type() {
+        CustomerType::Person => true,
+        CustomerType::Enterprise => false,
+        CustomerType::Unspecified => {
+            let what = if customer.r#type == 0 { Violation::Required } else { Violation::UnknownValue };
+            fields.refuse("customer.type", what);
+            true
+        }
+    };
+    check_basic(fields, customer, person, today);
+    check_contacts(fields, customer, region);
+    check_identity(fields, customer, person);
+    fields.ensure(
+        customer.business_line.is_empty() || is_business_line(&customer.business_line),
+        "customer.business_line",
+        Violation::Format,
+    );
+    fields.text("customer.external_ref", &customer.external_ref, 120);
+    fields.optional_enum::<kefu_contracts::profile::SourceChannel>("customer.source_channel", customer.source_channel);
+    fields.text("customer.special_needs", &customer.special_needs, 2000);
+    fields.ensure(
+        customer.purchase_preferences.len() <= 50,
+        "customer.purchase_preferences",
+        Violation::TooMany(50),
+    );
+    for (at, preference) in customer.purchase_preferences.iter().enumerate() {
+        fields.required_text(format_args!("customer.purchase_preferences[{at}]"), preference, 120);
+    }
+}
+
+fn check_basic(fields: &mut Fields, customer: &mut Customer, person: bool, today: Date) {
+    customer.display_name = customer.display_name.trim().to_owned();
+    fields.required_text("customer.display_name", &customer.display_name, 120);
+    fields.optional_enum::<kefu_contracts::profile::Sex>("customer.sex", customer.sex);
+    fields.ensure(person || customer.sex == 0, "customer.sex", Violation::NotApplicable);
+    fields.text("customer.occupation", &customer.occupation, 120);
+    fields.text("customer.region", &customer.region, 120);
+    if let Some(birth) = &customer.birth_date {
+        match civil(birth) {
+            _ if !person => fields.refuse("customer.birth_date", Violation::NotApplicable),
+            None => fields.refuse("customer.birth_date", Violation::Date),
+            Some(date) => fields.ensure(date <= today, "customer.birth_date", Violation::InFuture),
+        }
+    }
+}
+
+fn check_contacts(fields: &mut Fields, customer: &mut Customer, region: Region) {
+    let lists = [
+        ("customer.phones", customer.phones.len(), customer.phones.iter().filter(|one| one.primary).count()),
+        ("customer.emails", customer.emails.len(), customer.emails.iter().filter(|one| one.primary).count()),
+        ("customer.addresses", customer.addresses.len(), customer.addresses.iter().filter(|one| one.primary).count()),
+    ];
+    for (field, count, primary) in lists {
+        fields.ensure(count <= MOST_CONTACTS, field, Violation::TooMany(MOST_CONTACTS));
+        fields.ensure(primary <= 1, format_args!("{field}.primary"), Violation::Duplicate);
+    }
+    for (at, phone) in customer.phones.iter_mut().enumerate() {
+        match normal_phone(region, &phone.number) {
+            Some(number) => phone.number = number,
+            None => fields.refuse(format_args!("customer.phones[{at}].number"), Violation::Phone),
+        }
+        fields.optional_enum::<kefu_contracts::profile::ContactKind>(
+            format_args!("customer.phones[{at}].kind"),
+            phone.kind,
+        );
+    }
+    for (at, email) in customer.emails.iter_mut().enumerate() {
+        match normal_email(&email.address) {
+            Some(address) => email.address = address,
+            None => fields.refuse(format_args!("customer.emails[{at}].address"), Violation::Email),
+        }
+        fields.optional_enum::<kefu_contracts::profile::ContactKind>(
+            format_args!("customer.emails[{at}].kind"),
+            email.kind,
+        );
+    }
+    for (at, address) in customer.addresses.iter().enumerate() {
+        let parts = [
+            ("province", &address.province),
+            ("city", &address.city),
+            ("district", &address.district),
+            ("street", &address.street),
+            ("postal_code", &address.postal_code),
+        ];
+        for (part, text) in parts {
+            fields.text(format_args!("customer.addresses[{at}].{part}"), text, 200);
+        }
+    }
+}
+
+fn check_identity(fields: &mut Fields, customer: &mut Customer, person: bool) {
+    if !customer.id_card.is_empty() {
+        customer.id_card.make_ascii_uppercase();
+        match id_card_birth_date(&customer.id_card) {
+            _ if !person => fields.refuse("customer.id_card", Violation::NotApplicable),
+            None => fields.refuse("customer.id_card", Violation::IdCard),
+            Some(birth) => {
+                let given = customer.birth_date.as_ref().and_then(civil);
+                fields.ensure(given.is_none_or(|given| given == birth), "customer.birth_date", Violation::Contradiction);
+            }
+        }
+    }
+    if !customer.credit_code.is_empty() {
+        customer.credit_code.make_ascii_uppercase();
+        fields.ensure(!person, "customer.credit_code", Violation::NotApplicable);
+        fields.ensure(is_credit_code(&customer.credit_code), "customer.credit_code", Violation::CreditCode);
+    }
+    if !customer.bank_card.is_empty() {
+        customer.bank_card.retain(|letter| !letter.is_whitespace());
+        fields.ensure(is_bank_card(&customer.bank_card), "customer.bank_card", Violation::BankCard);
+    }
+}
+
+/// A whole date; years alone and the like are not dates of birth.
+fn civil(date: &google::Date) -> Option<Date> {
+    Date::new(date.year.try_into().ok()?, date.month.try_into().ok()?, date.day.try_into().ok()?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::civil::date;
+    use kefu_contracts::profile::{Email, Phone};
+
+    use super::*;
+
+    fn violations(mut customer: Customer) -> Vec<(String, Violation)> {
+        let mut fields = Fields::new();
+        check(&mut fields, &mut customer, Region::parse("CN").unwrap(), date(2026, 11, 23));
+        fields.finish().err().map(|fault| fault.violations).unwrap_or_default()
+    }
+
+    fn person() -> Customer {
+        Customer { r#type: CustomerType::Person as i32, display_name: "张三丰".into(), ..Default::default() }
+    }
+
+    /// Clause CF-3.2: what is wrong is told, all of it.
+    #[test]
+    fn every_fault_of_an_entry_is_told_at_once() {
+        let found = violations(Customer {
+            r#type: CustomerType::Enterprise as i32,
+            display_name: " ".into(),
+            sex: 1,
+            phones: vec![Phone { number: "12".into(), primary: true, ..Default::default() }; 2],
+            emails: vec![Email { address: "x".into(), ..Default::default() }],
+            id_card: "11010519491231002X".into(),
+            credit_code: "91350100M000100Y44".into(),
+            bank_card: "1".into(),
+            business_line: "ab".into(),
+            ..Default::default()
+        });
+        let named: Vec<_> = found.iter().map(|(field, what)| (field.as_str(), *what)).collect();
+        assert_eq!(
+            named,
+            [
+                ("customer.display_name", Violation::Required),
+                ("customer.sex", Violation::NotApplicable),
+                ("customer.phones.primary", Violation::Duplicate),
+                ("customer.phones[0].number", Violation::Phone),
+                ("customer.phones[1].number", Violation::Phone),
+                ("customer.emails[0].address", Violation::Email),
+                ("customer.id_card", Violation::NotApplicable),
+                ("customer.credit_code", Violation::CreditCode),
+                ("customer.bank_card", Violation::BankCard),
+                ("customer.business_line", Violation::Format),
+            ]
+        );
+    }
+
+    /// Clause CF-2.1: the birth date agrees with the ID card.
+    #[test]
+    fn a_birth_date_that_contradicts_the_id_card_is_refused() {
+        let birth = |year, month, day| Some(google::Date { year, month, day });
+        let with = |birth_date| Customer { id_card: "11010519491231002x".into(), birth_date, ..person() };
+        assert_eq!(violations(with(birth(1949, 12, 31))), []);
+        assert_eq!(violations(with(None)), []);
+        let found = violations(with(birth(1949, 12, 30)));
+        assert_eq!(found, [("customer.birth_date".into(), Violation::Contradiction)]);
+        let found = violations(Customer { birth_date: birth(2027, 1, 1), ..person() });
+        assert_eq!(found, [("customer.birth_date".into(), Violation::InFuture)]);
+    }
+}

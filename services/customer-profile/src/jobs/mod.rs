@@ -1,0 +1,14 @@
+//! What other services' journals do to the customer file.
+
+mod orders;
+mod tickets;
+
+pub(crate) use orders::OrderEffects;
+pub(crate) use tickets::TicketDuty;
+
+use uuid::Uuid;
+
+/// An id in an event; `None` when it is left out.
+fn id(bytes: &[u8]) -> Option<Uuid> {
+    Uuid::from_slice(bytes).ok()
+}

@@ -1,0 +1,57 @@
+//! The customer file from first contact to destruction. Owns everything about
+//! a customer that is not a ticket or an order: basic, contact, identity and
+//! financial data, tier, consent, and who has duty on which file.
+//!
+//! States: draft → archived (CF-3.*; review comes with the intake channels).
+//! Clauses: CF-2.*, CF-4.*, CF-6.1, CF-7.*, CF-9.1, OP-7.1, SG-1.1, IH-2.*.
+
+mod api;
+mod config;
+mod domain;
+mod error;
+mod jobs;
+mod store;
+
+use std::sync::Arc;
+
+use kefu_contracts::profile::customer_service_server::CustomerServiceServer;
+use kefu_service::{
+    core::{Core, Deps},
+    error::Fault,
+    host::Hosted,
+    server::GrpcService,
+};
+use tonic::service::Routes;
+
+pub use config::CustomerProfileConfig;
+
+/// Name of the service.
+pub const NAME: &str = "customer-profile";
+/// Its schema.
+pub const SCHEMA: &str = "profile";
+/// Its migrations.
+pub static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!();
+
+/// The services whose journals it follows.
+pub struct Peers {
+    /// Assignments of tickets are duty.
+    pub ticket: GrpcService,
+    /// Orders are duty and purchases.
+    pub order_followup: GrpcService,
+}
+
+/// Puts the service together.
+///
+/// # Errors
+/// When the configuration cannot be carried out.
+pub fn build(config: CustomerProfileConfig, deps: Deps, peers: Peers) -> Result<Hosted, Fault> {
+    config.check()?;
+    let core = Core::new(NAME, deps, &["ticket", "order-followup"]);
+    let jobs = vec![
+        core.follow("ticket", peers.ticket, Arc::new(jobs::TicketDuty)),
+        core.follow("order-followup", peers.order_followup, Arc::new(jobs::OrderEffects)),
+    ];
+    let customers = api::Customers::new(&core, &config);
+    let routes = Routes::new(CustomerServiceServer::new(customers));
+    Ok(core.host(routes, jobs))
+}

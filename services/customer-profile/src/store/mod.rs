@@ -1,0 +1,8 @@
+//! SQL of the customer file.
+
+pub(crate) mod customers;
+pub(crate) mod duty;
+pub(crate) mod file_numbers;
+pub(crate) mod phones;
+pub(crate) mod purchases;
+pub(crate) mod records;

@@ -1,0 +1,200 @@
+//! How a file lies in the database, and how it is read under a scope.
+
+use jiff::Timestamp;
+use kefu_access::{ConsentSql, DutySql, ScopeColumns};
+use kefu_contracts::{
+    google::r#type::Money,
+    policy::DataClass,
+    profile::{Customer, CustomerState, CustomerType, PurchaseSummary, Tier},
+};
+use kefu_service::{
+    error::Fault,
+    fields::{etag, name},
+    filter::{FilterField, FilterKind},
+    scope::RecordSpec,
+    time,
+};
+use kefu_vault::WrappedKey;
+use sqlx::{Row, postgres::PgRow};
+use uuid::Uuid;
+
+/// Under which every look at files is taken.
+pub(crate) const RECORD: RecordSpec = RecordSpec {
+    columns: "c.id, c.file_number, c.type, c.state, c.business_line, c.department_id, c.owner_id, c.external_ref,
+              c.tier, c.sealed, c.revision, c.created_at, c.updated_at, k.kek_id, k.wrapped,
+              p.currencies, p.units, p.nanos, p.orders, p.last_placed_at",
+    from: "profile.customer c
+           JOIN profile.customer_key k ON k.customer_id = c.id
+           LEFT JOIN LATERAL (
+               SELECT array_agg(s.currency ORDER BY s.currency) AS currencies,
+                      array_agg(trunc(s.amount)::bigint ORDER BY s.currency) AS units,
+                      array_agg(((s.amount - trunc(s.amount)) * 1000000000)::int ORDER BY s.currency) AS nanos,
+                      sum(s.orders)::int AS orders, max(s.last_placed_at) AS last_placed_at
+               FROM (SELECT currency, sum(amount) AS amount, count(*) AS orders, max(placed_at) AS last_placed_at
+                     FROM profile.purchase WHERE customer_id = c.id GROUP BY currency) s
+           ) p ON true",
+    id: "c.id",
+    scope: ScopeColumns {
+        department: Some("c.department_id"),
+        owner: Some("c.owner_id"),
+        customer: Some("c.id"),
+        duty: Some(DutySql {
+            before: "EXISTS (SELECT 1 FROM profile.duty d WHERE d.customer_id = c.id AND d.subject_id = ",
+            after: ")",
+        }),
+        consent: Some(ConsentSql {
+            before: "EXISTS (SELECT 1 FROM profile.consent s WHERE s.customer_id = c.id AND s.purpose = ",
+            after: ")",
+        }),
+    },
+    fields: &[
+        FilterField {
+            name: "type",
+            column: "c.type",
+            kind: FilterKind::Enum { prefix: "CUSTOMER_TYPE_", parse: |name| number(CustomerType::from_str_name(name)) },
+            class: DataClass::System,
+        },
+        FilterField {
+            name: "state",
+            column: "c.state",
+            kind: FilterKind::Enum {
+                prefix: "CUSTOMER_STATE_",
+                parse: |name| number(CustomerState::from_str_name(name)),
+            },
+            class: DataClass::System,
+        },
+        FilterField {
+            name: "tier",
+            column: "c.tier",
+            kind: FilterKind::Enum { prefix: "TIER_", parse: |name| number(Tier::from_str_name(name)) },
+            class: DataClass::Relation,
+        },
+        FilterField {
+            name: "business_line",
+            column: "c.business_line",
+            kind: FilterKind::Text,
+            class: DataClass::System,
+        },
+        FilterField {
+            name: "external_ref",
+            column: "c.external_ref",
+            kind: FilterKind::Text,
+            class: DataClass::System,
+        },
+        FilterField {
+            name: "department",
+            column: "c.department_id",
+            kind: FilterKind::Name("departments"),
+            class: DataClass::System,
+        },
+        FilterField {
+            name: "owner",
+            column: "c.owner_id",
+            kind: FilterKind::Name("employees"),
+            class: DataClass::System,
+        },
+        FilterField {
+            name: "create_time",
+            column: "c.created_at",
+            kind: FilterKind::Time,
+            class: DataClass::System,
+        },
+    ],
+};
+
+fn number<E: Into<i32>>(value: Option<E>) -> Option<i32> {
+    value.map(Into::into)
+}
+
+/// A row as it was read, its classified fields still sealed.
+pub(crate) struct StoredCustomer {
+    pub(crate) id: Uuid,
+    pub(crate) revision: i64,
+    pub(crate) created_at: Timestamp,
+    pub(crate) department_id: Uuid,
+    pub(crate) sealed: Vec<u8>,
+    pub(crate) wrapped: WrappedKey,
+    /// Rules of the call that let the row through.
+    pub(crate) matched: i64,
+    columns: Customer,
+}
+
+impl StoredCustomer {
+    pub(crate) fn read(row: &PgRow) -> Result<Self, Fault> {
+        let id: Uuid = row.try_get("id")?;
+        let time = |column| row.try_get::<jiff_sqlx::Timestamp, _>(column).map(|at| at.to_jiff());
+        let small = |column| row.try_get::<i16, _>(column).map(i32::from);
+        let department_id: Uuid = row.try_get("department_id")?;
+        let owner_id: Option<Uuid> = row.try_get("owner_id")?;
+        let revision = row.try_get("revision")?;
+        let (created_at, updated_at) = (time("created_at")?, time("updated_at")?);
+        let columns = Customer {
+            name: name("customers", id),
+            file_number: row.try_get("file_number")?,
+            r#type: small("type")?,
+            state: small("state")?,
+            business_line: row.try_get("business_line")?,
+            department: name("departments", department_id),
+            owner: owner_id.map(|id| name("employees", id)).unwrap_or_default(),
+            external_ref: row.try_get::<Option<String>, _>("external_ref")?.unwrap_or_default(),
+            tier: small("tier")?,
+            purchases: purchases(row)?,
+            etag: etag(revision),
+            create_time: Some(time::to_proto(created_at)),
+            update_time: Some(time::to_proto(updated_at)),
+            ..Default::default()
+        };
+        Ok(Self {
+            id,
+            revision,
+            created_at,
+            department_id,
+            sealed: row.try_get("sealed")?,
+            wrapped: WrappedKey { kek_id: row.try_get("kek_id")?, bytes: row.try_get("wrapped")? },
+            matched: row.try_get("matched")?,
+            columns,
+        })
+    }
+
+    /// The record: the opened fields with those that are kept in columns.
+    pub(crate) fn with_columns(&self, opened: Customer) -> Customer {
+        let columns = self.columns.clone();
+        Customer {
+            name: columns.name,
+            file_number: columns.file_number,
+            r#type: columns.r#type,
+            state: columns.state,
+            business_line: columns.business_line,
+            department: columns.department,
+            owner: columns.owner,
+            external_ref: columns.external_ref,
+            tier: columns.tier,
+            purchases: columns.purchases,
+            etag: columns.etag,
+            create_time: columns.create_time,
+            update_time: columns.update_time,
+            ..opened
+        }
+    }
+}
+
+fn purchases(row: &PgRow) -> Result<Option<PurchaseSummary>, Fault> {
+    let Some(order_count) = row.try_get::<Option<i32>, _>("orders")? else {
+        return Ok(None);
+    };
+    let currencies: Vec<String> = row.try_get("currencies")?;
+    let units: Vec<i64> = row.try_get("units")?;
+    let nanos: Vec<i32> = row.try_get("nanos")?;
+    let totals = currencies
+        .into_iter()
+        .zip(units)
+        .zip(nanos)
+        .map(|((currency_code, units), nanos)| Money { currency_code, units, nanos })
+        .collect();
+    let last: Option<jiff_sqlx::Timestamp> = row.try_get("last_placed_at")?;
+    Ok(Some(PurchaseSummary {
+        order_count,
+        totals,
+        last_placed_time: last.map(|at| time::to_proto(at.to_jiff())),
+    }))
+}

@@ -1,0 +1,157 @@
+//! The gateway's section of the configuration.
+
+use std::{num::NonZeroU32, time::Duration};
+
+use kefu_service::error::Fault;
+use serde::{Deserialize, Serialize};
+
+use crate::{dev_issuer, jwks::KeySet};
+
+/// Where the suite runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Environment {
+    /// On somebody's desk, with nobody's data.
+    Development,
+    /// With customers' data; what is not said to be development is this.
+    #[default]
+    Production,
+}
+
+/// Configuration of the gateway. `issuer`, `audience` and `jwks` have no default.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct GatewayConfig {
+    /// Where the suite runs; `production`.
+    pub environment: Environment,
+    /// Whether [`dev_issuer`] may be trusted; only in `development`. `false`.
+    pub allow_development_issuer: bool,
+    /// `iss` of the tokens that are believed.
+    pub issuer: String,
+    /// `aud` that a token has to name.
+    pub audience: String,
+    /// The issuer's public keys, a JWK set (RFC 7517 §5). Set `jwks_file` to take it from a file.
+    pub jwks: String,
+    /// How far the issuer's clock may be off, in seconds; 30.
+    pub clock_skew_seconds: u32,
+    /// Verified tokens kept; 100000.
+    pub tokens_kept: u64,
+    /// Signed contexts kept; 100000.
+    pub contexts_kept: u64,
+    /// Calls under way at one time, over all connections; 1024.
+    pub max_in_flight: usize,
+    /// Deadline of a call that names none, in milliseconds; 10000.
+    pub default_deadline_ms: u64,
+    /// The longest deadline a call may name, in milliseconds; 60000.
+    pub max_deadline_ms: u64,
+    /// How old the policy may be, in seconds, before nothing is decided upon it; 10.
+    pub max_snapshot_age_seconds: u32,
+    /// Calls a second that one subject may make for long; 200.
+    pub calls_per_second: NonZeroU32,
+    /// Calls that one subject may make at once after a rest; 400.
+    pub burst: NonZeroU32,
+    /// Refusals that may wait to be journaled; 10000.
+    pub refusals_kept: usize,
+    /// How long a refusal waits for its record to be durable, in milliseconds; 1000.
+    pub refusal_wait_ms: u64,
+    /// Refusals a second that are journaled of callers who bring no good token; 20.
+    pub stranger_refusals_per_second: u32,
+}
+
+impl Default for GatewayConfig {
+    fn default() -> Self {
+        Self {
+            environment: Environment::default(),
+            allow_development_issuer: false,
+            issuer: String::new(),
+            audience: String::new(),
+            jwks: String::new(),
+            clock_skew_seconds: 30,
+            tokens_kept: 100_000,
+            contexts_kept: 100_000,
+            max_in_flight: 1024,
+            default_deadline_ms: 10_000,
+            max_deadline_ms: 60_000,
+            max_snapshot_age_seconds: 10,
+            calls_per_second: CALLS_PER_SECOND,
+            burst: BURST,
+            refusals_kept: 10_000,
+            refusal_wait_ms: 1_000,
+            stranger_refusals_per_second: 20,
+        }
+    }
+}
+
+const CALLS_PER_SECOND: NonZeroU32 = NonZeroU32::new(200).expect("not zero");
+const BURST: NonZeroU32 = NonZeroU32::new(400).expect("not zero");
+
+impl GatewayConfig {
+    /// Refuses what cannot be meant, all of it at once.
+    pub(crate) fn check(&self) -> Result<(), Fault> {
+        let development = self.environment == Environment::Development;
+        let trusts_development = self.issuer == dev_issuer::ISSUER;
+        let problems: Vec<&str> = [
+            (self.issuer.is_empty(), "issuer is not set"),
+            (self.audience.is_empty(), "audience is not set"),
+            (self.jwks.is_empty(), "jwks is not set"),
+            (self.max_in_flight == 0, "max_in_flight is 0"),
+            (self.refusals_kept == 0, "refusals_kept is 0"),
+            (
+                self.max_snapshot_age_seconds == 0,
+                "max_snapshot_age_seconds is 0",
+            ),
+            (
+                self.default_deadline_ms == 0 || self.default_deadline_ms > self.max_deadline_ms,
+                "default_deadline_ms is not between 1 and max_deadline_ms",
+            ),
+            (
+                self.allow_development_issuer && !development,
+                "allow_development_issuer is only for environment development",
+            ),
+            (
+                trusts_development && !self.allow_development_issuer,
+                "issuer is the development issuer, which is not allowed",
+            ),
+        ]
+        .into_iter()
+        .filter_map(|(wrong, what)| wrong.then_some(what))
+        .collect();
+        if problems.is_empty() {
+            Ok(())
+        } else {
+            Err(Fault::internal(format!(
+                "gateway configuration: {}",
+                problems.join("; ")
+            )))
+        }
+    }
+
+    /// The keys to believe.
+    pub(crate) fn keys(&self) -> Result<KeySet, Fault> {
+        let keys = KeySet::read(&self.jwks, &self.issuer, &self.audience)
+            .map_err(|error| Fault::internal(format!("gateway configuration: jwks: {error}")))?;
+        // A development key slipped into the real set would open the suite to
+        // whoever has the key file of a desk.
+        if keys.has_development_key() && !self.allow_development_issuer {
+            let what = "gateway configuration: jwks holds a development key, which is not allowed";
+            return Err(Fault::internal(what));
+        }
+        Ok(keys)
+    }
+
+    pub(crate) fn default_deadline(&self) -> Duration {
+        Duration::from_millis(self.default_deadline_ms)
+    }
+
+    pub(crate) fn max_deadline(&self) -> Duration {
+        Duration::from_millis(self.max_deadline_ms)
+    }
+
+    pub(crate) fn max_snapshot_age(&self) -> Duration {
+        Duration::from_secs(self.max_snapshot_age_seconds.into())
+    }
+
+    pub(crate) fn refusal_wait(&self) -> Duration {
+        Duration::from_millis(self.refusal_wait_ms)
+    }
+}

@@ -1,0 +1,112 @@
+//! The gateway's refusals as faults of the suite. What is known about a call when it
+//! is refused goes to the journal; what helps the caller goes into the answer.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use kefu_access::Denial;
+use kefu_contracts::{Method, access::RefusalRecord, common::Reason, policy::Purpose};
+use kefu_service::{
+    error::{Fault, Violation, reason_name},
+    time::to_proto,
+};
+use uuid::Uuid;
+
+/// When to come back to a gateway that has too many calls, or cannot decide.
+pub(crate) const COME_BACK: Duration = Duration::from_secs(1);
+
+/// Longest path that is journaled: of an unknown method it is the caller's own text.
+const PATH: usize = 200;
+
+/// How much of the journal a refusal may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Journaling {
+    /// Every time.
+    Always,
+    /// Within the bound of all strangers together: nobody vouches for the caller.
+    Stranger,
+    /// Not this one.
+    Never,
+}
+
+/// What is known about a call so far; filled in layer by layer.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Seen {
+    /// One moment for the whole call.
+    pub(crate) now: Timestamp,
+    pub(crate) method: Option<&'static Method>,
+    /// Whom the issuer vouches for, though perhaps no longer.
+    pub(crate) subject: Option<Uuid>,
+    pub(crate) purpose: Purpose,
+    pub(crate) revision: i64,
+    pub(crate) journaling: Journaling,
+}
+
+impl Seen {
+    /// Nothing yet.
+    pub(crate) fn at(now: Timestamp) -> Self {
+        Self {
+            now,
+            method: None,
+            subject: None,
+            purpose: Purpose::Unspecified,
+            revision: 0,
+            journaling: Journaling::Stranger,
+        }
+    }
+
+    /// The refusal as access-control journals it.
+    pub(crate) fn record(&self, id: Uuid, path: &str, reason: Reason) -> RefusalRecord {
+        let end = path.floor_char_boundary(PATH);
+        RefusalRecord {
+            id: id.as_bytes().to_vec(),
+            at: Some(to_proto(self.now)),
+            subject_id: self
+                .subject
+                .map(|id| id.as_bytes().to_vec())
+                .unwrap_or_default(),
+            method: path[..end].to_owned(),
+            permission: self
+                .method
+                .map(|method| method.permission)
+                .unwrap_or_default()
+                .to_owned(),
+            purpose: self.purpose.into(),
+            reason: reason_name(reason).to_owned(),
+            policy_revision: self.revision,
+        }
+    }
+}
+
+/// More than the gateway, or the subject's share of it, can take.
+pub(crate) fn overloaded(retry_after: Duration) -> Fault {
+    Fault::new(Reason::Overloaded).retry_after(retry_after)
+}
+
+/// The policy is too old to decide upon, or was never there: nobody gets in.
+pub(crate) fn policy_stale() -> Fault {
+    Fault::new(Reason::PolicyStale).retry_after(COME_BACK)
+}
+
+/// A dead connection speaks of itself, not of the call: nothing of it leaves.
+pub(crate) fn upstream_unavailable() -> Fault {
+    Fault::new(Reason::UpstreamUnavailable).retry_after(COME_BACK)
+}
+
+/// The purpose is missing, or none of the contract's.
+pub(crate) fn purpose(violation: Violation) -> Fault {
+    Fault {
+        violations: vec![(kefu_service::call::PURPOSE.to_owned(), violation)],
+        ..Fault::new(Reason::PurposeRequired)
+    }
+}
+
+/// Says which rule refused, and whom to ask (promise 5).
+pub(crate) fn denied(denial: Denial) -> Fault {
+    let fault = Fault::new(denial.reason).with("rule", denial.rule);
+    if denial.ask.is_empty() {
+        fault
+    } else {
+        fault.with("ask", denial.ask.join(", "))
+    }
+}

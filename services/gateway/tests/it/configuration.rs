@@ -1,0 +1,120 @@
+//! What the gateway does not start with.
+
+use std::sync::Arc;
+
+use aws_lc_rs::rand::SystemRandom;
+use kefu_gateway::{
+    Environment, GatewayConfig, Upstreams, build,
+    dev_issuer::{DevIssuer, ISSUER},
+};
+use kefu_service::clock::ManualClock;
+use serde_json::{Value, json};
+
+use crate::{
+    policy::start,
+    upstream::Upstream,
+    world::{config, deps},
+};
+
+/// What is wrong, or nothing.
+fn problem(change: impl FnOnce(&mut GatewayConfig)) -> Option<String> {
+    let issuer = DevIssuer::generate(&SystemRandom::new()).unwrap();
+    let mut config = config(&issuer);
+    change(&mut config);
+    let service = || Arc::new(Upstream::default()).service();
+    let upstreams = Upstreams {
+        profile: service(),
+        ticket: service(),
+        order: service(),
+        analytics: service(),
+        access: service(),
+    };
+    let (deps, _) = deps(&ManualClock::at(start()));
+    build(&config, deps, upstreams)
+        .err()
+        .map(|fault| fault.detail.into_owned())
+}
+
+#[track_caller]
+fn assert_problem(change: impl FnOnce(&mut GatewayConfig), part: &str) {
+    let problem = problem(change).expect("a problem");
+    assert!(problem.contains(part), "{problem}");
+}
+
+#[test]
+fn the_development_issuer_cannot_be_switched_on_in_production() {
+    assert_eq!(problem(|_| {}), None);
+    assert_problem(
+        |config| config.environment = Environment::Production,
+        "allow_development_issuer",
+    );
+    assert_problem(
+        |config| {
+            config.environment = Environment::Production;
+            config.allow_development_issuer = false;
+        },
+        "development issuer, which is not allowed",
+    );
+    // Its key among others, under the real issuer's name.
+    assert_problem(
+        |config| {
+            config.environment = Environment::Production;
+            config.allow_development_issuer = false;
+            config.issuer = "https://id.example".into();
+        },
+        "development key",
+    );
+    assert_problem(
+        |config| config.allow_development_issuer = false,
+        "which is not allowed",
+    );
+}
+
+#[test]
+fn keys_that_cannot_be_relied_upon_are_refused() {
+    let issuer = DevIssuer::generate(&SystemRandom::new()).unwrap();
+    let set: Value = serde_json::from_str(&issuer.jwks()).unwrap();
+    let good = set["keys"][0].clone();
+    let with = |key: &str, value: Value| {
+        let mut jwk = good.clone();
+        jwk[key] = value;
+        jwk
+    };
+    for (keys, part) in [
+        (json!([]), "no key"),
+        (json!([good, good]), "there twice"),
+        (json!([with("kid", Value::Null)]), "no kid"),
+        (json!([with("use", json!("enc"))]), "no key"),
+        (json!([with("alg", json!("ES256"))]), "no key"),
+        (json!([with("x", json!("!"))]), "cannot be read"),
+        (
+            json!([{ "kty": "oct", "kid": "s", "k": "c2VjcmV0" }]),
+            "shared secret",
+        ),
+    ] {
+        assert_problem(
+            |config| config.jwks = json!({ "keys": keys }).to_string(),
+            part,
+        );
+    }
+    assert_problem(|config| config.jwks = "nonsense".into(), "not a jwk set");
+}
+
+#[test]
+fn all_that_is_missing_is_said_at_once() {
+    let problem = problem(|config| *config = GatewayConfig::default()).unwrap();
+    for part in ["issuer", "audience", "jwks"] {
+        assert!(problem.contains(&format!("{part} is not set")), "{problem}");
+    }
+}
+
+#[test]
+fn the_section_is_read_from_toml_and_refuses_unknown_keys() {
+    let text = format!("issuer = {ISSUER:?}\naudience = \"kefu\"\njwks = \"\"\nburst = 7\n");
+    let config: GatewayConfig = toml::from_str(&text).unwrap();
+    assert_eq!(config.burst.get(), 7);
+    assert_eq!(config.max_snapshot_age_seconds, 10);
+    assert_eq!(config.environment, Environment::Production);
+    assert!(toml::from_str::<GatewayConfig>("brust = 7").is_err());
+    assert!(toml::from_str::<GatewayConfig>("burst = 0").is_err());
+}

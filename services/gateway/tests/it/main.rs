@@ -1,0 +1,16 @@
+//! The gateway in one process: its real stack and jobs, a clock to turn, and
+//! stand-ins for what is around it.
+
+#![allow(missing_docs, clippy::unwrap_used)]
+
+mod access;
+mod configuration;
+mod contexts;
+mod decisions;
+mod journal;
+mod limits;
+mod passing;
+mod policy;
+mod tokens;
+mod upstream;
+mod world;
