@@ -38,14 +38,21 @@ const VIEWED: &str = "organisation.viewed";
 /// What the call clears on a record of this department and subject; `None` when
 /// it is beyond the caller's reach.
 fn clearance(call: &Call, department: Option<Uuid>, owner: Option<Uuid>) -> Option<Clearance> {
-    let row = RowFacts { department, owner, ..RowFacts::default() };
+    let row = RowFacts {
+        department,
+        owner,
+        ..RowFacts::default()
+    };
     call.context.clearance_of(&row, call.now)
 }
 
 /// Ends the search for violations at a message that is not there.
 fn missing(mut fields: Fields, field: &str) -> Fault {
     fields.refuse(field, Violation::Required);
-    fields.finish().err().unwrap_or_else(|| Fault::internal("a violation was lost"))
+    fields
+        .finish()
+        .err()
+        .unwrap_or_else(|| Fault::internal("a violation was lost"))
 }
 
 /// The purpose of this number; what is no purpose is none.

@@ -18,7 +18,10 @@ pub struct AccessControlConfig {
 
 impl Default for AccessControlConfig {
     fn default() -> Self {
-        Self { heartbeat_ms: 1000, poll_ms: 200 }
+        Self {
+            heartbeat_ms: 1000,
+            poll_ms: 200,
+        }
     }
 }
 
@@ -28,9 +31,14 @@ impl AccessControlConfig {
     /// # Errors
     /// Names the key.
     pub fn check(&self) -> Result<(), Fault> {
-        for (key, value) in [("heartbeat_ms", self.heartbeat_ms), ("poll_ms", self.poll_ms)] {
+        for (key, value) in [
+            ("heartbeat_ms", self.heartbeat_ms),
+            ("poll_ms", self.poll_ms),
+        ] {
             if !(10..=60_000).contains(&value) {
-                return Err(Fault::internal(format!("access_control.{key} is not from 10 to 60000")));
+                return Err(Fault::internal(format!(
+                    "access_control.{key} is not from 10 to 60000"
+                )));
             }
         }
         Ok(())
@@ -51,11 +59,23 @@ mod tests {
 
     #[test]
     fn only_sensible_times_are_taken() {
-        let of = |heartbeat_ms, poll_ms| AccessControlConfig { heartbeat_ms, poll_ms }.check().is_ok();
+        let of = |heartbeat_ms, poll_ms| {
+            AccessControlConfig {
+                heartbeat_ms,
+                poll_ms,
+            }
+            .check()
+            .is_ok()
+        };
         assert!(AccessControlConfig::default().check().is_ok());
         assert!(!of(0, 200));
         assert!(!of(1000, 60_001));
         assert!(toml::from_str::<AccessControlConfig>("pol_ms = 5").is_err());
-        assert_eq!(toml::from_str::<AccessControlConfig>("poll_ms = 50").unwrap().heartbeat_ms, 1000);
+        assert_eq!(
+            toml::from_str::<AccessControlConfig>("poll_ms = 50")
+                .unwrap()
+                .heartbeat_ms,
+            1000
+        );
     }
 }

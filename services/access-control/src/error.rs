@@ -31,12 +31,12 @@ pub enum RegisterError {
 impl From<RegisterError> for Fault {
     fn from(error: RegisterError) -> Self {
         match error {
-            RegisterError::CodeTaken(code) => {
-                Self::new(Reason::AlreadyExists).with("field", "department.code").with("value", code)
-            }
-            RegisterError::LoginTaken(login) => {
-                Self::new(Reason::AlreadyExists).with("field", "employee.login").with("value", login)
-            }
+            RegisterError::CodeTaken(code) => Self::new(Reason::AlreadyExists)
+                .with("field", "department.code")
+                .with("value", code),
+            RegisterError::LoginTaken(login) => Self::new(Reason::AlreadyExists)
+                .with("field", "employee.login")
+                .with("value", login),
             RegisterError::Stale => Self::new(Reason::EtagMismatch),
             RegisterError::NotFound(name) => Self::not_found(&name),
             RegisterError::KeptApart(collision) => Self::new(Reason::SeparationOfDuties)

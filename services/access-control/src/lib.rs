@@ -27,8 +27,9 @@ mod store;
 use std::sync::Arc;
 
 use kefu_contracts::access::{
-    organisation_service_server::OrganisationServiceServer, refusal_service_server::RefusalServiceServer,
-    role_service_server::RoleServiceServer, snapshot_service_server::SnapshotServiceServer,
+    organisation_service_server::OrganisationServiceServer,
+    refusal_service_server::RefusalServiceServer, role_service_server::RoleServiceServer,
+    snapshot_service_server::SnapshotServiceServer,
 };
 use kefu_service::{
     core::{Core, Deps},
@@ -38,7 +39,10 @@ use kefu_service::{
 use tonic::service::Routes;
 
 use crate::{
-    api::{Register, organisation::Organisation, refusals::Refusals, roles::RolesApi, snapshot::SnapshotApi},
+    api::{
+        Register, organisation::Organisation, refusals::Refusals, roles::RolesApi,
+        snapshot::SnapshotApi,
+    },
     config::AccessControlConfig,
     domain::roles::Roles,
     jobs::revisions::Revisions,
@@ -60,11 +64,20 @@ pub fn build(config: AccessControlConfig, deps: Deps) -> Result<Hosted, Fault> {
     let revisions = Revisions::new();
     let watch = revisions.job(deps.db.clone(), deps.clock.clone(), config.poll());
     let core = Core::new(NAME, deps, &[]);
-    let register = Register { core: core.clone(), roles: Arc::new(Roles::shipped()?), revisions };
-    let snapshot = SnapshotApi { register: register.clone(), heartbeat: config.heartbeat() };
-    let routes = Routes::new(OrganisationServiceServer::new(Organisation(register.clone())))
-        .add_service(RoleServiceServer::new(RolesApi(register.clone())))
-        .add_service(SnapshotServiceServer::new(snapshot))
-        .add_service(RefusalServiceServer::new(Refusals(register)));
+    let register = Register {
+        core: core.clone(),
+        roles: Arc::new(Roles::shipped()?),
+        revisions,
+    };
+    let snapshot = SnapshotApi {
+        register: register.clone(),
+        heartbeat: config.heartbeat(),
+    };
+    let routes = Routes::new(OrganisationServiceServer::new(Organisation(
+        register.clone(),
+    )))
+    .add_service(RoleServiceServer::new(RolesApi(register.clone())))
+    .add_service(SnapshotServiceServer::new(snapshot))
+    .add_service(RefusalServiceServer::new(Refusals(register)));
     Ok(core.host(routes, vec![watch]))
 }

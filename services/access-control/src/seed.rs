@@ -13,7 +13,9 @@ use kefu_service::{clock::Clock, database::Db, error::Fault, ids::Ids};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-pub use crate::domain::company::{Company, CompanyDepartment, CompanyEmployee, CompanyProblem, CompanyRole};
+pub use crate::domain::company::{
+    Company, CompanyDepartment, CompanyEmployee, CompanyProblem, CompanyRole,
+};
 use crate::{
     domain::{
         binding::Binding,
@@ -65,20 +67,36 @@ fn stable(name: &str) -> Uuid {
 /// # Errors
 /// When the database cannot be reached.
 pub async fn ship_roles(db: &Db, clock: &dyn Clock, ids: &Ids) -> Result<Seeded, Fault> {
-    put(db, clock, ids, Company { departments: Vec::new(), employees: Vec::new() }).await
+    put(
+        db,
+        clock,
+        ids,
+        Company {
+            departments: Vec::new(),
+            employees: Vec::new(),
+        },
+    )
+    .await
 }
 
 /// Brings the shipped roles and a company into the register.
 ///
 /// # Errors
 /// When the company cannot be, or the database cannot be reached.
-pub async fn seed(db: &Db, clock: &dyn Clock, ids: &Ids, company: &Company) -> Result<Seeded, Fault> {
+pub async fn seed(
+    db: &Db,
+    clock: &dyn Clock,
+    ids: &Ids,
+    company: &Company,
+) -> Result<Seeded, Fault> {
     put(db, clock, ids, company.clone()).await
 }
 
 async fn put(db: &Db, clock: &dyn Clock, ids: &Ids, company: Company) -> Result<Seeded, Fault> {
     let roles = Roles::shipped()?;
-    let company = company.check(&roles).map_err(|problem| Fault::internal(problem.to_string()))?;
+    let company = company
+        .check(&roles)
+        .map_err(|problem| Fault::internal(problem.to_string()))?;
     let (at, request) = (clock.now(), ids.next()?);
     db.transaction(move |connection| {
         let (roles, company) = (roles.clone(), company.clone());
@@ -95,15 +113,25 @@ async fn seed_all(
     request: Uuid,
 ) -> Result<Seeded, Fault> {
     let revision = Revision::begin(connection, By { actor: None, at }).await?;
-    let mut seeding = Seeding { revision, at, seeded: Seeded::default() };
+    let mut seeding = Seeding {
+        revision,
+        at,
+        seeded: Seeded::default(),
+    };
     seeding.roles(roles).await?;
     let new = seeding.departments(company).await?;
     seeding.employees(company).await?;
     seeding.leaders(company, &new).await?;
-    let Seeding { revision, mut seeded, .. } = seeding;
+    let Seeding {
+        revision,
+        mut seeded,
+        ..
+    } = seeding;
     let number = revision.number;
     if revision.has_changed() {
-        let event = event::Event::OrganisationChanged(OrganisationChanged { policy_revision: number });
+        let event = event::Event::OrganisationChanged(OrganisationChanged {
+            policy_revision: number,
+        });
         kefu_journal::append(revision.connection, &[entry(at, request, event)]).await?;
     }
     seeded.changed = revision.close().await?.is_some();
@@ -138,7 +166,10 @@ impl Seeding<'_> {
         let stored = role::list(self.revision.connection, None).await?;
         let mut wanted: Vec<StoredRole> = shipped.roles.iter().map(StoredRole::from).collect();
         let gone = stored.iter().filter(|one| shipped.role(&one.id).is_none());
-        wanted.extend(gone.map(|one| StoredRole { id: one.id.clone(), rules: Vec::new() }));
+        wanted.extend(gone.map(|one| StoredRole {
+            id: one.id.clone(),
+            rules: Vec::new(),
+        }));
         for role in wanted.iter().filter(|role| !stored.contains(role)) {
             let record = Record::Role(role.id.clone());
             let before = self.revision.image(&record).await?;
@@ -204,13 +235,22 @@ impl Seeding<'_> {
         Ok(())
     }
 
-    async fn bind(&mut self, subject: Uuid, role: &CompanyRole, at: Timestamp) -> Result<(), Fault> {
+    async fn bind(
+        &mut self,
+        subject: Uuid,
+        role: &CompanyRole,
+        at: Timestamp,
+    ) -> Result<(), Fault> {
         let over = role.departments.join(",");
         let binding = Binding {
             id: stable(&format!("bindings/{subject}/{}/{over}", role.role)),
             subject,
             role: role.role.clone(),
-            departments: role.departments.iter().filter_map(|code| self.department(Some(code))).collect(),
+            departments: role
+                .departments
+                .iter()
+                .filter_map(|code| self.department(Some(code)))
+                .collect(),
             starts_at: self.at,
             ends_at: None,
             revoked_at: None,
@@ -221,10 +261,17 @@ impl Seeding<'_> {
 
     /// Who heads and who oversees the new departments.
     async fn leaders(&mut self, company: &Company, new: &[String]) -> Result<(), Fault> {
-        for wanted in company.departments.iter().filter(|one| new.contains(&one.code)) {
-            let login = |login: &Option<String>| self.seeded.employees.get(login.as_ref()?).copied();
+        for wanted in company
+            .departments
+            .iter()
+            .filter(|one| new.contains(&one.code))
+        {
+            let login =
+                |login: &Option<String>| self.seeded.employees.get(login.as_ref()?).copied();
             let (head, leader) = (login(&wanted.head), login(&wanted.supervising_leader));
-            let Some(id) = self.department(Some(&wanted.code)) else { continue };
+            let Some(id) = self.department(Some(&wanted.code)) else {
+                continue;
+            };
             if head.is_some() || leader.is_some() {
                 department::set_leaders(self.revision.connection, id, head, leader).await?;
                 self.revision.note(&Record::Department(id), None).await?;

@@ -1,9 +1,9 @@
 use kefu_contracts::common::Reason;
 use kefu_service::error::Fault;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// Section `customer_profile` of the configuration.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct CustomerProfileConfig {
     /// Line of business of a file that names none: one letter A–Z (CF-4.3).

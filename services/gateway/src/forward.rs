@@ -7,6 +7,7 @@ use kefu_service::{
     call::{CALL_ID, CONTEXT},
     error::{Fault, Language},
     server::GrpcService,
+    telemetry,
 };
 use tokio::{sync::OwnedSemaphorePermit, time::timeout_at};
 use tonic::body::Body;
@@ -88,6 +89,7 @@ pub(crate) async fn forward(
     headers.insert(CONTEXT, admitted.context);
     headers.insert(CALL_ID, call_id);
     headers.insert(TIMEOUT, deadline.remaining);
+    telemetry::inject(&tracing::Span::current(), headers);
 
     let answered = timeout_at(deadline.head, upstream.clone().oneshot(request)).await;
     let Ok(answered) = answered else {

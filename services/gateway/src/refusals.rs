@@ -165,12 +165,12 @@ struct Run {
 }
 
 impl Run {
-    /// Ends when nobody can be refused any more.
     async fn record_forever(&mut self, inbox: &mut Inbox) {
         let mut backoff = Backoff::new();
         loop {
             if inbox.group.is_empty() && inbox.queue.recv_many(&mut inbox.group, GROUP).await == 0 {
-                return;
+                // Nobody can be refused any more: what is left is to be stopped.
+                return std::future::pending().await;
             }
             match self.send(&mut inbox.group).await {
                 Ok(()) => backoff.reset(),

@@ -1,1 +1,62 @@
-fn main() {}
+//! `kefu`: runs the services, migrates their schemas, imports records, calls.
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::{Parser, Subcommand};
+use kefu::{call, dev, import, migrate, serve, settings::Settings};
+
+#[derive(Parser)]
+#[command(name = "kefu", version, about = "Customer service under a company's own written policies")]
+struct Arguments {
+    /// Configuration file (TOML); the environment (KEFU__SECTION__KEY) goes over it
+    #[arg(long, global = true, env = "KEFU_CONFIG")]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Runs the whole suite in one process with a private PostgreSQL and an example company
+    Dev(dev::DevArgs),
+    /// Runs one service: gateway, access-control, customer-profile, ticket, order-followup, analytics
+    Serve {
+        /// Name of the service
+        service: String,
+    },
+    /// Brings the services' schemas to their newest form
+    Migrate(migrate::MigrateArgs),
+    /// Prints the effective configuration with the source of each value
+    Config,
+    Import(import::ImportArgs),
+    Call(call::CallArgs),
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    match run(arguments).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("kefu: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(arguments: Arguments) -> anyhow::Result<()> {
+    match arguments.command {
+        Command::Dev(options) => dev::run(options).await,
+        Command::Serve { service } => serve::run(Settings::load(arguments.config)?.value, &service).await,
+        Command::Migrate(options) => migrate::run(Settings::load(arguments.config)?.value, options).await,
+        Command::Config => print(&Settings::load(arguments.config)?.render()?),
+        Command::Import(options) => import::run(options).await,
+        Command::Call(options) => call::run(options).await,
+    }
+}
+
+#[allow(clippy::print_stdout, reason = "what this command is for")]
+fn print(text: &str) -> anyhow::Result<()> {
+    println!("{text}");
+    Ok(())
+}

@@ -1,1 +1,57 @@
-//! Stub.
+//! Consultations, complaints, suggestions and service requests from the moment a
+//! customer turns to us until they say how satisfied they are. Owns tickets,
+//! their messages and the history of their states.
+//!
+//! States: new → open ⇄ pending → resolved → closed; resolved → open when the
+//! solution did not work. The table stands in `domain/state.rs`.
+//! Clauses: OP-3.1, OP-3.2, SG-2.1, SG-2.2, SG-3, SG-4, SG-5, IH-3.1, IH-3.2.
+
+mod api;
+mod config;
+mod domain;
+mod error;
+mod jobs;
+mod store;
+
+use std::sync::Arc;
+
+use kefu_contracts::ticket::ticket_service_server::TicketServiceServer;
+use kefu_service::{
+    core::{Core, Deps},
+    error::Fault,
+    host::Hosted,
+    server::GrpcService,
+};
+use tonic::service::Routes;
+
+pub use config::TicketConfig;
+
+/// Name of the service.
+pub const NAME: &str = "ticket";
+/// Its schema.
+pub const SCHEMA: &str = "ticket";
+/// Its migrations.
+pub static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!();
+
+/// The services whose journals it follows.
+pub struct Peers {
+    /// Whoever has a file there can have a ticket here.
+    pub customer_profile: GrpcService,
+}
+
+/// Puts the service together.
+///
+/// # Errors
+/// When the configuration cannot be carried out.
+pub fn build(config: TicketConfig, deps: Deps, peers: Peers) -> Result<Hosted, Fault> {
+    config.check()?;
+    let core = Core::new(NAME, deps, &["customer-profile"]);
+    let jobs = vec![core.follow(
+        "customer-profile",
+        peers.customer_profile,
+        Arc::new(jobs::KnownCustomers),
+    )];
+    let tickets = api::Tickets::new(&core, &config);
+    let routes = Routes::new(TicketServiceServer::new(tickets));
+    Ok(core.host(routes, jobs))
+}

@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 
 use kefu_contracts::access::{
-    self as wire, CreateBindingRequest, ListBindingsRequest, ListBindingsResponse, RevokeBindingRequest,
+    self as wire, CreateBindingRequest, ListBindingsRequest, ListBindingsResponse,
+    RevokeBindingRequest,
 };
 use kefu_service::{
     call::{Answer, Call},
@@ -13,7 +14,10 @@ use kefu_service::{
 };
 use uuid::Uuid;
 
-use super::{Register, VIEWED, clearance, messages, missing, write::{Done, claim}};
+use super::{
+    Register, VIEWED, clearance, messages, missing,
+    write::{Done, claim},
+};
 use crate::{
     domain::{
         binding::{BINDINGS, Binding, MOST_DEPARTMENTS, ROLES, collision},
@@ -24,7 +28,7 @@ use crate::{
     store::{
         binding::{self, Which},
         changes::{Record, Revision},
-        department, employee,
+        department, employee, role as stored,
     },
 };
 
@@ -52,21 +56,29 @@ pub(super) async fn list(
         .db
         .run(move |connection| {
             Box::pin(async move {
-                let listed = binding::within(connection, &reader, subject.map(|(id, _)| id)).await?;
+                let listed =
+                    binding::within(connection, &reader, subject.map(|(id, _)| id)).await?;
                 let ids: Vec<Uuid> = listed.iter().map(|one| one.id).collect();
                 let bindings = binding::list(connection, Which::These(&ids)).await?;
-                let found: HashMap<Uuid, Binding> = bindings.into_iter().map(|one| (one.id, one)).collect();
+                let found: HashMap<Uuid, Binding> =
+                    bindings.into_iter().map(|one| (one.id, one)).collect();
                 Ok((listed, found))
             })
         })
         .await?;
     let (shown, bindings) = listed
         .iter()
-        .filter(|one| subject.is_none_or(|(_, system_account)| one.system_account == system_account))
+        .filter(|one| {
+            subject.is_none_or(|(_, system_account)| one.system_account == system_account)
+        })
         .filter_map(|one| Some((one, found.remove(&one.id)?)))
         .map(|(one, binding)| {
             let clearance = call.context.clearance(one.matched, call.now);
-            let shown = Shown { resource: fields::name(BINDINGS, one.id), customer_id: None, clearance };
+            let shown = Shown {
+                resource: fields::name(BINDINGS, one.id),
+                customer_id: None,
+                clearance,
+            };
             (shown, messages::binding(&binding, one.system_account))
         })
         .unzip::<_, _, Vec<_>, _>();
@@ -104,16 +116,29 @@ async fn give(
         return Err(missing(fields, "binding"));
     };
     let holder = holder(revision, call, &mut fields, &wanted.subject).await?;
-    let role = role(&mut fields, roles, &wanted.role, holder.as_ref());
+    let role = role(revision, &mut fields, roles, &wanted.role, holder.as_ref()).await?;
     let departments = departments(revision, &mut fields, &wanted.departments).await?;
-    let starts_at = messages::moment(&mut fields, "binding.start_time", wanted.start_time.as_ref()).unwrap_or(call.now);
+    let starts_at = messages::moment(
+        &mut fields,
+        "binding.start_time",
+        wanted.start_time.as_ref(),
+    )
+    .unwrap_or(call.now);
     let ends_at = messages::moment(&mut fields, "binding.end_time", wanted.end_time.as_ref());
     let never_counts = ends_at.is_some_and(|end| end <= starts_at || end <= call.now);
     fields.ensure(!never_counts, "binding.end_time", Violation::Contradiction);
     fields.finish()?;
 
     let holder = holder.ok_or_else(|| Fault::internal("binding without a holder"))?;
-    let binding = Binding { id, subject: holder.id, role, departments, starts_at, ends_at, revoked_at: None };
+    let binding = Binding {
+        id,
+        subject: holder.id,
+        role,
+        departments,
+        starts_at,
+        ends_at,
+        revoked_at: None,
+    };
     let held = binding::list(revision.connection, Which::Of(holder.id)).await?;
     if let Some(collision) = collision(roles, &held, &binding) {
         return Err(RegisterError::KeptApart(collision).into());
@@ -121,7 +146,12 @@ async fn give(
     binding::insert(revision.connection, &binding, call.now).await?;
     revision.note(&Record::Binding(id), None).await?;
     let body = messages::binding(&binding, holder.system_account);
-    Ok(Done { id, resource: body.name.clone(), body, kind: "binding.created" })
+    Ok(Done {
+        id,
+        resource: body.name.clone(),
+        body,
+        kind: "binding.created",
+    })
 }
 
 /// Who is to hold the role: somebody of the register, within reach.
@@ -140,25 +170,42 @@ async fn holder(
         return Ok(None);
     };
     let found = employee::get(revision.connection, id).await?.filter(|one| {
-        one.system_account == system_account && clearance(call, one.department, Some(one.id)).is_some()
+        one.system_account == system_account
+            && clearance(call, one.department, Some(one.id)).is_some()
     });
     fields.ensure(found.is_some(), "binding.subject", Violation::Unknown);
     Ok(found)
 }
 
-fn role(fields: &mut Fields, roles: &Roles, name: &str, holder: Option<&Employee>) -> String {
-    let id = name.strip_prefix(ROLES).and_then(|rest| rest.strip_prefix('/'));
-    match id.map(|id| (id, roles.role(id))) {
-        _ if name.is_empty() => fields.refuse("binding.role", Violation::Required),
-        None => fields.refuse("binding.role", Violation::ResourceName),
-        Some((_, None)) => fields.refuse("binding.role", Violation::Unknown),
-        Some((_, Some(role))) => {
+/// The role: one that the suite ships and the database holds, fit for the holder.
+async fn role(
+    revision: &mut Revision<'_>,
+    fields: &mut Fields,
+    roles: &Roles,
+    name: &str,
+    holder: Option<&Employee>,
+) -> Result<String, Fault> {
+    let id = name
+        .strip_prefix(ROLES)
+        .and_then(|rest| rest.strip_prefix('/'));
+    let Some(id) = id else {
+        let unreadable = if name.is_empty() {
+            Violation::Required
+        } else {
+            Violation::ResourceName
+        };
+        fields.refuse("binding.role", unreadable);
+        return Ok(String::new());
+    };
+    match roles.role(id) {
+        Some(role) if stored::exists(revision.connection, id).await? => {
             let person = holder.is_some_and(|one| !one.system_account);
             let fits = role.holder == Holder::Anyone || !person;
             fields.ensure(fits, "binding.role", Violation::NotApplicable);
         }
+        _ => fields.refuse("binding.role", Violation::Unknown),
     }
-    id.unwrap_or_default().to_owned()
+    Ok(id.to_owned())
 }
 
 /// The departments of the binding, each there and named once.
@@ -175,14 +222,22 @@ async fn departments(
     for (at, name) in names.iter().enumerate() {
         let field = format!("binding.departments[{at}]");
         if let Some(id) = fields.name(&field, name, DEPARTMENTS) {
-            fields.ensure(ids.iter().all(|(_, other)| *other != id), &field, Violation::Duplicate);
+            fields.ensure(
+                ids.iter().all(|(_, other)| *other != id),
+                &field,
+                Violation::Duplicate,
+            );
             ids.push((at, id));
         }
     }
     let named: Vec<Uuid> = ids.iter().map(|(_, id)| *id).collect();
     let known = department::known(revision.connection, &named).await?;
     for (at, id) in ids {
-        fields.ensure(known.contains(&id), format!("binding.departments[{at}]"), Violation::Unknown);
+        fields.ensure(
+            known.contains(&id),
+            format!("binding.departments[{at}]"),
+            Violation::Unknown,
+        );
     }
     Ok(named)
 }
@@ -214,11 +269,18 @@ async fn take_away(
     fields.finish()?;
     let not_found = || Fault::from(RegisterError::NotFound(request.name.clone()));
     let id = id.ok_or_else(not_found)?;
-    let mut binding = binding::get(revision.connection, id).await?.ok_or_else(not_found)?;
+    let mut binding = binding::get(revision.connection, id)
+        .await?
+        .ok_or_else(not_found)?;
     let holder = employee::get(revision.connection, binding.subject).await?;
-    let holder = holder.filter(|one| clearance(call, one.department, Some(one.id)).is_some()).ok_or_else(not_found)?;
+    let holder = holder
+        .filter(|one| clearance(call, one.department, Some(one.id)).is_some())
+        .ok_or_else(not_found)?;
     if binding.is_over(call.now) {
-        return Err(RegisterError::BindingOver { revoked: binding.revoked_at.is_some() }.into());
+        return Err(RegisterError::BindingOver {
+            revoked: binding.revoked_at.is_some(),
+        }
+        .into());
     }
 
     let record = Record::Binding(id);
@@ -227,5 +289,10 @@ async fn take_away(
     revision.note(&record, image).await?;
     binding.revoked_at = Some(call.now);
     let body = messages::binding(&binding, holder.system_account);
-    Ok(Done { id, resource: body.name.clone(), body, kind: "binding.revoked" })
+    Ok(Done {
+        id,
+        resource: body.name.clone(),
+        body,
+        kind: "binding.revoked",
+    })
 }

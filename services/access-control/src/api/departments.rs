@@ -12,7 +12,10 @@ use kefu_service::{
 };
 use uuid::Uuid;
 
-use super::{Register, VIEWED, clearance, messages, missing, write::{Done, claim}};
+use super::{
+    Register, VIEWED, clearance, messages, missing,
+    write::{Done, claim},
+};
 use crate::{
     domain::{
         register::{DEPARTMENTS, Department, EMPLOYEES, MOST_TITLE, is_handle},
@@ -31,20 +34,33 @@ pub(super) async fn list(
     call: Call,
     _: ListDepartmentsRequest,
 ) -> Result<Answer<ListDepartmentsResponse>, Fault> {
-    let departments =
-        register.core.deps.db.run(|connection| Box::pin(async move { department::list(connection, None).await })).await?;
+    let departments = register
+        .core
+        .deps
+        .db
+        .run(|connection| Box::pin(async move { department::list(connection, None).await }))
+        .await?;
     let departments = parents_first(departments, |one| one.id, |one| one.parent)
         .map_err(|loops| Fault::internal(loops.to_string()))?;
     let (shown, departments) = departments
         .iter()
-        .filter_map(|one| Some((shown(one.id, clearance(&call, Some(one.id), None)?), messages::department(one))))
+        .filter_map(|one| {
+            Some((
+                shown(one.id, clearance(&call, Some(one.id), None)?),
+                messages::department(one),
+            ))
+        })
         .unzip::<_, _, Vec<_>, _>();
     register.core.views.record(&call, VIEWED, &shown).await?;
     Ok(Answer::read(ListDepartmentsResponse { departments }))
 }
 
 fn shown(id: Uuid, clearance: Clearance) -> Shown {
-    Shown { resource: fields::name(DEPARTMENTS, id), customer_id: None, clearance }
+    Shown {
+        resource: fields::name(DEPARTMENTS, id),
+        customer_id: None,
+        clearance,
+    }
 }
 
 /// Adds a department.
@@ -78,20 +94,32 @@ async fn add(
     let department = read(&mut fields, id, wanted);
     ensure_known(revision, call, &mut fields, &department).await?;
     fields.finish()?;
-    if department::find_code(revision.connection, &department.code).await?.is_some() {
+    if department::find_code(revision.connection, &department.code)
+        .await?
+        .is_some()
+    {
         return Err(RegisterError::CodeTaken(department.code).into());
     }
     department::insert(revision.connection, &department, call.now).await?;
     revision.note(&Record::Department(id), None).await?;
     let body = messages::department(&department);
-    Ok(Done { id, resource: body.name.clone(), body, kind: "department.created" })
+    Ok(Done {
+        id,
+        resource: body.name.clone(),
+        body,
+        kind: "department.created",
+    })
 }
 
 fn read(fields: &mut Fields, id: Uuid, wanted: &wire::Department) -> Department {
     if wanted.code.is_empty() {
         fields.refuse("department.code", Violation::Required);
     } else {
-        fields.ensure(is_handle(&wanted.code), "department.code", Violation::Format);
+        fields.ensure(
+            is_handle(&wanted.code),
+            "department.code",
+            Violation::Format,
+        );
     }
     fields.required_text("department.title", &wanted.title, MOST_TITLE);
     Department {
@@ -119,13 +147,25 @@ async fn ensure_known(
     let parent: Vec<Uuid> = department.parent.into_iter().collect();
     let there = department::known(revision.connection, &parent).await?.len() == parent.len();
     let within_reach = clearance(call, department.parent, None).is_some();
-    fields.ensure(there && within_reach, "department.parent", Violation::Unknown);
+    fields.ensure(
+        there && within_reach,
+        "department.parent",
+        Violation::Unknown,
+    );
 
-    let leaders = [("department.head", department.head), ("department.supervising_leader", department.supervising_leader)];
+    let leaders = [
+        ("department.head", department.head),
+        (
+            "department.supervising_leader",
+            department.supervising_leader,
+        ),
+    ];
     for (field, leader) in leaders {
         let Some(leader) = leader else { continue };
         let found = employee::get(revision.connection, leader).await?;
-        let serves = found.is_some_and(|one| !one.system_account && one.leaves_at.is_none_or(|end| call.now < end));
+        let serves = found.is_some_and(|one| {
+            !one.system_account && one.leaves_at.is_none_or(|end| call.now < end)
+        });
         fields.ensure(serves, field, Violation::Unknown);
     }
     Ok(())

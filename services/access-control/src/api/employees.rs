@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 
 use kefu_contracts::access::{
-    self as wire, CreateEmployeeRequest, ListEmployeesRequest, ListEmployeesResponse, UpdateEmployeeRequest,
+    self as wire, CreateEmployeeRequest, ListEmployeesRequest, ListEmployeesResponse,
+    UpdateEmployeeRequest,
 };
 use kefu_service::{
     call::{Answer, Call},
@@ -14,7 +15,10 @@ use kefu_service::{
 };
 use uuid::Uuid;
 
-use super::{Register, VIEWED, clearance, messages, missing, write::{Done, claim}};
+use super::{
+    Register, VIEWED, clearance, messages, missing,
+    write::{Done, claim},
+};
 use crate::{
     domain::register::{DEPARTMENTS, Employee, MOST_TITLE, is_handle, parse_subject},
     error::RegisterError,
@@ -33,7 +37,10 @@ pub(super) async fn list(
     let mut fields = Fields::new();
     let size = page::size(&mut fields, request.page_size);
     fields.finish()?;
-    let (binding, key) = (Binding::of(&call, "", ""), register.core.deps.vault.index_key());
+    let (binding, key) = (
+        Binding::of(&call, "", ""),
+        register.core.deps.vault.index_key(),
+    );
     let after = binding.after(key, &request.page_token)?;
 
     let reader = call.clone();
@@ -46,7 +53,8 @@ pub(super) async fn list(
                 let listed = employee::page(connection, &reader, after, size).await?;
                 let ids: Vec<Uuid> = listed.iter().map(|one| one.at.id).collect();
                 let employees = employee::list(connection, Some(&ids)).await?;
-                let found: HashMap<Uuid, Employee> = employees.into_iter().map(|one| (one.id, one)).collect();
+                let found: HashMap<Uuid, Employee> =
+                    employees.into_iter().map(|one| (one.id, one)).collect();
                 Ok((listed, found))
             })
         })
@@ -55,17 +63,29 @@ pub(super) async fn list(
     let more = listed.len() > size;
     listed.truncate(size);
     let last = listed.last().filter(|_| more);
-    let next_page_token = last.map(|last| binding.token(key, last.at)).unwrap_or_default();
+    let next_page_token = last
+        .map(|last| binding.token(key, last.at))
+        .unwrap_or_default();
     let (shown, employees) = listed
         .iter()
         .filter_map(|one| Some((one, found.remove(&one.at.id)?)))
         .map(|(one, employee)| {
             let clearance = call.context.clearance(one.matched, call.now);
-            (Shown { resource: employee.name(), customer_id: None, clearance }, messages::employee(&employee))
+            (
+                Shown {
+                    resource: employee.name(),
+                    customer_id: None,
+                    clearance,
+                },
+                messages::employee(&employee),
+            )
         })
         .unzip::<_, _, Vec<_>, _>();
     register.core.views.record(&call, VIEWED, &shown).await?;
-    Ok(Answer::read(ListEmployeesResponse { employees, next_page_token }))
+    Ok(Answer::read(ListEmployeesResponse {
+        employees,
+        next_page_token,
+    }))
 }
 
 /// Somebody joins.
@@ -99,13 +119,21 @@ async fn add(
     let employee = read(&mut fields, id, wanted);
     ensure_department(revision, call, &mut fields, &employee).await?;
     fields.finish()?;
-    if employee::find_login(revision.connection, &employee.login).await?.is_some() {
+    if employee::find_login(revision.connection, &employee.login)
+        .await?
+        .is_some()
+    {
         return Err(RegisterError::LoginTaken(employee.login).into());
     }
     employee::insert(revision.connection, &employee, call.now).await?;
     revision.note(&Record::Employee(id), None).await?;
     let body = messages::employee(&employee);
-    Ok(Done { id, resource: body.name.clone(), body, kind: "employee.created" })
+    Ok(Done {
+        id,
+        resource: body.name.clone(),
+        body,
+        kind: "employee.created",
+    })
 }
 
 /// Agreement, training, department, joining and leaving.
@@ -136,7 +164,11 @@ async fn amend(
     };
     let subject = parse_subject(&wanted.name);
     let empty = wanted.name.is_empty();
-    let unreadable = if empty { Violation::Required } else { Violation::ResourceName };
+    let unreadable = if empty {
+        Violation::Required
+    } else {
+        Violation::ResourceName
+    };
     fields.ensure(subject.is_some(), "employee.name", unreadable);
     let etag = fields.etag("employee.etag", &wanted.etag);
     let (id, system_account) = subject.unwrap_or_default();
@@ -150,8 +182,16 @@ async fn amend(
         return Err(RegisterError::NotFound(wanted.name.clone()).into());
     };
     // Who somebody is stays: their login is in tokens, their kind in decisions.
-    fields.ensure(employee.login == before.login, "employee.login", Violation::Immutable);
-    fields.ensure(employee.system_account == before.system_account, "employee.system_account", Violation::Immutable);
+    fields.ensure(
+        employee.login == before.login,
+        "employee.login",
+        Violation::Immutable,
+    );
+    fields.ensure(
+        employee.system_account == before.system_account,
+        "employee.system_account",
+        Violation::Immutable,
+    );
     ensure_department(revision, call, &mut fields, &employee).await?;
     fields.finish()?;
     if etag != Some(before.revision) {
@@ -164,14 +204,23 @@ async fn amend(
     employee::update(revision.connection, &employee).await?;
     revision.note(&record, image).await?;
     let body = messages::employee(&employee);
-    Ok(Done { id, resource: body.name.clone(), body, kind: "employee.updated" })
+    Ok(Done {
+        id,
+        resource: body.name.clone(),
+        body,
+        kind: "employee.updated",
+    })
 }
 
 fn read(fields: &mut Fields, id: Uuid, wanted: &wire::Employee) -> Employee {
     if wanted.login.is_empty() {
         fields.refuse("employee.login", Violation::Required);
     } else {
-        fields.ensure(is_handle(&wanted.login), "employee.login", Violation::Format);
+        fields.ensure(
+            is_handle(&wanted.login),
+            "employee.login",
+            Violation::Format,
+        );
     }
     fields.required_text("employee.title", &wanted.title, MOST_TITLE);
     let department = if wanted.system_account {
@@ -183,12 +232,22 @@ fn read(fields: &mut Fields, id: Uuid, wanted: &wire::Employee) -> Employee {
     let training = wanted.training_valid_until.as_ref();
     if wanted.system_account {
         // Machines sign nothing and are taught nothing.
-        fields.ensure(agreement.is_none(), "employee.agreement_valid_until", Violation::NotApplicable);
-        fields.ensure(training.is_none(), "employee.training_valid_until", Violation::NotApplicable);
+        fields.ensure(
+            agreement.is_none(),
+            "employee.agreement_valid_until",
+            Violation::NotApplicable,
+        );
+        fields.ensure(
+            training.is_none(),
+            "employee.training_valid_until",
+            Violation::NotApplicable,
+        );
     }
     let joins_at = messages::moment(fields, "employee.join_time", wanted.join_time.as_ref());
     let leaves_at = messages::moment(fields, "employee.leave_time", wanted.leave_time.as_ref());
-    let backwards = joins_at.zip(leaves_at).is_some_and(|(joins, leaves)| leaves <= joins);
+    let backwards = joins_at
+        .zip(leaves_at)
+        .is_some_and(|(joins, leaves)| leaves <= joins);
     fields.ensure(!backwards, "employee.leave_time", Violation::Contradiction);
     Employee {
         id,
@@ -196,7 +255,11 @@ fn read(fields: &mut Fields, id: Uuid, wanted: &wire::Employee) -> Employee {
         title: wanted.title.clone(),
         department,
         system_account: wanted.system_account,
-        agreement_valid_until: messages::moment(fields, "employee.agreement_valid_until", agreement),
+        agreement_valid_until: messages::moment(
+            fields,
+            "employee.agreement_valid_until",
+            agreement,
+        ),
         training_valid_until: messages::moment(fields, "employee.training_valid_until", training),
         joins_at,
         leaves_at,
@@ -214,6 +277,10 @@ async fn ensure_department(
     let named: Vec<Uuid> = employee.department.into_iter().collect();
     let there = department::known(revision.connection, &named).await?.len() == named.len();
     let within_reach = clearance(call, employee.department, Some(employee.id)).is_some();
-    fields.ensure(there && within_reach, "employee.department", Violation::Unknown);
+    fields.ensure(
+        there && within_reach,
+        "employee.department",
+        Violation::Unknown,
+    );
     Ok(())
 }

@@ -23,7 +23,10 @@ use crate::{
 const EARLIEST: i64 = -2_208_988_800; // 1900-01-01T00:00:00Z
 
 pub(super) fn department(department: &Department) -> wire::Department {
-    let name = |collection, id: Option<Uuid>| id.map(|id| fields::name(collection, id)).unwrap_or_default();
+    let name = |collection, id: Option<Uuid>| {
+        id.map(|id| fields::name(collection, id))
+            .unwrap_or_default()
+    };
     wire::Department {
         name: fields::name(DEPARTMENTS, department.id),
         code: department.code.clone(),
@@ -39,7 +42,10 @@ pub(super) fn employee(employee: &Employee) -> wire::Employee {
         name: employee.name(),
         login: employee.login.clone(),
         title: employee.title.clone(),
-        department: employee.department.map(|id| fields::name(DEPARTMENTS, id)).unwrap_or_default(),
+        department: employee
+            .department
+            .map(|id| fields::name(DEPARTMENTS, id))
+            .unwrap_or_default(),
         system_account: employee.system_account,
         agreement_valid_until: employee.agreement_valid_until.map(to_proto),
         training_valid_until: employee.training_valid_until.map(to_proto),
@@ -50,7 +56,10 @@ pub(super) fn employee(employee: &Employee) -> wire::Employee {
 }
 
 pub(super) fn role(role: &StoredRole) -> wire::Role {
-    wire::Role { name: format!("{ROLES}/{}", role.id), rules: role.rules.iter().map(rule_view).collect() }
+    wire::Role {
+        name: format!("{ROLES}/{}", role.id),
+        rules: role.rules.iter().map(rule_view).collect(),
+    }
 }
 
 fn rule_view(rule: &RoleRule) -> wire::RoleRuleView {
@@ -59,7 +68,11 @@ fn rule_view(rule: &RoleRule) -> wire::RoleRuleView {
         permissions: rule.permissions.clone(),
         scope: rule.scope.as_str().to_owned(),
         classes: rule.classes.to_numbers(),
-        purposes: rule.purposes.iter().map(|purpose| *purpose as i32).collect(),
+        purposes: rule
+            .purposes
+            .iter()
+            .map(|purpose| *purpose as i32)
+            .collect(),
         consented_only: rule.consented_only,
     }
 }
@@ -70,14 +83,22 @@ pub(super) fn binding(binding: &Binding, system_account: bool) -> wire::Binding 
         name: fields::name(BINDINGS, binding.id),
         subject: fields::name(collection(system_account), binding.subject),
         role: format!("{ROLES}/{}", binding.role),
-        departments: binding.departments.iter().map(|id| fields::name(DEPARTMENTS, *id)).collect(),
+        departments: binding
+            .departments
+            .iter()
+            .map(|id| fields::name(DEPARTMENTS, *id))
+            .collect(),
         start_time: Some(to_proto(binding.starts_at)),
         end_time: binding.over_at().map(to_proto),
     }
 }
 
 /// A moment of the register that may be left out.
-pub(super) fn moment(fields: &mut Fields, field: &str, value: Option<&prost_types::Timestamp>) -> Option<Timestamp> {
+pub(super) fn moment(
+    fields: &mut Fields,
+    field: &str,
+    value: Option<&prost_types::Timestamp>,
+) -> Option<Timestamp> {
     let at = fields.time(field, value)?;
     fields.ensure(at.as_second() >= EARLIEST, field, Violation::Time);
     Some(at)

@@ -19,28 +19,49 @@ impl OrganisationService for Organisation {
         &self,
         request: Request<ListDepartmentsRequest>,
     ) -> Result<Response<ListDepartmentsResponse>, Status> {
-        answer(request, |call, message| departments::list(&self.0, call, message)).await
+        answer(request, |call, message| {
+            departments::list(&self.0, call, message)
+        })
+        .await
     }
 
     async fn create_department(
         &self,
         request: Request<CreateDepartmentRequest>,
     ) -> Result<Response<Department>, Status> {
-        answer(request, |call, message| departments::create(&self.0, call, message)).await
+        answer(request, |call, message| {
+            departments::create(&self.0, call, message)
+        })
+        .await
     }
 
     async fn list_employees(
         &self,
         request: Request<ListEmployeesRequest>,
     ) -> Result<Response<ListEmployeesResponse>, Status> {
-        answer(request, |call, message| employees::list(&self.0, call, message)).await
+        answer(request, |call, message| {
+            employees::list(&self.0, call, message)
+        })
+        .await
     }
 
-    async fn create_employee(&self, request: Request<CreateEmployeeRequest>) -> Result<Response<Employee>, Status> {
-        answer(request, |call, message| employees::create(&self.0, call, message)).await
+    async fn create_employee(
+        &self,
+        request: Request<CreateEmployeeRequest>,
+    ) -> Result<Response<Employee>, Status> {
+        answer(request, |call, message| {
+            employees::create(&self.0, call, message)
+        })
+        .await
     }
 
-    async fn update_employee(&self, request: Request<UpdateEmployeeRequest>) -> Result<Response<Employee>, Status> {
-        answer(request, |call, message| employees::update(&self.0, call, message)).await
+    async fn update_employee(
+        &self,
+        request: Request<UpdateEmployeeRequest>,
+    ) -> Result<Response<Employee>, Status> {
+        answer(request, |call, message| {
+            employees::update(&self.0, call, message)
+        })
+        .await
     }
 }

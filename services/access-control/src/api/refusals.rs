@@ -2,7 +2,8 @@
 
 use kefu_contracts::{
     access::{
-        RecordRefusalsRequest, RecordRefusalsResponse, RefusalRecord, refusal_service_server::RefusalService,
+        RecordRefusalsRequest, RecordRefusalsResponse, RefusalRecord,
+        refusal_service_server::RefusalService,
     },
     journal::Refused,
 };
@@ -41,16 +42,24 @@ async fn record(
     request: RecordRefusalsRequest,
 ) -> Result<Answer<RecordRefusalsResponse>, Fault> {
     let mut fields = Fields::new();
-    fields.ensure(request.refusals.len() <= MOST, "refusals", Violation::TooMany(MOST));
-    let refusals: Vec<Refusal> =
-        (0..).zip(&request.refusals).filter_map(|(at, one)| read(&mut fields, &call, at, one)).collect();
+    fields.ensure(
+        request.refusals.len() <= MOST,
+        "refusals",
+        Violation::TooMany(MOST),
+    );
+    let refusals: Vec<Refusal> = (0..)
+        .zip(&request.refusals)
+        .filter_map(|(at, one)| read(&mut fields, &call, at, one))
+        .collect();
     fields.finish()?;
     if !refusals.is_empty() {
         register
             .core
             .deps
             .db
-            .run(move |connection| Box::pin(async move { refusal::record(connection, &refusals).await }))
+            .run(move |connection| {
+                Box::pin(async move { refusal::record(connection, &refusals).await })
+            })
             .await?;
     }
     Ok(Answer::read(RecordRefusalsResponse {}))
@@ -63,7 +72,11 @@ fn read(fields: &mut Fields, call: &Call, at: usize, record: &RefusalRecord) -> 
         [] => None,
         bytes => {
             let subject = Uuid::from_slice(bytes).ok();
-            fields.ensure(subject.is_some(), format!("refusals[{at}].subject_id"), Violation::Uuid);
+            fields.ensure(
+                subject.is_some(),
+                format!("refusals[{at}].subject_id"),
+                Violation::Uuid,
+            );
             subject
         }
     };
@@ -88,5 +101,8 @@ fn read(fields: &mut Fields, call: &Call, at: usize, record: &RefusalRecord) -> 
 /// Whoever is refused chose the path; it is cut rather than refused, so that
 /// nobody can keep a refusal out of the journal.
 fn plain(text: &str) -> String {
-    text.chars().filter(|letter| !letter.is_control()).take(MOST_LETTERS).collect()
+    text.chars()
+        .filter(|letter| !letter.is_control())
+        .take(MOST_LETTERS)
+        .collect()
 }

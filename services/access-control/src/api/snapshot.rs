@@ -7,8 +7,8 @@
 use std::{pin::Pin, sync::Arc, time::Duration};
 
 use kefu_contracts::access::{
-    RoleRule, SnapshotBinding, SnapshotDepartment, SnapshotRole, SnapshotSubject, WatchSnapshotRequest,
-    WatchSnapshotResponse, snapshot_service_server::SnapshotService,
+    RoleRule, SnapshotBinding, SnapshotDepartment, SnapshotRole, SnapshotSubject,
+    WatchSnapshotRequest, WatchSnapshotResponse, snapshot_service_server::SnapshotService,
 };
 use kefu_service::{
     call,
@@ -47,7 +47,8 @@ pub(crate) struct SnapshotApi {
 
 #[tonic::async_trait]
 impl SnapshotService for SnapshotApi {
-    type WatchSnapshotStream = Pin<Box<dyn Stream<Item = Result<WatchSnapshotResponse, Status>> + Send>>;
+    type WatchSnapshotStream =
+        Pin<Box<dyn Stream<Item = Result<WatchSnapshotResponse, Status>> + Send>>;
 
     async fn watch_snapshot(
         &self,
@@ -56,7 +57,9 @@ impl SnapshotService for SnapshotApi {
         let language = call::of(&request)?.language;
         let deps = &self.register.core.deps;
         let revisions = self.register.revisions.subscribe();
-        let whole = policy::whole(&deps.db).await.map_err(|fault| fault.into_status(language))?;
+        let whole = policy::whole(&deps.db)
+            .await
+            .map_err(|fault| fault.into_status(language))?;
         let (sender, receiver) = mpsc::channel(BEHIND);
         let watcher = Watcher {
             db: deps.db.clone(),
@@ -110,7 +113,14 @@ impl Watcher {
 
     /// Waits for a change or the next beat; `false` when nobody listens any more.
     async fn wait(&mut self) -> bool {
-        let Self { clock, heartbeat, revisions, held, sender, .. } = self;
+        let Self {
+            clock,
+            heartbeat,
+            revisions,
+            held,
+            sender,
+            ..
+        } = self;
         tokio::select! {
             () = sleep(clock.as_ref(), *heartbeat) => true,
             more = revisions::beyond(revisions, *held) => more,
@@ -177,10 +187,17 @@ pub(crate) fn role(role: &StoredRole) -> SnapshotRole {
         permissions: rule.permissions.clone(),
         scope: rule.scope.template().into(),
         classes: rule.classes.to_numbers(),
-        purposes: rule.purposes.iter().map(|purpose| *purpose as i32).collect(),
+        purposes: rule
+            .purposes
+            .iter()
+            .map(|purpose| *purpose as i32)
+            .collect(),
         consented_only: rule.consented_only,
     });
-    SnapshotRole { id: role.id.clone(), rules: rules.collect() }
+    SnapshotRole {
+        id: role.id.clone(),
+        rules: rules.collect(),
+    }
 }
 
 fn binding(binding: &Binding) -> SnapshotBinding {

@@ -45,7 +45,12 @@ struct Outcome<M> {
 
 impl Register {
     /// Changes the register, once for each request id.
-    pub(super) async fn change<M, W>(&self, call: &Call, claim: Option<Claim>, work: W) -> Result<Answer<M>, Fault>
+    pub(super) async fn change<M, W>(
+        &self,
+        call: &Call,
+        claim: Option<Claim>,
+        work: W,
+    ) -> Result<Answer<M>, Fault>
     where
         M: Message + Default + 'static,
         W: for<'w> Fn(&'w mut Revision<'_>) -> Use<'w, Done<M>> + Send + Sync + 'static,
@@ -57,7 +62,9 @@ impl Register {
             .db
             .transaction(move |connection| {
                 let (call, claim, work) = (call.clone(), claim.clone(), work.clone());
-                Box::pin(async move { attempt(connection, &call, claim.as_ref(), work.as_ref()).await })
+                Box::pin(
+                    async move { attempt(connection, &call, claim.as_ref(), work.as_ref()).await },
+                )
             })
             .await?;
         if let Some(revision) = outcome.revision {
@@ -77,25 +84,48 @@ where
     M: Message + Default,
     W: for<'w> Fn(&'w mut Revision<'_>) -> Use<'w, Done<M>> + Send + Sync,
 {
-    let by = By { actor: Some(call.context.subject.id), at: call.now };
+    let by = By {
+        actor: Some(call.context.subject.id),
+        at: call.now,
+    };
     // The lock comes first: whoever sent the same request meanwhile has then
     // either kept their answer or will wait for ours.
     let mut revision = Revision::begin(connection, by).await?;
     if let Some(claim) = claim
         && let Some(kept) = idempotency::find(revision.connection, claim).await?
     {
-        let body = M::decode(kept.answer.as_slice()).map_err(|error| Fault::internal(format!("kept answer: {error}")))?;
-        return Ok(Outcome { body, position: kept.position, revision: None });
+        let body = M::decode(kept.answer.as_slice())
+            .map_err(|error| Fault::internal(format!("kept answer: {error}")))?;
+        return Ok(Outcome {
+            body,
+            position: kept.position,
+            revision: None,
+        });
     }
-    let Done { body, id, resource, kind } = work(&mut revision).await?;
-    let event = event::Event::OrganisationChanged(OrganisationChanged { policy_revision: revision.number });
+    let Done {
+        body,
+        id,
+        resource,
+        kind,
+    } = work(&mut revision).await?;
+    let event = event::Event::OrganisationChanged(OrganisationChanged {
+        policy_revision: revision.number,
+    });
     let entry = present::entry(call, EntryKind::Change, kind, resource, None, event);
     let position = kefu_journal::append(revision.connection, &[entry]).await?;
     if let Some(claim) = claim {
         // The register is the company's own data, so its answers are kept unsealed.
-        let kept = Kept { resource_id: id, answer: body.encode_to_vec(), position };
+        let kept = Kept {
+            resource_id: id,
+            answer: body.encode_to_vec(),
+            position,
+        };
         idempotency::keep(revision.connection, call, claim, None, &kept).await?;
     }
     let number = revision.close().await?;
-    Ok(Outcome { body, position, revision: number })
+    Ok(Outcome {
+        body,
+        position,
+        revision: number,
+    })
 }

@@ -44,7 +44,8 @@ impl Binding {
 
     /// Whether there is a moment at which both count.
     pub fn overlaps(&self, other: &Self) -> bool {
-        let begins_before_end = |one: &Self, end: Option<Timestamp>| end.is_none_or(|end| one.starts_at < end);
+        let begins_before_end =
+            |one: &Self, end: Option<Timestamp>| end.is_none_or(|end| one.starts_at < end);
         begins_before_end(self, other.over_at()) && begins_before_end(other, self.over_at())
     }
 }
@@ -62,10 +63,16 @@ pub struct Collision {
 
 /// Separation of duties: what of `held` forbids `wanted`. All are of one subject.
 pub fn collision(roles: &Roles, held: &[Binding], wanted: &Binding) -> Option<Collision> {
-    held.iter().filter(|one| one.overlaps(wanted)).find_map(|one| {
-        let why = roles.kept_apart(&one.role, &wanted.role)?;
-        Some(Collision { binding: one.id, role: one.role.clone(), why: why.to_owned() })
-    })
+    held.iter()
+        .filter(|one| one.overlaps(wanted))
+        .find_map(|one| {
+            let why = roles.kept_apart(&one.role, &wanted.role)?;
+            Some(Collision {
+                binding: one.id,
+                role: one.role.clone(),
+                why: why.to_owned(),
+            })
+        })
 }
 
 #[cfg(test)]
@@ -91,18 +98,46 @@ mod tests {
     #[test]
     fn roles_kept_apart_collide_in_either_order_and_only_at_the_same_time() {
         let roles = Roles::shipped().unwrap();
-        let collides = |held: Binding, wanted: Binding| collision(&roles, &[held], &wanted).is_some();
-        assert!(collides(binding("auditor", 0, None, None), binding("administrator", 5, None, None)));
-        assert!(collides(binding("administrator", 0, None, None), binding("auditor", 5, None, None)));
-        assert!(collides(binding("administrator", 9, None, None), binding("auditor", 5, None, None)));
-        assert!(collides(binding("administrator", 0, Some(6), None), binding("auditor", 5, None, None)));
+        let collides =
+            |held: Binding, wanted: Binding| collision(&roles, &[held], &wanted).is_some();
+        assert!(collides(
+            binding("auditor", 0, None, None),
+            binding("administrator", 5, None, None)
+        ));
+        assert!(collides(
+            binding("administrator", 0, None, None),
+            binding("auditor", 5, None, None)
+        ));
+        assert!(collides(
+            binding("administrator", 9, None, None),
+            binding("auditor", 5, None, None)
+        ));
+        assert!(collides(
+            binding("administrator", 0, Some(6), None),
+            binding("auditor", 5, None, None)
+        ));
         // At its end it is over.
-        assert!(!collides(binding("administrator", 0, Some(5), None), binding("auditor", 5, None, None)));
-        assert!(!collides(binding("administrator", 0, None, Some(5)), binding("auditor", 5, None, None)));
+        assert!(!collides(
+            binding("administrator", 0, Some(5), None),
+            binding("auditor", 5, None, None)
+        ));
+        assert!(!collides(
+            binding("administrator", 0, None, Some(5)),
+            binding("auditor", 5, None, None)
+        ));
         // Revoked before it began, it never counted.
-        assert!(!collides(binding("administrator", 9, None, Some(3)), binding("auditor", 5, Some(8), None)));
-        assert!(!collides(binding("agent", 0, None, None), binding("agent", 0, None, None)));
-        assert!(!collides(binding("agent", 0, None, None), binding("department_head", 0, None, None)));
+        assert!(!collides(
+            binding("administrator", 9, None, Some(3)),
+            binding("auditor", 5, Some(8), None)
+        ));
+        assert!(!collides(
+            binding("agent", 0, None, None),
+            binding("agent", 0, None, None)
+        ));
+        assert!(!collides(
+            binding("agent", 0, None, None),
+            binding("department_head", 0, None, None)
+        ));
     }
 
     proptest! {

@@ -104,19 +104,24 @@ impl Company {
     /// # Errors
     /// The first thing that is wrong.
     pub fn check(mut self, roles: &Roles) -> Result<Self, CompanyProblem> {
-        self.departments =
-            parents_first(self.departments, |one| one.code.clone(), |one| one.parent.clone())
-                .map_err(|lost| content("departments", lost))?;
+        self.departments = parents_first(
+            self.departments,
+            |one| one.code.clone(),
+            |one| one.parent.clone(),
+        )
+        .map_err(|lost| content("departments", lost))?;
         let codes = handles(self.departments.iter().map(|one| &one.code))?;
-        let logins = handles(self.employees.iter().map(|one| &one.login))?;
+        handles(self.employees.iter().map(|one| &one.login))?;
         for department in &self.departments {
             let leaders = department.head.iter().chain(&department.supervising_leader);
             for leader in leaders {
-                let person = self.employees.iter().any(|one| one.login == *leader && !one.system_account);
+                let person = self
+                    .employees
+                    .iter()
+                    .any(|one| one.login == *leader && !one.system_account);
                 known(person, &department.code, leader)?;
             }
         }
-        debug_assert_eq!(logins.len(), self.employees.len());
         for employee in &self.employees {
             employee.check(&codes, roles)?;
         }
@@ -129,15 +134,23 @@ impl CompanyEmployee {
         if !self.system_account && self.department.is_none() {
             return Err(content(&self.login, "belongs to no department"));
         }
-        let named = self.department.iter().chain(self.roles.iter().flat_map(|role| &role.departments));
+        let named = self
+            .department
+            .iter()
+            .chain(self.roles.iter().flat_map(|role| &role.departments));
         for code in named {
             known(codes.contains(code.as_str()), &self.login, code)?;
         }
         let mut held: Vec<Binding> = Vec::new();
         for wanted in &self.roles {
-            let role = roles.role(&wanted.role).ok_or_else(|| content(&self.login, format!("no {}", wanted.role)))?;
+            let role = roles
+                .role(&wanted.role)
+                .ok_or_else(|| content(&self.login, format!("no {}", wanted.role)))?;
             if role.holder == Holder::SystemAccount && !self.system_account {
-                return Err(content(&self.login, format!("{} is for system accounts", role.id)));
+                return Err(content(
+                    &self.login,
+                    format!("{} is for system accounts", role.id),
+                ));
             }
             let binding = Binding {
                 id: Uuid::nil(),
@@ -149,7 +162,10 @@ impl CompanyEmployee {
                 revoked_at: None,
             };
             if let Some(apart) = collision(roles, &held, &binding) {
-                return Err(content(&self.login, format!("{} and {}: {}", apart.role, role.id, apart.why)));
+                return Err(content(
+                    &self.login,
+                    format!("{} and {}: {}", apart.role, role.id, apart.why),
+                ));
             }
             held.push(binding);
         }
@@ -177,11 +193,18 @@ fn handles<'a>(all: impl Iterator<Item = &'a String>) -> Result<HashSet<&'a str>
 }
 
 fn known(is_known: bool, of: &str, name: &str) -> Result<(), CompanyProblem> {
-    if is_known { Ok(()) } else { Err(content(of, format!("names {name}, which is not there"))) }
+    if is_known {
+        Ok(())
+    } else {
+        Err(content(of, format!("names {name}, which is not there")))
+    }
 }
 
 fn content(of: &str, what: impl ToString) -> CompanyProblem {
-    CompanyProblem::Content { of: of.to_owned(), what: what.to_string() }
+    CompanyProblem::Content {
+        of: of.to_owned(),
+        what: what.to_string(),
+    }
 }
 
 #[cfg(test)]
@@ -214,7 +237,11 @@ mod tests {
     #[test]
     fn departments_come_parents_first() {
         let company = check(GOOD).unwrap();
-        let codes: Vec<_> = company.departments.iter().map(|one| one.code.as_str()).collect();
+        let codes: Vec<_> = company
+            .departments
+            .iter()
+            .map(|one| one.code.as_str())
+            .collect();
         assert_eq!(codes, ["office", "care"]);
     }
 
@@ -231,8 +258,14 @@ mod tests {
             ("department = 'care'", "department = 'cave'"),
             ("{ role = 'agent' }", "{ role = 'agents' }"),
             ("{ role = 'agent' }", "{ role = 'integration' }"),
-            ("{ role = 'agent' }", "{ role = 'agent', departments = ['cave'] }"),
-            ("{ role = 'agent' }", "{ role = 'agent' }, { role = 'auditor' }"),
+            (
+                "{ role = 'agent' }",
+                "{ role = 'agent', departments = ['cave'] }",
+            ),
+            (
+                "{ role = 'agent' }",
+                "{ role = 'agent' }, { role = 'auditor' }",
+            ),
         ] {
             assert!(GOOD.contains(from), "{from}");
             assert!(check(&GOOD.replace(from, to)).is_err(), "{from} → {to}");

@@ -67,20 +67,31 @@ impl Employee {
 
     /// What kind of subject they are.
     pub fn kind(&self) -> SubjectKind {
-        if self.system_account { SubjectKind::SystemAccount } else { SubjectKind::Employee }
+        if self.system_account {
+            SubjectKind::SystemAccount
+        } else {
+            SubjectKind::Employee
+        }
     }
 }
 
 /// The collection in which a subject is found.
 pub fn collection(system_account: bool) -> &'static str {
-    if system_account { SYSTEM_ACCOUNTS } else { EMPLOYEES }
+    if system_account {
+        SYSTEM_ACCOUNTS
+    } else {
+        EMPLOYEES
+    }
 }
 
 /// The id of `employees/…` or `system-accounts/…`, and whether it is the latter.
 pub fn parse_subject(name: &str) -> Option<(Uuid, bool)> {
-    [false, true]
-        .into_iter()
-        .find_map(|system_account| Some((fields::parse_name(name, collection(system_account))?, system_account)))
+    [false, true].into_iter().find_map(|system_account| {
+        Some((
+            fields::parse_name(name, collection(system_account))?,
+            system_account,
+        ))
+    })
 }
 
 /// Whether this can be a code or login: a lower-case letter, then up to 63 of
@@ -88,8 +99,12 @@ pub fn parse_subject(name: &str) -> Option<(Uuid, bool)> {
 /// of them look alike.
 pub fn is_handle(text: &str) -> bool {
     let mut letters = text.chars();
-    letters.next().is_some_and(|first| first.is_ascii_lowercase())
-        && letters.all(|letter| letter.is_ascii_lowercase() || letter.is_ascii_digit() || "-_.".contains(letter))
+    letters
+        .next()
+        .is_some_and(|first| first.is_ascii_lowercase())
+        && letters.all(|letter| {
+            letter.is_ascii_lowercase() || letter.is_ascii_digit() || "-_.".contains(letter)
+        })
         && text.len() <= MOST_HANDLE
 }
 
@@ -104,7 +119,16 @@ mod tests {
         for good in ["complaints", "li.wei", "erp-integration", "a", "q1_2"] {
             assert!(is_handle(good), "{good}");
         }
-        for bad in ["", "Li", "1st", ".x", "li wei", "李", "аdmin", &"a".repeat(65)] {
+        for bad in [
+            "",
+            "Li",
+            "1st",
+            ".x",
+            "li wei",
+            "李",
+            "аdmin",
+            &"a".repeat(65),
+        ] {
             assert!(!is_handle(bad), "{bad}");
         }
     }

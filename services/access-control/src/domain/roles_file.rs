@@ -80,10 +80,18 @@ impl Roles {
         }
         let mut apart = Vec::new();
         for entry in file.apart {
-            if let Some(unknown) = entry.from.iter().chain([&entry.role]).find(|role| !ids.contains(*role)) {
+            if let Some(unknown) = entry
+                .from
+                .iter()
+                .chain([&entry.role])
+                .find(|role| !ids.contains(*role))
+            {
                 return Err(content("apart", format!("no role {unknown}")));
             }
-            let pair = |other| Apart { roles: [entry.role.clone(), other], why: entry.why.clone() };
+            let pair = |other| Apart {
+                roles: [entry.role.clone(), other],
+                why: entry.why.clone(),
+            };
             apart.extend(entry.from.iter().cloned().map(pair));
         }
         Ok(Self { roles, apart })
@@ -100,14 +108,23 @@ fn role(entry: RoleEntry) -> Result<Role, RolesProblem> {
         }
         rules.push(rule(rule_entry, &place)?);
     }
-    Ok(Role { id: entry.id, holder: entry.holder, rules })
+    Ok(Role {
+        id: entry.id,
+        holder: entry.holder,
+        rules,
+    })
 }
 
 fn rule(entry: RuleEntry, place: &str) -> Result<RoleRule, RolesProblem> {
     for permission in &entry.permissions {
-        let method = METHODS.iter().find(|method| method.permission == permission);
+        let method = METHODS
+            .iter()
+            .find(|method| method.permission == permission);
         if method.is_none_or(|method| method.internal) {
-            return Err(content(place, format!("no public method needs {permission}")));
+            return Err(content(
+                place,
+                format!("no public method needs {permission}"),
+            ));
         }
     }
     let purposes = purposes(&entry.purposes).map_err(|what| content(place, what))?;
@@ -127,7 +144,8 @@ fn rule(entry: RuleEntry, place: &str) -> Result<RoleRule, RolesProblem> {
 /// `"*"`: every class of personal data.
 fn classes(names: &[String]) -> Result<ClassSet, String> {
     if names == ["*"] {
-        let every = (1..DataClass::System as i32).filter_map(|number| DataClass::try_from(number).ok());
+        let every =
+            (1..DataClass::System as i32).filter_map(|number| DataClass::try_from(number).ok());
         return Ok(every.collect());
     }
     let class = |name: &String| {
@@ -141,7 +159,9 @@ fn classes(names: &[String]) -> Result<ClassSet, String> {
 /// `"*"`: every purpose there is.
 fn purposes(names: &[String]) -> Result<Vec<Purpose>, String> {
     if names == ["*"] {
-        return Ok((1..).map_while(|number| Purpose::try_from(number).ok()).collect());
+        return Ok((1..)
+            .map_while(|number| Purpose::try_from(number).ok())
+            .collect());
     }
     let purpose = |name: &String| {
         Purpose::from_str_name(&format!("PURPOSE_{name}"))
@@ -152,5 +172,8 @@ fn purposes(names: &[String]) -> Result<Vec<Purpose>, String> {
 }
 
 fn content(place: &str, what: impl Into<String>) -> RolesProblem {
-    RolesProblem::Content { place: place.to_owned(), what: what.into() }
+    RolesProblem::Content {
+        place: place.to_owned(),
+        what: what.into(),
+    }
 }

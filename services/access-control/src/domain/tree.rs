@@ -23,7 +23,8 @@ pub fn parents_first<T, K>(
 where
     K: Eq + Hash + Clone + std::fmt::Debug,
 {
-    let parents: HashMap<K, Option<K>> = nodes.iter().map(|node| (key(node), parent(node))).collect();
+    let parents: HashMap<K, Option<K>> =
+        nodes.iter().map(|node| (key(node), parent(node))).collect();
     let mut lost = Vec::new();
     let mut ranked = Vec::with_capacity(nodes.len());
     for node in nodes {
@@ -65,12 +66,25 @@ mod tests {
     /// Clause CC-1.1.
     #[test]
     fn parents_come_first_and_siblings_keep_their_order() {
-        assert_eq!(ordered(&[(3, Some(2)), (2, Some(1)), (5, None), (1, None), (4, Some(1))]).unwrap(), [5, 1, 2, 4, 3]);
+        assert_eq!(
+            ordered(&[
+                (3, Some(2)),
+                (2, Some(1)),
+                (5, None),
+                (1, None),
+                (4, Some(1))
+            ])
+            .unwrap(),
+            [5, 1, 2, 4, 3]
+        );
     }
 
     #[test]
     fn loops_and_unknown_parents_are_refused_with_all_who_hang_on_them() {
-        assert_eq!(ordered(&[(1, Some(2)), (2, Some(1)), (3, Some(1)), (4, None)]), Err(NoWayUp(vec![1, 2, 3])));
+        assert_eq!(
+            ordered(&[(1, Some(2)), (2, Some(1)), (3, Some(1)), (4, None)]),
+            Err(NoWayUp(vec![1, 2, 3]))
+        );
         assert_eq!(ordered(&[(1, Some(1))]), Err(NoWayUp(vec![1])));
         assert_eq!(ordered(&[(1, None), (2, Some(9))]), Err(NoWayUp(vec![2])));
     }

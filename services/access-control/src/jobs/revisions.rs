@@ -42,9 +42,14 @@ impl Revisions {
             let (revisions, db, clock) = (revisions.clone(), db.clone(), clock.clone());
             Box::pin(async move {
                 loop {
-                    match db.run(|connection| Box::pin(changes::revision(connection))).await {
+                    match db
+                        .run(|connection| Box::pin(changes::revision(connection)))
+                        .await
+                    {
                         Ok(revision) => revisions.reach(revision),
-                        Err(fault) => tracing::warn!(detail = %fault.detail, "policy revision cannot be read"),
+                        Err(fault) => {
+                            tracing::warn!(detail = %fault.detail, "policy revision cannot be read")
+                        }
                     }
                     tokio::select! {
                         () = stop.cancelled() => return,

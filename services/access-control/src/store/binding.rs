@@ -50,7 +50,11 @@ pub(crate) async fn within(
     let rows = query.build().fetch_all(connection).await?;
     rows.iter()
         .map(|row| {
-            Ok(Listed { id: row.try_get(0)?, system_account: row.try_get(1)?, matched: row.try_get(2)? })
+            Ok(Listed {
+                id: row.try_get(0)?,
+                system_account: row.try_get(1)?,
+                matched: row.try_get(2)?,
+            })
         })
         .collect()
 }
@@ -67,7 +71,10 @@ pub(crate) enum Which<'a> {
 }
 
 /// Bindings in the order they were given.
-pub(crate) async fn list(connection: &mut PgConnection, which: Which<'_>) -> Result<Vec<Binding>, Fault> {
+pub(crate) async fn list(
+    connection: &mut PgConnection,
+    which: Which<'_>,
+) -> Result<Vec<Binding>, Fault> {
     let (ids, subject) = match which {
         Which::Unrevoked => (None, None),
         Which::These(ids) => (Some(ids), None),
@@ -103,7 +110,11 @@ pub(crate) async fn get(connection: &mut PgConnection, id: Uuid) -> Result<Optio
 }
 
 /// Gives a role.
-pub(crate) async fn insert(connection: &mut PgConnection, binding: &Binding, at: Timestamp) -> Result<(), Fault> {
+pub(crate) async fn insert(
+    connection: &mut PgConnection,
+    binding: &Binding,
+    at: Timestamp,
+) -> Result<(), Fault> {
     sqlx::query!(
         "INSERT INTO access.binding (id, subject_id, role_id, department_ids, starts_at, ends_at, created_at)
          VALUES ($1, $2, $3, $4, $5, $6, $7)",
@@ -121,9 +132,17 @@ pub(crate) async fn insert(connection: &mut PgConnection, binding: &Binding, at:
 }
 
 /// Takes a role away.
-pub(crate) async fn revoke(connection: &mut PgConnection, id: Uuid, at: Timestamp) -> Result<(), Fault> {
-    sqlx::query!("UPDATE access.binding SET revoked_at = $2 WHERE id = $1", id, at.to_sqlx())
-        .execute(connection)
-        .await?;
+pub(crate) async fn revoke(
+    connection: &mut PgConnection,
+    id: Uuid,
+    at: Timestamp,
+) -> Result<(), Fault> {
+    sqlx::query!(
+        "UPDATE access.binding SET revoked_at = $2 WHERE id = $1",
+        id,
+        at.to_sqlx()
+    )
+    .execute(connection)
+    .await?;
     Ok(())
 }

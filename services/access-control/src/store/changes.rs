@@ -72,7 +72,12 @@ impl<'c> Revision<'c> {
         let held = sqlx::query_scalar!("SELECT revision FROM access.policy_revision FOR UPDATE")
             .fetch_one(&mut *connection)
             .await?;
-        Ok(Self { connection, number: held + 1, by, changed: false })
+        Ok(Self {
+            connection,
+            number: held + 1,
+            by,
+            changed: false,
+        })
     }
 
     /// The record as the database holds it, for [`Revision::note`].
@@ -110,7 +115,11 @@ impl<'c> Revision<'c> {
     }
 
     /// Notes that the record was changed, and keeps it as it was and as it is.
-    pub(crate) async fn note(&mut self, record: &Record, before: Option<String>) -> Result<(), Fault> {
+    pub(crate) async fn note(
+        &mut self,
+        record: &Record,
+        before: Option<String>,
+    ) -> Result<(), Fault> {
         let after = self.image(record).await?;
         sqlx::query!(
             "INSERT INTO access.policy_change (revision, kind, key, before, after, actor_id, recorded_at)
@@ -140,25 +149,37 @@ impl<'c> Revision<'c> {
         if !self.changed {
             return Ok(None);
         }
-        sqlx::query!("UPDATE access.policy_revision SET revision = $1", self.number)
-            .execute(self.connection)
-            .await?;
+        sqlx::query!(
+            "UPDATE access.policy_revision SET revision = $1",
+            self.number
+        )
+        .execute(self.connection)
+        .await?;
         Ok(Some(self.number))
     }
 }
 
 /// The revision that is committed.
 pub(crate) async fn revision(connection: &mut PgConnection) -> Result<i64, Fault> {
-    Ok(sqlx::query_scalar!("SELECT revision FROM access.policy_revision").fetch_one(connection).await?)
+    Ok(
+        sqlx::query_scalar!("SELECT revision FROM access.policy_revision")
+            .fetch_one(connection)
+            .await?,
+    )
 }
 
 /// Records changed after a revision, each once.
-pub(crate) async fn since(connection: &mut PgConnection, revision: i64) -> Result<Vec<Record>, Fault> {
+pub(crate) async fn since(
+    connection: &mut PgConnection,
+    revision: i64,
+) -> Result<Vec<Record>, Fault> {
     let rows = sqlx::query!(
         "SELECT DISTINCT kind, key FROM access.policy_change WHERE revision > $1 ORDER BY kind, key",
         revision
     )
     .fetch_all(connection)
     .await?;
-    rows.into_iter().map(|row| Record::parse(&row.kind, row.key)).collect()
+    rows.into_iter()
+        .map(|row| Record::parse(&row.kind, row.key))
+        .collect()
 }

@@ -9,7 +9,10 @@ use uuid::Uuid;
 use crate::domain::register::Department;
 
 /// All departments, or only these.
-pub(crate) async fn list(connection: &mut PgConnection, only: Option<&[Uuid]>) -> Result<Vec<Department>, Fault> {
+pub(crate) async fn list(
+    connection: &mut PgConnection,
+    only: Option<&[Uuid]>,
+) -> Result<Vec<Department>, Fault> {
     let departments = sqlx::query_as!(
         Department,
         "SELECT id, code, title, parent_id AS parent, head_id AS head, supervising_leader_id AS supervising_leader
@@ -25,16 +28,31 @@ pub(crate) async fn list(connection: &mut PgConnection, only: Option<&[Uuid]>) -
 
 /// Which of these there are.
 pub(crate) async fn known(connection: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<Uuid>, Fault> {
-    Ok(sqlx::query_scalar!("SELECT id FROM access.department WHERE id = ANY($1)", ids).fetch_all(connection).await?)
+    Ok(
+        sqlx::query_scalar!("SELECT id FROM access.department WHERE id = ANY($1)", ids)
+            .fetch_all(connection)
+            .await?,
+    )
 }
 
 /// The department of this code.
-pub(crate) async fn find_code(connection: &mut PgConnection, code: &str) -> Result<Option<Uuid>, Fault> {
-    Ok(sqlx::query_scalar!("SELECT id FROM access.department WHERE code = $1", code).fetch_optional(connection).await?)
+pub(crate) async fn find_code(
+    connection: &mut PgConnection,
+    code: &str,
+) -> Result<Option<Uuid>, Fault> {
+    Ok(
+        sqlx::query_scalar!("SELECT id FROM access.department WHERE code = $1", code)
+            .fetch_optional(connection)
+            .await?,
+    )
 }
 
 /// Adds a department.
-pub(crate) async fn insert(connection: &mut PgConnection, department: &Department, at: Timestamp) -> Result<(), Fault> {
+pub(crate) async fn insert(
+    connection: &mut PgConnection,
+    department: &Department,
+    at: Timestamp,
+) -> Result<(), Fault> {
     sqlx::query!(
         "INSERT INTO access.department (id, code, title, parent_id, head_id, supervising_leader_id, revision, created_at)
          VALUES ($1, $2, $3, $4, $5, $6, 1, $7)",

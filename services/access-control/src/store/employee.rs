@@ -28,7 +28,10 @@ const SPEC: RecordSpec = RecordSpec {
     fields: &[],
 };
 
-const ORDER: Order = Order { column: "e.created_at", descending: false };
+const ORDER: Order = Order {
+    column: "e.created_at",
+    descending: false,
+};
 
 /// One place of a page: who, entered when, let through by which rules.
 #[derive(Debug, Clone, Copy)]
@@ -50,13 +53,22 @@ pub(crate) async fn page(
     rows.iter()
         .map(|row| {
             let at = row.try_get::<jiff_sqlx::Timestamp, _>(1)?.to_jiff();
-            Ok(Listed { at: After { at, id: row.try_get(0)? }, matched: row.try_get(2)? })
+            Ok(Listed {
+                at: After {
+                    at,
+                    id: row.try_get(0)?,
+                },
+                matched: row.try_get(2)?,
+            })
         })
         .collect()
 }
 
 /// All, or only these; in the order they were entered.
-pub(crate) async fn list(connection: &mut PgConnection, only: Option<&[Uuid]>) -> Result<Vec<Employee>, Fault> {
+pub(crate) async fn list(
+    connection: &mut PgConnection,
+    only: Option<&[Uuid]>,
+) -> Result<Vec<Employee>, Fault> {
     let rows = sqlx::query!(
         "SELECT id, login, title, department_id, system_account, agreement_valid_until, training_valid_until,
                 joins_at, leaves_at, revision
@@ -83,17 +95,31 @@ pub(crate) async fn list(connection: &mut PgConnection, only: Option<&[Uuid]>) -
 }
 
 /// The employee or system account of this id.
-pub(crate) async fn get(connection: &mut PgConnection, id: Uuid) -> Result<Option<Employee>, Fault> {
+pub(crate) async fn get(
+    connection: &mut PgConnection,
+    id: Uuid,
+) -> Result<Option<Employee>, Fault> {
     Ok(list(connection, Some(&[id])).await?.pop())
 }
 
 /// Whose login this is.
-pub(crate) async fn find_login(connection: &mut PgConnection, login: &str) -> Result<Option<Uuid>, Fault> {
-    Ok(sqlx::query_scalar!("SELECT id FROM access.employee WHERE login = $1", login).fetch_optional(connection).await?)
+pub(crate) async fn find_login(
+    connection: &mut PgConnection,
+    login: &str,
+) -> Result<Option<Uuid>, Fault> {
+    Ok(
+        sqlx::query_scalar!("SELECT id FROM access.employee WHERE login = $1", login)
+            .fetch_optional(connection)
+            .await?,
+    )
 }
 
 /// Adds somebody.
-pub(crate) async fn insert(connection: &mut PgConnection, employee: &Employee, at: Timestamp) -> Result<(), Fault> {
+pub(crate) async fn insert(
+    connection: &mut PgConnection,
+    employee: &Employee,
+    at: Timestamp,
+) -> Result<(), Fault> {
     sqlx::query!(
         "INSERT INTO access.employee (id, login, title, department_id, system_account, agreement_valid_until,
                                       training_valid_until, joins_at, leaves_at, revision, created_at)
@@ -116,7 +142,10 @@ pub(crate) async fn insert(connection: &mut PgConnection, employee: &Employee, a
 }
 
 /// Puts everything that may change as it shall be.
-pub(crate) async fn update(connection: &mut PgConnection, employee: &Employee) -> Result<(), Fault> {
+pub(crate) async fn update(
+    connection: &mut PgConnection,
+    employee: &Employee,
+) -> Result<(), Fault> {
     sqlx::query!(
         "UPDATE access.employee
          SET title = $2, department_id = $3, agreement_valid_until = $4, training_valid_until = $5,

@@ -51,23 +51,32 @@ pub(crate) async fn whole(db: &Db) -> Result<Policy, Fault> {
 /// nothing did.
 pub(crate) async fn since(db: &Db, held: i64) -> Result<Policy, Fault> {
     // Mostly nothing has: one statement tells.
-    let revision = db.run(|connection| Box::pin(changes::revision(connection))).await?;
+    let revision = db
+        .run(|connection| Box::pin(changes::revision(connection)))
+        .await?;
     if revision == held {
-        return Ok(Policy { revision, ..Policy::default() });
+        return Ok(Policy {
+            revision,
+            ..Policy::default()
+        });
     }
     db.transaction(move |connection| {
         Box::pin(async move {
             freeze(connection).await?;
             let revision = changes::revision(connection).await?;
             let changed = changes::since(connection, held).await?;
-            Ok(Policy { revision, ..read(connection, changed).await? })
+            Ok(Policy {
+                revision,
+                ..read(connection, changed).await?
+            })
         })
     })
     .await
 }
 
 async fn read(connection: &mut PgConnection, changed: Vec<Record>) -> Result<Policy, Fault> {
-    let (mut departments, mut employees, mut roles, mut bindings) = (vec![], vec![], vec![], vec![]);
+    let (mut departments, mut employees, mut roles, mut bindings) =
+        (vec![], vec![], vec![], vec![]);
     for record in changed {
         match record {
             Record::Department(id) => departments.push(id),
@@ -77,7 +86,9 @@ async fn read(connection: &mut PgConnection, changed: Vec<Record>) -> Result<Pol
         }
     }
     let bindings = binding::list(connection, Which::These(&bindings)).await?;
-    let (revoked, standing) = bindings.into_iter().partition(|binding| binding.revoked_at.is_some());
+    let (revoked, standing) = bindings
+        .into_iter()
+        .partition(|binding| binding.revoked_at.is_some());
     let revoked: Vec<Binding> = revoked;
     Ok(Policy {
         revision: 0,
@@ -91,6 +102,8 @@ async fn read(connection: &mut PgConnection, changed: Vec<Record>) -> Result<Pol
 
 /// Every statement after this sees the database at one moment.
 async fn freeze(connection: &mut PgConnection) -> Result<(), Fault> {
-    sqlx::query("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY").execute(connection).await?;
+    sqlx::query("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        .execute(connection)
+        .await?;
     Ok(())
 }

@@ -23,7 +23,10 @@ pub(crate) struct Refusal {
 }
 
 /// Journals the refusals that are not in it yet, in one statement.
-pub(crate) async fn record(connection: &mut PgConnection, refusals: &[Refusal]) -> Result<(), Fault> {
+pub(crate) async fn record(
+    connection: &mut PgConnection,
+    refusals: &[Refusal],
+) -> Result<(), Fault> {
     let ids: Vec<Uuid> = refusals.iter().map(|one| one.id).collect();
     let at: Vec<_> = refusals.iter().map(|one| one.at.to_sqlx()).collect();
     let subjects: Vec<Option<Uuid>> = refusals.iter().map(|one| one.subject).collect();
@@ -55,5 +58,8 @@ pub(crate) async fn record(connection: &mut PgConnection, refusals: &[Refusal]) 
 }
 
 fn encoded(refused: &Refused) -> Vec<u8> {
-    Event { event: Some(event::Event::Refused(refused.clone())) }.encode_to_vec()
+    Event {
+        event: Some(event::Event::Refused(refused.clone())),
+    }
+    .encode_to_vec()
 }

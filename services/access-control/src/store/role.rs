@@ -14,7 +14,10 @@ pub(crate) struct StoredRole {
 }
 
 /// All roles, or only these.
-pub(crate) async fn list(connection: &mut PgConnection, only: Option<&[String]>) -> Result<Vec<StoredRole>, Fault> {
+pub(crate) async fn list(
+    connection: &mut PgConnection,
+    only: Option<&[String]>,
+) -> Result<Vec<StoredRole>, Fault> {
     let ids = sqlx::query_scalar!(
         "SELECT id FROM access.role WHERE $1::text[] IS NULL OR id = ANY($1) ORDER BY id",
         only as Option<&[String]>
@@ -28,14 +31,27 @@ pub(crate) async fn list(connection: &mut PgConnection, only: Option<&[String]>)
     )
     .fetch_all(connection)
     .await?;
-    let mut roles: Vec<StoredRole> = ids.into_iter().map(|id| StoredRole { id, rules: Vec::new() }).collect();
+    let mut roles: Vec<StoredRole> = ids
+        .into_iter()
+        .map(|id| StoredRole {
+            id,
+            rules: Vec::new(),
+        })
+        .collect();
     for row in rows {
         let rule = RoleRule {
             id: row.rule_id,
             permissions: row.permissions,
-            scope: RuleScope::parse(&row.scope).ok_or_else(|| Fault::internal("scope of a stored role"))?,
-            classes: ClassSet::from_numbers(&row.classes.into_iter().map(i32::from).collect::<Vec<_>>()),
-            purposes: row.purposes.into_iter().filter_map(|number| Purpose::try_from(i32::from(number)).ok()).collect(),
+            scope: RuleScope::parse(&row.scope)
+                .ok_or_else(|| Fault::internal("scope of a stored role"))?,
+            classes: ClassSet::from_numbers(
+                &row.classes.into_iter().map(i32::from).collect::<Vec<_>>(),
+            ),
+            purposes: row
+                .purposes
+                .into_iter()
+                .filter_map(|number| Purpose::try_from(i32::from(number)).ok())
+                .collect(),
             consented_only: row.consented_only,
         };
         if let Some(role) = roles.iter_mut().find(|role| role.id == row.role_id) {
@@ -45,15 +61,32 @@ pub(crate) async fn list(connection: &mut PgConnection, only: Option<&[String]>)
     Ok(roles)
 }
 
+/// Whether there is this role.
+pub(crate) async fn exists(connection: &mut PgConnection, id: &str) -> Result<bool, Fault> {
+    let found = sqlx::query_scalar!("SELECT id FROM access.role WHERE id = $1", id)
+        .fetch_optional(connection)
+        .await?;
+    Ok(found.is_some())
+}
+
 /// Puts a role as it shall be.
 pub(crate) async fn put(connection: &mut PgConnection, role: &StoredRole) -> Result<(), Fault> {
-    sqlx::query!("INSERT INTO access.role (id) VALUES ($1) ON CONFLICT DO NOTHING", role.id)
+    sqlx::query!(
+        "INSERT INTO access.role (id) VALUES ($1) ON CONFLICT DO NOTHING",
+        role.id
+    )
+    .execute(&mut *connection)
+    .await?;
+    sqlx::query!("DELETE FROM access.role_rule WHERE role_id = $1", role.id)
         .execute(&mut *connection)
         .await?;
-    sqlx::query!("DELETE FROM access.role_rule WHERE role_id = $1", role.id).execute(&mut *connection).await?;
     for (place, rule) in (0..).zip(&role.rules) {
         let classes: Vec<i16> = rule.classes.iter().map(|class| class as i16).collect();
-        let purposes: Vec<i16> = rule.purposes.iter().map(|purpose| *purpose as i16).collect();
+        let purposes: Vec<i16> = rule
+            .purposes
+            .iter()
+            .map(|purpose| *purpose as i16)
+            .collect();
         sqlx::query!(
             "INSERT INTO access.role_rule (role_id, rule_id, place, permissions, scope, classes, purposes,
                                            consented_only)
@@ -75,6 +108,9 @@ pub(crate) async fn put(connection: &mut PgConnection, role: &StoredRole) -> Res
 
 impl From<&Role> for StoredRole {
     fn from(role: &Role) -> Self {
-        Self { id: role.id.clone(), rules: role.rules.clone() }
+        Self {
+            id: role.id.clone(),
+            rules: role.rules.clone(),
+        }
     }
 }

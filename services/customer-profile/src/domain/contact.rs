@@ -61,7 +61,7 @@ mod tests {
         for wrong in ["", "12345", "phone", "138123456789012", "+86 138"] {
             assert_eq!(normal_phone(china, wrong), None, "{wrong}");
         }
-        assert_eq!(normal_phone(china, "+55 11 96123-4567").as_deref(), Some("+5511961234567"));
+        assert_eq!(normal_phone(china, "+44 20 7183 8750").as_deref(), Some("+442071838750"));
     }
 
     /// Clause CF-2.1.

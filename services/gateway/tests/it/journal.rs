@@ -156,7 +156,9 @@ async fn when_access_control_is_gone_refusals_leave_after_a_second_and_are_journ
     settle().await;
     assert!(refused.iter().all(|call| !call.is_finished()));
     world.clock.advance(Duration::from_millis(1));
+    settle().await;
     for call in refused {
+        assert!(call.is_finished());
         call.await
             .unwrap()
             .is_refused(Code::PermissionDenied, "PERMISSION_MISSING");

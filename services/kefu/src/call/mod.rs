@@ -27,7 +27,7 @@ use codec::DynamicCodec;
 
 /// Calls a method through the gateway
 #[derive(Debug, clap::Args)]
-pub(crate) struct CallArgs {
+pub struct CallArgs {
     /// kefu.profile.v1.CustomerService/GetCustomer, or the end of it: GetCustomer
     method: String,
     /// The request, as the contract writes it in JSON; - reads it from standard input
@@ -53,7 +53,7 @@ pub(crate) struct CallArgs {
 ///
 /// # Errors
 /// The refusal in readable lines, or what is wrong with the command.
-pub(crate) async fn run(args: CallArgs) -> anyhow::Result<()> {
+pub async fn run(args: CallArgs) -> anyhow::Result<()> {
     let pool = DescriptorPool::decode(DESCRIPTOR_SET).context("the contracts cannot be read")?;
     let method = method::find(&pool, &args.method)?;
     if method.is_client_streaming() {
@@ -77,7 +77,10 @@ pub(crate) async fn run(args: CallArgs) -> anyhow::Result<()> {
         let request = with_position(client.request(message), position);
         let answer = unary(grpc, &method, request).await.map_err(refused)?;
         note(answer.metadata(), args.show_position);
-        println!("{}", serde_json::to_string_pretty(&json(answer.get_ref())?)?);
+        println!(
+            "{}",
+            serde_json::to_string_pretty(&json(answer.get_ref())?)?
+        );
         Ok(())
     }
 }
@@ -185,10 +188,16 @@ mod tests {
     #[test]
     fn a_request_is_read_from_json() {
         let message = parse(&get_customer(), r#"{"name": "customers/x"}"#).unwrap();
-        assert_eq!(json(&message).unwrap(), serde_json::json!({"name": "customers/x"}));
+        assert_eq!(
+            json(&message).unwrap(),
+            serde_json::json!({"name": "customers/x"})
+        );
         for wrong in [r#"{"nam": "x"}"#, r#"{"name": 1}"#, "{} {}", "customers/x"] {
             let error = parse(&get_customer(), wrong).unwrap_err().to_string();
-            assert_eq!(error, "not a GetCustomerRequest, which has: name", "{wrong}");
+            assert_eq!(
+                error, "not a GetCustomerRequest, which has: name",
+                "{wrong}"
+            );
         }
     }
 }

@@ -172,7 +172,11 @@ pub(crate) mod tests {
 
     #[test]
     fn a_refusal_says_all_that_the_suite_said() {
-        let refusal = refusal(Code::InvalidArgument, "INVALID_FIELDS", Some("order.customer"));
+        let refusal = refusal(
+            Code::InvalidArgument,
+            "INVALID_FIELDS",
+            Some("order.customer"),
+        );
         assert!(refusal.only_unknown("customer"));
         assert!(!refusal.only_unknown("owner"));
         assert_eq!(refusal.in_a_line(), "order.customer names no record");

@@ -134,7 +134,8 @@ mod tests {
 
     #[test]
     fn the_first_row_about_a_customer_is_their_file() {
-        let file = "id,kind,born,phone,city\na,p,1990-03-07,13812345678,Rio\na,p,,,Recife\nb,p,,,\n";
+        let file =
+            "id,kind,born,phone,city\na,p,1990-03-07,13812345678,Rio\na,p,,,Recife\nb,p,,,\n";
         let plans = planned(MAPPING, &[("f.csv", file)], |mapping| mapping.customer);
         let [Ok(first), Ok(second)] = plans.as_slice() else {
             panic!("{plans:?}")
@@ -154,11 +155,9 @@ mod tests {
         let plans = planned(MAPPING, &[("f.csv", file)], |mapping| mapping.customer);
         assert_eq!(
             plans,
-            [Err(
-                "type: \"x\" is not in the mapping's value map; \
+            [Err("type: \"x\" is not in the mapping's value map; \
                  birth_date: \"yesterday\" is not a date of the form %Y-%m-%d"
-                    .to_owned()
-            )]
+                .to_owned())]
         );
     }
 }

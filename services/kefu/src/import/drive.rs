@@ -89,7 +89,10 @@ impl<I: Importer> Run<'_, I> {
             (self.importer, self.data, self.formats, self.session);
         let mut sending = stream::iter(open)
             .map(|record| async move {
-                (record, import(importer, data, formats, session, record).await)
+                (
+                    record,
+                    import(importer, data, formats, session, record).await,
+                )
             })
             .buffer_unordered(self.concurrency);
         let mut looks = interval(BETWEEN_LOOKS);
@@ -102,7 +105,7 @@ impl<I: Importer> Run<'_, I> {
                     None => return Ok(()),
                 },
                 _ = looks.tick() => progress.show(&self.tally, session.trouble().as_deref()),
-                _ = &mut interrupted => return Err(anyhow!("interrupted")),
+                Ok(()) = &mut interrupted => return Err(anyhow!("interrupted")),
             }
         }
     }

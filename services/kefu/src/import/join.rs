@@ -249,10 +249,17 @@ pub(super) mod tests {
         let data = joined(JOINS).unwrap();
         let first = Scope::of(&data, 0);
         assert_eq!(first.cell("buyer.name"), Some("Bea"));
-        let kinds: Vec<_> = first.each("items").iter().map(|row| row.cell("product.kind").map(str::to_owned)).collect();
+        let kinds: Vec<_> = first
+            .each("items")
+            .iter()
+            .map(|row| row.cell("product.kind").map(str::to_owned))
+            .collect();
         assert_eq!(kinds, [Some("pen".to_owned()), None]);
         let second = Scope::of(&data, 1);
-        assert_eq!((second.cell("buyer"), second.cell("buyer.name")), (None, None));
+        assert_eq!(
+            (second.cell("buyer"), second.cell("buyer.name")),
+            (None, None)
+        );
         assert!(second.each("items").is_empty());
         assert_eq!(Scope::of(&data, 2).cell("buyer.name"), None);
     }
@@ -275,11 +282,26 @@ pub(super) mod tests {
     #[test]
     fn joins_without_sense_are_refused() {
         for (joins, expected) in [
-            (r#"a = { file = "none.csv", on = "id" }"#, "no file none.csv"),
-            (r#"a = { file = "items.csv", on = "id" }"#, "no column \"id\""),
-            (r#"a = { file = "items.csv", on = "x", key = "order" }"#, "no column \"x\""),
-            (r#"a = { file = "items.csv", on = "order", from = "b" }"#, "no [join.b]"),
-            (r#"a = { file = "items.csv", on = "order", from = "a" }"#, "from itself"),
+            (
+                r#"a = { file = "none.csv", on = "id" }"#,
+                "no file none.csv",
+            ),
+            (
+                r#"a = { file = "items.csv", on = "id" }"#,
+                "no column \"id\"",
+            ),
+            (
+                r#"a = { file = "items.csv", on = "x", key = "order" }"#,
+                "no column \"x\"",
+            ),
+            (
+                r#"a = { file = "items.csv", on = "order", from = "b" }"#,
+                "no [join.b]",
+            ),
+            (
+                r#"a = { file = "items.csv", on = "order", from = "a" }"#,
+                "from itself",
+            ),
         ] {
             let error = format!("{:#}", joined(joins).unwrap_err());
             assert!(error.contains(expected), "{error}");

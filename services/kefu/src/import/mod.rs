@@ -26,6 +26,8 @@ mod session;
 mod state;
 mod table;
 mod template;
+#[cfg(test)]
+mod tests;
 mod ticket_calls;
 mod tickets;
 
@@ -51,7 +53,7 @@ use state::{Found, State};
 
 /// Brings records of other systems into the suite
 #[derive(Debug, clap::Args)]
-pub(crate) struct ImportArgs {
+pub struct ImportArgs {
     /// What the rows are about
     kind: Kind,
     /// CSV file in UTF-8 with a header line
@@ -90,10 +92,10 @@ enum Kind {
 ///
 /// # Errors
 /// When the run could not go on, or rows were rejected.
-pub(crate) async fn run(args: ImportArgs) -> anyhow::Result<()> {
+pub async fn run(args: ImportArgs) -> anyhow::Result<()> {
     let mapping_path = args.mapping.display().to_string();
-    let text = fs::read_to_string(&args.mapping)
-        .with_context(|| format!("cannot read {mapping_path}"))?;
+    let text =
+        fs::read_to_string(&args.mapping).with_context(|| format!("cannot read {mapping_path}"))?;
     let mut mapping: Mapping =
         toml::from_str(&text).with_context(|| format!("cannot use {mapping_path}"))?;
 
@@ -111,7 +113,10 @@ pub(crate) async fn run(args: ImportArgs) -> anyhow::Result<()> {
     let missing = |table: &str| format!("{mapping_path} has no [{table}]: it is not for this");
     match args.kind {
         Kind::Customers => {
-            let importer = mapping.customer.take().with_context(|| missing("customer"))?;
+            let importer = mapping
+                .customer
+                .take()
+                .with_context(|| missing("customer"))?;
             import(&args, &mapping, &data, binding, &importer).await
         }
         Kind::Orders => {
@@ -153,7 +158,8 @@ async fn import<I: Importer>(
     let (records, strays) = record::group(data, &formats, &mapping.external_ref);
     for (row, reason) in strays {
         run.tally.reject(1);
-        run.rejects.add(data.main.rows[row].as_byte_record(), &reason)?;
+        run.rejects
+            .add(data.main.rows[row].as_byte_record(), &reason)?;
     }
     for (row, reason) in &data.main.broken {
         run.tally.reject(1);
@@ -178,8 +184,7 @@ async fn import<I: Importer>(
 
 fn open_state(args: &ImportArgs, kind: &str, binding: String) -> anyhow::Result<State> {
     if let Some(folder) = &args.state_dir {
-        fs::create_dir_all(folder)
-            .with_context(|| format!("cannot make {}", folder.display()))?;
+        fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
     }
     // Several kinds may come from one file, and several files from one folder.
     let path = beside(args, |stem| format!(".{stem}.{kind}.kefu-import"));

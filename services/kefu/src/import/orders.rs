@@ -43,13 +43,19 @@ impl Importer for OrderFields {
                 department: row.text("department", &self.department),
                 owner: row.text("owner", &self.owner),
                 placed_time: row.time("placed_time", &self.placed_time).map(proto_time),
-                promised_time: row.time("promised_time", &self.promised_time).map(proto_time),
-                lines: lines.map(|fields| lines_of(row, fields, &currency)).unwrap_or_default(),
+                promised_time: row
+                    .time("promised_time", &self.promised_time)
+                    .map(proto_time),
+                lines: lines
+                    .map(|fields| lines_of(row, fields, &currency))
+                    .unwrap_or_default(),
                 currency,
                 ..Order::default()
             },
             stages: self.stages(row),
-            reviews: reviews.map(|fields| reviews_of(row, fields)).unwrap_or_default(),
+            reviews: reviews
+                .map(|fields| reviews_of(row, fields))
+                .unwrap_or_default(),
         }
     }
 
@@ -135,7 +141,9 @@ fn reviews_of(row: &Reader<'_>, fields: &ReviewFields) -> Vec<Review> {
             external_ref: row.required("reviews.external_ref", &fields.external_ref),
             score: row.whole("score", &fields.score),
             comment: row.text("comment", &fields.comment),
-            answered_time: row.time("answered_time", &fields.answered_time).map(proto_time),
+            answered_time: row
+                .time("answered_time", &fields.answered_time)
+                .map(proto_time),
             arrived: row.flag("arrived", &fields.arrived),
         })
         .collect()
@@ -268,10 +276,18 @@ mod tests {
             (&shipped[..2], Paid, (Paid, at(2))),
             (&shipped[..], Cancelled, (Cancelled, at(3))),
             // Others are later: theirs.
-            (&[(Shipped, at(5)), (Delivered, at(4))], Delivered, (Delivered, at(5))),
+            (
+                &[(Shipped, at(5)), (Delivered, at(4))],
+                Delivered,
+                (Delivered, at(5)),
+            ),
             // The same time would let the later stage win.
             (&shipped[..], Paid, (Paid, at(3) + 1.microsecond())),
-            (&[(Confirmed, at(1)), (Submitted, at(2))], Submitted, (Submitted, at(2))),
+            (
+                &[(Confirmed, at(1)), (Submitted, at(2))],
+                Submitted,
+                (Submitted, at(2)),
+            ),
         ] {
             let history = history(reached.to_vec(), Some(last)).unwrap();
             assert_eq!(history.last(), Some(&expected), "{reached:?} {last:?}");
@@ -318,26 +334,42 @@ mod tests {
     fn plans(orders: &str) -> Vec<Result<OrderPlan, String>> {
         let files = [
             ("orders.csv", orders),
-            ("items.csv", "id,product,price\n1,pen,99.9\n1,ink,0.05\n3,pen,a lot\n"),
-            ("reviews.csv", "id,review,score,title,text\n1,r,5,,\"good\nindeed\"\n3,q,five,,\n"),
+            (
+                "items.csv",
+                "id,product,price\n1,pen,99.9\n1,ink,0.05\n3,pen,a lot\n",
+            ),
+            (
+                "reviews.csv",
+                "id,review,score,title,text\n1,r,5,,\"good\nindeed\"\n3,q,five,,\n",
+            ),
         ];
         planned(MAPPING, &files, |mapping| mapping.order)
     }
 
     #[test]
     fn an_order_brings_its_lines_stages_and_reviews() {
-        let plans = plans("id,buyer,state,placed\n1,b,delivered,2018-01-15 10:00:00\n2,b,delivered,2018-07-15 10:00:00\n");
+        let plans = plans(
+            "id,buyer,state,placed\n1,b,delivered,2018-01-15 10:00:00\n2,b,delivered,2018-07-15 10:00:00\n",
+        );
         let [Ok(first), Ok(second)] = plans.as_slice() else {
             panic!("{plans:?}")
         };
         assert_eq!(first.customer, "s:b");
-        let prices: Vec<_> = first.order.lines.iter().filter_map(|line| line.unit_price.clone()).collect();
+        let prices: Vec<_> = first
+            .order
+            .lines
+            .iter()
+            .filter_map(|line| line.unit_price.clone())
+            .collect();
         assert_eq!((prices[0].units, prices[0].nanos), (99, 900_000_000));
         assert_eq!(prices[1].currency_code, "BRL");
         let placed = "2018-01-15T12:00:00Z".parse().unwrap();
         assert_eq!(first.stages, [(Submitted, placed), (Delivered, placed)]);
         let review = &first.reviews[0];
-        assert_eq!((review.score, review.comment.as_str(), review.arrived), (5, "good\nindeed", true));
+        assert_eq!(
+            (review.score, review.comment.as_str(), review.arrived),
+            (5, "good\nindeed", true)
+        );
         assert!(second.order.lines.is_empty() && second.reviews.is_empty());
     }
 
@@ -345,7 +377,13 @@ mod tests {
     fn a_fault_in_a_joined_row_rejects_the_order() {
         let plans = plans("id,buyer,state,placed\n3,,lost,x\n");
         let problems = plans[0].as_ref().unwrap_err();
-        for expected in ["customer: no value", "placed_time: \"x\"", "unit_price: \"a lot\"", "\"lost\" is not in", "score: \"five\""] {
+        for expected in [
+            "customer: no value",
+            "placed_time: \"x\"",
+            "unit_price: \"a lot\"",
+            "\"lost\" is not in",
+            "score: \"five\"",
+        ] {
             assert!(problems.contains(expected), "{expected} in {problems}");
         }
     }

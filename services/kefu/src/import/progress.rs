@@ -54,11 +54,7 @@ impl Progress {
             }
             None if self.last_line.elapsed() >= BETWEEN_LINES => {
                 self.last_line = Instant::now();
-                eprintln!(
-                    "{} of {}{trouble}",
-                    tally.line(self.elapsed()),
-                    self.rows
-                );
+                eprintln!("{} of {}{trouble}", tally.line(self.elapsed()), self.rows);
             }
             None => {}
         }
@@ -74,6 +70,6 @@ impl Progress {
 
 fn style() -> ProgressStyle {
     // The template is constant; should it ever be wrong, a plain bar does.
-    ProgressStyle::with_template("{bar:30} {percent:>3} % {eta_precise} {wide_msg}")
+    ProgressStyle::with_template("{bar:40} {percent:>3} % {eta_precise}\n{wide_msg}")
         .unwrap_or_else(|_| ProgressStyle::default_bar())
 }

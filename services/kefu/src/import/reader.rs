@@ -107,11 +107,7 @@ impl<'a> Reader<'a> {
     }
 
     /// What is read here must have a value.
-    pub(super) fn must<T>(
-        &self,
-        field: &str,
-        read: impl FnOnce(&Self) -> Option<T>,
-    ) -> Option<T> {
+    pub(super) fn must<T>(&self, field: &str, read: impl FnOnce(&Self) -> Option<T>) -> Option<T> {
         let noted = self.problems.borrow().len();
         let found = read(self);
         // A value that cannot be understood is noted as such, not as missing.

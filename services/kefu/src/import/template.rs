@@ -204,7 +204,12 @@ mod tests {
 
     #[test]
     fn values_are_resolved_as_documented() {
-        let row = BTreeMap::from([("id", "7"), ("state", "New"), ("title", " good "), ("j.x", "y")]);
+        let row = BTreeMap::from([
+            ("id", "7"),
+            ("state", "New"),
+            ("title", " good "),
+            ("j.x", "y"),
+        ]);
         for (toml, expected) in [
             (r#""a constant""#, Ok(Some("a constant"))),
             (r#""ref:{id}/{j.x}""#, Ok(Some("ref:7/y"))),
@@ -213,10 +218,19 @@ mod tests {
             (r#""{title?}\n{missing?}""#, Ok(Some("good"))),
             (r#""{missing?}""#, Ok(None)),
             (r#"["{missing}", "{id}"]"#, Ok(Some("7"))),
-            (r#"{ from = "{state}", map = { New = "STATE_NEW" } }"#, Ok(Some("STATE_NEW"))),
+            (
+                r#"{ from = "{state}", map = { New = "STATE_NEW" } }"#,
+                Ok(Some("STATE_NEW")),
+            ),
             (r#"{ from = "{missing}", map = {} }"#, Ok(None)),
-            (r#"{ from = "{missing}", map = {}, otherwise = "x" }"#, Ok(Some("x"))),
-            (r#"{ from = "{state}", map = {}, otherwise = "" }"#, Ok(None)),
+            (
+                r#"{ from = "{missing}", map = {}, otherwise = "x" }"#,
+                Ok(Some("x")),
+            ),
+            (
+                r#"{ from = "{state}", map = {}, otherwise = "" }"#,
+                Ok(None),
+            ),
             (
                 r#"{ from = "{state}", map = { Old = "x" } }"#,
                 Err("\"New\" is not in the mapping's value map"),

@@ -17,7 +17,7 @@ use super::{
     tickets::{Action, Step, TicketPlan, Traits},
 };
 
-/// How often a ticket that others change meanwhile is read again.
+/// How often a ticket that others change meanwhile is read again for one step.
 const READ_AGAIN: usize = 3;
 
 /// Opens a ticket and takes it through its history.
@@ -30,6 +30,7 @@ pub(super) async fn send(session: &Session, plan: &TicketPlan) -> Result<Sent, F
             Ok(changed) => {
                 ticket = changed;
                 at += 1;
+                read_again = 0;
             }
             Err(Failure::Refused(refusal))
                 if refusal.is("ETAG_MISMATCH") && read_again < READ_AGAIN =>
@@ -119,30 +120,88 @@ async fn take(
     ticket: &Ticket,
 ) -> Result<Ticket, Failure> {
     let (name, etag) = (ticket.name.clone(), ticket.etag.clone());
-    let request_id = plan.request_id(&format!("{number} {}", step.action.name()));
+    // With the etag: decided upon another state, it is another request.
+    let request_id = plan.request_id(&format!("{number} {} {etag}", step.action.name()));
     let occurred_time = Some(proto_time(step.at));
     match &step.action {
         Action::Update { before, after } => {
             let (ticket, update_mask) = update(name, etag, before, after);
-            step!(session, update_ticket, UpdateTicketRequest { ticket, update_mask, request_id, occurred_time })
+            step!(
+                session,
+                update_ticket,
+                UpdateTicketRequest {
+                    ticket,
+                    update_mask,
+                    request_id,
+                    occurred_time
+                }
+            )
         }
         Action::Start => {
-            step!(session, start_ticket, StartTicketRequest { name, etag, request_id, occurred_time })
+            step!(
+                session,
+                start_ticket,
+                StartTicketRequest {
+                    name,
+                    etag,
+                    request_id,
+                    occurred_time
+                }
+            )
         }
         Action::Suspend(waiting_for) => {
             let waiting_for = (*waiting_for).into();
-            step!(session, suspend_ticket, SuspendTicketRequest { name, etag, request_id, waiting_for, occurred_time })
+            step!(
+                session,
+                suspend_ticket,
+                SuspendTicketRequest {
+                    name,
+                    etag,
+                    request_id,
+                    waiting_for,
+                    occurred_time
+                }
+            )
         }
         Action::Resolve(resolution) => {
             let resolution = resolution.clone();
-            step!(session, resolve_ticket, ResolveTicketRequest { name, etag, request_id, resolution, occurred_time })
+            step!(
+                session,
+                resolve_ticket,
+                ResolveTicketRequest {
+                    name,
+                    etag,
+                    request_id,
+                    resolution,
+                    occurred_time
+                }
+            )
         }
         Action::Reopen(reason) => {
             let reason = reason.clone();
-            step!(session, reopen_ticket, ReopenTicketRequest { name, etag, request_id, reason, occurred_time })
+            step!(
+                session,
+                reopen_ticket,
+                ReopenTicketRequest {
+                    name,
+                    etag,
+                    request_id,
+                    reason,
+                    occurred_time
+                }
+            )
         }
         Action::Close => {
-            step!(session, close_ticket, CloseTicketRequest { name, etag, request_id, occurred_time })
+            step!(
+                session,
+                close_ticket,
+                CloseTicketRequest {
+                    name,
+                    etag,
+                    request_id,
+                    occurred_time
+                }
+            )
         }
     }
 }

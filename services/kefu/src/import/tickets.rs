@@ -38,7 +38,10 @@ pub(super) struct Step {
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Action {
     /// Other traits than before.
-    Update { before: Traits, after: Traits },
+    Update {
+        before: Traits,
+        after: Traits,
+    },
     Start,
     Suspend(WaitingFor),
     /// What was done about it.
@@ -139,7 +142,11 @@ impl TicketFields {
                 Err(problem) => row.refuse(format!("{at}: {problem}")),
             }
             standing = next;
-            steps.extend(actions.into_iter().map(|action| Step { at: latest, action }));
+            steps.extend(
+                actions
+                    .into_iter()
+                    .map(|action| Step { at: latest, action }),
+            );
         }
         steps
     }
@@ -151,7 +158,11 @@ fn moment(history: &HistoryFields, row: &Reader<'_>) -> Option<(Timestamp, Stand
     let state = row.must("state", |row| {
         row.choice("state", &history.state, TicketState::from_str_name)
     });
-    let waiting_for = row.choice("waiting_for", &history.waiting_for, WaitingFor::from_str_name);
+    let waiting_for = row.choice(
+        "waiting_for",
+        &history.waiting_for,
+        WaitingFor::from_str_name,
+    );
     // What is missing or wrong is noted by now, and rejects the ticket.
     let (at, state) = (at?, state?);
     let waiting_for = match state {
@@ -291,12 +302,27 @@ mod tests {
     fn each_change_of_state_is_its_call() {
         use Action::{Close, Start, Suspend};
         let rows = [
-            "New M ? 10", "New M ? 11", "Active M ? 12", "User M ? 13", "Vendor M ? 14",
-            "Active M ? 15", "Resolved M ? 16", "Active M ? 17", "Resolved M ? 18", "Closed M ? 19",
+            "New M ? 10",
+            "New M ? 11",
+            "Active M ? 12",
+            "User M ? 13",
+            "Vendor M ? 14",
+            "Active M ? 15",
+            "Resolved M ? 16",
+            "Active M ? 17",
+            "Resolved M ? 18",
+            "Closed M ? 19",
         ];
         let (customer, vendor) = (WaitingFor::Customer, WaitingFor::Supplier);
         let expected = [
-            Start, Suspend(customer), Suspend(vendor), Start, resolve(), reopen(), resolve(), Close,
+            Start,
+            Suspend(customer),
+            Suspend(vendor),
+            Start,
+            resolve(),
+            reopen(),
+            resolve(),
+            Close,
         ];
         assert_eq!(actions(&rows), expected);
     }
@@ -304,21 +330,31 @@ mod tests {
     #[test]
     fn a_ticket_may_come_at_any_state_and_skip_some() {
         assert_eq!(actions(&["Active M ? 10"]), [Action::Start]);
-        assert_eq!(actions(&["User M ? 10"]), [Action::Suspend(WaitingFor::Customer)]);
+        assert_eq!(
+            actions(&["User M ? 10"]),
+            [Action::Suspend(WaitingFor::Customer)]
+        );
         assert_eq!(actions(&["Closed M ? 10"]), [resolve(), Action::Close]);
         assert_eq!(
             actions(&["Resolved M ? 10", "User M ? 11"]),
             [resolve(), reopen(), Action::Suspend(WaitingFor::Customer)]
         );
         let error = plan(&["Active M ? 10", "New M ? 11"]).unwrap_err();
-        assert_eq!(error, "2016-03-01T10:11:00Z: a ticket cannot become new again");
+        assert_eq!(
+            error,
+            "2016-03-01T10:11:00Z: a ticket cannot become new again"
+        );
     }
 
     #[test]
     fn what_is_judged_otherwise_is_said_before_the_state_changes() {
         let plan = plan(&["New M a 10", "Active H a 11", "Active H ? 12"]).unwrap();
         assert_eq!(plan.ticket.category, "a");
-        let names: Vec<_> = plan.steps.iter().map(|step| step.action.leads_to()).collect();
+        let names: Vec<_> = plan
+            .steps
+            .iter()
+            .map(|step| step.action.leads_to())
+            .collect();
         assert_eq!(names, [None, Some(TicketState::Open), None]);
         let Action::Update { before, after } = &plan.steps[0].action else {
             panic!("{plan:?}")
@@ -335,7 +371,13 @@ mod tests {
 
     #[test]
     fn what_the_history_tells_is_not_done_again() {
-        let plan = plan(&["New M ? 10", "Active H ? 11", "Resolved H ? 12", "Closed M ? 13"]).unwrap();
+        let plan = plan(&[
+            "New M ? 10",
+            "Active H ? 11",
+            "Resolved H ? 12",
+            "Closed M ? 13",
+        ])
+        .unwrap();
         let change = |to: TicketState, step: usize| StateChange {
             to: to.into(),
             occurred_time: Some(proto_time(plan.steps[step].at)),

@@ -20,18 +20,35 @@ fn every_public_permission_is_held_by_some_role() {
         .flat_map(|role| &role.rules)
         .flat_map(|rule| rule.permissions.iter().map(String::as_str))
         .collect();
-    let public: BTreeSet<&str> =
-        METHODS.iter().filter(|method| !method.internal).map(|method| method.permission).collect();
+    let public: BTreeSet<&str> = METHODS
+        .iter()
+        .filter(|method| !method.internal)
+        .map(|method| method.permission)
+        .collect();
     assert_eq!(held, public);
 }
 
 /// What needs no purpose is let through with any.
 #[test]
 fn methods_without_a_purpose_stand_in_rules_with_all_purposes() {
-    for method in METHODS.iter().filter(|method| !method.internal && !method.purpose_required) {
+    for method in METHODS
+        .iter()
+        .filter(|method| !method.internal && !method.purpose_required)
+    {
         for role in shipped().roles {
-            for rule in role.rules.iter().filter(|rule| rule.permissions.iter().any(|one| one == method.permission)) {
-                assert_eq!(rule.purposes.len(), 10, "{}#{}: {}", role.id, rule.id, method.permission);
+            for rule in role
+                .rules
+                .iter()
+                .filter(|rule| rule.permissions.iter().any(|one| one == method.permission))
+            {
+                assert_eq!(
+                    rule.purposes.len(),
+                    10,
+                    "{}#{}: {}",
+                    role.id,
+                    rule.id,
+                    method.permission
+                );
             }
         }
     }
@@ -40,22 +57,43 @@ fn methods_without_a_purpose_stand_in_rules_with_all_purposes() {
 /// Clauses CF-6.1, CC-2.2: selling and promotion never reach a contact.
 #[test]
 fn sales_and_marketing_clear_no_contact_data() {
-    for role in shipped().roles.iter().filter(|role| ["sales", "marketing"].contains(&role.id.as_str())) {
+    for role in shipped()
+        .roles
+        .iter()
+        .filter(|role| ["sales", "marketing"].contains(&role.id.as_str()))
+    {
         for rule in &role.rules {
             let cleared: Vec<_> = rule.classes.iter().collect();
-            assert!(cleared.iter().all(|class| *class == DataClass::Purchase), "{}#{}: {cleared:?}", role.id, rule.id);
+            assert!(
+                cleared.iter().all(|class| *class == DataClass::Purchase),
+                "{}#{}: {cleared:?}",
+                role.id,
+                rule.id
+            );
         }
     }
     let marketing = shipped().role("marketing").cloned().unwrap();
     let permissions = marketing.rules.iter().flat_map(|rule| &rule.permissions);
-    assert!(permissions.clone().all(|one| one.starts_with("analytics.") || one == "access.departments.list"));
+    assert!(
+        permissions
+            .clone()
+            .all(|one| one.starts_with("analytics.") || one == "access.departments.list")
+    );
 }
 
 /// Clauses OP-7.2, CC-2.5: who hands out access and who audits it see no data.
 #[test]
 fn administrators_and_auditors_clear_nothing() {
-    for role in shipped().roles.iter().filter(|role| ["administrator", "auditor"].contains(&role.id.as_str())) {
-        assert!(role.rules.iter().all(|rule| rule.classes.is_empty()), "{}", role.id);
+    for role in shipped()
+        .roles
+        .iter()
+        .filter(|role| ["administrator", "auditor"].contains(&role.id.as_str()))
+    {
+        assert!(
+            role.rules.iter().all(|rule| rule.classes.is_empty()),
+            "{}",
+            role.id
+        );
     }
 }
 
@@ -65,7 +103,12 @@ fn administrators_and_auditors_clear_nothing() {
 fn only_machines_hold_integration() {
     for role in shipped().roles {
         let for_machines = role.id == "integration";
-        assert_eq!(role.holder == Holder::SystemAccount, for_machines, "{}", role.id);
+        assert_eq!(
+            role.holder == Holder::SystemAccount,
+            for_machines,
+            "{}",
+            role.id
+        );
     }
 }
 
@@ -83,11 +126,26 @@ fn what_cannot_be_meant_is_refused() {
     for bad in [
         format!("{role}{good}{good}"),
         format!("{role}{good}{role}{good}"),
-        format!("{role}{}", rule("r", "ticket.tickets.gett", "BASIC", "SERVICE")),
-        format!("{role}{}", rule("r", "internal.snapshot.watch", "BASIC", "SERVICE")),
-        format!("{role}{}", rule("r", "ticket.tickets.get", "SYSTEM", "SERVICE")),
-        format!("{role}{}", rule("r", "ticket.tickets.get", "basic", "SERVICE")),
-        format!("{role}{}", rule("r", "ticket.tickets.get", "BASIC", "UNSPECIFIED")),
+        format!(
+            "{role}{}",
+            rule("r", "ticket.tickets.gett", "BASIC", "SERVICE")
+        ),
+        format!(
+            "{role}{}",
+            rule("r", "internal.snapshot.watch", "BASIC", "SERVICE")
+        ),
+        format!(
+            "{role}{}",
+            rule("r", "ticket.tickets.get", "SYSTEM", "SERVICE")
+        ),
+        format!(
+            "{role}{}",
+            rule("r", "ticket.tickets.get", "basic", "SERVICE")
+        ),
+        format!(
+            "{role}{}",
+            rule("r", "ticket.tickets.get", "BASIC", "UNSPECIFIED")
+        ),
         format!("{role}{good}consented = true\n"),
         format!("{role}{}", good.replace("'SERVICE'", "")),
         format!("{role}{}", good.replace("'all'", "'everything'")),

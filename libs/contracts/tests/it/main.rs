@@ -1,0 +1,10 @@
+//! The contract test: what carries no annotation is refused, and what is
+//! generated from the annotations does what they say.
+
+#[path = "../../build/annotations.rs"]
+mod annotations;
+mod lint;
+#[path = "../../build/lint.rs"]
+mod lint_rules;
+mod redaction;
+mod table;

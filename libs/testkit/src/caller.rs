@@ -1,0 +1,82 @@
+use std::{
+    convert::Infallible,
+    future::Future,
+    pin::Pin,
+    sync::{Arc, Mutex},
+    task::{Context, Poll},
+};
+
+use http::{HeaderValue, Request, Response};
+use kefu_service::{
+    call::{POSITION, PURPOSE},
+    server::GrpcService,
+};
+use tonic::body::Body;
+use tower::{Service, ServiceExt};
+
+/// Somebody at the gateway; what generated clients are put upon. Sends the places
+/// of its own writes along, so that it reads them wherever it looks.
+#[derive(Clone)]
+pub struct Caller {
+    gateway: GrpcService,
+    token: HeaderValue,
+    purpose: HeaderValue,
+    language: HeaderValue,
+    places: Arc<Mutex<Vec<HeaderValue>>>,
+}
+
+impl Caller {
+    pub(crate) fn new(gateway: GrpcService, token: &str, purpose: &str) -> Self {
+        Self {
+            gateway,
+            token: HeaderValue::from_str(&format!("Bearer {token}")).unwrap(),
+            purpose: HeaderValue::from_str(purpose).unwrap(),
+            language: HeaderValue::from_static("en"),
+            places: Arc::default(),
+        }
+    }
+
+    /// The same person with another purpose.
+    #[must_use]
+    pub fn purpose(&self, purpose: &str) -> Self {
+        Self { purpose: HeaderValue::from_str(purpose).unwrap(), ..self.clone() }
+    }
+
+    /// Knows of everything that the other wrote so far.
+    #[must_use]
+    pub fn after(&self, other: &Self) -> Self {
+        let known = other.places.lock().unwrap().clone();
+        self.places.lock().unwrap().extend(known);
+        self.clone()
+    }
+}
+
+impl Service<Request<Body>> for Caller {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, mut request: Request<Body>) -> Self::Future {
+        let headers = request.headers_mut();
+        headers.entry("authorization").or_insert_with(|| self.token.clone());
+        headers.entry(PURPOSE).or_insert_with(|| self.purpose.clone());
+        headers.entry("accept-language").or_insert_with(|| self.language.clone());
+        let known = self.places.lock().unwrap();
+        for place in &known[known.len().saturating_sub(8)..] {
+            headers.append(POSITION, place.clone());
+        }
+        drop(known);
+        let (gateway, places) = (self.gateway.clone(), self.places.clone());
+        Box::pin(async move {
+            let response = gateway.oneshot(request).await?;
+            if let Some(place) = response.headers().get(POSITION) {
+                places.lock().unwrap().push(place.clone());
+            }
+            Ok(response)
+        })
+    }
+}

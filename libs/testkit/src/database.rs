@@ -1,0 +1,105 @@
+//! A database for each test: a copy of a template that is migrated once.
+
+use std::{
+    path::Path,
+    sync::atomic::{AtomicU32, Ordering},
+};
+
+use kefu::{dev::database::migrate, migrate::schemas, suite::Databases};
+use kefu_postgres::{TestCluster, shared_for_tests};
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, postgres::PgConnectOptions};
+use uuid::Uuid;
+
+/// Password of the services' roles on test clusters, which hold nobody's data.
+const PASSWORD: &str = "test";
+
+/// A migrated database of the test's own.
+pub struct TestDatabase {
+    cluster: TestCluster,
+    name: String,
+}
+
+impl TestDatabase {
+    /// Makes it.
+    pub async fn create() -> anyhow::Result<Self> {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let cluster = shared_for_tests().await?;
+        let admin = cluster.admin_options();
+        let mut connection = PgConnection::connect_with(&admin).await?;
+        // One test process at a time makes the template and copies it: PostgreSQL
+        // refuses to copy a database that somebody is connected to.
+        connection.execute("SELECT pg_advisory_lock(hashtext('kefu testkit'))").await?;
+        let name = format!("kefu_test_{}_{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        let made = make(&mut connection, &admin, &name).await;
+        connection.execute("SELECT pg_advisory_unlock(hashtext('kefu testkit'))").await?;
+        connection.close().await?;
+        made?;
+        Ok(Self { cluster, name })
+    }
+
+    /// Its services' databases, each with its own role.
+    pub fn open(&self) -> anyhow::Result<Databases> {
+        kefu::dev::database::open(&self.url(), PASSWORD)
+    }
+
+    /// The superuser's URL.
+    pub fn url(&self) -> String {
+        self.cluster.url(&self.name)
+    }
+
+    /// URL of the role of a schema.
+    pub fn url_of(&self, schema: &str) -> anyhow::Result<String> {
+        kefu::dev::database::url_of(&self.url(), schema, PASSWORD)
+    }
+
+    /// A superuser's connection, for looking behind the services.
+    pub async fn connect(&self) -> anyhow::Result<PgConnection> {
+        Ok(PgConnection::connect_with(&self.cluster.admin_options().database(&self.name)).await?)
+    }
+}
+
+async fn make(connection: &mut PgConnection, admin: &PgConnectOptions, name: &str) -> anyhow::Result<()> {
+    drop_left_over(connection).await?;
+    let template = template_name();
+    let exists: bool = sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM pg_database WHERE datname = $1)")
+        .bind(&template)
+        .fetch_one(&mut *connection)
+        .await?;
+    if !exists {
+        // Migrated under another name, so that a template is always whole.
+        let unfinished = format!("{template}_unfinished");
+        connection.execute(AssertSqlSafe(format!("DROP DATABASE IF EXISTS {unfinished}"))).await?;
+        connection.execute(AssertSqlSafe(format!("CREATE DATABASE {unfinished}"))).await?;
+        migrate(&admin.clone().database(&unfinished), PASSWORD).await?;
+        connection.execute(AssertSqlSafe(format!("ALTER DATABASE {unfinished} RENAME TO {template}"))).await?;
+    }
+    connection.execute(AssertSqlSafe(format!("CREATE DATABASE {name} TEMPLATE {template}"))).await?;
+    Ok(())
+}
+
+/// The template of exactly these migrations.
+fn template_name() -> String {
+    let mut text = Vec::new();
+    for (schema, migrator) in schemas() {
+        text.extend(schema.as_bytes());
+        for migration in migrator.iter() {
+            text.extend(migration.checksum.as_ref());
+        }
+    }
+    format!("kefu_template_{}", Uuid::new_v5(&Uuid::NAMESPACE_OID, &text).simple())
+}
+
+/// Databases of test processes that are no more.
+async fn drop_left_over(connection: &mut PgConnection) -> anyhow::Result<()> {
+    let names: Vec<String> = sqlx::query_scalar("SELECT datname FROM pg_database WHERE datname LIKE 'kefu_test_%'")
+        .fetch_all(&mut *connection)
+        .await?;
+    for name in names {
+        let process = name.split('_').nth(2).unwrap_or_default();
+        if !Path::new("/proc").exists() || Path::new("/proc").join(process).exists() {
+            continue;
+        }
+        connection.execute(AssertSqlSafe(format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"))).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,113 @@
+//! The whole suite in the test's process.
+
+use std::{sync::Arc, time::Duration};
+
+use kefu::dev::{Keys, parts};
+use kefu_access_control::{
+    domain::company::Company,
+    seed::{employee_id, seed},
+};
+use kefu_contracts::access::{
+    ListDepartmentsRequest, organisation_service_client::OrganisationServiceClient,
+};
+use kefu_gateway::GatewayConfig;
+use kefu_service::{
+    clock::Clock,
+    host::{Hosted, Running, start_jobs},
+    ids::{Ids, system_randomness},
+    server::GrpcService,
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::{Caller, TestDatabase, TurnableClock};
+
+/// The example company of `kefu dev`.
+pub const COMPANY: &str = include_str!("../../../services/access-control/example_company.toml");
+
+/// A suite with the example company, and nothing else in it.
+pub struct TestSuite {
+    /// Its time.
+    pub clock: TurnableClock,
+    /// Its database.
+    pub database: TestDatabase,
+    /// Its keys.
+    pub keys: Keys,
+    /// Its door.
+    pub gateway: GrpcService,
+    services: Vec<(&'static str, GrpcService)>,
+    _running: Running,
+    ending: CancellationToken,
+}
+
+impl TestSuite {
+    /// A suite that is ready to be called.
+    pub async fn start() -> Self {
+        Self::with(|_| {}).await
+    }
+
+    /// A suite whose gateway has other rules.
+    pub async fn with(change: impl FnOnce(&mut GatewayConfig)) -> Self {
+        let clock = TurnableClock::default();
+        let database = TestDatabase::create().await.unwrap();
+        let databases = database.open().unwrap();
+        let keys = Keys::make().unwrap();
+        let ids = Ids::new(Arc::new(clock.clone()), system_randomness());
+        let company = Company::from_toml(COMPANY).unwrap();
+        seed(&databases.access_control, &clock, &ids, &company).await.unwrap();
+        let mut parts = parts(&keys, databases, Arc::new(clock.clone()), ids).unwrap();
+        change(&mut parts.gateway);
+        let suite = parts.assemble().unwrap();
+        let ending = CancellationToken::new();
+        let services = suite.services.iter().map(|one| (one.name, one.service.clone())).collect();
+        let gateway = suite.gateway.service.clone();
+        let all: Vec<Hosted> = suite.services.into_iter().chain([suite.gateway]).collect();
+        let jobs = all.into_iter().flat_map(|one| one.jobs).collect();
+        let running = start_jobs(jobs, ending.clone());
+        let suite = Self { clock, database, keys, gateway, services, _running: running, ending };
+        suite.ready().await;
+        suite
+    }
+
+    /// Somebody of the company, for the usual purpose of serving a customer.
+    pub fn caller(&self, login: &str) -> Caller {
+        self.caller_for(login, "service")
+    }
+
+    /// Somebody of the company, for a purpose.
+    pub fn caller_for(&self, login: &str, purpose: &str) -> Caller {
+        Caller::new(self.gateway.clone(), &self.token(login), purpose)
+    }
+
+    /// A bearer of this token.
+    pub fn bearer(&self, token: &str) -> Caller {
+        Caller::new(self.gateway.clone(), token, "service")
+    }
+
+    /// A token of somebody of the company, good for an hour.
+    pub fn token(&self, login: &str) -> String {
+        let issuer = self.keys.issuer().unwrap();
+        issuer.issue(employee_id(login), self.clock.now(), Duration::from_secs(3600)).unwrap()
+    }
+
+    /// A service behind the gateway.
+    pub fn service(&self, name: &str) -> GrpcService {
+        self.services.iter().find(|(known, _)| *known == name).unwrap().1.clone()
+    }
+
+    /// Waits until the gateway has its policy.
+    async fn ready(&self) {
+        let ready = async {
+            let mut client = OrganisationServiceClient::new(self.caller("dong.jie"));
+            while client.list_departments(ListDepartmentsRequest {}).await.is_err() {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(30), ready).await.expect("the gateway got its policy");
+    }
+}
+
+impl Drop for TestSuite {
+    fn drop(&mut self) {
+        self.ending.cancel();
+    }
+}

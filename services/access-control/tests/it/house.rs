@@ -1,0 +1,390 @@
+//! A service on a database of its own, a clock to turn, and callers with the
+//! rules a test gives them.
+
+use std::{
+    convert::Infallible,
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use aws_lc_rs::rand::SystemRandom;
+use base64::{Engine, engine::general_purpose::STANDARD, engine::general_purpose::STANDARD_NO_PAD};
+use http::{HeaderValue, Request, Response};
+use jiff::Timestamp;
+use kefu_access::{
+    AccessContext, ClassSet, ContextSigner, ContextVerifier, Rule, Scope, Subject, SubjectKind,
+    Trust,
+};
+use kefu_access_control::{
+    MIGRATOR, NAME, SCHEMA, build,
+    config::AccessControlConfig,
+    seed::{self, Company, Seeded},
+};
+use kefu_contracts::{
+    access::{
+        organisation_service_client::OrganisationServiceClient,
+        refusal_service_client::RefusalServiceClient, role_service_client::RoleServiceClient,
+        snapshot_service_client::SnapshotServiceClient,
+    },
+    journal::EntryKind,
+    method,
+    policy::Purpose,
+};
+use kefu_journal::{Cursor, Recorded};
+use kefu_service::{
+    call::CONTEXT,
+    clock::{Clock, ManualClock},
+    config::DatabaseConfig,
+    core::Deps,
+    database::Db,
+    host::{Hosted, Job},
+    ids::{Ids, system_randomness},
+    peer::{Identity, PeerService},
+    server::GrpcService,
+};
+use kefu_vault::{LocalKeyProvider, Vault};
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, postgres::PgConnectOptions};
+use tokio_util::sync::CancellationToken;
+use tonic::{Status, body::Body};
+use tonic_types::StatusExt;
+use tower::{Service, ServiceExt};
+use uuid::Uuid;
+
+/// When the register was seeded.
+pub(crate) const SEEDED: &str = "2026-03-02T08:00:00Z";
+
+/// A running service.
+pub(crate) struct House {
+    pub(crate) clock: ManualClock,
+    pub(crate) ids: Ids,
+    pub(crate) db: Db,
+    pub(crate) seeded: Seeded,
+    deps: Deps,
+    signer: Arc<ContextSigner>,
+    service: GrpcService,
+    jobs: CancellationToken,
+    server: PgConnectOptions,
+    database: PgConnectOptions,
+    name: String,
+}
+
+impl House {
+    /// With the shipped roles and the example company.
+    pub(crate) async fn new() -> Self {
+        let mut house = Self::empty().await;
+        let company = Company::from_toml(seed::EXAMPLE_COMPANY).unwrap();
+        house.seeded = seed::seed(&house.db, &house.clock, &house.ids, &company)
+            .await
+            .unwrap();
+        house.clock.advance(Duration::from_secs(1));
+        house
+    }
+
+    /// With the tables alone.
+    pub(crate) async fn empty() -> Self {
+        let cluster = kefu_postgres::shared_for_tests().await.unwrap();
+        let server = cluster.admin_options();
+        let name = format!("access_{}", database_number());
+        let database = fresh_database(&server, &name).await;
+        let url = cluster.url(&name);
+        let clock = ManualClock::at(SEEDED.parse().unwrap());
+        let ids = Ids::new(Arc::new(clock.clone()), system_randomness());
+        let db = Db::new(&database_config(&url), SCHEMA).unwrap();
+        let signer = Arc::new(ContextSigner::generate(&SystemRandom::new()).0);
+        let trust = [Trust::Gateway, Trust::Service].map(|trust| (trust, signer.public_key()));
+        let [kek, index] = [[7; 32], [8; 32]].map(|key: [u8; 32]| STANDARD.encode(key));
+        let keys =
+            LocalKeyProvider::from_text(&format!("current = k\nkek.k = {kek}\nindex = {index}\n"))
+                .unwrap();
+        let deps = Deps {
+            clock: Arc::new(clock.clone()),
+            ids: ids.clone(),
+            db: db.clone(),
+            vault: Arc::new(Vault::new(Arc::new(keys), Arc::new(SystemRandom::new()))),
+            verifier: Arc::new(ContextVerifier::new(trust)),
+            signer: signer.clone(),
+            default_deadline: Duration::from_secs(10),
+            max_deadline: Duration::from_secs(60),
+        };
+        let jobs = CancellationToken::new();
+        let service = start(AccessControlConfig::default(), &deps, &jobs);
+        Self {
+            clock,
+            ids,
+            db,
+            seeded: Seeded::default(),
+            deps,
+            signer,
+            service,
+            jobs,
+            server,
+            database,
+            name,
+        }
+    }
+
+    /// Another replica on the same database, whose heartbeat is too slow to find
+    /// anything.
+    pub(crate) fn replica(&self) -> GrpcService {
+        let config = AccessControlConfig {
+            heartbeat_ms: 60_000,
+            ..AccessControlConfig::default()
+        };
+        start(config, &self.deps, &self.jobs)
+    }
+
+    /// The id of somebody of the example company.
+    pub(crate) fn id(&self, login: &str) -> Uuid {
+        self.seeded.employees[login]
+    }
+
+    /// `employees/…` of somebody of the example company.
+    pub(crate) fn employee(&self, login: &str) -> String {
+        format!("employees/{}", self.id(login))
+    }
+
+    /// `departments/…` of the example company.
+    pub(crate) fn department(&self, code: &str) -> String {
+        format!("departments/{}", self.seeded.departments[code])
+    }
+
+    /// A caller to whom everything is open.
+    pub(crate) fn administrator(&self) -> Caller {
+        self.caller(
+            self.seeded
+                .employees
+                .get("han.bing")
+                .copied()
+                .unwrap_or(Uuid::from_u128(1)),
+            Scope::All,
+        )
+    }
+
+    /// A caller let through on the rows of one scope.
+    pub(crate) fn caller(&self, subject: Uuid, scope: Scope) -> Caller {
+        let (service, signer, clock) = (
+            self.service.clone(),
+            self.signer.clone(),
+            self.clock.clone(),
+        );
+        Caller {
+            service,
+            signer,
+            clock,
+            subject,
+            scope,
+        }
+    }
+
+    /// A gateway's calls to a replica.
+    pub(crate) fn peer(&self, service: GrpcService) -> PeerService {
+        Identity::new("gateway", self.signer.clone(), Arc::new(self.clock.clone())).calling(service)
+    }
+
+    pub(crate) fn snapshots(&self) -> SnapshotServiceClient<PeerService> {
+        SnapshotServiceClient::new(self.peer(self.service.clone()))
+    }
+
+    pub(crate) fn refusals(&self) -> RefusalServiceClient<PeerService> {
+        RefusalServiceClient::new(self.peer(self.service.clone()))
+    }
+
+    /// A connection as superuser, for looking at rows.
+    pub(crate) async fn sql(&self) -> PgConnection {
+        PgConnection::connect_with(&self.database).await.unwrap()
+    }
+
+    /// The journal's entries of a kind, once there are so many: readers stay below
+    /// the oldest transaction of the whole server, other tests' among them.
+    pub(crate) async fn journal(&self, kind: EntryKind, at_least: usize) -> Vec<Recorded> {
+        let mut sql = self.sql().await;
+        for _ in 0..2000 {
+            let batch = kefu_journal::read(&mut sql, Cursor::START, &[kind], 1000)
+                .await
+                .unwrap();
+            if batch.entries.len() >= at_least {
+                return batch.entries;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        panic!("fewer than {at_least} entries in the journal");
+    }
+
+    /// One number from the database.
+    pub(crate) async fn count(&self, query: &str) -> i64 {
+        sqlx::query_scalar(AssertSqlSafe(query.to_owned()))
+            .fetch_one(&mut self.sql().await)
+            .await
+            .unwrap()
+    }
+}
+
+impl Drop for House {
+    fn drop(&mut self) {
+        self.jobs.cancel();
+        self.db.close();
+        let (server, name) = (self.server.clone(), self.name.clone());
+        // A runtime of its own: the test's is about to end.
+        let dropped = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build();
+            runtime.unwrap().block_on(async {
+                let mut admin = PgConnection::connect_with(&server).await?;
+                admin
+                    .execute(AssertSqlSafe(format!("DROP DATABASE {name} WITH (FORCE)")))
+                    .await
+            })
+        });
+        // What could not be dropped goes with the cluster.
+        let _ = dropped.join();
+    }
+}
+
+fn start(config: AccessControlConfig, deps: &Deps, stop: &CancellationToken) -> GrpcService {
+    let Hosted {
+        name,
+        service,
+        jobs,
+        ..
+    } = build(config, deps.clone()).unwrap();
+    assert_eq!(name, NAME);
+    for Job { run, .. } in jobs {
+        tokio::spawn(run(stop.clone()));
+    }
+    service
+}
+
+fn database_number() -> impl std::fmt::Display {
+    let ids = Ids::new(
+        Arc::new(kefu_service::clock::SystemClock),
+        system_randomness(),
+    );
+    ids.next().unwrap().simple()
+}
+
+async fn fresh_database(server: &PgConnectOptions, name: &str) -> PgConnectOptions {
+    let mut admin = PgConnection::connect_with(server).await.unwrap();
+    admin
+        .execute(AssertSqlSafe(format!("CREATE DATABASE {name}")))
+        .await
+        .unwrap();
+    let options = server
+        .clone()
+        .database(name)
+        .options([("search_path", SCHEMA)]);
+    let mut connection = PgConnection::connect_with(&options).await.unwrap();
+    connection
+        .execute(AssertSqlSafe(format!("CREATE SCHEMA {SCHEMA}")))
+        .await
+        .unwrap();
+    MIGRATOR.run(&mut connection).await.unwrap();
+    options
+}
+
+fn database_config(url: &str) -> DatabaseConfig {
+    toml::from_str(&format!(
+        "url = '{url}'\nmax_connections = 8\nstatement_timeout_ms = 5000\nacquire_timeout_ms = 5000\n\
+         idle_in_transaction_timeout_ms = 10000\n"
+    ))
+    .unwrap()
+}
+
+/// Somebody who calls with a context of a gateway.
+#[derive(Clone)]
+pub(crate) struct Caller {
+    service: GrpcService,
+    signer: Arc<ContextSigner>,
+    clock: ManualClock,
+    pub(crate) subject: Uuid,
+    scope: Scope,
+}
+
+impl Caller {
+    pub(crate) fn organisation(&self) -> OrganisationServiceClient<Self> {
+        OrganisationServiceClient::new(self.clone())
+    }
+
+    pub(crate) fn roles(&self) -> RoleServiceClient<Self> {
+        RoleServiceClient::new(self.clone())
+    }
+
+    fn context(&self, path: &str) -> HeaderValue {
+        let now: Timestamp = self.clock.now();
+        let context = AccessContext {
+            subject: Subject {
+                id: self.subject,
+                kind: SubjectKind::Employee,
+                departments: Vec::new(),
+            },
+            permission: method(path).unwrap().permission.to_owned(),
+            purpose: Purpose::Administration,
+            rules: vec![Rule {
+                scope: self.scope.clone(),
+                classes: ClassSet::NONE,
+                source: "role:test#rule".to_owned(),
+                expires_at: None,
+            }],
+            policy_revision: 7,
+            issued_at: now,
+            expires_at: now + Duration::from_secs(30),
+        };
+        HeaderValue::from_str(&STANDARD_NO_PAD.encode(self.signer.sign(&context))).unwrap()
+    }
+}
+
+impl Service<Request<Body>> for Caller {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, mut request: Request<Body>) -> Self::Future {
+        let context = self.context(request.uri().path());
+        request.headers_mut().insert(CONTEXT, context);
+        Box::pin(self.service.clone().oneshot(request))
+    }
+}
+
+/// `NOT_FOUND_OR_OUT_OF_SCOPE`
+pub(crate) fn reason(status: &Status) -> String {
+    status
+        .get_error_details()
+        .error_info()
+        .unwrap_or_else(|| panic!("{status:?}"))
+        .reason
+        .clone()
+}
+
+/// What the fault says besides its reason.
+pub(crate) fn said(status: &Status, key: &str) -> String {
+    status.get_error_details().error_info().unwrap().metadata[key].clone()
+}
+
+/// `employee.login IMMUTABLE`, each violation, in order.
+pub(crate) fn violations(status: &Status) -> Vec<String> {
+    assert_eq!(reason(status), "INVALID_FIELDS", "{status:?}");
+    let details = status.get_error_details();
+    let violations = &details.bad_request().unwrap().field_violations;
+    violations
+        .iter()
+        .map(|one| format!("{} {}", one.field, one.reason))
+        .collect()
+}
+
+/// The place in the journal that a write tells.
+pub(crate) fn position<T>(response: &tonic::Response<T>) -> String {
+    response
+        .metadata()
+        .get("kefu-position")
+        .unwrap()
+        .to_str()
+        .unwrap()
+        .to_owned()
+}

@@ -1,0 +1,47 @@
+//! `kefu.analytics.v1.MetricsService`: request → rules → store → answer.
+
+mod list;
+mod query;
+
+use kefu_contracts::analytics::{
+    ListMetricsRequest, ListMetricsResponse, QueryMetricRequest, QueryMetricResponse,
+    metrics_service_server::MetricsService,
+};
+use kefu_service::{call::answer, core::Core};
+use tonic::{Request, Response, Status};
+
+use crate::domain::period::Zone;
+
+/// The handlers and what they share.
+#[derive(Clone)]
+pub(crate) struct Metrics {
+    core: Core,
+    /// Of a query that names none.
+    zone: Zone,
+}
+
+impl Metrics {
+    pub(crate) fn new(core: &Core, zone: Zone) -> Self {
+        Self {
+            core: core.clone(),
+            zone,
+        }
+    }
+}
+
+#[tonic::async_trait]
+impl MetricsService for Metrics {
+    async fn list_metrics(
+        &self,
+        request: Request<ListMetricsRequest>,
+    ) -> Result<Response<ListMetricsResponse>, Status> {
+        answer(request, |call, _| self.list(call)).await
+    }
+
+    async fn query_metric(
+        &self,
+        request: Request<QueryMetricRequest>,
+    ) -> Result<Response<QueryMetricResponse>, Status> {
+        answer(request, |call, body| self.query(call, body)).await
+    }
+}

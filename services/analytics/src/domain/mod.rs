@@ -1,0 +1,6 @@
+//! Types and rules of figures; pure.
+
+pub(crate) mod catalogue;
+pub(crate) mod fact;
+pub(crate) mod period;
+pub(crate) mod question;

@@ -1,0 +1,89 @@
+//! The gateway as it stands: HTTP/2 in front of it and behind it.
+
+use std::{
+    convert::Infallible,
+    task::{Context, Poll},
+};
+
+use futures_util::future::BoxFuture;
+use http::{Request, Response};
+use kefu_contracts::ticket::{GetTicketRequest, ticket_service_client::TicketServiceClient};
+use kefu_service::{peer, server::GrpcService};
+use tokio::net::TcpListener;
+use tokio_stream::wrappers::TcpListenerStream;
+use tonic::{
+    Code, Request as Call,
+    body::Body,
+    server::NamedService,
+    transport::{Endpoint, Server},
+};
+use tower::{Service, ServiceExt};
+
+use crate::{
+    access::Access,
+    policy::{AGENT, HEAD},
+    upstream::Upstream,
+    world::World,
+};
+
+#[derive(Clone)]
+struct Tickets(GrpcService);
+
+impl NamedService for Tickets {
+    const NAME: &'static str = "kefu.ticket.v1.TicketService";
+}
+
+impl Service<Request<Body>> for Tickets {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = BoxFuture<'static, Result<Response<Body>, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        Box::pin(self.0.clone().oneshot(request))
+    }
+}
+
+/// Serves it on a port of its own.
+async fn serve(service: GrpcService) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let uri = format!("http://{}", listener.local_addr().unwrap());
+    let server = Server::builder().add_service(Tickets(service));
+    tokio::spawn(server.serve_with_incoming(TcpListenerStream::new(listener)));
+    uri
+}
+
+#[tokio::test]
+async fn a_generated_client_calls_through_http2_on_both_sides() {
+    let upstream = std::sync::Arc::new(Upstream::default());
+    let ticket = peer::remote(&serve(upstream.service()).await).unwrap();
+    let world = World::around(Access::new(), Some(ticket), |_| {}).await;
+    let front = Endpoint::from_shared(serve(world.gateway.clone()).await).unwrap();
+    let mut client = TicketServiceClient::new(front.connect().await.unwrap());
+    let request = |subject| {
+        let name = "tickets/0".to_owned();
+        let mut request = Call::new(GetTicketRequest { name });
+        let bearer = format!("Bearer {}", world.token(subject)).parse().unwrap();
+        request.metadata_mut().insert("authorization", bearer);
+        request
+            .metadata_mut()
+            .insert("kefu-purpose", "service".parse().unwrap());
+        request
+    };
+
+    let answer = client.get_ticket(request(AGENT)).await.unwrap();
+    assert_eq!(answer.get_ref().name, "tickets/0", "as it was sent");
+    let refused = client.get_ticket(request(HEAD)).await.unwrap_err();
+    assert_eq!(refused.code(), Code::PermissionDenied);
+
+    let arrived = upstream.arrived.lock().unwrap();
+    assert_eq!(arrived.len(), 1);
+    assert!(!arrived[0].headers.contains_key("authorization"));
+    assert_eq!(
+        arrived[0].headers["kefu-call-id"],
+        answer.metadata().get("kefu-call-id").unwrap().as_bytes()
+    );
+}

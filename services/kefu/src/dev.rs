@@ -1,0 +1,131 @@
+//! The whole suite in one process, with a private PostgreSQL, an example company
+//! and a token for each post: for trying it and for working on it.
+
+pub mod database;
+mod demo;
+mod keys;
+mod notice;
+
+use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+
+use anyhow::Context;
+use kefu_access::{ContextVerifier, Trust};
+use kefu_access_control::{domain::company::Company, seed};
+use kefu_gateway::{Environment, GatewayConfig, dev_issuer};
+use kefu_service::{
+    clock::{Clock, SystemClock},
+    config::{LogFormat, TelemetryConfig},
+    error::Fault,
+    host::{self, Seat, start_jobs},
+    ids::{Ids, system_randomness},
+    server::ServeOptions,
+    telemetry,
+};
+use kefu_vault::Vault;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::{serve::told_to_end, suite::Parts};
+pub use keys::Keys;
+
+/// The company that is there to be tried.
+const COMPANY: &str = include_str!("../../access-control/example_company.toml");
+
+/// What `kefu dev` is told.
+#[derive(Debug, clap::Args)]
+pub struct DevArgs {
+    /// Folder of everything it keeps; delete it to begin anew
+    #[arg(long, default_value = ".kefu")]
+    home: PathBuf,
+    /// Where the gateway listens
+    #[arg(long, default_value = "127.0.0.1:7700")]
+    listen: SocketAddr,
+    /// What is logged, as an EnvFilter
+    #[arg(long, default_value = "warn")]
+    log: String,
+}
+
+/// Runs until Ctrl-C.
+///
+/// # Errors
+/// When something that is needed is missing; says how to get it.
+pub async fn run(arguments: DevArgs) -> anyhow::Result<()> {
+    let log = TelemetryConfig { log: arguments.log.clone(), format: LogFormat::Text, ..TelemetryConfig::default() };
+    let telemetry = telemetry::init(&log, "kefu-dev", "dev")?;
+    let listener = TcpListener::bind(arguments.listen)
+        .await
+        .with_context(|| format!("cannot listen on {}: is another suite running?", arguments.listen))?;
+    let keys = Keys::load_or_make(&arguments.home)?;
+    let server = database::start(&arguments.home).await?;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let ids = Ids::new(clock.clone(), system_randomness());
+    let databases = server.databases(&keys).await?;
+
+    let company = Company::from_toml(COMPANY).context("the example company")?;
+    seed::seed(&databases.access_control, clock.as_ref(), &ids, &company).await.map_err(said)?;
+    let tokens = notice::tokens(&arguments.home, &keys, &company, clock.now())?;
+
+    let suite = parts(&keys, databases, clock, ids)?.assemble().map_err(said)?;
+    let ending = CancellationToken::new();
+    let jobs = suite.services.into_iter().flat_map(|service| service.jobs).collect();
+    let running = start_jobs(jobs, ending.clone());
+    let seat = Seat {
+        listener,
+        health_listener: None,
+        options: ServeOptions { drain: Duration::from_secs(5), ..ServeOptions::default() },
+        notice: Duration::ZERO,
+        reflection: true,
+    };
+    let address = format!("http://{}", arguments.listen);
+    let greeting = tokio::spawn(async move {
+        match demo::prepare(&address, &tokens).await {
+            Ok(demo) => notice::print(&address, &tokens, &demo),
+            Err(error) => eprintln!("kefu: the example records could not be entered: {error:#}"),
+        }
+    });
+    let outcome = host::run(suite.gateway, seat, told_to_end()).await;
+    greeting.abort();
+    running.stop(Duration::from_secs(5)).await;
+    server.stop().await?;
+    telemetry.shutdown().await;
+    Ok(outcome?)
+}
+
+fn said(fault: Fault) -> anyhow::Error {
+    anyhow::anyhow!("{}", fault.detail)
+}
+
+/// The parts of a suite that believes these keys and no others.
+///
+/// # Errors
+/// When a key cannot be read.
+pub fn parts(
+    keys: &Keys,
+    databases: crate::suite::Databases,
+    clock: Arc<dyn Clock>,
+    ids: Ids,
+) -> anyhow::Result<Parts> {
+    let (gateway, service) = (keys.gateway()?, keys.service()?);
+    let trusted = [(Trust::Gateway, gateway.public_key()), (Trust::Service, service.public_key())];
+    let rules = GatewayConfig {
+        environment: Environment::Development,
+        allow_development_issuer: true,
+        issuer: dev_issuer::ISSUER.to_owned(),
+        audience: dev_issuer::AUDIENCE.to_owned(),
+        jwks: keys.issuer()?.jwks(),
+        // One person's machine, and imports that should not wait.
+        calls_per_second: std::num::NonZeroU32::new(20_000).context("not zero")?,
+        burst: std::num::NonZeroU32::new(40_000).context("not zero")?,
+        ..GatewayConfig::default()
+    };
+    Ok(Parts {
+        clock,
+        ids,
+        vault: Arc::new(Vault::new(Arc::new(keys.provider()?), system_randomness())),
+        verifier: Arc::new(ContextVerifier::new(trusted)),
+        gateway_signer: Arc::new(gateway),
+        service_signer: Arc::new(service),
+        databases,
+        gateway: rules,
+    })
+}

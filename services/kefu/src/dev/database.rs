@@ -1,0 +1,123 @@
+//! The development suite's PostgreSQL: a private cluster in its folder, or the
+//! server that KEFU_DATABASE_URL names.
+
+use std::path::Path;
+
+use anyhow::Context;
+use kefu_postgres::{Cluster, ClusterOptions, GivenServer};
+use kefu_service::{
+    config::{DatabaseConfig, Secret},
+    database::{Db, migration},
+};
+use sqlx::{Connection, PgConnection, postgres::PgConnectOptions};
+
+use super::Keys;
+use crate::{migrate::schemas, suite::Databases};
+
+/// Name of the suite's database.
+const DATABASE: &str = "kefu";
+
+pub(super) enum Server {
+    Private(Box<Cluster>),
+    Given(GivenServer),
+}
+
+/// Starts it, or finds it running.
+pub(super) async fn start(home: &Path) -> anyhow::Result<Server> {
+    if let Some(given) = GivenServer::from_env()? {
+        return Ok(Server::Given(given));
+    }
+    let options =
+        ClusterOptions { data_dir: home.join("postgres"), durable: true, max_connections: 150, port: None };
+    Ok(Server::Private(Box::new(Cluster::start(options).await.context("PostgreSQL did not start")?)))
+}
+
+impl Server {
+    fn url(&self, database: &str) -> String {
+        match self {
+            Self::Private(cluster) => cluster.url(database),
+            Self::Given(given) => given.url(database),
+        }
+    }
+
+    fn admin(&self) -> PgConnectOptions {
+        match self {
+            Self::Private(cluster) => cluster.admin_options(),
+            Self::Given(given) => given.admin_options(),
+        }
+    }
+
+    /// Makes the database and its schemas where they are missing, and opens each
+    /// with its service's own role.
+    pub(super) async fn databases(&self, keys: &Keys) -> anyhow::Result<Databases> {
+        let admin = self.admin();
+        create_database(&admin, DATABASE).await?;
+        migrate(&admin.database(DATABASE), keys.database_password()).await?;
+        open(&self.url(DATABASE), keys.database_password())
+    }
+
+    pub(super) async fn stop(self) -> anyhow::Result<()> {
+        match self {
+            Self::Private(cluster) => Ok(cluster.stop().await?),
+            Self::Given(_) => Ok(()),
+        }
+    }
+}
+
+async fn create_database(admin: &PgConnectOptions, name: &str) -> anyhow::Result<()> {
+    let mut connection = PgConnection::connect_with(admin).await.context("PostgreSQL cannot be reached")?;
+    let exists: bool = sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM pg_database WHERE datname = $1)")
+        .bind(name)
+        .fetch_one(&mut connection)
+        .await?;
+    if !exists {
+        sqlx::query("CREATE DATABASE kefu").execute(&mut connection).await?;
+    }
+    Ok(connection.close().await?)
+}
+
+/// Brings every schema of a database to its newest form.
+///
+/// # Errors
+/// When the database refuses or a migration is wrong.
+pub async fn migrate(admin: &PgConnectOptions, password: &str) -> anyhow::Result<()> {
+    for (schema, migrator) in schemas() {
+        migration::migrate(admin, schema, Some(password), migrator).await.with_context(|| format!("schema {schema}"))?;
+    }
+    Ok(())
+}
+
+/// Opens a migrated database, each schema with its service's own role. `url` is
+/// the superuser's; its role and password are replaced.
+///
+/// # Errors
+/// When the URL is not one of PostgreSQL.
+pub fn open(url: &str, password: &str) -> anyhow::Result<Databases> {
+    let open = |schema: &'static str, connections: usize| {
+        let config = DatabaseConfig {
+            url: Secret::new(url_of(url, schema, password)?),
+            max_connections: connections,
+            statement_timeout_ms: 5_000,
+            acquire_timeout_ms: 10_000,
+            idle_in_transaction_timeout_ms: 10_000,
+        };
+        Db::new(&config, schema).map_err(super::said)
+    };
+    Ok(Databases {
+        access_control: open(kefu_access_control::SCHEMA, 8)?,
+        customer_profile: open(kefu_customer_profile::SCHEMA, 16)?,
+        ticket: open(kefu_ticket::SCHEMA, 16)?,
+        order_followup: open(kefu_order_followup::SCHEMA, 16)?,
+        analytics: open(kefu_analytics::SCHEMA, 8)?,
+    })
+}
+
+/// The URL of a schema's role on the same server.
+///
+/// # Errors
+/// When the URL has no user.
+pub fn url_of(url: &str, schema: &str, password: &str) -> anyhow::Result<String> {
+    let (scheme, rest) = url.split_once("://").context("not a url")?;
+    let place = rest.rsplit_once('@').map_or(rest, |(_, place)| place);
+    Ok(format!("{scheme}://{}:{password}@{place}", migration::role_of(schema)))
+}

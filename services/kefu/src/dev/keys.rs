@@ -1,0 +1,136 @@
+//! Keys of a development suite, made once and kept in its folder, readable by
+//! its owner alone.
+
+use std::{
+    fs::{self, OpenOptions},
+    io::Write,
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    path::Path,
+};
+
+use anyhow::Context;
+use aws_lc_rs::rand::{SecureRandom, SystemRandom};
+use base64::{Engine, engine::general_purpose::STANDARD};
+use kefu_access::ContextSigner;
+use kefu_gateway::dev_issuer::DevIssuer;
+use kefu_vault::LocalKeyProvider;
+use serde::{Deserialize, Serialize};
+
+/// Every secret of a development suite.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Keys {
+    gateway: String,
+    service: String,
+    issuer: String,
+    /// Password of the services' database roles.
+    database: String,
+    /// Text of the vault's key file.
+    vault: String,
+}
+
+impl Keys {
+    /// New keys.
+    ///
+    /// # Errors
+    /// When the machine has no randomness.
+    pub fn make() -> anyhow::Result<Self> {
+        let randomness = SystemRandom::new();
+        let mut password = [0; 24];
+        randomness.fill(&mut password).map_err(|_| anyhow::anyhow!("no randomness"))?;
+        let issuer = DevIssuer::generate(&randomness).map_err(super::said)?;
+        Ok(Self {
+            gateway: STANDARD.encode(ContextSigner::generate(&randomness).1),
+            service: STANDARD.encode(ContextSigner::generate(&randomness).1),
+            issuer: STANDARD.encode(issuer.pkcs8()),
+            database: password.iter().map(|byte| format!("{byte:02x}")).collect(),
+            vault: LocalKeyProvider::generate()?.1,
+        })
+    }
+
+    /// The keys in `home/keys.toml`, made when there are none.
+    ///
+    /// # Errors
+    /// When the folder cannot be written or its keys cannot be read.
+    pub fn load_or_make(home: &Path) -> anyhow::Result<Self> {
+        let path = home.join("keys.toml");
+        if path.exists() {
+            let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+            // The parser's own message would quote the line, and with it a key.
+            return toml::from_str(&text).map_err(|_| anyhow::anyhow!("{} is damaged", path.display()));
+        }
+        let keys = Self::make()?;
+        write_private(&path, &toml::to_string(&keys)?)?;
+        Ok(keys)
+    }
+
+    /// Signs access contexts.
+    ///
+    /// # Errors
+    /// When the key cannot be read.
+    pub fn gateway(&self) -> anyhow::Result<ContextSigner> {
+        signer(&self.gateway)
+    }
+
+    /// Signs the services' own calls.
+    ///
+    /// # Errors
+    /// When the key cannot be read.
+    pub fn service(&self) -> anyhow::Result<ContextSigner> {
+        signer(&self.service)
+    }
+
+    /// Issues tokens.
+    ///
+    /// # Errors
+    /// When the key cannot be read.
+    pub fn issuer(&self) -> anyhow::Result<DevIssuer> {
+        DevIssuer::from_pkcs8(&STANDARD.decode(&self.issuer)?).map_err(super::said)
+    }
+
+    /// Wraps customers' keys.
+    ///
+    /// # Errors
+    /// When the key file's text is not one.
+    pub fn provider(&self) -> anyhow::Result<LocalKeyProvider> {
+        Ok(LocalKeyProvider::from_text(&self.vault)?)
+    }
+
+    /// Password of the services' database roles.
+    pub fn database_password(&self) -> &str {
+        &self.database
+    }
+
+    /// Text of the vault's key file.
+    pub fn vault_text(&self) -> &str {
+        &self.vault
+    }
+
+    /// The gateway's and the services' keys, PKCS#8 in base64.
+    pub fn signing_keys(&self) -> (&str, &str) {
+        (&self.gateway, &self.service)
+    }
+}
+
+fn signer(key: &str) -> anyhow::Result<ContextSigner> {
+    ContextSigner::from_pkcs8(&STANDARD.decode(key)?).map_err(|_| anyhow::anyhow!("a signing key cannot be read"))
+}
+
+/// Writes a file that its owner alone can read, and its folder.
+///
+/// # Errors
+/// When it cannot be written.
+pub(super) fn write_private(path: &Path, text: &str) -> anyhow::Result<()> {
+    if let Some(folder) = path.parent() {
+        fs::DirBuilder::new().recursive(true).mode(0o755).create(folder)?;
+    }
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(path)
+        .with_context(|| format!("cannot write {}", path.display()))?;
+    file.write_all(text.as_bytes())?;
+    Ok(file.sync_all()?)
+}

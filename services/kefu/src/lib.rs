@@ -1,0 +1,11 @@
+//! The one binary of the suite, as a library: how the services are put together,
+//! in one process or one each, and the commands around them.
+
+pub mod call;
+mod client;
+pub mod dev;
+pub mod import;
+pub mod migrate;
+pub mod serve;
+pub mod settings;
+pub mod suite;

@@ -1,0 +1,185 @@
+//! Runs one service as a process of its own.
+
+use std::{sync::Arc, time::Duration};
+
+use anyhow::{Context, bail};
+use base64::{Engine, engine::general_purpose::STANDARD};
+use kefu_access::{ContextSigner, ContextVerifier, Trust};
+use kefu_gateway::{GatewayDeps, Upstreams};
+use kefu_service::{
+    clock::{Clock, SystemClock},
+    config::{DatabaseConfig, Secret, ServerConfig, VaultConfig},
+    core::Deps,
+    database::Db,
+    error::Fault,
+    host::{self, Hosted, Seat},
+    ids::{Ids, system_randomness},
+    peer::remote,
+    server::{GrpcService, ServeOptions},
+    telemetry,
+};
+use kefu_vault::{LocalKeyProvider, Vault};
+use tokio::{net::TcpListener, signal};
+
+use crate::settings::Settings;
+
+/// Runs the service of this name until it is told to end.
+///
+/// # Errors
+/// When its configuration lacks something or it cannot be run.
+pub async fn run(settings: Settings, service: &str) -> anyhow::Result<()> {
+    let telemetry = telemetry::init(&settings.telemetry, service, &std::process::id().to_string())?;
+    let (hosted, server) = build(&settings, service)?;
+    let listener = TcpListener::bind(server.listen).await.with_context(|| format!("cannot listen on {}", server.listen))?;
+    let health_listener = match server.health_listen {
+        Some(address) => Some(TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))?),
+        None => None,
+    };
+    let seat = Seat {
+        listener,
+        health_listener,
+        options: ServeOptions::from(&server),
+        notice: Duration::from_millis(500),
+        reflection: true,
+    };
+    let outcome = host::run(hosted, seat, told_to_end()).await;
+    telemetry.shutdown().await;
+    Ok(outcome?)
+}
+
+/// Ends with Ctrl-C or SIGTERM.
+pub async fn told_to_end() {
+    let terminated = async {
+        match signal::unix::signal(signal::unix::SignalKind::terminate()) {
+            Ok(mut terminated) => {
+                terminated.recv().await;
+            }
+            Err(_) => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        _ = signal::ctrl_c() => {}
+        () = terminated => {}
+    }
+}
+
+fn build(settings: &Settings, service: &str) -> anyhow::Result<(Hosted, ServerConfig)> {
+    let said = |fault: Fault| anyhow::anyhow!("{}", fault.detail);
+    let at = |uri: &str| remote(uri).map_err(said);
+    let upstream = &settings.upstream;
+    let profile = || at(&upstream.customer_profile.uri);
+    let tickets = || at(&upstream.ticket.uri);
+    let orders = || at(&upstream.order_followup.uri);
+    let hosted = match service {
+        kefu_gateway::NAME => return gateway(settings, profile()?, tickets()?, orders()?),
+        kefu_access_control::NAME => {
+            let own = &settings.access_control;
+            let deps = deps(settings, own.database.as_ref(), kefu_access_control::SCHEMA, &own.server)?;
+            (kefu_access_control::build(own.rules.clone(), deps), &own.server)
+        }
+        kefu_customer_profile::NAME => {
+            let own = &settings.customer_profile;
+            let deps = deps(settings, own.database.as_ref(), kefu_customer_profile::SCHEMA, &own.server)?;
+            let peers = kefu_customer_profile::Peers { ticket: tickets()?, order_followup: orders()? };
+            (kefu_customer_profile::build(own.rules.clone(), deps, peers), &own.server)
+        }
+        kefu_ticket::NAME => {
+            let own = &settings.ticket;
+            let deps = deps(settings, own.database.as_ref(), kefu_ticket::SCHEMA, &own.server)?;
+            (kefu_ticket::build(own.rules.clone(), deps, kefu_ticket::Peers { customer_profile: profile()? }), &own.server)
+        }
+        kefu_order_followup::NAME => {
+            let own = &settings.order_followup;
+            let deps = deps(settings, own.database.as_ref(), kefu_order_followup::SCHEMA, &own.server)?;
+            let peers = kefu_order_followup::Peers { customer_profile: profile()? };
+            (kefu_order_followup::build(own.rules.clone(), deps, peers), &own.server)
+        }
+        kefu_analytics::NAME => {
+            let own = &settings.analytics;
+            let deps = deps(settings, own.database.as_ref(), kefu_analytics::SCHEMA, &own.server)?;
+            let peers = kefu_analytics::Peers { ticket: tickets()?, order_followup: orders()? };
+            (kefu_analytics::build(own.rules.clone(), deps, peers), &own.server)
+        }
+        _ => bail!(
+            "no service {service:?}: gateway, access-control, customer-profile, ticket, order-followup, analytics"
+        ),
+    };
+    Ok((hosted.0.map_err(said)?, hosted.1.clone()))
+}
+
+fn gateway(
+    settings: &Settings,
+    profile: GrpcService,
+    ticket: GrpcService,
+    order: GrpcService,
+) -> anyhow::Result<(Hosted, ServerConfig)> {
+    let said = |fault: Fault| anyhow::anyhow!("{}", fault.detail);
+    let key = settings.gateway.signing_key.as_ref().context("gateway.signing_key is not set")?;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let deps = GatewayDeps {
+        ids: Ids::new(clock.clone(), system_randomness()),
+        clock,
+        signer: Arc::new(signer(key, "gateway.signing_key")?),
+        identity: Arc::new(identity(settings)?),
+    };
+    let upstreams = Upstreams {
+        profile,
+        ticket,
+        order,
+        analytics: remote(&settings.upstream.analytics.uri).map_err(said)?,
+        access: remote(&settings.upstream.access_control.uri).map_err(said)?,
+    };
+    let hosted = kefu_gateway::build(&settings.gateway.rules, deps, upstreams).map_err(said)?;
+    Ok((hosted, settings.gateway.server.clone()))
+}
+
+fn deps(
+    settings: &Settings,
+    database: Option<&DatabaseConfig>,
+    schema: &'static str,
+    server: &ServerConfig,
+) -> anyhow::Result<Deps> {
+    let database = database.context("the service's database.url is not set")?;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    Ok(Deps {
+        ids: Ids::new(clock.clone(), system_randomness()),
+        clock,
+        db: Db::new(database, schema).map_err(|fault| anyhow::anyhow!("{}", fault.detail))?,
+        vault: Arc::new(vault(&settings.vault)?),
+        verifier: Arc::new(verifier(settings)?),
+        signer: Arc::new(identity(settings)?),
+        default_deadline: Duration::from_millis(server.default_deadline_ms),
+        max_deadline: Duration::from_millis(server.max_deadline_ms),
+    })
+}
+
+fn verifier(settings: &Settings) -> anyhow::Result<ContextVerifier> {
+    let mut keys = Vec::new();
+    let trusted = [(Trust::Gateway, &settings.trust.gateway_keys), (Trust::Service, &settings.trust.service_keys)];
+    for (trust, texts) in trusted {
+        for text in texts {
+            let bytes = STANDARD.decode(text)?;
+            keys.push((trust, bytes.try_into().map_err(|_| anyhow::anyhow!("a trusted key has 32 bytes"))?));
+        }
+    }
+    Ok(ContextVerifier::new(keys))
+}
+
+fn identity(settings: &Settings) -> anyhow::Result<ContextSigner> {
+    let identity = settings.identity.as_ref().context("identity.signing_key is not set")?;
+    signer(&identity.signing_key, "identity.signing_key")
+}
+
+fn signer(key: &Secret, name: &str) -> anyhow::Result<ContextSigner> {
+    let bytes = STANDARD.decode(key.expose()).map_err(|_| anyhow::anyhow!("{name} is not base64"))?;
+    ContextSigner::from_pkcs8(&bytes).map_err(|_| anyhow::anyhow!("{name} is not an Ed25519 key"))
+}
+
+fn vault(config: &VaultConfig) -> anyhow::Result<Vault> {
+    let provider = match (&config.key_file, &config.key) {
+        (Some(path), None) => LocalKeyProvider::from_file(path)?,
+        (None, Some(text)) => LocalKeyProvider::from_text(text.expose())?,
+        _ => bail!("one of vault.key_file and vault.key must be set"),
+    };
+    Ok(Vault::new(Arc::new(provider), system_randomness()))
+}

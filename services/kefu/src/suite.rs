@@ -1,0 +1,125 @@
+//! How the services of the suite are put together in one process: the same
+//! services as in a process each, reached through the same trait.
+
+use std::{sync::Arc, time::Duration};
+
+use kefu_access::{ContextSigner, ContextVerifier};
+use kefu_gateway::{GatewayConfig, GatewayDeps, Upstreams};
+use kefu_service::{
+    clock::Clock,
+    core::Deps,
+    database::Db,
+    error::Fault,
+    host::Hosted,
+    ids::Ids,
+    peer::Late,
+};
+use kefu_vault::Vault;
+
+/// What the suite is put together from.
+#[derive(Clone)]
+pub struct Parts {
+    /// Tells the time to every service.
+    pub clock: Arc<dyn Clock>,
+    /// Makes ids.
+    pub ids: Ids,
+    /// Seals and opens.
+    pub vault: Arc<Vault>,
+    /// Who may vouch for a call.
+    pub verifier: Arc<ContextVerifier>,
+    /// The gateway's key.
+    pub gateway_signer: Arc<ContextSigner>,
+    /// The services' key.
+    pub service_signer: Arc<ContextSigner>,
+    /// A database for each service.
+    pub databases: Databases,
+    /// The gateway's rules.
+    pub gateway: GatewayConfig,
+}
+
+/// A database for each service.
+#[derive(Clone)]
+pub struct Databases {
+    /// access-control
+    pub access_control: Db,
+    /// customer-profile
+    pub customer_profile: Db,
+    /// ticket
+    pub ticket: Db,
+    /// order-followup
+    pub order_followup: Db,
+    /// analytics
+    pub analytics: Db,
+}
+
+/// The suite, ready to be run.
+pub struct Suite {
+    /// The gateway: the only door.
+    pub gateway: Hosted,
+    /// The services behind it.
+    pub services: Vec<Hosted>,
+}
+
+impl Parts {
+    fn deps(&self, db: &Db) -> Deps {
+        Deps {
+            clock: self.clock.clone(),
+            ids: self.ids.clone(),
+            db: db.clone(),
+            vault: self.vault.clone(),
+            verifier: self.verifier.clone(),
+            signer: self.service_signer.clone(),
+            default_deadline: Duration::from_millis(self.gateway.default_deadline_ms),
+            max_deadline: Duration::from_millis(self.gateway.max_deadline_ms),
+        }
+    }
+
+    /// Puts the suite together. Services that follow each other's journals meet
+    /// through places that are filled once all are built.
+    ///
+    /// # Errors
+    /// When a service's configuration cannot be carried out.
+    pub fn assemble(self) -> Result<Suite, Fault> {
+        let databases = &self.databases;
+        let (ticket, orders) = (Late::default(), Late::default());
+        let access_control = kefu_access_control::build(Default::default(), self.deps(&databases.access_control))?;
+        let customer_profile = kefu_customer_profile::build(
+            Default::default(),
+            self.deps(&databases.customer_profile),
+            kefu_customer_profile::Peers { ticket: ticket.service(), order_followup: orders.service() },
+        )?;
+        let profile = customer_profile.service.clone();
+        let tickets = kefu_ticket::build(
+            Default::default(),
+            self.deps(&databases.ticket),
+            kefu_ticket::Peers { customer_profile: profile.clone() },
+        )?;
+        let order_followup = kefu_order_followup::build(
+            Default::default(),
+            self.deps(&databases.order_followup),
+            kefu_order_followup::Peers { customer_profile: profile.clone() },
+        )?;
+        let analytics = kefu_analytics::build(
+            Default::default(),
+            self.deps(&databases.analytics),
+            kefu_analytics::Peers { ticket: ticket.service(), order_followup: orders.service() },
+        )?;
+        ticket.bind(tickets.service.clone());
+        orders.bind(order_followup.service.clone());
+        let upstreams = Upstreams {
+            profile,
+            ticket: tickets.service.clone(),
+            order: order_followup.service.clone(),
+            analytics: analytics.service.clone(),
+            access: access_control.service.clone(),
+        };
+        let deps = GatewayDeps {
+            clock: self.clock.clone(),
+            ids: self.ids.clone(),
+            signer: self.gateway_signer.clone(),
+            identity: self.service_signer.clone(),
+        };
+        let gateway = kefu_gateway::build(&self.gateway, deps, upstreams)?;
+        Ok(Suite { gateway, services: vec![access_control, customer_profile, tickets, order_followup, analytics] })
+    }
+}

@@ -1,0 +1,196 @@
+//! Every service as a process of its own, and calls through all of them.
+
+use std::{
+    fs,
+    net::TcpListener,
+    path::Path,
+    process::{Child, Command, Stdio},
+    sync::Arc,
+    time::Duration,
+};
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use kefu::dev::Keys;
+use kefu_access_control::{
+    domain::company::Company,
+    seed::{employee_id, seed},
+};
+use kefu_contracts::{
+    analytics::{QueryMetricRequest, metrics_service_client::MetricsServiceClient},
+    common::Channel as ContactChannel,
+    profile::{
+        CreateCustomerRequest, Customer, CustomerType, customer_service_client::CustomerServiceClient,
+    },
+    ticket::{OpenTicketRequest, Ticket, TicketKind, ticket_service_client::TicketServiceClient},
+};
+use kefu_gateway::dev_issuer::{AUDIENCE, ISSUER};
+use kefu_service::{
+    clock::{Clock, SystemClock},
+    ids::{Ids, system_randomness},
+};
+use kefu_testkit::TestDatabase;
+use tonic::{
+    Code, Request,
+    transport::{Channel, Endpoint},
+};
+
+const SERVICES: [&str; 6] =
+    ["access-control", "customer-profile", "ticket", "order-followup", "analytics", "gateway"];
+
+/// A process that does not outlive its test.
+struct Process(Child);
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn start(service: &str, config: &Path) -> Process {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_kefu"));
+    command.args(["serve", service, "--config"]).arg(config).stdin(Stdio::null()).stdout(Stdio::null());
+    Process(command.stderr(Stdio::inherit()).spawn().unwrap())
+}
+
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+fn config(database: &TestDatabase, keys: &Keys, ports: &[u16]) -> String {
+    let (gateway, service) = keys.signing_keys();
+    let public = |signer: kefu_access::ContextSigner| STANDARD.encode(signer.public_key());
+    let mut text = format!(
+        "[telemetry]\nlog = \"warn\"\n\
+         [trust]\ngateway_keys = [{:?}]\nservice_keys = [{:?}]\n\
+         [identity]\nsigning_key = {service:?}\n\
+         [vault]\nkey = {:?}\n\
+         [gateway]\nsigning_key = {gateway:?}\n\
+         [gateway.rules]\nenvironment = \"development\"\nallow_development_issuer = true\n\
+         issuer = {ISSUER:?}\naudience = {AUDIENCE:?}\njwks = {:?}\n",
+        public(keys.gateway().unwrap()),
+        public(keys.service().unwrap()),
+        keys.vault_text(),
+        keys.issuer().unwrap().jwks(),
+    );
+    let schemas = ["access", "profile", "ticket", "orders", "analytics"];
+    for (at, service) in SERVICES.iter().enumerate() {
+        let (section, port) = (service.replace('-', "_"), ports[at]);
+        text += &format!("[{section}.server]\nlisten = \"127.0.0.1:{port}\"\n");
+        if let Some(schema) = schemas.get(at) {
+            let url = database.url_of(schema).unwrap();
+            text += &format!("[{section}.database]\nurl = {url:?}\n");
+            text += &format!("[upstream.{section}]\nuri = \"http://127.0.0.1:{port}\"\n");
+        }
+    }
+    text
+}
+
+fn request<T>(body: T, token: &str, purpose: &'static str, place: &str) -> Request<T> {
+    let mut request = Request::new(body);
+    let metadata = request.metadata_mut();
+    metadata.insert("authorization", format!("Bearer {token}").parse().unwrap());
+    metadata.insert("kefu-purpose", purpose.parse().unwrap());
+    if !place.is_empty() {
+        metadata.insert("kefu-position", place.parse().unwrap());
+    }
+    request
+}
+
+fn place<T>(response: &tonic::Response<T>) -> String {
+    response.metadata().get("kefu-position").unwrap().to_str().unwrap().to_owned()
+}
+
+/// A customer, entered once every process is there; waits for it with a bound.
+async fn enter(channel: &Channel, token: &str) -> (String, String) {
+    let customer = Customer {
+        r#type: CustomerType::Person as i32,
+        display_name: "李四".into(),
+        ..Default::default()
+    };
+    let body = CreateCustomerRequest {
+        customer: Some(customer),
+        request_id: uuid::Uuid::from_u128(1).to_string(),
+    };
+    let entering = async {
+        loop {
+            let mut client = CustomerServiceClient::new(channel.clone());
+            match client.create_customer(request(body.clone(), token, "service", "")).await {
+                Ok(response) => return (place(&response), response.into_inner().name),
+                Err(status) if status.code() == Code::Unavailable => {
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
+                Err(status) => panic!("{status:?}"),
+            }
+        }
+    };
+    let (place, name) = tokio::time::timeout(Duration::from_secs(60), entering).await.expect("the processes are there");
+    (name, place)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn six_processes_are_one_suite() {
+    let database = TestDatabase::create().await.unwrap();
+    let keys = Keys::make().unwrap();
+    let clock = Arc::new(SystemClock);
+    let ids = Ids::new(clock.clone(), system_randomness());
+    let company = Company::from_toml(kefu_testkit::COMPANY).unwrap();
+    let register = database.open().unwrap().access_control;
+    seed(&register, clock.as_ref(), &ids, &company).await.unwrap();
+
+    let ports: Vec<u16> = SERVICES.iter().map(|_| free_port()).collect();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("kefu.toml");
+    fs::write(&path, config(&database, &keys, &ports)).unwrap();
+    let mut processes: Vec<_> = SERVICES.iter().map(|service| start(service, &path)).collect();
+
+    let issuer = keys.issuer().unwrap();
+    let token = |login: &str| issuer.issue(employee_id(login), clock.now(), Duration::from_secs(600)).unwrap();
+    let channel = Endpoint::from_shared(format!("http://127.0.0.1:{}", ports[5])).unwrap().connect_lazy();
+    let agent = token("li.wei");
+    let (customer, entered) = enter(&channel, &agent).await;
+
+    // Through three processes and two journals: profile → ticket → analytics.
+    let ticket = Ticket {
+        customer,
+        kind: TicketKind::Consultation as i32,
+        channel: ContactChannel::Online as i32,
+        subject: "发票".into(),
+        ..Default::default()
+    };
+    let body = OpenTicketRequest { ticket: Some(ticket), request_id: String::new() };
+    let mut tickets = TicketServiceClient::new(channel.clone());
+    let opened = tickets.open_ticket(request(body, &agent, "service", &entered)).await.unwrap();
+    let mut metrics = MetricsServiceClient::new(channel.clone());
+    let query = QueryMetricRequest { metric: "tickets".into(), ..Default::default() };
+    let asked = request(query.clone(), &token("chen.guodong"), "analysis", &place(&opened));
+    assert_eq!(metrics.query_metric(asked).await.unwrap().into_inner().total.unwrap().count, 1);
+
+    // A service that is gone is UNAVAILABLE, and back again without anything else restarting.
+    processes.remove(4);
+    let asked = || request(query.clone(), &token("chen.guodong"), "analysis", "");
+    assert_eq!(metrics.query_metric(asked()).await.unwrap_err().code(), Code::Unavailable);
+    processes.insert(4, start("analytics", &path));
+    let back = async {
+        while metrics.query_metric(asked()).await.is_err() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), back).await.expect("analytics is back");
+}
+
+/// Unknown keys and missing ones are told by name, and nothing starts.
+#[test]
+fn a_wrong_configuration_does_not_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("kefu.toml");
+    fs::write(&path, "[ticket.server]\nlisten = \"nonsense\"\n[nonsense]\na = 1\n").unwrap();
+    let told = Command::new(env!("CARGO_BIN_EXE_kefu"))
+        .args(["serve", "ticket", "--config"])
+        .arg(&path)
+        .output()
+        .unwrap();
+    assert!(!told.status.success());
+    let text = String::from_utf8(told.stderr).unwrap();
+    assert!(text.contains("ticket.server.listen") && text.contains("nonsense"), "{text}");
+}

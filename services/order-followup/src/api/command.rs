@@ -1,0 +1,149 @@
+//! The one way in which a command on an existing order is carried out: lock →
+//! the answer given before → scope → etag → write → journal → keep.
+
+use jiff::Timestamp;
+use kefu_contracts::{
+    common::Reason,
+    order::{Order, Review},
+};
+use kefu_service::{
+    call::{Answer, Call},
+    error::Fault,
+    fields::{etag, name},
+    idempotency::{self, Claim, Kept},
+};
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::{
+    Orders,
+    present::{Journaled, Outcome, Parties},
+    write::AtHand,
+};
+use crate::{
+    domain::stage::Reached,
+    store::{
+        orders,
+        records::{StoredOrder, WHOLE},
+    },
+};
+
+/// What is to be done with an order; its fields are checked.
+#[derive(Clone)]
+pub(super) struct Command {
+    pub(super) id: Uuid,
+    /// The revision it was decided upon, where that matters.
+    pub(super) revision: Option<i64>,
+    pub(super) claim: Option<Claim>,
+    pub(super) action: Action,
+}
+
+#[derive(Clone)]
+pub(super) enum Action {
+    /// It reached a stage.
+    Stage(Reached),
+    /// Its customer said something at that time.
+    Review(Review, Timestamp),
+    /// Its customer said at that time that all is well.
+    Complete(Review, Timestamp),
+}
+
+impl Orders {
+    pub(super) async fn carry_out(
+        &self,
+        call: Call,
+        command: Command,
+    ) -> Result<Answer<Order>, Fault> {
+        let resource = name("orders", command.id);
+        let (service, shared) = (self.clone(), (call.clone(), command));
+        let outcome = self
+            .core
+            .deps
+            .db
+            .transaction(move |connection| {
+                let (service, (call, command)) = (service.clone(), shared.clone());
+                Box::pin(async move { service.attempt(connection, &call, &command).await })
+            })
+            .await;
+        match outcome {
+            Ok(outcome) => self.answer(&call, outcome).await,
+            Err(fault) if fault.reason == Reason::NotFoundOrOutOfScope => Err(self
+                .core
+                .views
+                .refuse(&call, "order.refused", &resource, fault)
+                .await),
+            Err(fault) => Err(fault),
+        }
+    }
+
+    async fn attempt(
+        &self,
+        connection: &mut PgConnection,
+        call: &Call,
+        command: &Command,
+    ) -> Result<Outcome, Fault> {
+        let not_found = || Fault::not_found(&name("orders", command.id));
+        let locked = orders::lock(connection, command.id)
+            .await?
+            .ok_or_else(not_found)?;
+        if let Some(claim) = &command.claim
+            && let Some(kept) = idempotency::find(connection, claim).await?
+        {
+            // Who completed an order has no duty by it any more, and still gets the
+            // answer they were given: the rules look at it as it was then.
+            let parties = Parties {
+                customer: locked.customer_id,
+                department: locked.department_id,
+                owner: locked.owner_id,
+            };
+            let clearance = call
+                .context
+                .clearance_of(&parties.facts(), call.now)
+                .ok_or_else(not_found)?;
+            let (key, _) = self
+                .sealer
+                .key(connection, locked.customer_id, call.now)
+                .await?;
+            return self.replay(&key, locked.customer_id, &kept, clearance);
+        }
+        let row = WHOLE
+            .get(call, command.id)
+            .build()
+            .fetch_optional(&mut *connection)
+            .await?;
+        let row = StoredOrder::read_whole(&row.ok_or_else(not_found)?)?;
+        let clearance = call.context.clearance(row.matched, call.now);
+        if command
+            .revision
+            .is_some_and(|revision| revision != row.revision)
+        {
+            return Err(Fault::new(Reason::EtagMismatch).with("etag", etag(row.revision)));
+        }
+        let key = self.sealer.open_key(row.customer_id, &row.wrapped).await?;
+        let order = self.unseal_whole(&key, &row)?;
+        let mut at_hand = AtHand { row, key, order };
+        let entries = self
+            .write(connection, call, &mut at_hand, &command.action)
+            .await?;
+        let journaled = match entries.as_slice() {
+            [] => Journaled::Nothing,
+            entries => Journaled::Now(kefu_journal::append(connection, entries).await?),
+        };
+        let AtHand { row, key, order } = at_hand;
+        if let Some(claim) = &command.claim {
+            let answer = self.sealer.seal_answer(&key, row.id, &order)?;
+            let kept = Kept {
+                resource_id: row.id,
+                answer,
+                position: journaled.position(),
+            };
+            idempotency::keep(connection, call, claim, Some(row.customer_id), &kept).await?;
+        }
+        Ok(Outcome {
+            order,
+            customer: row.customer_id,
+            clearance,
+            journaled,
+        })
+    }
+}

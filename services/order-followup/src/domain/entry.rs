@@ -1,0 +1,132 @@
+//! What an order must say to be taken in (OP-3.4.1): everything that is wrong
+//! with it at once, so that it is cleared up with the customer in one go.
+
+use jiff::Timestamp;
+use kefu_contracts::{
+    google::r#type::Money,
+    order::{Order, OrderLine},
+};
+use kefu_service::{
+    error::Violation,
+    fields::{Fields, name},
+};
+
+use super::money::{is_currency, nanos, total};
+
+/// Most pieces of one line.
+const MOST_PIECES: i32 = 1_000_000;
+
+/// What a check goes by.
+pub(crate) struct Intake {
+    /// Bounds the time of placing.
+    pub(crate) now: Timestamp,
+    /// Whether a system transfers the order: of a record from elsewhere the
+    /// lines may be lost, of an order that is being taken they may not.
+    pub(crate) transferred: bool,
+    pub(crate) most_lines: usize,
+}
+
+/// What was read off an order that passed.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Taken {
+    pub(crate) placed_at: Timestamp,
+    pub(crate) promised_at: Option<Timestamp>,
+    /// Zero when there are no lines.
+    pub(crate) total: Money,
+}
+
+/// Checks the fields of an order that say what is ordered and when, and writes
+/// the currency into every amount that left it out.
+pub(crate) fn check(fields: &mut Fields, order: &mut Order, intake: &Intake) -> Taken {
+    check_currency(fields, &order.currency);
+    fields.text("order.external_ref", &order.external_ref, 120);
+    fields.ensure(
+        intake.transferred || !order.lines.is_empty(),
+        "order.lines",
+        Violation::Required,
+    );
+    let few = order.lines.len() <= intake.most_lines;
+    fields.ensure(few, "order.lines", Violation::TooMany(intake.most_lines));
+    let mut lines = Fields::new();
+    // Too many are not looked at one by one: the answer would be as long.
+    for (at, line) in order.lines.iter_mut().enumerate().take(intake.most_lines) {
+        check_line(&mut lines, at, line, &order.currency);
+    }
+    // What lines come to is told only of lines that are right themselves.
+    let sound = lines.is_clean() && is_currency(&order.currency);
+    for (field, what) in lines
+        .finish()
+        .err()
+        .into_iter()
+        .flat_map(|fault| fault.violations)
+    {
+        fields.refuse(field, what);
+    }
+    let total = total(&order.lines, &order.currency);
+    fields.ensure(total.is_some() || !sound, "order.lines", Violation::Amount);
+    let placed = fields.past("order.placed_time", order.placed_time.as_ref(), intake.now);
+    let promised_at = fields.time("order.promised_time", order.promised_time.as_ref());
+    let placed_at = placed.unwrap_or(intake.now);
+    // A time of placing that is wrong itself says nothing about the promise.
+    let placed_is_told = order.placed_time.is_none() || placed.is_some();
+    let kept = !placed_is_told || promised_at.is_none_or(|promised| promised >= placed_at);
+    fields.ensure(kept, "order.promised_time", Violation::Contradiction);
+    Taken {
+        placed_at,
+        promised_at,
+        total: total.unwrap_or_default(),
+    }
+}
+
+fn check_currency(fields: &mut Fields, currency: &str) {
+    if currency.is_empty() {
+        fields.refuse("order.currency", Violation::Required);
+    } else {
+        fields.ensure(is_currency(currency), "order.currency", Violation::Currency);
+    }
+}
+
+fn check_line(fields: &mut Fields, at: usize, line: &mut OrderLine, currency: &str) {
+    let path = |field: &str| format!("order.lines[{at}].{field}");
+    fields.required_text(path("product"), &line.product, 200);
+    fields.text(path("specification"), &line.specification, 500);
+    fields.text(path("category"), &line.category, 120);
+    let pieces = (1..=MOST_PIECES).contains(&line.quantity);
+    fields.ensure(
+        pieces,
+        path("quantity"),
+        Violation::OutOfRange(1, MOST_PIECES.into()),
+    );
+    if line.unit_price.is_none() {
+        fields.refuse(path("unit_price"), Violation::Required);
+    }
+    for (field, money) in [
+        ("unit_price", &mut line.unit_price),
+        ("freight", &mut line.freight),
+    ] {
+        let Some(money) = money else { continue };
+        // One wrong currency of the order is not to be told again at each amount.
+        let wanted = if is_currency(currency) {
+            currency
+        } else {
+            money.currency_code.as_str()
+        };
+        let sound = nanos(money, wanted).is_some_and(|nanos| nanos >= 0);
+        fields.ensure(sound, path(field), Violation::Amount);
+        if money.currency_code.is_empty() {
+            currency.clone_into(&mut money.currency_code);
+        }
+    }
+}
+
+/// Clears what the suite itself says about an order, whatever the caller put there.
+pub(crate) fn clear_outputs(order: &mut Order, id: uuid::Uuid) {
+    order.name = name("orders", id);
+    order.number.clear();
+    order.reviews.clear();
+    order.events.clear();
+    order.disclosure = None;
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,6 @@
+//! Types and rules of orders; pure.
+
+pub(crate) mod entry;
+pub(crate) mod money;
+pub(crate) mod review;
+pub(crate) mod stage;

@@ -1,0 +1,103 @@
+//! What was told about orders (OP-3.4.4).
+
+use jiff::Timestamp;
+use jiff_sqlx::ToSqlx;
+use kefu_access::SubjectKind;
+use kefu_contracts::order::StageEvent;
+use kefu_service::{call::Call, error::Fault, fields::name, time};
+use sqlx::{PgConnection, Row, postgres::PgRow};
+use uuid::Uuid;
+
+use crate::domain::stage::Reached;
+
+/// Records that an order reached a stage; `false` when that was told before.
+pub(crate) async fn record(
+    connection: &mut PgConnection,
+    call: &Call,
+    order: Uuid,
+    customer: Uuid,
+    reached: Reached,
+) -> Result<bool, Fault> {
+    let subject = &call.context.subject;
+    let written = sqlx::query!(
+        "INSERT INTO orders.stage_event
+             (order_id, customer_id, stage, occurred_at, recorded_at, actor_id, actor_is_system)
+         VALUES ($1, $2, $3, $4, $5, $6, $7)
+         ON CONFLICT DO NOTHING",
+        order,
+        customer,
+        reached.stage as i16,
+        reached.at.to_sqlx() as _,
+        call.now.to_sqlx() as _,
+        subject.id,
+        subject.kind == SubjectKind::SystemAccount
+    )
+    .execute(connection)
+    .await?;
+    Ok(written.rows_affected() == 1)
+}
+
+/// The event that this call tells, as the contract carries it.
+pub(crate) fn told(call: &Call, reached: Reached) -> StageEvent {
+    let subject = &call.context.subject;
+    let is_system = subject.kind == SubjectKind::SystemAccount;
+    event(
+        reached.stage as i32,
+        reached.at,
+        call.now,
+        subject.id,
+        is_system,
+    )
+}
+
+fn event(
+    stage: i32,
+    occurred: Timestamp,
+    recorded: Timestamp,
+    actor: Uuid,
+    is_system: bool,
+) -> StageEvent {
+    let collection = if is_system {
+        "system-accounts"
+    } else {
+        "employees"
+    };
+    StageEvent {
+        stage,
+        occurred_time: Some(time::to_proto(occurred)),
+        recorded_time: Some(time::to_proto(recorded)),
+        actor: name(collection, actor),
+    }
+}
+
+/// An order's events from the arrays of [`WHOLE`](super::records::WHOLE), oldest first.
+pub(crate) fn read(row: &PgRow) -> Result<Vec<StageEvent>, Fault> {
+    let stages: Option<Vec<i16>> = row.try_get("event_stages")?;
+    let occurred: Option<Vec<jiff_sqlx::Timestamp>> = row.try_get("event_occurred")?;
+    let recorded: Option<Vec<jiff_sqlx::Timestamp>> = row.try_get("event_recorded")?;
+    let actors: Option<Vec<Uuid>> = row.try_get("event_actors")?;
+    let systems: Option<Vec<bool>> = row.try_get("event_systems")?;
+    let times = occurred
+        .unwrap_or_default()
+        .into_iter()
+        .zip(recorded.unwrap_or_default());
+    let actors = actors
+        .unwrap_or_default()
+        .into_iter()
+        .zip(systems.unwrap_or_default());
+    Ok(stages
+        .unwrap_or_default()
+        .into_iter()
+        .zip(times)
+        .zip(actors)
+        .map(|((stage, (occurred, recorded)), (actor, is_system))| {
+            event(
+                stage.into(),
+                occurred.to_jiff(),
+                recorded.to_jiff(),
+                actor,
+                is_system,
+            )
+        })
+        .collect())
+}

@@ -1,0 +1,7 @@
+//! SQL of orders.
+
+pub(crate) mod customers;
+pub(crate) mod events;
+pub(crate) mod orders;
+pub(crate) mod records;
+pub(crate) mod reviews;

@@ -1,0 +1,95 @@
+//! Writing orders.
+
+use jiff::Timestamp;
+use jiff_sqlx::ToSqlx;
+use kefu_service::error::Fault;
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use crate::domain::stage::Reached;
+
+/// An order about to be entered; it is submitted when it was placed.
+pub(crate) struct NewRow<'a> {
+    pub(crate) id: Uuid,
+    pub(crate) customer_id: Uuid,
+    pub(crate) submitted: Reached,
+    pub(crate) department_id: Uuid,
+    pub(crate) owner_id: Option<Uuid>,
+    pub(crate) external_ref: Option<&'a str>,
+    pub(crate) currency: &'a str,
+    pub(crate) sealed: &'a [u8],
+    pub(crate) promised_at: Option<Timestamp>,
+    pub(crate) now: Timestamp,
+}
+
+/// Enters an order at revision 1 and tells its number; `None` when the external
+/// reference is taken. The transaction goes on either way, so that the caller
+/// can look for the answer that the same request was given meanwhile.
+pub(crate) async fn insert(
+    connection: &mut PgConnection,
+    row: &NewRow<'_>,
+) -> Result<Option<String>, Fault> {
+    let number = sqlx::query_scalar!(
+        "INSERT INTO orders.purchase_order
+             (id, customer_id, stage, stage_at, department_id, owner_id, external_ref, currency, sealed, placed_at,
+              promised_at, revision, created_at, updated_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $4, $10, 1, $11, $11)
+         ON CONFLICT (external_ref) DO NOTHING
+         RETURNING number",
+        row.id,
+        row.customer_id,
+        row.submitted.stage as i16,
+        row.submitted.at.to_sqlx() as _,
+        row.department_id,
+        row.owner_id,
+        row.external_ref,
+        row.currency,
+        row.sealed,
+        row.promised_at.map(ToSqlx::to_sqlx) as _,
+        row.now.to_sqlx() as _
+    )
+    .fetch_optional(connection)
+    .await?;
+    Ok(number)
+}
+
+/// Whose an order is; what a rule looks at.
+pub(crate) struct Locked {
+    pub(crate) customer_id: Uuid,
+    pub(crate) department_id: Uuid,
+    pub(crate) owner_id: Option<Uuid>,
+}
+
+/// Lets one command at a time at an order. What the order says is read by a
+/// statement of its own afterwards: one that waited for the lock would see the
+/// order as it is now, but its events as they were when it began to wait.
+pub(crate) async fn lock(connection: &mut PgConnection, id: Uuid) -> Result<Option<Locked>, Fault> {
+    let locked = sqlx::query_as!(
+        Locked,
+        "SELECT customer_id, department_id, owner_id FROM orders.purchase_order WHERE id = $1 FOR UPDATE",
+        id
+    )
+    .fetch_optional(connection)
+    .await?;
+    Ok(locked)
+}
+
+/// Puts the next revision of a locked order down, at this stage.
+pub(crate) async fn settle(
+    connection: &mut PgConnection,
+    id: Uuid,
+    current: Reached,
+    now: Timestamp,
+) -> Result<(), Fault> {
+    sqlx::query!(
+        "UPDATE orders.purchase_order SET stage = $2, stage_at = $3, revision = revision + 1, updated_at = $4
+         WHERE id = $1",
+        id,
+        current.stage as i16,
+        current.at.to_sqlx() as _,
+        now.to_sqlx() as _
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}

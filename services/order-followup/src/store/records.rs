@@ -1,0 +1,249 @@
+//! How an order lies in the database, and how it is read under a scope.
+
+use jiff::Timestamp;
+use kefu_access::{DutySql, ScopeColumns};
+use kefu_contracts::{
+    order::{Order, OrderStage, StageEvent},
+    policy::DataClass,
+};
+use kefu_service::{
+    error::Fault,
+    fields::{etag, name},
+    filter::{FilterField, FilterKind},
+    scope::RecordSpec,
+    time,
+};
+use kefu_vault::WrappedKey;
+use sqlx::{Row, postgres::PgRow};
+use uuid::Uuid;
+
+use super::{events, reviews::StoredReview};
+use crate::domain::stage::Reached;
+
+macro_rules! columns {
+    () => {
+        "o.id, o.number, o.customer_id, o.stage, o.stage_at, o.department_id, o.owner_id, o.external_ref, o.currency,
+         o.sealed, o.placed_at, o.promised_at, o.revision, o.created_at, o.updated_at, k.kek_id, k.wrapped"
+    };
+}
+macro_rules! from {
+    () => {
+        "orders.purchase_order o JOIN orders.customer_key k ON k.customer_id = o.customer_id"
+    };
+}
+
+/// Under which lists of orders are taken.
+pub(crate) const RECORD: RecordSpec = RecordSpec {
+    columns: columns!(),
+    from: from!(),
+    id: "o.id",
+    scope: SCOPE,
+    fields: FIELDS,
+};
+
+/// The same with events and reviews, all of one moment.
+pub(crate) const WHOLE: RecordSpec = RecordSpec {
+    columns: concat!(
+        columns!(),
+        ", e.event_stages, e.event_occurred, e.event_recorded, e.event_actors, e.event_systems,
+         r.review_ids, r.review_refs, r.review_scores, r.review_answered, r.review_sealed"
+    ),
+    from: concat!(
+        from!(),
+        " CROSS JOIN LATERAL (
+              SELECT array_agg(stage ORDER BY occurred_at, stage) AS event_stages,
+                     array_agg(occurred_at ORDER BY occurred_at, stage) AS event_occurred,
+                     array_agg(recorded_at ORDER BY occurred_at, stage) AS event_recorded,
+                     array_agg(actor_id ORDER BY occurred_at, stage) AS event_actors,
+                     array_agg(actor_is_system ORDER BY occurred_at, stage) AS event_systems
+              FROM orders.stage_event WHERE order_id = o.id
+          ) e CROSS JOIN LATERAL (
+              SELECT array_agg(id ORDER BY answered_at, id) AS review_ids,
+                     array_agg(external_ref ORDER BY answered_at, id) AS review_refs,
+                     array_agg(score ORDER BY answered_at, id) AS review_scores,
+                     array_agg(answered_at ORDER BY answered_at, id) AS review_answered,
+                     array_agg(sealed ORDER BY answered_at, id) AS review_sealed
+              FROM orders.review WHERE order_id = o.id
+          ) r"
+    ),
+    id: "o.id",
+    scope: SCOPE,
+    fields: FIELDS,
+};
+
+const SCOPE: ScopeColumns = ScopeColumns {
+    department: Some("o.department_id"),
+    owner: Some("o.owner_id"),
+    customer: Some("o.customer_id"),
+    // Who follows the order up has duty until it is completed or cancelled (CF-9.1).
+    duty: Some(DutySql {
+        before: "o.stage NOT IN (8, 9) AND COALESCE(o.owner_id = ",
+        after: ", FALSE)",
+    }),
+    consent: None,
+};
+
+const fn field(name: &'static str, column: &'static str, kind: FilterKind) -> FilterField {
+    FilterField {
+        name,
+        column,
+        kind,
+        class: DataClass::System,
+    }
+}
+
+const FIELDS: &[FilterField] = &[
+    field("customer", "o.customer_id", FilterKind::Name("customers")),
+    field(
+        "stage",
+        "o.stage",
+        FilterKind::Enum {
+            prefix: "ORDER_STAGE_",
+            parse: |name| OrderStage::from_str_name(name).map(|stage| stage as i32),
+        },
+    ),
+    field(
+        "department",
+        "o.department_id",
+        FilterKind::Name("departments"),
+    ),
+    field("owner", "o.owner_id", FilterKind::Name("employees")),
+    field("external_ref", "o.external_ref", FilterKind::Text),
+    field("placed_time", "o.placed_at", FilterKind::Time),
+    field("promised_time", "o.promised_at", FilterKind::Time),
+];
+
+/// A row as it was read, its classified fields still sealed.
+pub(crate) struct StoredOrder {
+    pub(crate) id: Uuid,
+    pub(crate) revision: i64,
+    pub(crate) customer_id: Uuid,
+    pub(crate) department_id: Uuid,
+    pub(crate) owner_id: Option<Uuid>,
+    /// The stage and when it was reached.
+    pub(crate) current: Reached,
+    pub(crate) placed_at: Timestamp,
+    pub(crate) sealed: Vec<u8>,
+    pub(crate) wrapped: WrappedKey,
+    /// Rules of the call that let the row through.
+    pub(crate) matched: i64,
+    /// Of a whole row only.
+    pub(crate) reviews: Vec<StoredReview>,
+    columns: Order,
+}
+
+impl StoredOrder {
+    /// Reads a row of [`RECORD`].
+    pub(crate) fn read(row: &PgRow) -> Result<Self, Fault> {
+        let time = |column| {
+            row.try_get::<jiff_sqlx::Timestamp, _>(column)
+                .map(|at| at.to_jiff())
+        };
+        let id: Uuid = row.try_get("id")?;
+        let customer_id: Uuid = row.try_get("customer_id")?;
+        let department_id: Uuid = row.try_get("department_id")?;
+        let owner_id: Option<Uuid> = row.try_get("owner_id")?;
+        let stage = i32::from(row.try_get::<i16, _>("stage")?);
+        let promised_at: Option<jiff_sqlx::Timestamp> = row.try_get("promised_at")?;
+        let revision = row.try_get("revision")?;
+        let placed_at = time("placed_at")?;
+        let columns = Order {
+            name: name("orders", id),
+            number: row.try_get("number")?,
+            customer: name("customers", customer_id),
+            stage,
+            department: name("departments", department_id),
+            owner: owner_id.map(|id| name("employees", id)).unwrap_or_default(),
+            external_ref: row
+                .try_get::<Option<String>, _>("external_ref")?
+                .unwrap_or_default(),
+            currency: row.try_get("currency")?,
+            placed_time: Some(time::to_proto(placed_at)),
+            promised_time: promised_at.map(|at| time::to_proto(at.to_jiff())),
+            etag: etag(revision),
+            create_time: Some(time::to_proto(time("created_at")?)),
+            update_time: Some(time::to_proto(time("updated_at")?)),
+            ..Default::default()
+        };
+        Ok(Self {
+            id,
+            revision,
+            customer_id,
+            department_id,
+            owner_id,
+            current: Reached {
+                at: time("stage_at")?,
+                stage: columns.stage(),
+            },
+            placed_at,
+            sealed: row.try_get("sealed")?,
+            wrapped: WrappedKey {
+                kek_id: row.try_get("kek_id")?,
+                bytes: row.try_get("wrapped")?,
+            },
+            matched: row.try_get("matched")?,
+            reviews: Vec::new(),
+            columns,
+        })
+    }
+
+    /// Reads a row of [`WHOLE`].
+    pub(crate) fn read_whole(row: &PgRow) -> Result<Self, Fault> {
+        let mut stored = Self::read(row)?;
+        stored.columns.events = events::read(row)?;
+        stored.reviews = StoredReview::read(row)?;
+        Ok(stored)
+    }
+
+    /// The record: the opened fields with those that are kept in columns.
+    pub(crate) fn with_columns(&self, opened: Order) -> Order {
+        Order {
+            lines: opened.lines,
+            total: opened.total,
+            ..self.columns.clone()
+        }
+    }
+}
+
+/// Stages an order was told to have reached.
+pub(crate) fn reached(events: &[StageEvent]) -> impl Iterator<Item = Reached> + '_ {
+    events.iter().filter_map(|event| {
+        let at = event.occurred_time.as_ref().and_then(time::from_proto)?;
+        Some(Reached {
+            at,
+            stage: event.stage(),
+        })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Clause CF-9.1: duty by an order ends with it.
+    #[test]
+    fn there_is_no_duty_by_an_order_that_is_over() {
+        let over = format!(
+            "NOT IN ({}, {})",
+            OrderStage::Completed as i32,
+            OrderStage::Cancelled as i32
+        );
+        assert!(SCOPE.duty.unwrap().before.contains(&over), "{over}");
+    }
+
+    /// The fields that the contract promises for filters (ListOrdersRequest.filter).
+    #[test]
+    fn every_promised_filter_is_there() {
+        let names: Vec<_> = FIELDS.iter().map(|field| field.name).collect();
+        let promised = [
+            "customer",
+            "stage",
+            "department",
+            "owner",
+            "external_ref",
+            "placed_time",
+            "promised_time",
+        ];
+        assert_eq!(names, promised);
+    }
+}

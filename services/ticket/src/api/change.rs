@@ -1,0 +1,241 @@
+use jiff::Timestamp;
+use kefu_access::Clearance;
+use kefu_contracts::{
+    access::SubjectKind,
+    common::Reason,
+    journal::EntryKind,
+    policy::DataClass,
+    ticket::{Ticket, TicketState},
+};
+use kefu_service::{
+    call::{Answer, Call},
+    error::Fault,
+    fields::etag,
+    idempotency::{self, Kept},
+    present::{disclose, entry},
+    time::to_proto,
+};
+use kefu_vault::CustomerKey;
+use sqlx::PgConnection;
+
+use super::{
+    Tickets,
+    commands::{Command, Wanted},
+    details::{body_place, details},
+    present::{actor, changed},
+    replay::Written,
+};
+use crate::{
+    domain::{
+        action::{Note, standing},
+        moment,
+    },
+    store::{
+        history::{self, NewChange},
+        messages::{self, NewMessage},
+        records::{RECORD, StoredTicket},
+        tickets,
+    },
+};
+
+/// A ticket as the command leaves it, not yet written.
+struct Changed {
+    ticket: Ticket,
+    before: TicketState,
+    note: Option<Note>,
+    occurred_at: Timestamp,
+}
+
+impl Tickets {
+    /// Every command on a ticket that is there. Clauses OP-3.1, OP-3.2, SG-2.2, SG-3, SG-4, IH-3.2.
+    pub(super) async fn command<C: Command>(
+        &self,
+        call: Call,
+        request: C,
+    ) -> Result<Answer<Ticket>, Fault> {
+        let wanted = request.read(&call)?;
+        let resource = wanted.name.clone();
+        let (service, writing) = (self.clone(), (call.clone(), wanted));
+        let outcome = self
+            .core
+            .deps
+            .db
+            .transaction(move |connection| {
+                let (service, (call, wanted)) = (service.clone(), writing.clone());
+                Box::pin(async move { service.carry_out(connection, &call, &wanted).await })
+            })
+            .await;
+        match outcome {
+            Ok((
+                Written {
+                    mut ticket,
+                    position,
+                },
+                clearance,
+            )) => {
+                disclose(&mut ticket, &clearance, Default::default());
+                Ok(Answer::written(ticket, position))
+            }
+            Err(fault) if is_refusal(&fault) => Err(self
+                .core
+                .views
+                .refuse(&call, "ticket.refused", &resource, fault)
+                .await),
+            Err(fault) => Err(fault),
+        }
+    }
+
+    async fn carry_out(
+        &self,
+        connection: &mut PgConnection,
+        call: &Call,
+        wanted: &Wanted,
+    ) -> Result<(Written, Clearance), Fault> {
+        let mut query = RECORD.get(call, wanted.id);
+        query.push(" FOR UPDATE OF t");
+        let row = query.build().fetch_optional(&mut *connection).await?;
+        let row = row.as_ref().map(StoredTicket::read).transpose()?;
+        let clearance = row
+            .as_ref()
+            .map(|row| call.context.clearance(row.matched, call.now))
+            .unwrap_or_default();
+        // Before the row is missed: who closes a ticket or gives it away may lose it
+        // by that, and is still told that it is done, with nothing cleared.
+        if let Some(claim) = &wanted.claim
+            && let Some(kept) = idempotency::find(connection, claim).await?
+        {
+            return Ok((
+                self.replay(connection, &kept, clearance.classes).await?,
+                clearance,
+            ));
+        }
+        let row = row.ok_or_else(|| Fault::not_found(&wanted.name))?;
+        if row.revision != wanted.revision {
+            return Err(Fault::new(Reason::EtagMismatch).with("etag", etag(row.revision)));
+        }
+        let last = history::last(connection, row.id).await?;
+        let key = self.sealer.open_key(row.customer_id, &row.wrapped).await?;
+        let ticket = self.open_whole(&key, &row)?;
+        let changed = decide(call, wanted, &clearance, ticket, last)?;
+        let position = self
+            .write(connection, call, wanted, &row, &key, &changed)
+            .await?;
+        let mut ticket = changed.ticket;
+        let details = details(connection, row.id, row.revision + 1, clearance.classes).await?;
+        self.attach(&key, details, &mut ticket)?;
+        Ok((Written { ticket, position }, clearance))
+    }
+
+    /// Writes what was decided: ticket, change of state, message, journal entry
+    /// and the answer for the request id.
+    async fn write(
+        &self,
+        connection: &mut PgConnection,
+        call: &Call,
+        wanted: &Wanted,
+        row: &StoredTicket,
+        key: &CustomerKey,
+        new: &Changed,
+    ) -> Result<kefu_journal::Cursor, Fault> {
+        let (ticket, revision) = (&new.ticket, row.revision + 1);
+        let sealed = self.sealer.seal(key, row.id, ticket)?;
+        tickets::update(connection, row.id, row.revision, ticket, &sealed, call.now).await?;
+        if standing(ticket) != row.standing() {
+            let change = NewChange {
+                ticket_id: row.id,
+                customer_id: row.customer_id,
+                from: new.before,
+                to: standing(ticket),
+                occurred_at: new.occurred_at,
+                recorded_at: call.now,
+                actor: actor(call),
+                revision,
+            };
+            history::insert(connection, &change).await?;
+        }
+        if let Some(note) = &new.note {
+            self.write_note(connection, call, row, key, note, new.occurred_at)
+                .await?;
+        }
+        let entry = entry(
+            call,
+            EntryKind::Change,
+            wanted.action.journaled_as(),
+            ticket.name.clone(),
+            Some(row.customer_id),
+            changed(ticket, new.before, new.occurred_at, revision),
+        );
+        let position = kefu_journal::append(connection, &[entry]).await?;
+        if let Some(claim) = &wanted.claim {
+            let answer = self.sealer.seal_answer(key, row.id, ticket)?;
+            let kept = Kept {
+                resource_id: row.id,
+                answer,
+                position,
+            };
+            idempotency::keep(connection, call, claim, Some(row.customer_id), &kept).await?;
+        }
+        Ok(position)
+    }
+
+    async fn write_note(
+        &self,
+        connection: &mut PgConnection,
+        call: &Call,
+        row: &StoredTicket,
+        key: &CustomerKey,
+        note: &Note,
+        occurred_at: Timestamp,
+    ) -> Result<(), Fault> {
+        let subject = &call.context.subject;
+        let id = self.core.deps.ids.next()?;
+        let sealed = self
+            .sealer
+            .vault()
+            .seal(key, &body_place(id), note.body.as_bytes())?;
+        let message = NewMessage {
+            id,
+            ticket_id: row.id,
+            customer_id: row.customer_id,
+            direction: note.direction,
+            author_id: (subject.kind == SubjectKind::Employee).then_some(subject.id),
+            occurred_at,
+            sealed: &sealed,
+            revision: row.revision + 1,
+        };
+        messages::insert(connection, &message).await
+    }
+}
+
+/// What the rules make of the command.
+fn decide(
+    call: &Call,
+    wanted: &Wanted,
+    clearance: &Clearance,
+    mut ticket: Ticket,
+    last_change: Option<Timestamp>,
+) -> Result<Changed, Fault> {
+    if wanted.action.overwrites(&ticket) && !clearance.classes.contains(DataClass::Service) {
+        let class = DataClass::Service.as_str_name();
+        return Err(Fault::new(Reason::PermissionMissing).with("classes", class));
+    }
+    let before = ticket.state();
+    let occurred_at = moment::occurred(wanted.told, last_change, call.now)?;
+    let note = wanted.action.apply(&mut ticket, occurred_at)?;
+    ticket.etag = etag(wanted.revision + 1);
+    ticket.update_time = Some(to_proto(call.now));
+    Ok(Changed {
+        ticket,
+        before,
+        note,
+        occurred_at,
+    })
+}
+
+/// Whether the caller was refused the ticket, rather than told what is wrong.
+fn is_refusal(fault: &Fault) -> bool {
+    matches!(
+        fault.reason,
+        Reason::NotFoundOrOutOfScope | Reason::PermissionMissing
+    )
+}

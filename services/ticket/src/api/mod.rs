@@ -1,0 +1,128 @@
+//! `kefu.ticket.v1.TicketService`: request → rules → store → answer.
+
+mod change;
+mod commands;
+mod details;
+mod keys;
+mod list;
+mod open;
+mod present;
+mod read;
+mod replay;
+
+use kefu_contracts::ticket::{
+    AssignTicketRequest, CloseTicketRequest, GetTicketRequest, ListTicketsRequest,
+    ListTicketsResponse, OpenTicketRequest, RateTicketRequest, ReopenTicketRequest,
+    ReplyToTicketRequest, ResolveTicketRequest, StartTicketRequest, SuspendTicketRequest, Ticket,
+    UpdateTicketRequest, ticket_service_server::TicketService,
+};
+use kefu_service::{call::answer, core::Core, sealed::Sealer};
+use tonic::{Request, Response, Status};
+
+use self::keys::Keys;
+use crate::config::TicketConfig;
+
+/// The handlers and what they share.
+#[derive(Clone)]
+pub(crate) struct Tickets {
+    core: Core,
+    sealer: Sealer,
+    keys: Keys,
+}
+
+impl Tickets {
+    pub(crate) fn new(core: &Core, config: &TicketConfig) -> Self {
+        Self {
+            core: core.clone(),
+            sealer: Sealer::new(core.deps.vault.clone(), "ticket.ticket"),
+            keys: Keys::new(config.remembered_keys),
+        }
+    }
+}
+
+#[tonic::async_trait]
+impl TicketService for Tickets {
+    async fn open_ticket(
+        &self,
+        request: Request<OpenTicketRequest>,
+    ) -> Result<Response<Ticket>, Status> {
+        answer(request, |call, body| self.open(call, body)).await
+    }
+
+    async fn get_ticket(
+        &self,
+        request: Request<GetTicketRequest>,
+    ) -> Result<Response<Ticket>, Status> {
+        answer(request, |call, body| self.get(call, body)).await
+    }
+
+    async fn list_tickets(
+        &self,
+        request: Request<ListTicketsRequest>,
+    ) -> Result<Response<ListTicketsResponse>, Status> {
+        answer(request, |call, body| self.list(call, body)).await
+    }
+
+    async fn update_ticket(
+        &self,
+        request: Request<UpdateTicketRequest>,
+    ) -> Result<Response<Ticket>, Status> {
+        answer(request, |call, body| self.command(call, body)).await
+    }
+
+    async fn assign_ticket(
+        &self,
+        request: Request<AssignTicketRequest>,
+    ) -> Result<Response<Ticket>, Status> {
+        answer(request, |call, body| self.command(call, body)).await
+    }
+
+    async fn start_ticket(
+        &self,
+        request: Request<StartTicketRequest>,
+    ) -> Result<Response<Ticket>, Status> {
+        answer(request, |call, body| self.command(call, body)).await
+    }
+
+    async fn suspend_ticket(
+        &self,
+        request: Request<SuspendTicketRequest>,
+    ) -> Result<Response<Ticket>, Status> {
+        answer(request, |call, body| self.command(call, body)).await
+    }
+
+    async fn reply_to_ticket(
+        &self,
+        request: Request<ReplyToTicketRequest>,
+    ) -> Result<Response<Ticket>, Status> {
+        answer(request, |call, body| self.command(call, body)).await
+    }
+
+    async fn resolve_ticket(
+        &self,
+        request: Request<ResolveTicketRequest>,
+    ) -> Result<Response<Ticket>, Status> {
+        answer(request, |call, body| self.command(call, body)).await
+    }
+
+    async fn reopen_ticket(
+        &self,
+        request: Request<ReopenTicketRequest>,
+    ) -> Result<Response<Ticket>, Status> {
+        answer(request, |call, body| self.command(call, body)).await
+    }
+
+    async fn rate_ticket(
+        &self,
+        request: Request<RateTicketRequest>,
+    ) -> Result<Response<Ticket>, Status> {
+        answer(request, |call, body| self.command(call, body)).await
+    }
+
+    async fn close_ticket(
+        &self,
+        request: Request<CloseTicketRequest>,
+    ) -> Result<Response<Ticket>, Status> {
+        answer(request, |call, body| self.command(call, body)).await
+    }
+}

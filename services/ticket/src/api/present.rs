@@ -1,0 +1,108 @@
+//! From a stored row to what the caller may see of it.
+
+use jiff::Timestamp;
+use kefu_access::Clearance;
+use kefu_contracts::{
+    Account, ClassSet, Resource,
+    access::SubjectKind,
+    journal::{TicketChanged, event},
+    ticket::{Ticket, TicketState},
+};
+use kefu_service::{
+    call::Call,
+    error::Fault,
+    fields::parse_name,
+    present::{Shown, disclose},
+    time::to_proto,
+};
+use kefu_vault::CustomerKey;
+use uuid::Uuid;
+
+use super::{Tickets, details::Details};
+use crate::store::{history::Actor, records::StoredTicket};
+
+impl Tickets {
+    /// Opens what the call's rules clear of a row, and says how it is shown;
+    /// `details` are those of one ticket, lists have none.
+    pub(super) async fn present(
+        &self,
+        call: &Call,
+        row: &StoredTicket,
+        details: Option<Details>,
+    ) -> Result<(Ticket, Shown), Fault> {
+        let clearance = call.context.clearance(row.matched, call.now);
+        let key = self.sealer.open_key(row.customer_id, &row.wrapped).await?;
+        let (opened, account) =
+            self.sealer
+                .open::<Ticket>(&key, row.id, &row.sealed, clearance.classes)?;
+        let mut ticket = row.with_opened(opened);
+        if let Some(details) = details {
+            self.attach(&key, details, &mut ticket)?;
+        }
+        disclose(&mut ticket, &clearance, account);
+        let shown = shown(&ticket, row.customer_id, clearance);
+        Ok((ticket, shown))
+    }
+
+    /// Opens a row whole, for rules and for sealing again; never for an answer.
+    pub(super) fn open_whole(
+        &self,
+        key: &CustomerKey,
+        row: &StoredTicket,
+    ) -> Result<Ticket, Fault> {
+        let everything = ClassSet::of(Ticket::CLASSES);
+        let (opened, _): (_, Account) = self.sealer.open(key, row.id, &row.sealed, everything)?;
+        Ok(row.with_opened(opened))
+    }
+}
+
+/// A record about to be shown.
+fn shown(ticket: &Ticket, customer: Uuid, clearance: Clearance) -> Shown {
+    Shown {
+        resource: ticket.name.clone(),
+        customer_id: Some(customer),
+        clearance,
+    }
+}
+
+/// Who calls.
+pub(super) fn actor(call: &Call) -> Actor {
+    let subject = &call.context.subject;
+    Actor {
+        id: subject.id,
+        is_system: subject.kind != SubjectKind::Employee,
+    }
+}
+
+/// The facts of a change, for the journal: all of them as they are afterwards.
+pub(super) fn changed(
+    ticket: &Ticket,
+    before: TicketState,
+    occurred_at: Timestamp,
+    revision: i64,
+) -> event::Event {
+    let id = |name: &str, collection| {
+        parse_name(name, collection)
+            .map(|id| id.as_bytes().to_vec())
+            .unwrap_or_default()
+    };
+    event::Event::TicketChanged(TicketChanged {
+        ticket_id: id(&ticket.name, "tickets"),
+        customer_id: id(&ticket.customer, "customers"),
+        kind: ticket.kind,
+        channel: ticket.channel,
+        state_before: before as i32,
+        state: ticket.state,
+        priority: ticket.priority,
+        department_id: id(&ticket.department, "departments"),
+        assignee_id: id(&ticket.assignee, "employees"),
+        occurred_at: Some(to_proto(occurred_at)),
+        received_at: ticket.received_time,
+        satisfaction_score: ticket
+            .satisfaction
+            .as_ref()
+            .map_or(0, |answer| answer.score),
+        reopen_count: ticket.reopen_count,
+        revision,
+    })
+}

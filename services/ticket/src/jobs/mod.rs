@@ -1,0 +1,5 @@
+//! What other services' journals do to tickets.
+
+mod customers;
+
+pub(crate) use customers::KnownCustomers;

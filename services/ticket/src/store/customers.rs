@@ -1,0 +1,55 @@
+//! Customers that have a file, and their keys here.
+
+use kefu_contracts::profile::CustomerState;
+use kefu_service::error::Fault;
+use kefu_vault::WrappedKey;
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+/// Remembers a customer as the file now is.
+pub(crate) async fn learn(
+    connection: &mut PgConnection,
+    customer: Uuid,
+    department: Option<Uuid>,
+    state: CustomerState,
+) -> Result<(), Fault> {
+    sqlx::query!(
+        "INSERT INTO ticket.known_customer (customer_id, department_id, state) VALUES ($1, $2, $3)
+         ON CONFLICT (customer_id) DO UPDATE
+         SET department_id = EXCLUDED.department_id, state = EXCLUDED.state",
+        customer,
+        department,
+        state as i16
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Whether the customer has a file.
+pub(crate) async fn is_known(connection: &mut PgConnection, customer: Uuid) -> Result<bool, Fault> {
+    let known = sqlx::query_scalar!(
+        r#"SELECT EXISTS (SELECT 1 FROM ticket.known_customer WHERE customer_id = $1) AS "known!""#,
+        customer
+    )
+    .fetch_one(connection)
+    .await?;
+    Ok(known)
+}
+
+/// The customer's key, when there is one already.
+pub(crate) async fn key(
+    connection: &mut PgConnection,
+    customer: Uuid,
+) -> Result<Option<WrappedKey>, Fault> {
+    let row = sqlx::query!(
+        "SELECT kek_id, wrapped FROM ticket.customer_key WHERE customer_id = $1",
+        customer
+    )
+    .fetch_optional(connection)
+    .await?;
+    Ok(row.map(|row| WrappedKey {
+        kek_id: row.kek_id,
+        bytes: row.wrapped,
+    }))
+}

@@ -1,0 +1,173 @@
+//! How a ticket lies in the database, and how it is read under a scope.
+
+use jiff::Timestamp;
+use kefu_access::{DutySql, ScopeColumns};
+use kefu_contracts::{
+    policy::DataClass,
+    ticket::{Priority, Ticket, TicketKind, TicketState},
+};
+use kefu_service::{
+    error::Fault,
+    fields::{etag, name},
+    filter::{FilterField, FilterKind},
+    scope::RecordSpec,
+    time::to_proto,
+};
+use kefu_vault::WrappedKey;
+use sqlx::{Row, postgres::PgRow};
+use uuid::Uuid;
+
+use crate::domain::{action::standing, state::Standing};
+
+/// Under which every look at tickets is taken.
+pub(crate) const RECORD: RecordSpec = RecordSpec {
+    columns: "t.id, t.number, t.customer_id, t.kind, t.channel, t.category, t.impact, t.urgency, t.priority,
+              t.state, t.waiting_for, t.department_id, t.assignee_id, t.reopen_count, t.external_ref, t.sealed,
+              t.received_at, t.resolved_at, t.closed_at, t.revision, t.created_at, t.updated_at,
+              k.kek_id, k.wrapped",
+    from: "ticket.ticket t JOIN ticket.customer_key k ON k.customer_id = t.customer_id",
+    id: "t.id",
+    scope: ScopeColumns {
+        department: Some("t.department_id"),
+        owner: Some("t.assignee_id"),
+        customer: Some("t.customer_id"),
+        // Whoever it is assigned to, until it is closed (5). Never NULL without
+        // COALESCE, which would hide the column from its index.
+        duty: Some(DutySql {
+            before: "t.assignee_id IS NOT NULL AND t.state <> 5 AND t.assignee_id = ",
+            after: "",
+        }),
+        consent: None,
+    },
+    fields: &[
+        system("customer", "t.customer_id", FilterKind::Name("customers")),
+        system(
+            "state",
+            "t.state",
+            FilterKind::Enum {
+                prefix: "TICKET_STATE_",
+                parse: |name| number(TicketState::from_str_name(name)),
+            },
+        ),
+        system(
+            "kind",
+            "t.kind",
+            FilterKind::Enum {
+                prefix: "TICKET_KIND_",
+                parse: |name| number(TicketKind::from_str_name(name)),
+            },
+        ),
+        system(
+            "priority",
+            "t.priority",
+            FilterKind::Enum {
+                prefix: "PRIORITY_",
+                parse: |name| number(Priority::from_str_name(name)),
+            },
+        ),
+        system("department", "t.department_id", FilterKind::Name("departments")),
+        system("assignee", "t.assignee_id", FilterKind::Name("employees")),
+        system("external_ref", "t.external_ref", FilterKind::Text),
+        system("received_time", "t.received_at", FilterKind::Time),
+    ],
+};
+
+const fn system(name: &'static str, column: &'static str, kind: FilterKind) -> FilterField {
+    FilterField {
+        name,
+        column,
+        kind,
+        class: DataClass::System,
+    }
+}
+
+fn number<E: Into<i32>>(value: Option<E>) -> Option<i32> {
+    value.map(Into::into)
+}
+
+/// A row as it was read, its classified fields still sealed.
+pub(crate) struct StoredTicket {
+    pub(crate) id: Uuid,
+    pub(crate) customer_id: Uuid,
+    pub(crate) revision: i64,
+    pub(crate) received_at: Timestamp,
+    pub(crate) sealed: Vec<u8>,
+    pub(crate) wrapped: WrappedKey,
+    /// Rules of the call that let the row through.
+    pub(crate) matched: i64,
+    columns: Ticket,
+}
+
+impl StoredTicket {
+    pub(crate) fn read(row: &PgRow) -> Result<Self, Fault> {
+        let time = |column| {
+            row.try_get::<jiff_sqlx::Timestamp, _>(column)
+                .map(|at| at.to_jiff())
+        };
+        let perhaps = |column| {
+            let at = row.try_get::<Option<jiff_sqlx::Timestamp>, _>(column);
+            at.map(|at| at.map(|at| to_proto(at.to_jiff())))
+        };
+        let small = |column| row.try_get::<i16, _>(column).map(i32::from);
+        let id = row.try_get("id")?;
+        let customer_id = row.try_get("customer_id")?;
+        let assignee: Option<Uuid> = row.try_get("assignee_id")?;
+        let revision = row.try_get("revision")?;
+        let received_at = time("received_at")?;
+        let columns = Ticket {
+            name: name("tickets", id),
+            number: row.try_get("number")?,
+            customer: name("customers", customer_id),
+            kind: small("kind")?,
+            channel: small("channel")?,
+            category: row.try_get("category")?,
+            impact: small("impact")?,
+            urgency: small("urgency")?,
+            priority: small("priority")?,
+            state: small("state")?,
+            waiting_for: small("waiting_for")?,
+            department: name("departments", row.try_get("department_id")?),
+            assignee: assignee.map(|id| name("employees", id)).unwrap_or_default(),
+            reopen_count: row.try_get("reopen_count")?,
+            external_ref: row
+                .try_get::<Option<String>, _>("external_ref")?
+                .unwrap_or_default(),
+            received_time: Some(to_proto(received_at)),
+            resolved_time: perhaps("resolved_at")?,
+            closed_time: perhaps("closed_at")?,
+            etag: etag(revision),
+            create_time: Some(to_proto(time("created_at")?)),
+            update_time: Some(to_proto(time("updated_at")?)),
+            ..Default::default()
+        };
+        Ok(Self {
+            id,
+            customer_id,
+            revision,
+            received_at,
+            sealed: row.try_get("sealed")?,
+            wrapped: WrappedKey {
+                kek_id: row.try_get("kek_id")?,
+                bytes: row.try_get("wrapped")?,
+            },
+            matched: row.try_get("matched")?,
+            columns,
+        })
+    }
+
+    /// Where it stands.
+    pub(crate) fn standing(&self) -> Standing {
+        standing(&self.columns)
+    }
+
+    /// The record: its columns with the opened fields.
+    pub(crate) fn with_opened(&self, opened: Ticket) -> Ticket {
+        Ticket {
+            subject: opened.subject,
+            description: opened.description,
+            resolution: opened.resolution,
+            satisfaction: opened.satisfaction,
+            ..self.columns.clone()
+        }
+    }
+}

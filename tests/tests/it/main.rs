@@ -1,0 +1,13 @@
+//! Tests of the whole suite: each starts one of its own, with a database of its
+//! own, and calls through the gateway.
+
+mod clauses;
+mod contexts;
+mod faults;
+mod figures;
+mod five_views;
+mod lists;
+mod records;
+mod refusals;
+mod scopes;
+mod writes;
