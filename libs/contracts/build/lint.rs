@@ -15,7 +15,10 @@ pub(crate) fn check(pool: &DescriptorPool) -> Vec<String> {
     let mut findings = Vec::new();
     let mut seen = BTreeSet::new();
     let mut permissions = BTreeSet::new();
-    for method in pool.services().flat_map(|service| service.methods().collect::<Vec<_>>()) {
+    for method in pool
+        .services()
+        .flat_map(|service| service.methods().collect::<Vec<_>>())
+    {
         let name = method.full_name().to_owned();
         let Some(policy) = annotations.method(&method) else {
             findings.push(format!("{name}: no (kefu.policy.v1.method)"));
@@ -29,7 +32,14 @@ pub(crate) fn check(pool: &DescriptorPool) -> Vec<String> {
         let mut classes = BTreeSet::new();
         let root = method.output();
         let mut within = BTreeSet::new();
-        visit(&annotations, &root, &mut seen, &mut within, &mut classes, &mut findings);
+        visit(
+            &annotations,
+            &root,
+            &mut seen,
+            &mut within,
+            &mut classes,
+            &mut findings,
+        );
         let shows: BTreeSet<String> = policy.shows.iter().cloned().collect();
         if classes != shows {
             findings.push(format!(
@@ -44,13 +54,21 @@ fn check_method(name: &str, policy: &MethodPolicy, findings: &mut Vec<String>) {
     let parts: Vec<_> = policy.permission.split('.').collect();
     let well_formed = parts.len() == 3
         && parts.iter().all(|part| {
-            !part.is_empty() && part.chars().all(|letter| letter.is_ascii_lowercase() || letter == '_')
+            !part.is_empty()
+                && part
+                    .chars()
+                    .all(|letter| letter.is_ascii_lowercase() || letter == '_')
         });
     if !well_formed {
-        findings.push(format!("{name}: permission {:?} is not domain.resource.verb", policy.permission));
+        findings.push(format!(
+            "{name}: permission {:?} is not domain.resource.verb",
+            policy.permission
+        ));
     }
     if policy.internal != policy.permission.starts_with("internal.") {
-        findings.push(format!("{name}: internal methods, and no others, have an internal permission"));
+        findings.push(format!(
+            "{name}: internal methods, and no others, have an internal permission"
+        ));
     }
     if policy.effect.is_none() {
         findings.push(format!("{name}: no effect"));
@@ -78,7 +96,10 @@ fn visit(
         if first_time {
             findings.extend(check_field(&field, policy.as_ref(), nested.as_ref()));
         }
-        if let Some(class) = policy.and_then(|policy| policy.class).filter(|class| class != "System") {
+        if let Some(class) = policy
+            .and_then(|policy| policy.class)
+            .filter(|class| class != "System")
+        {
             classes.insert(class);
         }
         if let Some(nested) = nested {
@@ -102,11 +123,15 @@ fn check_field(
 ) -> Option<String> {
     let name = field.full_name();
     if field.is_map() {
-        return Some(format!("{name}: maps cannot be classified, use a repeated message"));
+        return Some(format!(
+            "{name}: maps cannot be classified, use a repeated message"
+        ));
     }
     let Some(policy) = policy else {
         // A message of ours is annotated field by field.
-        return nested.is_none().then(|| format!("{name}: no (kefu.policy.v1.field)"));
+        return nested
+            .is_none()
+            .then(|| format!("{name}: no (kefu.policy.v1.field)"));
     };
     let Some(class) = &policy.class else {
         return Some(format!("{name}: no data class"));

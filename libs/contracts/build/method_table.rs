@@ -30,7 +30,9 @@ pub(crate) fn generate(pool: &DescriptorPool) -> String {
         })
         .collect();
     rows.sort();
-    let mut out = String::from("/// Every RPC of the contracts, sorted by path.\npub static METHODS: &[Method] = &[\n");
+    let mut out = String::from(
+        "/// Every RPC of the contracts, sorted by path.\npub static METHODS: &[Method] = &[\n",
+    );
     for (_, row) in rows {
         writeln!(out, "{row}").expect("writing to a string");
     }

@@ -10,8 +10,13 @@ use crate::annotations::{Annotations, is_own};
 pub(crate) fn generate(pool: &DescriptorPool) -> String {
     let annotations = Annotations::of(pool).expect("checked by the lint");
     let mut messages = BTreeMap::new();
-    for method in pool.services().flat_map(|service| service.methods().collect::<Vec<_>>()) {
-        let internal = annotations.method(&method).is_some_and(|policy| policy.internal);
+    for method in pool
+        .services()
+        .flat_map(|service| service.methods().collect::<Vec<_>>())
+    {
+        let internal = annotations
+            .method(&method)
+            .is_some_and(|policy| policy.internal);
         if !internal {
             reach(&method.output(), &mut messages);
         }
@@ -27,7 +32,11 @@ pub(crate) fn generate(pool: &DescriptorPool) -> String {
 }
 
 fn reach(message: &MessageDescriptor, into: &mut BTreeMap<String, MessageDescriptor>) {
-    if !is_own(message) || into.insert(message.full_name().to_owned(), message.clone()).is_some() {
+    if !is_own(message)
+        || into
+            .insert(message.full_name().to_owned(), message.clone())
+            .is_some()
+    {
         return;
     }
     for field in message.fields() {
@@ -69,22 +78,30 @@ fn write_redact(annotations: &Annotations, message: &MessageDescriptor, out: &mu
 
 fn write_field(annotations: &Annotations, field: &FieldDescriptor, out: &mut String) {
     let policy = annotations.field(field);
-    let class = policy.as_ref().and_then(|policy| policy.class.clone()).unwrap_or("System".to_owned());
+    let class = policy
+        .as_ref()
+        .and_then(|policy| policy.class.clone())
+        .unwrap_or("System".to_owned());
     let mask = policy.and_then(|policy| policy.mask);
     let name = field.name();
     let member = rust_field(field);
     let nested = matches!(field.kind(), Kind::Message(message) if is_own(&message));
     if class != "System" {
         let mask_code = match mask.as_deref() {
-            Some("Omit") => Some(format!("omit(&mut self.{member}, &path.field({name:?}), account);")),
+            Some("Omit") => Some(format!(
+                "omit(&mut self.{member}, &path.field({name:?}), account);"
+            )),
             Some("Keep") | None => None,
             Some(mask) => Some(format!(
                 "mask(Mask::{mask}, &mut self.{member}, &path.field({name:?}), account);"
             )),
         };
         if let Some(code) = mask_code {
-            writeln!(out, "        if !cleared.contains(DataClass::{class}) {{ {code} }}")
-                .expect("writing to a string");
+            writeln!(
+                out,
+                "        if !cleared.contains(DataClass::{class}) {{ {code} }}"
+            )
+            .expect("writing to a string");
         }
     }
     if nested {
@@ -106,7 +123,8 @@ fn write_resource(annotations: &Annotations, message: &MessageDescriptor, out: &
             .expect("checked by the lint");
         let member = rust_field(&field);
         if class == "System" {
-            writeln!(body, "        self.{member} = Default::default();").expect("writing to a string");
+            writeln!(body, "        self.{member} = Default::default();")
+                .expect("writing to a string");
             continue;
         }
         writeln!(
@@ -118,7 +136,10 @@ fn write_resource(annotations: &Annotations, message: &MessageDescriptor, out: &
             classes.push(class);
         }
     }
-    let classes: Vec<_> = classes.iter().map(|class| format!("DataClass::{class}")).collect();
+    let classes: Vec<_> = classes
+        .iter()
+        .map(|class| format!("DataClass::{class}"))
+        .collect();
     writeln!(
         out,
         "impl Resource for {path} {{\n    const CLASSES: &'static [DataClass] = &[{}];\n\

@@ -16,12 +16,12 @@ mod generated {
     include!(concat!(env!("OUT_DIR"), "/contracts.rs"));
 }
 
-pub use generated::{google, kefu};
 /// Messages of each domain under its short name.
 pub use generated::kefu::{
     access::v1 as access, analytics::v1 as analytics, common::v1 as common, journal::v1 as journal,
     order::v1 as order, policy::v1 as policy, profile::v1 as profile, ticket::v1 as ticket,
 };
+pub use generated::{google, kefu};
 
 /// Encoded `FileDescriptorSet` of the contracts with comments and options; what
 /// reflection serves and generated clients are built from.

@@ -96,9 +96,18 @@ fn email(value: &str) -> String {
 
 /// `6222021234561234` → `**** **** **** 1234`.
 fn bank_card(value: &str) -> String {
-    let digits: Vec<char> = value.chars().filter(|letter| !letter.is_whitespace()).collect();
-    let last = if digits.len() >= 12 { &digits[digits.len() - 4..] } else { &[] };
-    format!("**** **** **** {}", last.iter().collect::<String>()).trim_end().to_owned()
+    let digits: Vec<char> = value
+        .chars()
+        .filter(|letter| !letter.is_whitespace())
+        .collect();
+    let last = if digits.len() >= 12 {
+        &digits[digits.len() - 4..]
+    } else {
+        &[]
+    };
+    format!("**** **** **** {}", last.iter().collect::<String>())
+        .trim_end()
+        .to_owned()
 }
 
 /// Keeps so many characters at each end and hides the rest, at least four.

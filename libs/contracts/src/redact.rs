@@ -54,11 +54,17 @@ pub struct Path<'a> {
 
 impl Path<'_> {
     /// The message itself.
-    pub const ROOT: Path<'static> = Path { parent: None, name: "" };
+    pub const ROOT: Path<'static> = Path {
+        parent: None,
+        name: "",
+    };
 
     /// A field of the message at this path.
     pub fn field<'a>(&'a self, name: &'static str) -> Path<'a> {
-        Path { parent: Some(self), name }
+        Path {
+            parent: Some(self),
+            name,
+        }
     }
 }
 

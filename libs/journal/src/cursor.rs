@@ -13,7 +13,10 @@ pub struct Cursor {
 
 impl Cursor {
     /// Before the first entry.
-    pub const START: Self = Self { transaction_id: 0, position: 0 };
+    pub const START: Self = Self {
+        transaction_id: 0,
+        position: 0,
+    };
 }
 
 /// `812.55`, as `kefu-position` metadata carries it.
@@ -33,8 +36,16 @@ impl FromStr for Cursor {
 
     fn from_str(text: &str) -> Result<Self, NotACursor> {
         let (transaction, position) = text.split_once('.').ok_or(NotACursor)?;
-        let number = |part: &str| part.parse::<i64>().ok().filter(|n| *n >= 0).ok_or(NotACursor);
-        Ok(Self { transaction_id: number(transaction)?, position: number(position)? })
+        let number = |part: &str| {
+            part.parse::<i64>()
+                .ok()
+                .filter(|n| *n >= 0)
+                .ok_or(NotACursor)
+        };
+        Ok(Self {
+            transaction_id: number(transaction)?,
+            position: number(position)?,
+        })
     }
 }
 

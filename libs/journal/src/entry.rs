@@ -34,7 +34,10 @@ impl Entry {
     /// The facts as the `event` column keeps them.
     pub fn encoded_event(&self) -> Vec<u8> {
         use prost::Message;
-        Event { event: Some(self.event.clone()) }.encode_to_vec()
+        Event {
+            event: Some(self.event.clone()),
+        }
+        .encode_to_vec()
     }
 }
 

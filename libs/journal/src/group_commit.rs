@@ -16,7 +16,10 @@ const LINE: usize = 4096;
 /// Where batches go.
 pub trait Sink: Send + Sync + 'static {
     /// Writes all entries in one transaction, or none.
-    fn write(&self, entries: Vec<Entry>) -> Pin<Box<dyn Future<Output = Result<Cursor, WriteFailed>> + Send + '_>>;
+    fn write(
+        &self,
+        entries: Vec<Entry>,
+    ) -> Pin<Box<dyn Future<Output = Result<Cursor, WriteFailed>> + Send + '_>>;
 }
 
 /// The entries are not in the journal, so nothing may be shown.
@@ -62,13 +65,19 @@ impl ViewWriter {
     pub async fn write(&self, entries: Vec<Entry>) -> Result<Cursor, WriteFailed> {
         let (done, written) = oneshot::channel();
         let gone = || WriteFailed("writer has stopped".into());
-        self.line.send(Waiting { entries, done }).await.map_err(|_| gone())?;
+        self.line
+            .send(Waiting { entries, done })
+            .await
+            .map_err(|_| gone())?;
         written.await.map_err(|_| gone())?
     }
 }
 
 async fn flush(sink: &dyn Sink, mut batch: Vec<Waiting>) {
-    let entries = batch.iter_mut().flat_map(|waiting| std::mem::take(&mut waiting.entries)).collect();
+    let entries = batch
+        .iter_mut()
+        .flat_map(|waiting| std::mem::take(&mut waiting.entries))
+        .collect();
     let outcome = sink.write(entries).await;
     for waiting in batch {
         // A caller that gave up no longer listens; its view stays recorded.
@@ -103,7 +112,11 @@ mod tests {
             Box::pin(async move {
                 self.gate.acquire().await.unwrap().forget();
                 self.batches.lock().unwrap().push(entries.len());
-                if self.fails { Err(WriteFailed("full".into())) } else { Ok(Cursor::START) }
+                if self.fails {
+                    Err(WriteFailed("full".into()))
+                } else {
+                    Ok(Cursor::START)
+                }
             })
         }
     }
@@ -123,7 +136,11 @@ mod tests {
     }
 
     fn recording(fails: bool) -> Arc<Recording> {
-        Arc::new(Recording { batches: Mutex::default(), gate: Semaphore::new(0), fails })
+        Arc::new(Recording {
+            batches: Mutex::default(),
+            gate: Semaphore::new(0),
+            fails,
+        })
     }
 
     #[tokio::test]
@@ -131,7 +148,12 @@ mod tests {
         let sink = recording(false);
         let (writer, work) = ViewWriter::new(sink.clone());
         let calls: Vec<_> = (0..10)
-            .map(|_| tokio::spawn({ let writer = writer.clone(); async move { writer.write(vec![view()]).await } }))
+            .map(|_| {
+                tokio::spawn({
+                    let writer = writer.clone();
+                    async move { writer.write(vec![view()]).await }
+                })
+            })
             .collect();
         tokio::spawn(work);
         sink.gate.add_permits(10);
@@ -140,7 +162,10 @@ mod tests {
         }
         let batches = sink.batches.lock().unwrap().clone();
         assert_eq!(batches.iter().sum::<usize>(), 10);
-        assert!(batches.len() < 10, "each call had a commit of its own: {batches:?}");
+        assert!(
+            batches.len() < 10,
+            "each call had a commit of its own: {batches:?}"
+        );
     }
 
     /// No journal, no answer.

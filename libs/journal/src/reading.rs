@@ -49,10 +49,17 @@ pub async fn read(
 }
 
 fn recorded(row: &PgRow) -> Result<Recorded, sqlx::Error> {
-    let cursor = Cursor { transaction_id: row.try_get(0)?, position: row.try_get(1)? };
+    let cursor = Cursor {
+        transaction_id: row.try_get(0)?,
+        position: row.try_get(1)?,
+    };
     let recorded_at = row.try_get::<Timestamp, _>(2)?.to_jiff();
-    let id = |at| row.try_get::<Option<Uuid>, _>(at).map(|id| id.map(|id| id.as_bytes().to_vec()).unwrap_or_default());
-    let event = Event::decode(row.try_get::<&[u8], _>(10)?).map_err(|error| sqlx::Error::Decode(error.into()))?;
+    let id = |at| {
+        row.try_get::<Option<Uuid>, _>(at)
+            .map(|id| id.map(|id| id.as_bytes().to_vec()).unwrap_or_default())
+    };
+    let event = Event::decode(row.try_get::<&[u8], _>(10)?)
+        .map_err(|error| sqlx::Error::Decode(error.into()))?;
     let entry = journal::Entry {
         cursor: Some(cursor.into()),
         recorded_at: Some(prost_time(recorded_at)),
@@ -69,5 +76,8 @@ fn recorded(row: &PgRow) -> Result<Recorded, sqlx::Error> {
 }
 
 fn prost_time(at: jiff::Timestamp) -> prost_types::Timestamp {
-    prost_types::Timestamp { seconds: at.as_second(), nanos: at.subsec_nanosecond() }
+    prost_types::Timestamp {
+        seconds: at.as_second(),
+        nanos: at.subsec_nanosecond(),
+    }
 }

@@ -7,7 +7,10 @@ use crate::{Cursor, Entry};
 ///
 /// # Errors
 /// The driver's; the transaction is then lost.
-pub async fn append(connection: &mut PgConnection, entries: &[Entry]) -> Result<Cursor, sqlx::Error> {
+pub async fn append(
+    connection: &mut PgConnection,
+    entries: &[Entry],
+) -> Result<Cursor, sqlx::Error> {
     let recorded_at: Vec<_> = entries.iter().map(|e| e.recorded_at.to_sqlx()).collect();
     let actors: Vec<_> = entries.iter().map(|e| e.actor_id).collect();
     let purposes: Vec<_> = entries.iter().map(|e| e.purpose as i16).collect();
@@ -37,5 +40,8 @@ pub async fn append(connection: &mut PgConnection, entries: &[Entry]) -> Result<
     .bind(events)
     .fetch_one(connection)
     .await?;
-    Ok(Cursor { transaction_id: row.try_get(0)?, position: row.try_get(1)? })
+    Ok(Cursor {
+        transaction_id: row.try_get(0)?,
+        position: row.try_get(1)?,
+    })
 }

@@ -49,12 +49,18 @@ pub struct Answer<T> {
 impl<T> Answer<T> {
     /// An answer to a read.
     pub fn read(body: T) -> Self {
-        Self { body, position: None }
+        Self {
+            body,
+            position: None,
+        }
     }
 
     /// An answer to a write, journaled at this place.
     pub fn written(body: T, position: Cursor) -> Self {
-        Self { body, position: Some(position) }
+        Self {
+            body,
+            position: Some(position),
+        }
     }
 }
 
@@ -71,7 +77,9 @@ where
     let call = of(&request)?;
     let service = call.service;
     let language = call.language;
-    let answer = handler(call, request.into_inner()).await.map_err(|fault| fault.into_status(language))?;
+    let answer = handler(call, request.into_inner())
+        .await
+        .map_err(|fault| fault.into_status(language))?;
     let mut response = Response::new(answer.body);
     if let Some(position) = answer.position {
         let value = MetadataValue::try_from(format!("{service}:{position}"))

@@ -34,7 +34,10 @@ pub fn sleep(clock: &dyn Clock, duration: Duration) -> Wait {
 pub struct SystemClock;
 
 impl Clock for SystemClock {
-    #[allow(clippy::disallowed_methods, reason = "the one place that reads the machine's clock")]
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "the one place that reads the machine's clock"
+    )]
     fn now(&self) -> Timestamp {
         // PostgreSQL keeps microseconds: what is stored must equal what was said.
         let now = Timestamp::now();
@@ -70,7 +73,9 @@ impl ManualClock {
     /// A clock that reads `now`.
     pub fn at(now: Timestamp) -> Self {
         let waiting = BTreeMap::new();
-        Self { state: Arc::new(Mutex::new(ManualState { now, waiting })) }
+        Self {
+            state: Arc::new(Mutex::new(ManualState { now, waiting })),
+        }
     }
 
     /// Turns it on and wakes whoever waited for a moment now come.
@@ -97,7 +102,10 @@ impl ManualClock {
 
 impl Clock for ManualClock {
     fn now(&self) -> Timestamp {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner).now
+        self.state
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .now
     }
 
     fn sleep_until(&self, at: Timestamp) -> Wait {

@@ -31,8 +31,8 @@ pub use self::{
     error::{ConfigError, Problem},
     secret::Secret,
     sections::{
-        DatabaseConfig, IdentityConfig, LogFormat, ServerConfig, TelemetryConfig, TlsConfig, TrustConfig,
-        UpstreamConfig, VaultConfig,
+        DatabaseConfig, IdentityConfig, LogFormat, ServerConfig, TelemetryConfig, TlsConfig,
+        TrustConfig, UpstreamConfig, VaultConfig,
     },
 };
 
@@ -52,7 +52,13 @@ pub struct Loader {
 impl Loader {
     /// Starts from defaults in TOML, as embedded in the binary.
     pub fn new(defaults: &'static str) -> Self {
-        Self { defaults, file: None, prefix: None, variables: None, flags: Vec::new() }
+        Self {
+            defaults,
+            file: None,
+            prefix: None,
+            variables: None,
+            flags: Vec::new(),
+        }
     }
 
     /// Lays a TOML file over the defaults; it must exist when it is named.
@@ -97,7 +103,10 @@ impl Loader {
         layers = layers.add_source(Layer::flags(self.flags)?);
 
         let (value, origins) = read::read(layers.build()?.cache, &defaults.table())?;
-        Ok(Loaded { value, origins: Origins(origins) })
+        Ok(Loaded {
+            value,
+            origins: Origins(origins),
+        })
     }
 }
 
@@ -132,7 +141,11 @@ impl<T: Serialize> Loaded<T> {
         let table = toml::Table::try_from(&self.value).map_err(ConfigError::Render)?;
         let mut lines = Vec::new();
         flatten("", &table, &mut lines);
-        let width = lines.iter().map(|(key, value)| key.len() + value.len()).max().unwrap_or(0);
+        let width = lines
+            .iter()
+            .map(|(key, value)| key.len() + value.len())
+            .max()
+            .unwrap_or(0);
         let mut text = String::new();
         for (key, value) in lines {
             let gap = " ".repeat(width - key.len() - value.len());
@@ -149,7 +162,9 @@ fn flatten(path: &str, table: &toml::Table, lines: &mut Vec<(String, String)>) {
         match value {
             toml::Value::Table(inner) => flatten(&key, inner, lines),
             // TOML would write it over several lines.
-            toml::Value::String(text) if text.contains('\n') => lines.push((key, format!("{text:?}"))),
+            toml::Value::String(text) if text.contains('\n') => {
+                lines.push((key, format!("{text:?}")))
+            }
             leaf => lines.push((key, leaf.to_string())),
         }
     }

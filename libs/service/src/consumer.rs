@@ -75,16 +75,22 @@ impl Consumer {
     async fn follow(&self) -> Result<(), Fault> {
         let mut cursor = self.cursor().await?;
         self.progress.report(self.source, cursor);
-        let mut client = JournalServiceClient::new(self.peer.clone()).max_decoding_message_size(64 * 1024 * 1024);
+        let mut client = JournalServiceClient::new(self.peer.clone())
+            .max_decoding_message_size(64 * 1024 * 1024);
         let request = FollowRequest {
             after: Some(cursor.into()),
             kinds: vec![EntryKind::Change as i32],
             until_caught_up: false,
         };
-        let broke = |status: tonic::Status| Fault::internal(format!("{}: {}", status.code(), status.message()));
+        let broke = |status: tonic::Status| {
+            Fault::internal(format!("{}: {}", status.code(), status.message()))
+        };
         let mut feed = client.follow(request).await.map_err(broke)?.into_inner();
         while let Some(FollowResponse { entries, .. }) = feed.message().await.map_err(broke)? {
-            let last = entries.last().and_then(|entry| entry.cursor).map(Cursor::from);
+            let last = entries
+                .last()
+                .and_then(|entry| entry.cursor)
+                .map(Cursor::from);
             let Some(last) = last else { continue };
             cursor = self.take_in(cursor, last, entries).await?;
             self.progress.report(self.source, cursor);
@@ -93,7 +99,12 @@ impl Consumer {
     }
 
     /// Applies a stretch and moves the cursor from `before` to `last`.
-    async fn take_in(&self, before: Cursor, last: Cursor, entries: Vec<Entry>) -> Result<Cursor, Fault> {
+    async fn take_in(
+        &self,
+        before: Cursor,
+        last: Cursor,
+        entries: Vec<Entry>,
+    ) -> Result<Cursor, Fault> {
         let (effect, source, entries) = (self.effect.clone(), self.source, Arc::new(entries));
         self.db
             .transaction(move |connection| {
@@ -132,7 +143,12 @@ impl Consumer {
 
 /// Moves the cursor, unless another replica has moved it meanwhile: then its
 /// effect is done, and this one starts over from there.
-async fn move_cursor(connection: &mut PgConnection, source: &str, before: Cursor, last: Cursor) -> Result<(), Fault> {
+async fn move_cursor(
+    connection: &mut PgConnection,
+    source: &str,
+    before: Cursor,
+    last: Cursor,
+) -> Result<(), Fault> {
     let moved = sqlx::query(
         "UPDATE consumer_cursor SET transaction_id = $4, position = $5
          WHERE source = $1 AND transaction_id = $2 AND position = $3",
@@ -144,5 +160,9 @@ async fn move_cursor(connection: &mut PgConnection, source: &str, before: Cursor
     .bind(last.position)
     .execute(connection)
     .await?;
-    if moved.rows_affected() == 1 { Ok(()) } else { Err(Fault::internal("another replica follows this journal")) }
+    if moved.rows_affected() == 1 {
+        Ok(())
+    } else {
+        Err(Fault::internal("another replica follows this journal"))
+    }
 }

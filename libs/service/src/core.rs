@@ -63,7 +63,13 @@ impl Core {
         let (writer, work) = ViewWriter::new(Arc::new(deps.db.clone()));
         tokio::spawn(work);
         let identity = Identity::new(name, deps.signer.clone(), deps.clock.clone());
-        Self { views: Views::new(writer), progress: Progress::of(follows), identity, name, deps }
+        Self {
+            views: Views::new(writer),
+            progress: Progress::of(follows),
+            identity,
+            name,
+            deps,
+        }
     }
 
     /// The job that follows a peer's journal.
@@ -81,7 +87,8 @@ impl Core {
 
     /// The service with its stack, its journal feed and its jobs.
     pub fn host(&self, routes: Routes, jobs: Vec<Job>) -> Hosted {
-        let routes = routes.add_service(Feed::server(self.deps.db.clone(), self.deps.clock.clone()));
+        let routes =
+            routes.add_service(Feed::server(self.deps.db.clone(), self.deps.clock.clone()));
         let stack = Stack {
             service: self.name,
             verifier: self.deps.verifier.clone(),
@@ -91,6 +98,10 @@ impl Core {
             default_deadline: self.deps.default_deadline,
             max_deadline: self.deps.max_deadline,
         };
-        Hosted { name: self.name, service: stack.around(routes), jobs }
+        Hosted {
+            name: self.name,
+            service: stack.around(routes),
+            jobs,
+        }
     }
 }

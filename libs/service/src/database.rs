@@ -92,12 +92,15 @@ impl Db {
             let mut attempt = 1;
             loop {
                 match db.attempt(&work).await {
-                    Err(fault) if fault.reason == Reason::Conflict && attempt < ATTEMPTS => attempt += 1,
+                    Err(fault) if fault.reason == Reason::Conflict && attempt < ATTEMPTS => {
+                        attempt += 1
+                    }
                     outcome => return outcome,
                 }
             }
         });
-        task.await.map_err(|error| Fault::internal(format!("transaction: {error}")))?
+        task.await
+            .map_err(|error| Fault::internal(format!("transaction: {error}")))?
     }
 
     async fn attempt<T, F>(&self, work: &F) -> Result<T, Fault>
@@ -155,7 +158,10 @@ impl Db {
 }
 
 impl Sink for Db {
-    fn write(&self, entries: Vec<Entry>) -> Pin<Box<dyn Future<Output = Result<Cursor, WriteFailed>> + Send + '_>> {
+    fn write(
+        &self,
+        entries: Vec<Entry>,
+    ) -> Pin<Box<dyn Future<Output = Result<Cursor, WriteFailed>> + Send + '_>> {
         Box::pin(async move {
             let entries = Arc::new(entries);
             self.run(move |connection| {
@@ -172,7 +178,9 @@ struct Lease(Option<Object<Connections>>);
 
 impl Lease {
     fn connection(&mut self) -> Result<&mut PgConnection, Fault> {
-        self.0.as_deref_mut().ok_or_else(|| Fault::internal("connection already given back"))
+        self.0
+            .as_deref_mut()
+            .ok_or_else(|| Fault::internal("connection already given back"))
     }
 
     fn give_back(mut self) {
@@ -193,6 +201,9 @@ fn broken(fault: &Fault) -> bool {
 }
 
 fn silent() -> Fault {
-    Fault { detail: "the connection went silent".into(), ..Fault::new(Reason::StorageUnavailable) }
-        .retry_after(Duration::from_secs(1))
+    Fault {
+        detail: "the connection went silent".into(),
+        ..Fault::new(Reason::StorageUnavailable)
+    }
+    .retry_after(Duration::from_secs(1))
 }

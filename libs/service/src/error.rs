@@ -44,12 +44,18 @@ impl Fault {
 
     /// A fault of ours; the detail goes to the logs and no further.
     pub fn internal(detail: impl Into<Cow<'static, str>>) -> Self {
-        Self { detail: detail.into(), ..Self::new(Reason::Internal) }
+        Self {
+            detail: detail.into(),
+            ..Self::new(Reason::Internal)
+        }
     }
 
     /// These fields are wrong.
     pub fn fields(violations: Vec<(String, Violation)>) -> Self {
-        Self { violations, ..Self::new(Reason::InvalidFields) }
+        Self {
+            violations,
+            ..Self::new(Reason::InvalidFields)
+        }
     }
 
     /// No such record, or none that the caller may know of.
@@ -59,7 +65,9 @@ impl Fault {
 
     /// The record's state does not allow it.
     pub fn state(state: &str, wanted: &str) -> Self {
-        Self::new(Reason::StateNotAllowed).with("state", state).with("wanted", wanted)
+        Self::new(Reason::StateNotAllowed)
+            .with("state", state)
+            .with("wanted", wanted)
     }
 
     /// Adds what helps the caller.
@@ -87,29 +95,40 @@ impl Fault {
             tracing::error!(detail = %self.detail, "internal fault");
         }
         let mut details = ErrorDetails::new();
-        let metadata: HashMap<String, String> =
-            self.metadata.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect();
+        let metadata: HashMap<String, String> = self
+            .metadata
+            .iter()
+            .map(|(key, value)| ((*key).to_owned(), value.clone()))
+            .collect();
         details.set_error_info(reason_name(self.reason), DOMAIN, metadata);
         if !self.violations.is_empty() {
-            let all: Vec<_> = self.violations.iter().map(|(field, what)| violation(field, *what, language)).collect();
+            let all: Vec<_> = self
+                .violations
+                .iter()
+                .map(|(field, what)| violation(field, *what, language))
+                .collect();
             details.set_bad_request(all);
         }
         if self.retry_after.is_some() {
             details.set_retry_info(self.retry_after);
         }
         details.set_localized_message(language.tag(), messages::reason(self.reason, language));
-        Status::with_error_details(self.code(), messages::reason(self.reason, Language::English), details)
+        Status::with_error_details(
+            self.code(),
+            messages::reason(self.reason, Language::English),
+            details,
+        )
     }
 }
 
 fn violation(field: &str, what: Violation, language: Language) -> FieldViolation {
     FieldViolation {
         field: field.to_owned(),
-        description: what.text(Language::English).into(),
+        description: what.text(Language::English),
         reason: what.name().into(),
         localized_message: Some(LocalizedMessage {
             locale: language.tag().into(),
-            message: what.text(language).into(),
+            message: what.text(language),
         }),
     }
 }
@@ -122,7 +141,9 @@ pub fn reason_name(reason: Reason) -> &'static str {
 
 fn code(reason: Reason) -> Code {
     match reason {
-        Reason::InvalidFields | Reason::InvalidPageToken | Reason::PurposeRequired => Code::InvalidArgument,
+        Reason::InvalidFields | Reason::InvalidPageToken | Reason::PurposeRequired => {
+            Code::InvalidArgument
+        }
         Reason::TokenMissing
         | Reason::TokenInvalid
         | Reason::TokenExpired
@@ -139,7 +160,9 @@ fn code(reason: Reason) -> Code {
         | Reason::PositionNotReached
         | Reason::SeparationOfDuties => Code::FailedPrecondition,
         Reason::MethodUnknown => Code::Unimplemented,
-        Reason::PolicyStale | Reason::UpstreamUnavailable | Reason::StorageUnavailable => Code::Unavailable,
+        Reason::PolicyStale | Reason::UpstreamUnavailable | Reason::StorageUnavailable => {
+            Code::Unavailable
+        }
         Reason::Overloaded => Code::ResourceExhausted,
         Reason::DeadlineExceeded => Code::DeadlineExceeded,
         Reason::Internal | Reason::Unspecified => Code::Internal,
@@ -150,19 +173,29 @@ impl From<sqlx::Error> for Fault {
     /// What the driver says stays here; only whether trying again helps goes on.
     fn from(error: sqlx::Error) -> Self {
         let detail = Cow::Owned(format!("database: {error}"));
-        let state = error.as_database_error().and_then(|error| error.code().map(Cow::into_owned));
+        let state = error
+            .as_database_error()
+            .and_then(|error| error.code().map(Cow::into_owned));
         let reason = match (&error, state.as_deref()) {
             (_, Some("40001" | "40P01")) => Reason::Conflict,
             // Cancelled by statement_timeout, or the server is going down.
             (_, Some("57014")) => Reason::DeadlineExceeded,
             (_, Some("57P01" | "57P02" | "57P03" | "53300")) => Reason::StorageUnavailable,
-            (sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::Tls(_) | sqlx::Error::WorkerCrashed, _) => {
-                Reason::StorageUnavailable
-            }
+            (
+                sqlx::Error::Io(_)
+                | sqlx::Error::PoolTimedOut
+                | sqlx::Error::Tls(_)
+                | sqlx::Error::WorkerCrashed,
+                _,
+            ) => Reason::StorageUnavailable,
             _ => Reason::Internal,
         };
         tracing::debug!(%detail, "statement failed");
-        Self { detail, retry_after: retry(reason), ..Self::new(reason) }
+        Self {
+            detail,
+            retry_after: retry(reason),
+            ..Self::new(reason)
+        }
     }
 }
 
@@ -182,8 +215,11 @@ impl From<kefu_vault::VaultError> for Fault {
 
 impl From<kefu_journal::WriteFailed> for Fault {
     fn from(error: kefu_journal::WriteFailed) -> Self {
-        Self { detail: error.to_string().into(), ..Self::new(Reason::StorageUnavailable) }
-            .retry_after(Duration::from_secs(1))
+        Self {
+            detail: error.to_string().into(),
+            ..Self::new(Reason::StorageUnavailable)
+        }
+        .retry_after(Duration::from_secs(1))
     }
 }
 
@@ -208,8 +244,10 @@ mod tests {
 
     #[test]
     fn nothing_of_a_driver_leaves() {
-        let status = Fault::from(sqlx::Error::Protocol("password authentication for kefu".into()))
-            .into_status(Language::English);
+        let status = Fault::from(sqlx::Error::Protocol(
+            "password authentication for kefu".into(),
+        ))
+        .into_status(Language::English);
         assert!(!format!("{status:?}").contains("kefu\""), "{status:?}");
         assert!(!status.message().contains("password"));
     }

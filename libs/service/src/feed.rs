@@ -41,7 +41,10 @@ impl Feed {
 impl JournalService for Feed {
     type FollowStream = Pin<Box<dyn Stream<Item = Result<FollowResponse, Status>> + Send>>;
 
-    async fn follow(&self, request: Request<FollowRequest>) -> Result<Response<Self::FollowStream>, Status> {
+    async fn follow(
+        &self,
+        request: Request<FollowRequest>,
+    ) -> Result<Response<Self::FollowStream>, Status> {
         let request = request.into_inner();
         let kinds: Vec<EntryKind> = request.kinds().collect();
         let mut after: Cursor = request.after.map(Cursor::from).unwrap_or(Cursor::START);
@@ -60,8 +63,17 @@ impl JournalService for Feed {
                 };
                 after = batch.entries.last().map_or(after, |last| last.cursor);
                 let caught_up = batch.caught_up;
-                let entries = batch.entries.into_iter().map(|recorded| recorded.entry).collect();
-                if sender.send(Ok(FollowResponse { entries, caught_up })).await.is_err() || (caught_up && until_caught_up) {
+                let entries = batch
+                    .entries
+                    .into_iter()
+                    .map(|recorded| recorded.entry)
+                    .collect();
+                if sender
+                    .send(Ok(FollowResponse { entries, caught_up }))
+                    .await
+                    .is_err()
+                    || (caught_up && until_caught_up)
+                {
                     return;
                 }
                 if caught_up {
@@ -78,5 +90,8 @@ impl JournalService for Feed {
 
 async fn stretch(db: &Db, after: Cursor, kinds: &[EntryKind]) -> Result<Batch, Fault> {
     let kinds = kinds.to_vec();
-    db.run(move |connection| Box::pin(async move { Ok(kefu_journal::read(connection, after, &kinds, BATCH).await?) })).await
+    db.run(move |connection| {
+        Box::pin(async move { Ok(kefu_journal::read(connection, after, &kinds, BATCH).await?) })
+    })
+    .await
 }

@@ -47,7 +47,10 @@ impl Fields {
     pub fn text(&mut self, field: impl Display, value: &str, most: usize) {
         if value.chars().count() > most {
             self.refuse(field, Violation::TooLong(most));
-        } else if value.chars().any(|letter| letter.is_control() && !matches!(letter, '\n' | '\r' | '\t')) {
+        } else if value
+            .chars()
+            .any(|letter| letter.is_control() && !matches!(letter, '\n' | '\r' | '\t'))
+        {
             self.refuse(field, Violation::ControlCharacters);
         }
     }
@@ -66,8 +69,17 @@ impl Fields {
     }
 
     /// A resource name that may be left out.
-    pub fn optional_name(&mut self, field: impl Display, value: &str, collection: &str) -> Option<Uuid> {
-        if value.is_empty() { None } else { self.name(field, value, collection) }
+    pub fn optional_name(
+        &mut self,
+        field: impl Display,
+        value: &str,
+        collection: &str,
+    ) -> Option<Uuid> {
+        if value.is_empty() {
+            None
+        } else {
+            self.name(field, value, collection)
+        }
     }
 
     /// A request id: empty, or a UUID.
@@ -125,7 +137,11 @@ impl Fields {
     }
 
     /// A point in time that may be left out.
-    pub fn time(&mut self, field: impl Display, value: Option<&prost_types::Timestamp>) -> Option<Timestamp> {
+    pub fn time(
+        &mut self,
+        field: impl Display,
+        value: Option<&prost_types::Timestamp>,
+    ) -> Option<Timestamp> {
         let at = time::from_proto(value?);
         self.ensure(at.is_some(), field, Violation::Time);
         at
@@ -136,7 +152,11 @@ impl Fields {
     /// # Errors
     /// With everything that was noted.
     pub fn finish(self) -> Result<(), Fault> {
-        if self.violations.is_empty() { Ok(()) } else { Err(Fault::fields(self.violations)) }
+        if self.violations.is_empty() {
+            Ok(())
+        } else {
+            Err(Fault::fields(self.violations))
+        }
     }
 
     /// Whether nothing was noted.
@@ -164,7 +184,10 @@ pub fn etag(revision: i64) -> String {
 
 /// The revision of an etag.
 pub fn parse_etag(etag: &str) -> Option<i64> {
-    etag.strip_prefix('r')?.parse().ok().filter(|revision| *revision > 0)
+    etag.strip_prefix('r')?
+        .parse()
+        .ok()
+        .filter(|revision| *revision > 0)
 }
 
 #[cfg(test)]
@@ -178,10 +201,18 @@ mod tests {
         fields.text("b", "三个字多", 3);
         fields.text("c", "bell\u{7}", 30);
         fields.name("d", "tickets/x", "tickets");
-        fields.name("e", "tickets/0190c5a8-0000-7000-8000-0000000000AB", "tickets");
+        fields.name(
+            "e",
+            "tickets/0190c5a8-0000-7000-8000-0000000000AB",
+            "tickets",
+        );
         fields.etag("f", "17");
         let fault = fields.finish().unwrap_err();
-        let named: Vec<_> = fault.violations.iter().map(|(field, _)| field.as_str()).collect();
+        let named: Vec<_> = fault
+            .violations
+            .iter()
+            .map(|(field, _)| field.as_str())
+            .collect();
         assert_eq!(named, ["a", "b", "c", "d", "e", "f"]);
     }
 }

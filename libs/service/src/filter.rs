@@ -9,12 +9,7 @@ use kefu_contracts::policy::DataClass;
 use sqlx::{Postgres, QueryBuilder};
 use uuid::Uuid;
 
-use crate::{
-    call::Call,
-    error::Violation,
-    fields::parse_name,
-    scope::Sql,
-};
+use crate::{call::Call, error::Violation, fields::parse_name, scope::Sql};
 
 /// A field that a list can be filtered by.
 pub struct FilterField {
@@ -78,14 +73,20 @@ impl Filter {
         }
         let tokens = tokens(text).ok_or(Violation::Filter)?;
         let mut terms = Vec::new();
-        for (at, term) in tokens.split(|token| *token == Token::Word("AND".into())).enumerate() {
+        for (at, term) in tokens
+            .split(|token| *token == Token::Word("AND".into()))
+            .enumerate()
+        {
             if at >= 16 {
                 return Err(Violation::TooMany(16));
             }
             let [Token::Word(name), Token::Operator(operator), value] = term else {
                 return Err(Violation::Filter);
             };
-            let field = fields.iter().find(|field| field.name == name).ok_or(Violation::Filter)?;
+            let field = fields
+                .iter()
+                .find(|field| field.name == name)
+                .ok_or(Violation::Filter)?;
             terms.push(Self::term(field, operator, value).ok_or(Violation::Filter)?);
         }
         Ok(Self { terms })
@@ -108,7 +109,11 @@ impl Filter {
         (ordered || matches!(operator, "=" | "!=")).then_some(Term {
             column: field.column,
             class: field.class,
-            operator: if operator == "!=" { "IS DISTINCT FROM" } else { operator },
+            operator: if operator == "!=" {
+                "IS DISTINCT FROM"
+            } else {
+                operator
+            },
             value,
         })
     }
@@ -118,7 +123,13 @@ impl Filter {
         for term in &self.terms {
             if term.class != DataClass::System {
                 query.push(" AND ");
-                write_scope_for_class(&call.context, call.now, term.class, columns, &mut Sql(query));
+                write_scope_for_class(
+                    &call.context,
+                    call.now,
+                    term.class,
+                    columns,
+                    &mut Sql(query),
+                );
             }
             query.push(format_args!(" AND {} {} ", term.column, term.operator));
             match &term.value {
@@ -146,11 +157,16 @@ fn tokens(text: &str) -> Option<Vec<Token>> {
             let (value, length) = unquote(quoted)?;
             tokens.push(Token::Quoted(value));
             length + 1
-        } else if let Some(operator) = ["!=", "<=", ">=", "=", "<", ">"].into_iter().find(|o| rest.starts_with(o)) {
+        } else if let Some(operator) = ["!=", "<=", ">=", "=", "<", ">"]
+            .into_iter()
+            .find(|o| rest.starts_with(o))
+        {
             tokens.push(Token::Operator(operator));
             operator.len()
         } else {
-            let end = rest.find(|c: char| !(c.is_alphanumeric() || "_-./:+".contains(c))).unwrap_or(rest.len());
+            let end = rest
+                .find(|c: char| !(c.is_alphanumeric() || "_-./:+".contains(c)))
+                .unwrap_or(rest.len());
             if end == 0 {
                 return None;
             }
@@ -181,9 +197,24 @@ mod tests {
     use super::*;
 
     const FIELDS: &[FilterField] = &[
-        FilterField { name: "ref", column: "r", kind: FilterKind::Text, class: DataClass::System },
-        FilterField { name: "at", column: "a", kind: FilterKind::Time, class: DataClass::System },
-        FilterField { name: "customer", column: "c", kind: FilterKind::Name("customers"), class: DataClass::System },
+        FilterField {
+            name: "ref",
+            column: "r",
+            kind: FilterKind::Text,
+            class: DataClass::System,
+        },
+        FilterField {
+            name: "at",
+            column: "a",
+            kind: FilterKind::Time,
+            class: DataClass::System,
+        },
+        FilterField {
+            name: "customer",
+            column: "c",
+            kind: FilterKind::Name("customers"),
+            class: DataClass::System,
+        },
     ];
 
     #[test]
@@ -194,16 +225,34 @@ mod tests {
         )
         .unwrap();
         assert_eq!(filter.terms.len(), 3);
-        assert_eq!(filter.terms[0].value, Value::Text("a \"quoted\" 张三".into()));
+        assert_eq!(
+            filter.terms[0].value,
+            Value::Text("a \"quoted\" 张三".into())
+        );
     }
 
     #[test]
     fn everything_else_is_refused() {
         for text in [
-            "ref", "ref =", "= x", "ref = x AND", "AND", "ref = x OR ref = y", "other = x", "ref < x", "at = nonsense",
-            r#"ref = "open"#, "ref = x y", "ref = x; DROP TABLE t", "customer = tickets/0190c5a8-0000-7000-8000-0000000000ab",
+            "ref",
+            "ref =",
+            "= x",
+            "ref = x AND",
+            "AND",
+            "ref = x OR ref = y",
+            "other = x",
+            "ref < x",
+            "at = nonsense",
+            r#"ref = "open"#,
+            "ref = x y",
+            "ref = x; DROP TABLE t",
+            "customer = tickets/0190c5a8-0000-7000-8000-0000000000ab",
         ] {
-            assert_eq!(Filter::parse(text, FIELDS), Err(Violation::Filter), "{text}");
+            assert_eq!(
+                Filter::parse(text, FIELDS),
+                Err(Violation::Filter),
+                "{text}"
+            );
         }
     }
 }

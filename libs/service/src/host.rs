@@ -14,7 +14,9 @@ use tokio::{net::TcpListener, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
 pub use self::jobs::{Running, start_jobs};
-use crate::server::{GrpcService, Health, ServeError, ServeOptions, serve, with_health, with_reflection};
+use crate::server::{
+    GrpcService, Health, ServeError, ServeOptions, serve, with_health, with_reflection,
+};
 
 /// A service, ready to be run.
 pub struct Hosted {
@@ -41,8 +43,14 @@ pub struct Job {
 
 impl Job {
     /// A job of this name.
-    pub fn new(name: impl Into<String>, run: impl Fn(CancellationToken) -> JobRun + Send + Sync + 'static) -> Self {
-        Self { name: name.into(), run: Arc::new(run) }
+    pub fn new(
+        name: impl Into<String>,
+        run: impl Fn(CancellationToken) -> JobRun + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            name: name.into(),
+            run: Arc::new(run),
+        }
     }
 }
 
@@ -70,10 +78,18 @@ pub async fn run(
     seat: Seat,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), ServeError> {
-    let Hosted { name, service, jobs } = hosted;
+    let Hosted {
+        name,
+        service,
+        jobs,
+    } = hosted;
     let drain = seat.options.drain;
     let health = Health::new(&[name]).await;
-    let service = if seat.reflection { with_reflection(service) } else { service };
+    let service = if seat.reflection {
+        with_reflection(service)
+    } else {
+        service
+    };
     let service = with_health(service, &health);
 
     let running = start_jobs(jobs, CancellationToken::new());
@@ -81,8 +97,16 @@ pub async fn run(
     // Aborted when this future is dropped, as the set is dropped with it.
     let mut probes = JoinSet::new();
     if let Some(listener) = seat.health_listener {
-        let options = ServeOptions { drain: Duration::ZERO, ..ServeOptions::default() };
-        probes.spawn(serve(health.service(), listener, options, ending.clone().cancelled_owned()));
+        let options = ServeOptions {
+            drain: Duration::ZERO,
+            ..ServeOptions::default()
+        };
+        probes.spawn(serve(
+            health.service(),
+            listener,
+            options,
+            ending.clone().cancelled_owned(),
+        ));
     }
 
     health.serving().await;
@@ -107,7 +131,10 @@ pub async fn run(
 ///
 /// # Errors
 /// The first of theirs.
-pub async fn run_all(services: Vec<(Hosted, Seat)>, shutdown: CancellationToken) -> Result<(), ServeError> {
+pub async fn run_all(
+    services: Vec<(Hosted, Seat)>,
+    shutdown: CancellationToken,
+) -> Result<(), ServeError> {
     // Ends these alone: the token is the caller's.
     let ending = shutdown.child_token();
     let mut running = JoinSet::new();

@@ -28,7 +28,11 @@ pub struct Claim {
 
 impl Claim {
     /// The claim of a request; `None` when it brings no id.
-    pub fn of<M: prost::Message>(call: &Call, request_id: Option<Uuid>, request: &M) -> Option<Self> {
+    pub fn of<M: prost::Message>(
+        call: &Call,
+        request_id: Option<Uuid>,
+        request: &M,
+    ) -> Option<Self> {
         Some(Self {
             subject_id: call.context.subject.id,
             request_id: request_id?,
@@ -63,14 +67,18 @@ pub async fn find(connection: &mut PgConnection, claim: &Claim) -> Result<Option
     .fetch_optional(connection)
     .await?;
     let Some(row) = row else { return Ok(None) };
-    let same = row.try_get::<&str, _>(0)? == claim.method && row.try_get::<&[u8], _>(1)? == claim.digest;
+    let same =
+        row.try_get::<&str, _>(0)? == claim.method && row.try_get::<&[u8], _>(1)? == claim.digest;
     if !same {
         return Err(Fault::new(Reason::RequestIdReused));
     }
     Ok(Some(Kept {
         resource_id: row.try_get(2)?,
         answer: row.try_get(3)?,
-        position: kefu_journal::Cursor { transaction_id: row.try_get(4)?, position: row.try_get(5)? },
+        position: kefu_journal::Cursor {
+            transaction_id: row.try_get(4)?,
+            position: row.try_get(5)?,
+        },
     }))
 }
 

@@ -34,7 +34,9 @@ impl Ids {
     /// When the machine has no randomness to give.
     pub fn next(&self) -> Result<Uuid, Fault> {
         let mut random = [0; 10];
-        self.randomness.fill(&mut random).map_err(|_| Fault::internal("no randomness"))?;
+        self.randomness
+            .fill(&mut random)
+            .map_err(|_| Fault::internal("no randomness"))?;
         let millis = u64::try_from(self.clock.now().as_millisecond()).unwrap_or(0);
         Ok(uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid())
     }

@@ -8,7 +8,12 @@ use kefu_contracts::common::Reason;
 use kefu_vault::IndexKey;
 use uuid::Uuid;
 
-use crate::{call::Call, error::{Fault, Violation}, fields::Fields, scope::After};
+use crate::{
+    call::Call,
+    error::{Fault, Violation},
+    fields::Fields,
+    scope::After,
+};
 
 const MOST: i32 = 200;
 const USUAL: usize = 50;
@@ -32,7 +37,12 @@ impl Binding {
     /// This list, for this caller, with this filter and order.
     pub fn of(call: &Call, filter: &str, order_by: &str) -> Self {
         let mut text = Vec::new();
-        for part in [call.method.path.as_bytes(), call.context.subject.id.as_bytes(), filter.as_bytes(), order_by.as_bytes()] {
+        for part in [
+            call.method.path.as_bytes(),
+            call.context.subject.id.as_bytes(),
+            filter.as_bytes(),
+            order_by.as_bytes(),
+        ] {
             text.extend((part.len() as u64).to_be_bytes());
             text.extend(part);
         }
@@ -42,7 +52,11 @@ impl Binding {
     }
 
     fn mac(&self, key: &IndexKey, payload: &[u8]) -> Vec<u8> {
-        let text = format!("{}.{}", URL_SAFE_NO_PAD.encode(self.0), URL_SAFE_NO_PAD.encode(payload));
+        let text = format!(
+            "{}.{}",
+            URL_SAFE_NO_PAD.encode(self.0),
+            URL_SAFE_NO_PAD.encode(payload)
+        );
         key.blind("page", "token", &text).to_vec()
     }
 
@@ -66,7 +80,8 @@ impl Binding {
         let refused = || Fault::new(Reason::InvalidPageToken);
         let bytes = URL_SAFE_NO_PAD.decode(token).map_err(|_| refused())?;
         let (payload, mac) = bytes.split_at_checked(24).ok_or_else(refused)?;
-        aws_lc_rs::constant_time::verify_slices_are_equal(&self.mac(key, payload), mac).map_err(|_| refused())?;
+        aws_lc_rs::constant_time::verify_slices_are_equal(&self.mac(key, payload), mac)
+            .map_err(|_| refused())?;
         let (at, id) = payload.split_at(8);
         let micros = i64::from_be_bytes(at.try_into().map_err(|_| refused())?);
         Ok(Some(After {

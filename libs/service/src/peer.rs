@@ -128,12 +128,20 @@ pub struct Identity {
 impl Identity {
     /// The service of this name, vouched for by its own key.
     pub fn new(name: &'static str, signer: Arc<ContextSigner>, clock: Arc<dyn Clock>) -> Self {
-        Self { name, signer, clock, signed: Arc::default() }
+        Self {
+            name,
+            signer,
+            clock,
+            signed: Arc::default(),
+        }
     }
 
     /// The peer, called in this service's name.
     pub fn calling(&self, peer: GrpcService) -> PeerService {
-        PeerService { identity: self.clone(), peer }
+        PeerService {
+            identity: self.clone(),
+            peer,
+        }
     }
 
     fn context(&self, permission: &'static str) -> Option<HeaderValue> {
@@ -155,7 +163,8 @@ impl Identity {
             issued_at: now,
             expires_at: now.checked_add(LIFETIME).ok()?,
         };
-        let value = HeaderValue::from_str(&STANDARD_NO_PAD.encode(self.signer.sign(&context))).ok()?;
+        let value =
+            HeaderValue::from_str(&STANDARD_NO_PAD.encode(self.signer.sign(&context))).ok()?;
         signed.insert(permission, (value.clone(), now.checked_add(USED).ok()?));
         Some(value)
     }

@@ -18,8 +18,13 @@ pub struct Progress {
 impl Progress {
     /// For a service that follows these journals.
     pub fn of(sources: &[&'static str]) -> Self {
-        let sources = sources.iter().map(|source| (*source, watch::Sender::new(Cursor::START))).collect();
-        Self { sources: Arc::new(sources) }
+        let sources = sources
+            .iter()
+            .map(|source| (*source, watch::Sender::new(Cursor::START)))
+            .collect();
+        Self {
+            sources: Arc::new(sources),
+        }
     }
 
     /// Everything up to here has taken effect.
@@ -82,10 +87,22 @@ mod tests {
             let progress = progress.clone();
             async move { progress.wait(&places).await }
         });
-        progress.report("ticket", Cursor { transaction_id: 812, position: 54 });
+        progress.report(
+            "ticket",
+            Cursor {
+                transaction_id: 812,
+                position: 54,
+            },
+        );
         tokio::task::yield_now().await;
         assert!(!waiting.is_finished());
-        progress.report("ticket", Cursor { transaction_id: 813, position: 2 });
+        progress.report(
+            "ticket",
+            Cursor {
+                transaction_id: 813,
+                position: 2,
+            },
+        );
         waiting.await.unwrap().unwrap();
     }
 }

@@ -12,7 +12,11 @@ use kefu_contracts::{
 use kefu_journal::{Cursor, Entry, ViewWriter};
 use uuid::Uuid;
 
-use crate::{call::Call, error::{Fault, reason_name}, time};
+use crate::{
+    call::Call,
+    error::{Fault, reason_name},
+    time,
+};
 
 /// Takes from a record what is not cleared and says so in it. `account` tells
 /// what was already held back when the record was opened.
@@ -55,14 +59,23 @@ impl Views {
     ///
     /// # Errors
     /// When they could not be journaled; the answer must then not leave.
-    pub async fn record(&self, call: &Call, kind: &'static str, shown: &[Shown]) -> Result<Cursor, Fault> {
+    pub async fn record(
+        &self,
+        call: &Call,
+        kind: &'static str,
+        shown: &[Shown],
+    ) -> Result<Cursor, Fault> {
         let count = i32::try_from(shown.len()).unwrap_or(i32::MAX);
         let nothing = Shown {
             resource: String::new(),
             customer_id: None,
             clearance: Clearance::default(),
         };
-        let all = if shown.is_empty() { std::slice::from_ref(&nothing) } else { shown };
+        let all = if shown.is_empty() {
+            std::slice::from_ref(&nothing)
+        } else {
+            shown
+        };
         let entries = all
             .iter()
             .map(|one| {
@@ -73,21 +86,41 @@ impl Views {
                     policy_revision: call.context.policy_revision,
                     shown_count: count,
                 };
-                entry(call, EntryKind::View, kind, one.resource.clone(), one.customer_id, event::Event::Viewed(viewed))
+                entry(
+                    call,
+                    EntryKind::View,
+                    kind,
+                    one.resource.clone(),
+                    one.customer_id,
+                    event::Event::Viewed(viewed),
+                )
             })
             .collect();
         Ok(self.writer.write(entries).await?)
     }
 
     /// Journals that a record was asked for and not shown, and hands the fault on.
-    pub async fn refuse(&self, call: &Call, kind: &'static str, resource: &str, fault: Fault) -> Fault {
+    pub async fn refuse(
+        &self,
+        call: &Call,
+        kind: &'static str,
+        resource: &str,
+        fault: Fault,
+    ) -> Fault {
         let refused = Refused {
             method: call.method.path.to_owned(),
             permission: call.method.permission.to_owned(),
             reason: reason_name(fault.reason).to_owned(),
             policy_revision: call.context.policy_revision,
         };
-        let entry = entry(call, EntryKind::Refusal, kind, resource.to_owned(), None, event::Event::Refused(refused));
+        let entry = entry(
+            call,
+            EntryKind::Refusal,
+            kind,
+            resource.to_owned(),
+            None,
+            event::Event::Refused(refused),
+        );
         match self.writer.write(vec![entry]).await {
             Ok(_) => fault,
             Err(error) => error.into(),

@@ -9,7 +9,10 @@ use kefu_contracts::common::TotalKind;
 use sqlx::{Postgres, QueryBuilder};
 use uuid::Uuid;
 
-use crate::{call::Call, filter::{Filter, FilterField}};
+use crate::{
+    call::Call,
+    filter::{Filter, FilterField},
+};
 
 /// Most records counted exactly; beyond, a total is a lower bound.
 pub const COUNT_LIMIT: i64 = 10_000;
@@ -59,7 +62,10 @@ impl RecordSpec {
         let mut query = QueryBuilder::new("SELECT ");
         query.push(self.columns).push(", ");
         write_matched(&call.context, call.now, &self.scope, &mut Sql(&mut query));
-        query.push(" AS matched FROM ").push(self.from).push(" WHERE ");
+        query
+            .push(" AS matched FROM ")
+            .push(self.from)
+            .push(" WHERE ");
         write_scope(&call.context, call.now, &self.scope, &mut Sql(&mut query));
         query
     }
@@ -76,10 +82,21 @@ impl RecordSpec {
     ) -> QueryBuilder<Postgres> {
         let mut query = self.select(call);
         filter.write(call, &self.scope, &mut query);
-        let (direction, comparison) = if order.descending { ("DESC", "<") } else { ("ASC", ">") };
+        let (direction, comparison) = if order.descending {
+            ("DESC", "<")
+        } else {
+            ("ASC", ">")
+        };
         if let Some(after) = after {
-            query.push(format_args!(" AND ({}, {}) {comparison} (", order.column, self.id));
-            query.push_bind(after.at.to_sqlx()).push(", ").push_bind(after.id).push(")");
+            query.push(format_args!(
+                " AND ({}, {}) {comparison} (",
+                order.column, self.id
+            ));
+            query
+                .push_bind(after.at.to_sqlx())
+                .push(", ")
+                .push_bind(after.id)
+                .push(")");
         }
         query.push(format_args!(
             " ORDER BY {} {direction}, {} {direction} LIMIT {}",
@@ -104,8 +121,15 @@ impl RecordSpec {
 
 /// What [`RecordSpec::count`] found, as a list says it.
 pub fn total(counted: i64) -> (i32, TotalKind) {
-    let kind = if counted > COUNT_LIMIT { TotalKind::LowerBound } else { TotalKind::Exact };
-    (i32::try_from(counted.min(COUNT_LIMIT)).unwrap_or(i32::MAX), kind)
+    let kind = if counted > COUNT_LIMIT {
+        TotalKind::LowerBound
+    } else {
+        TotalKind::Exact
+    };
+    (
+        i32::try_from(counted.min(COUNT_LIMIT)).unwrap_or(i32::MAX),
+        kind,
+    )
 }
 
 /// Lets the decision core write into a statement.

@@ -62,7 +62,12 @@ impl Sealer {
     ///
     /// # Errors
     /// When there is no randomness.
-    pub fn seal<R: Resource>(&self, key: &CustomerKey, row: Uuid, record: &R) -> Result<Vec<u8>, Fault> {
+    pub fn seal<R: Resource>(
+        &self,
+        key: &CustomerKey,
+        row: Uuid,
+        record: &R,
+    ) -> Result<Vec<u8>, Fault> {
         let mut sections = Vec::new();
         for class in R::CLASSES {
             let full = record.section(*class);
@@ -77,7 +82,9 @@ impl Sealer {
             sections.push(Section {
                 class: *class as i32,
                 full: self.vault.seal(key, &full_place, &plain)?,
-                masked: self.vault.seal(key, &masked_place, &masked.encode_to_vec())?,
+                masked: self
+                    .vault
+                    .seal(key, &masked_place, &masked.encode_to_vec())?,
                 masked_fields: account.masked,
                 omitted_fields: account.omitted,
             });
@@ -119,21 +126,37 @@ impl Sealer {
     ///
     /// # Errors
     /// When there is no randomness.
-    pub fn seal_answer<R: Resource>(&self, key: &CustomerKey, row: Uuid, record: &R) -> Result<Vec<u8>, Fault> {
-        Ok(self.vault.seal(key, &self.answer_place(row), &record.encode_to_vec())?)
+    pub fn seal_answer<R: Resource>(
+        &self,
+        key: &CustomerKey,
+        row: Uuid,
+        record: &R,
+    ) -> Result<Vec<u8>, Fault> {
+        Ok(self
+            .vault
+            .seal(key, &self.answer_place(row), &record.encode_to_vec())?)
     }
 
     /// Opens a kept answer; whole, so it has to be [disclosed](crate::present::disclose).
     ///
     /// # Errors
     /// When it was not sealed with this key for this row.
-    pub fn open_answer<R: Resource>(&self, key: &CustomerKey, row: Uuid, sealed: &[u8]) -> Result<R, Fault> {
+    pub fn open_answer<R: Resource>(
+        &self,
+        key: &CustomerKey,
+        row: Uuid,
+        sealed: &[u8],
+    ) -> Result<R, Fault> {
         let plain = self.vault.open(key, &self.answer_place(row), sealed)?;
         R::decode(plain.as_slice()).map_err(|_| Fault::internal("kept answer cannot be read"))
     }
 
     fn answer_place(&self, row: Uuid) -> Place {
-        Place { table: self.table, column: "answer", row }
+        Place {
+            table: self.table,
+            column: "answer",
+            row,
+        }
     }
 
     fn places(&self, row: Uuid, class: DataClass) -> (Place, Place) {
@@ -147,14 +170,29 @@ impl Sealer {
             DataClass::Relation => ("relation", "relation.masked"),
             DataClass::System | DataClass::Unspecified => ("system", "system.masked"),
         };
-        (Place { table: self.table, column: full, row }, Place { table: self.table, column: masked, row })
+        (
+            Place {
+                table: self.table,
+                column: full,
+                row,
+            },
+            Place {
+                table: self.table,
+                column: masked,
+                row,
+            },
+        )
     }
 
     /// The customer's key in this service, opened from its wrapped form.
     ///
     /// # Errors
     /// When its key-encryption key is not to be had.
-    pub async fn open_key(&self, customer: Uuid, wrapped: &WrappedKey) -> Result<CustomerKey, Fault> {
+    pub async fn open_key(
+        &self,
+        customer: Uuid,
+        wrapped: &WrappedKey,
+    ) -> Result<CustomerKey, Fault> {
         Ok(self.vault.open_key(customer, wrapped).await?)
     }
 
@@ -190,11 +228,19 @@ impl Sealer {
     }
 }
 
-async fn find_key(connection: &mut PgConnection, customer: Uuid) -> Result<Option<WrappedKey>, Fault> {
+async fn find_key(
+    connection: &mut PgConnection,
+    customer: Uuid,
+) -> Result<Option<WrappedKey>, Fault> {
     let row = sqlx::query("SELECT kek_id, wrapped FROM customer_key WHERE customer_id = $1")
         .bind(customer)
         .fetch_optional(connection)
         .await?;
-    row.map(|row| Ok(WrappedKey { kek_id: row.try_get(0)?, bytes: row.try_get(1)? })).transpose()
+    row.map(|row| {
+        Ok(WrappedKey {
+            kek_id: row.try_get(0)?,
+            bytes: row.try_get(1)?,
+        })
+    })
+    .transpose()
 }
-

@@ -85,7 +85,11 @@ pub async fn serve(
 
     let stop = CancellationToken::new();
     let server = server(&options)?;
-    let mut serving = pin!(server.serve_with_incoming_shutdown(service, incoming, stop.clone().cancelled_owned()));
+    let mut serving = pin!(server.serve_with_incoming_shutdown(
+        service,
+        incoming,
+        stop.clone().cancelled_owned()
+    ));
     tokio::select! {
         ended = &mut serving => return ended.map_err(ServeError::Transport),
         () = shutdown => stop.cancel(),
@@ -93,7 +97,10 @@ pub async fn serve(
     if let Ok(ended) = timeout(options.drain, &mut serving).await {
         return ended.map_err(ServeError::Transport);
     }
-    tracing::warn!(connections = connections.open(), "connections still open after draining are cut");
+    tracing::warn!(
+        connections = connections.open(),
+        "connections still open after draining are cut"
+    );
     connections.cut.cancel();
     // They end with the process, should they not notice.
     let _ = timeout(AFTER_CUT, serving).await;

@@ -59,8 +59,15 @@ pub struct Stack {
 impl Stack {
     /// Puts the stack in front of a service's handlers.
     pub fn around(self, routes: Routes) -> GrpcService {
-        let verified = Cache::builder().max_capacity(CONTEXTS).time_to_live(Duration::from_secs(60)).build();
-        BoxCloneSyncService::new(Guarded { stack: Arc::new(self), verified, routes: routes.prepare() })
+        let verified = Cache::builder()
+            .max_capacity(CONTEXTS)
+            .time_to_live(Duration::from_secs(60))
+            .build();
+        BoxCloneSyncService::new(Guarded {
+            stack: Arc::new(self),
+            verified,
+            routes: routes.prepare(),
+        })
     }
 }
 
@@ -103,7 +110,11 @@ impl Guarded {
         request.extensions_mut().insert(call);
         let answered = tokio::time::timeout(bound, async {
             self.stack.progress.wait(&places).await?;
-            Ok(self.routes.oneshot(request).await.unwrap_or_else(|never| match never {}))
+            Ok(self
+                .routes
+                .oneshot(request)
+                .await
+                .unwrap_or_else(|never| match never {}))
         });
         match answered.await {
             Ok(Ok(response)) => response,
@@ -112,17 +123,34 @@ impl Guarded {
         }
     }
 
-    fn call(&self, method: &'static Method, headers: &HeaderMap, language: Language) -> Result<Call, Fault> {
+    fn call(
+        &self,
+        method: &'static Method,
+        headers: &HeaderMap,
+        language: Language,
+    ) -> Result<Call, Fault> {
         let now = self.stack.clock.now();
         let context = self.context(method, headers, now)?;
         let id = match headers.get(CALL_ID).and_then(|id| id.to_str().ok()) {
             Some(id) if !id.is_empty() && id.len() <= 64 => id.to_owned(),
             _ => self.stack.ids.next()?.to_string(),
         };
-        Ok(Call { service: self.stack.service, context, method, now, id, language })
+        Ok(Call {
+            service: self.stack.service,
+            context,
+            method,
+            now,
+            id,
+            language,
+        })
     }
 
-    fn context(&self, method: &Method, headers: &HeaderMap, now: Timestamp) -> Result<Arc<AccessContext>, Fault> {
+    fn context(
+        &self,
+        method: &Method,
+        headers: &HeaderMap,
+        now: Timestamp,
+    ) -> Result<Arc<AccessContext>, Fault> {
         let invalid = || Fault::new(Reason::ContextInvalid);
         let encoded = headers.get(CONTEXT).ok_or_else(invalid)?.as_bytes();
         let context = match self.verified.get(encoded) {
@@ -130,14 +158,25 @@ impl Guarded {
             Some(context) if now < context.expires_at => context,
             Some(_) => return Err(Fault::new(Reason::ContextExpired)),
             None => {
-                let signed = STANDARD_NO_PAD.decode(trim_padding(encoded)).map_err(|_| invalid())?;
-                let context = Arc::new(self.stack.verifier.verify(&signed, now).map_err(context_fault)?);
+                let signed = STANDARD_NO_PAD
+                    .decode(trim_padding(encoded))
+                    .map_err(|_| invalid())?;
+                let context = Arc::new(
+                    self.stack
+                        .verifier
+                        .verify(&signed, now)
+                        .map_err(context_fault)?,
+                );
                 self.verified.insert(encoded.to_vec(), context.clone());
                 context
             }
         };
         // A context for one permission opens nothing else.
-        if context.permission == method.permission { Ok(context) } else { Err(invalid()) }
+        if context.permission == method.permission {
+            Ok(context)
+        } else {
+            Err(invalid())
+        }
     }
 
     fn bound(&self, headers: &HeaderMap) -> Duration {
@@ -160,17 +199,25 @@ fn context_fault(error: ContextError) -> Fault {
 }
 
 fn trim_padding(encoded: &[u8]) -> &[u8] {
-    let end = encoded.iter().rposition(|byte| *byte != b'=').map_or(0, |at| at + 1);
+    let end = encoded
+        .iter()
+        .rposition(|byte| *byte != b'=')
+        .map_or(0, |at| at + 1);
     &encoded[..end]
 }
 
 fn language(headers: &HeaderMap) -> Language {
-    let value = headers.get("accept-language").and_then(|value| value.to_str().ok());
+    let value = headers
+        .get("accept-language")
+        .and_then(|value| value.to_str().ok());
     value.map(Language::from_header).unwrap_or_default()
 }
 
 fn places(headers: &HeaderMap) -> Vec<(String, kefu_journal::Cursor)> {
-    let values = headers.get_all(POSITION).iter().filter_map(|value| value.to_str().ok());
+    let values = headers
+        .get_all(POSITION)
+        .iter()
+        .filter_map(|value| value.to_str().ok());
     values.flat_map(position::parse).take(8).collect()
 }
 

@@ -36,7 +36,16 @@ pub use self::{
 };
 
 /// Libraries that write down what passes through them.
-const TALKATIVE: [&str; 8] = ["h2", "hyper", "hyper_util", "tonic", "tower", "rustls", "sqlx", "opentelemetry"];
+const TALKATIVE: [&str; 8] = [
+    "h2",
+    "hyper",
+    "hyper_util",
+    "tonic",
+    "tower",
+    "rustls",
+    "sqlx",
+    "opentelemetry",
+];
 
 /// How long one export may take. Below the bound of the shutdown, so that the
 /// last batch is given up by the exporter and not cut off.
@@ -73,7 +82,11 @@ pub struct Telemetry {
 ///
 /// # Errors
 /// When the filter or the endpoint cannot be used.
-pub fn init(config: &TelemetryConfig, service: &str, instance: &str) -> Result<Telemetry, TelemetryError> {
+pub fn init(
+    config: &TelemetryConfig,
+    service: &str,
+    instance: &str,
+) -> Result<Telemetry, TelemetryError> {
     let (subscriber, telemetry) = assemble(config, service, instance, std::io::stderr)?;
     global::set_text_map_propagator(TraceContextPropagator::new());
     if let Some(meter) = &telemetry.meter {
@@ -95,7 +108,11 @@ impl Telemetry {
             // Whoever stopped waiting is not told.
             let _ = done.send(self.flush());
         };
-        if std::thread::Builder::new().name("telemetry".to_owned()).spawn(flush).is_err() {
+        if std::thread::Builder::new()
+            .name("telemetry".to_owned())
+            .spawn(flush)
+            .is_err()
+        {
             return;
         }
         match tokio::time::timeout(SHUTDOWN, flushed).await {
@@ -106,7 +123,9 @@ impl Telemetry {
     }
 
     fn flush(self) -> OTelSdkResult {
-        let traced = self.tracer.map_or(Ok(()), |tracer| tracer.shutdown_with_timeout(EXPORT));
+        let traced = self
+            .tracer
+            .map_or(Ok(()), |tracer| tracer.shutdown_with_timeout(EXPORT));
         let measured = self.meter.map_or(Ok(()), |meter| meter.shutdown());
         traced.and(measured)
     }
@@ -143,13 +162,21 @@ where
     let mut filter = EnvFilter::try_new(&config.log)?;
     for library in TALKATIVE {
         // Only ever less: a filter of `warn` is not raised to `info`.
-        if filter.max_level_hint().is_none_or(|level| level > LevelFilter::INFO) {
+        if filter
+            .max_level_hint()
+            .is_none_or(|level| level > LevelFilter::INFO)
+        {
             filter = filter.add_directive(format!("{library}=info").parse()?);
         }
     }
     let layer = tracing_subscriber::fmt::layer().with_writer(writer);
     Ok(match config.format {
-        LogFormat::Json => layer.json().flatten_event(true).with_span_list(false).with_filter(filter).boxed(),
+        LogFormat::Json => layer
+            .json()
+            .flatten_event(true)
+            .with_span_list(false)
+            .with_filter(filter)
+            .boxed(),
         LogFormat::Text => layer.with_filter(filter).boxed(),
     })
 }
@@ -161,24 +188,52 @@ where
     S: Subscriber + for<'s> LookupSpan<'s> + Send + Sync,
 {
     let silent = TALKATIVE.map(|library| (library, LevelFilter::OFF));
-    let filter = Targets::new().with_default(LevelFilter::INFO).with_targets(silent);
-    tracing_opentelemetry::layer().with_tracer(tracer.tracer("kefu")).with_filter(filter).boxed()
+    let filter = Targets::new()
+        .with_default(LevelFilter::INFO)
+        .with_targets(silent);
+    tracing_opentelemetry::layer()
+        .with_tracer(tracer.tracer("kefu"))
+        .with_filter(filter)
+        .boxed()
 }
 
 fn resource(config: &TelemetryConfig, service: &str, instance: &str) -> Resource {
     Resource::builder()
         .with_service_name(service.to_owned())
-        .with_attribute(KeyValue::new("service.namespace", config.service_namespace.clone()))
+        .with_attribute(KeyValue::new(
+            "service.namespace",
+            config.service_namespace.clone(),
+        ))
         .with_attribute(KeyValue::new("service.instance.id", instance.to_owned()))
         .build()
 }
 
-fn tracing_provider(endpoint: &str, resource: Resource) -> Result<SdkTracerProvider, ExporterBuildError> {
-    let exporter = SpanExporter::builder().with_tonic().with_endpoint(endpoint).with_timeout(EXPORT).build()?;
-    Ok(SdkTracerProvider::builder().with_resource(resource).with_batch_exporter(exporter).build())
+fn tracing_provider(
+    endpoint: &str,
+    resource: Resource,
+) -> Result<SdkTracerProvider, ExporterBuildError> {
+    let exporter = SpanExporter::builder()
+        .with_tonic()
+        .with_endpoint(endpoint)
+        .with_timeout(EXPORT)
+        .build()?;
+    Ok(SdkTracerProvider::builder()
+        .with_resource(resource)
+        .with_batch_exporter(exporter)
+        .build())
 }
 
-fn metering_provider(endpoint: &str, resource: Resource) -> Result<SdkMeterProvider, ExporterBuildError> {
-    let exporter = MetricExporter::builder().with_tonic().with_endpoint(endpoint).with_timeout(EXPORT).build()?;
-    Ok(SdkMeterProvider::builder().with_resource(resource).with_periodic_exporter(exporter).build())
+fn metering_provider(
+    endpoint: &str,
+    resource: Resource,
+) -> Result<SdkMeterProvider, ExporterBuildError> {
+    let exporter = MetricExporter::builder()
+        .with_tonic()
+        .with_endpoint(endpoint)
+        .with_timeout(EXPORT)
+        .build()?;
+    Ok(SdkMeterProvider::builder()
+        .with_resource(resource)
+        .with_periodic_exporter(exporter)
+        .build())
 }

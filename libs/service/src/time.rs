@@ -5,13 +5,20 @@ use prost_types::Timestamp as ProtoTime;
 
 /// As the contracts carry it.
 pub fn to_proto(at: Timestamp) -> ProtoTime {
-    ProtoTime { seconds: at.as_second(), nanos: at.subsec_nanosecond() }
+    ProtoTime {
+        seconds: at.as_second(),
+        nanos: at.subsec_nanosecond(),
+    }
 }
 
+/// First second of 1900: nothing in customer service happened before, and not
+/// everything before fits into the database.
+const FIRST: i64 = -2_208_988_800;
+
 /// From a contract, to the microsecond that the database keeps; `None` when it
-/// is not a point in time.
+/// is not a point in time from 1900 on.
 pub fn from_proto(at: &ProtoTime) -> Option<Timestamp> {
-    if !(0..1_000_000_000).contains(&at.nanos) {
+    if !(0..1_000_000_000).contains(&at.nanos) || at.seconds < FIRST {
         return None;
     }
     let exact = Timestamp::new(at.seconds, at.nanos).ok()?;

@@ -39,7 +39,10 @@ impl Caller {
     /// The same person with another purpose.
     #[must_use]
     pub fn purpose(&self, purpose: &str) -> Self {
-        Self { purpose: HeaderValue::from_str(purpose).unwrap(), ..self.clone() }
+        Self {
+            purpose: HeaderValue::from_str(purpose).unwrap(),
+            ..self.clone()
+        }
     }
 
     /// Knows of everything that the other wrote so far.
@@ -62,9 +65,15 @@ impl Service<Request<Body>> for Caller {
 
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
         let headers = request.headers_mut();
-        headers.entry("authorization").or_insert_with(|| self.token.clone());
-        headers.entry(PURPOSE).or_insert_with(|| self.purpose.clone());
-        headers.entry("accept-language").or_insert_with(|| self.language.clone());
+        headers
+            .entry("authorization")
+            .or_insert_with(|| self.token.clone());
+        headers
+            .entry(PURPOSE)
+            .or_insert_with(|| self.purpose.clone());
+        headers
+            .entry("accept-language")
+            .or_insert_with(|| self.language.clone());
         let known = self.places.lock().unwrap();
         for place in &known[known.len().saturating_sub(8)..] {
             headers.append(POSITION, place.clone());

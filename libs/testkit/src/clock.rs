@@ -20,14 +20,18 @@ pub struct TurnableClock {
 
 impl Default for TurnableClock {
     fn default() -> Self {
-        Self { ahead_micros: Arc::default(), turned: watch::Sender::new(()) }
+        Self {
+            ahead_micros: Arc::default(),
+            turned: watch::Sender::new(()),
+        }
     }
 }
 
 impl TurnableClock {
     /// Turns the clock on.
     pub fn advance(&self, by: Duration) {
-        self.ahead_micros.fetch_add(i64::try_from(by.as_micros()).unwrap(), Ordering::SeqCst);
+        self.ahead_micros
+            .fetch_add(i64::try_from(by.as_micros()).unwrap(), Ordering::SeqCst);
         self.turned.send_replace(());
     }
 }

@@ -28,10 +28,18 @@ impl TestDatabase {
         let mut connection = PgConnection::connect_with(&admin).await?;
         // One test process at a time makes the template and copies it: PostgreSQL
         // refuses to copy a database that somebody is connected to.
-        connection.execute("SELECT pg_advisory_lock(hashtext('kefu testkit'))").await?;
-        let name = format!("kefu_test_{}_{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        connection
+            .execute("SELECT pg_advisory_lock(hashtext('kefu testkit'))")
+            .await?;
+        let name = format!(
+            "kefu_test_{}_{}",
+            std::process::id(),
+            COUNT.fetch_add(1, Ordering::Relaxed)
+        );
         let made = make(&mut connection, &admin, &name).await;
-        connection.execute("SELECT pg_advisory_unlock(hashtext('kefu testkit'))").await?;
+        connection
+            .execute("SELECT pg_advisory_unlock(hashtext('kefu testkit'))")
+            .await?;
         connection.close().await?;
         made?;
         Ok(Self { cluster, name })
@@ -58,22 +66,41 @@ impl TestDatabase {
     }
 }
 
-async fn make(connection: &mut PgConnection, admin: &PgConnectOptions, name: &str) -> anyhow::Result<()> {
+async fn make(
+    connection: &mut PgConnection,
+    admin: &PgConnectOptions,
+    name: &str,
+) -> anyhow::Result<()> {
     drop_left_over(connection).await?;
     let template = template_name();
-    let exists: bool = sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM pg_database WHERE datname = $1)")
-        .bind(&template)
-        .fetch_one(&mut *connection)
-        .await?;
+    let exists: bool =
+        sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM pg_database WHERE datname = $1)")
+            .bind(&template)
+            .fetch_one(&mut *connection)
+            .await?;
     if !exists {
         // Migrated under another name, so that a template is always whole.
         let unfinished = format!("{template}_unfinished");
-        connection.execute(AssertSqlSafe(format!("DROP DATABASE IF EXISTS {unfinished}"))).await?;
-        connection.execute(AssertSqlSafe(format!("CREATE DATABASE {unfinished}"))).await?;
+        connection
+            .execute(AssertSqlSafe(format!(
+                "DROP DATABASE IF EXISTS {unfinished}"
+            )))
+            .await?;
+        connection
+            .execute(AssertSqlSafe(format!("CREATE DATABASE {unfinished}")))
+            .await?;
         migrate(&admin.clone().database(&unfinished), PASSWORD).await?;
-        connection.execute(AssertSqlSafe(format!("ALTER DATABASE {unfinished} RENAME TO {template}"))).await?;
+        connection
+            .execute(AssertSqlSafe(format!(
+                "ALTER DATABASE {unfinished} RENAME TO {template}"
+            )))
+            .await?;
     }
-    connection.execute(AssertSqlSafe(format!("CREATE DATABASE {name} TEMPLATE {template}"))).await?;
+    connection
+        .execute(AssertSqlSafe(format!(
+            "CREATE DATABASE {name} TEMPLATE {template}"
+        )))
+        .await?;
     Ok(())
 }
 
@@ -86,20 +113,28 @@ fn template_name() -> String {
             text.extend(migration.checksum.as_ref());
         }
     }
-    format!("kefu_template_{}", Uuid::new_v5(&Uuid::NAMESPACE_OID, &text).simple())
+    format!(
+        "kefu_template_{}",
+        Uuid::new_v5(&Uuid::NAMESPACE_OID, &text).simple()
+    )
 }
 
 /// Databases of test processes that are no more.
 async fn drop_left_over(connection: &mut PgConnection) -> anyhow::Result<()> {
-    let names: Vec<String> = sqlx::query_scalar("SELECT datname FROM pg_database WHERE datname LIKE 'kefu_test_%'")
-        .fetch_all(&mut *connection)
-        .await?;
+    let names: Vec<String> =
+        sqlx::query_scalar("SELECT datname FROM pg_database WHERE datname LIKE 'kefu_test_%'")
+            .fetch_all(&mut *connection)
+            .await?;
     for name in names {
         let process = name.split('_').nth(2).unwrap_or_default();
         if !Path::new("/proc").exists() || Path::new("/proc").join(process).exists() {
             continue;
         }
-        connection.execute(AssertSqlSafe(format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"))).await?;
+        connection
+            .execute(AssertSqlSafe(format!(
+                "DROP DATABASE IF EXISTS {name} WITH (FORCE)"
+            )))
+            .await?;
     }
     Ok(())
 }

@@ -1,6 +1,8 @@
 //! What tests stand on: a database of their own, the whole suite in the test's
 //! process, callers with tokens, and a clock that can be turned.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 mod caller;
 mod clock;
 mod database;

@@ -53,17 +53,31 @@ impl TestSuite {
         let keys = Keys::make().unwrap();
         let ids = Ids::new(Arc::new(clock.clone()), system_randomness());
         let company = Company::from_toml(COMPANY).unwrap();
-        seed(&databases.access_control, &clock, &ids, &company).await.unwrap();
+        seed(&databases.access_control, &clock, &ids, &company)
+            .await
+            .unwrap();
         let mut parts = parts(&keys, databases, Arc::new(clock.clone()), ids).unwrap();
         change(&mut parts.gateway);
         let suite = parts.assemble().unwrap();
         let ending = CancellationToken::new();
-        let services = suite.services.iter().map(|one| (one.name, one.service.clone())).collect();
+        let services = suite
+            .services
+            .iter()
+            .map(|one| (one.name, one.service.clone()))
+            .collect();
         let gateway = suite.gateway.service.clone();
         let all: Vec<Hosted> = suite.services.into_iter().chain([suite.gateway]).collect();
         let jobs = all.into_iter().flat_map(|one| one.jobs).collect();
         let running = start_jobs(jobs, ending.clone());
-        let suite = Self { clock, database, keys, gateway, services, _running: running, ending };
+        let suite = Self {
+            clock,
+            database,
+            keys,
+            gateway,
+            services,
+            _running: running,
+            ending,
+        };
         suite.ready().await;
         suite
     }
@@ -86,23 +100,40 @@ impl TestSuite {
     /// A token of somebody of the company, good for an hour.
     pub fn token(&self, login: &str) -> String {
         let issuer = self.keys.issuer().unwrap();
-        issuer.issue(employee_id(login), self.clock.now(), Duration::from_secs(3600)).unwrap()
+        issuer
+            .issue(
+                employee_id(login),
+                self.clock.now(),
+                Duration::from_secs(3600),
+            )
+            .unwrap()
     }
 
     /// A service behind the gateway.
     pub fn service(&self, name: &str) -> GrpcService {
-        self.services.iter().find(|(known, _)| *known == name).unwrap().1.clone()
+        self.services
+            .iter()
+            .find(|(known, _)| *known == name)
+            .unwrap()
+            .1
+            .clone()
     }
 
     /// Waits until the gateway has its policy.
     async fn ready(&self) {
         let ready = async {
             let mut client = OrganisationServiceClient::new(self.caller("dong.jie"));
-            while client.list_departments(ListDepartmentsRequest {}).await.is_err() {
+            while client
+                .list_departments(ListDepartmentsRequest {})
+                .await
+                .is_err()
+            {
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
         };
-        tokio::time::timeout(Duration::from_secs(30), ready).await.expect("the gateway got its policy");
+        tokio::time::timeout(Duration::from_secs(30), ready)
+            .await
+            .expect("the gateway got its policy");
     }
 }
 

@@ -14,18 +14,28 @@ pub struct CustomerProfileConfig {
 
 impl Default for CustomerProfileConfig {
     fn default() -> Self {
-        Self { default_business_line: "A".to_owned(), phone_region: "CN".to_owned() }
+        Self {
+            default_business_line: "A".to_owned(),
+            phone_region: "CN".to_owned(),
+        }
     }
 }
 
 impl CustomerProfileConfig {
     pub(crate) fn check(&self) -> Result<(), Fault> {
-        let refused = |key: &'static str| Fault { detail: key.into(), ..Fault::new(Reason::Internal) };
+        let refused = |key: &'static str| Fault {
+            detail: key.into(),
+            ..Fault::new(Reason::Internal)
+        };
         if !crate::domain::file_number::is_business_line(&self.default_business_line) {
-            return Err(refused("customer_profile.default_business_line must be a letter A–Z"));
+            return Err(refused(
+                "customer_profile.default_business_line must be a letter A–Z",
+            ));
         }
         if crate::domain::contact::Region::parse(&self.phone_region).is_none() {
-            return Err(refused("customer_profile.phone_region must be an ISO 3166-1 alpha-2 code"));
+            return Err(refused(
+                "customer_profile.phone_region must be an ISO 3166-1 alpha-2 code",
+            ));
         }
         Ok(())
     }

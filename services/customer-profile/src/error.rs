@@ -9,5 +9,9 @@ pub(crate) fn from_insert(error: sqlx::Error) -> Fault {
     let taken = error
         .as_database_error()
         .is_some_and(|error| error.constraint() == Some("customer_external_ref_key"));
-    if taken { Fault::new(Reason::AlreadyExists).with("field", "customer.external_ref") } else { error.into() }
+    if taken {
+        Fault::new(Reason::AlreadyExists).with("field", "customer.external_ref")
+    } else {
+        error.into()
+    }
 }

@@ -49,7 +49,11 @@ pub fn build(config: CustomerProfileConfig, deps: Deps, peers: Peers) -> Result<
     let core = Core::new(NAME, deps, &["ticket", "order-followup"]);
     let jobs = vec![
         core.follow("ticket", peers.ticket, Arc::new(jobs::TicketDuty)),
-        core.follow("order-followup", peers.order_followup, Arc::new(jobs::OrderEffects)),
+        core.follow(
+            "order-followup",
+            peers.order_followup,
+            Arc::new(jobs::OrderEffects),
+        ),
     ];
     let customers = api::Customers::new(&core, &config);
     let routes = Routes::new(CustomerServiceServer::new(customers));

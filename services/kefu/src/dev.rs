@@ -50,11 +50,18 @@ pub struct DevArgs {
 /// # Errors
 /// When something that is needed is missing; says how to get it.
 pub async fn run(arguments: DevArgs) -> anyhow::Result<()> {
-    let log = TelemetryConfig { log: arguments.log.clone(), format: LogFormat::Text, ..TelemetryConfig::default() };
+    let log = TelemetryConfig {
+        log: arguments.log.clone(),
+        format: LogFormat::Text,
+        ..TelemetryConfig::default()
+    };
     let telemetry = telemetry::init(&log, "kefu-dev", "dev")?;
-    let listener = TcpListener::bind(arguments.listen)
-        .await
-        .with_context(|| format!("cannot listen on {}: is another suite running?", arguments.listen))?;
+    let listener = TcpListener::bind(arguments.listen).await.with_context(|| {
+        format!(
+            "cannot listen on {}: is another suite running?",
+            arguments.listen
+        )
+    })?;
     let keys = Keys::load_or_make(&arguments.home)?;
     let server = database::start(&arguments.home).await?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
@@ -62,17 +69,28 @@ pub async fn run(arguments: DevArgs) -> anyhow::Result<()> {
     let databases = server.databases(&keys).await?;
 
     let company = Company::from_toml(COMPANY).context("the example company")?;
-    seed::seed(&databases.access_control, clock.as_ref(), &ids, &company).await.map_err(said)?;
+    seed::seed(&databases.access_control, clock.as_ref(), &ids, &company)
+        .await
+        .map_err(said)?;
     let tokens = notice::tokens(&arguments.home, &keys, &company, clock.now())?;
 
-    let suite = parts(&keys, databases, clock, ids)?.assemble().map_err(said)?;
+    let suite = parts(&keys, databases, clock, ids)?
+        .assemble()
+        .map_err(said)?;
     let ending = CancellationToken::new();
-    let jobs = suite.services.into_iter().flat_map(|service| service.jobs).collect();
+    let jobs = suite
+        .services
+        .into_iter()
+        .flat_map(|service| service.jobs)
+        .collect();
     let running = start_jobs(jobs, ending.clone());
     let seat = Seat {
         listener,
         health_listener: None,
-        options: ServeOptions { drain: Duration::from_secs(5), ..ServeOptions::default() },
+        options: ServeOptions {
+            drain: Duration::from_secs(5),
+            ..ServeOptions::default()
+        },
         notice: Duration::ZERO,
         reflection: true,
     };
@@ -106,7 +124,10 @@ pub fn parts(
     ids: Ids,
 ) -> anyhow::Result<Parts> {
     let (gateway, service) = (keys.gateway()?, keys.service()?);
-    let trusted = [(Trust::Gateway, gateway.public_key()), (Trust::Service, service.public_key())];
+    let trusted = [
+        (Trust::Gateway, gateway.public_key()),
+        (Trust::Service, service.public_key()),
+    ];
     let rules = GatewayConfig {
         environment: Environment::Development,
         allow_development_issuer: true,

@@ -6,7 +6,11 @@ use clap::{Parser, Subcommand};
 use kefu::{call, dev, import, migrate, serve, settings::Settings};
 
 #[derive(Parser)]
-#[command(name = "kefu", version, about = "Customer service under a company's own written policies")]
+#[command(
+    name = "kefu",
+    version,
+    about = "Customer service under a company's own written policies"
+)]
 struct Arguments {
     /// Configuration file (TOML); the environment (KEFU__SECTION__KEY) goes over it
     #[arg(long, global = true, env = "KEFU_CONFIG")]
@@ -47,8 +51,12 @@ async fn main() -> ExitCode {
 async fn run(arguments: Arguments) -> anyhow::Result<()> {
     match arguments.command {
         Command::Dev(options) => dev::run(options).await,
-        Command::Serve { service } => serve::run(Settings::load(arguments.config)?.value, &service).await,
-        Command::Migrate(options) => migrate::run(Settings::load(arguments.config)?.value, options).await,
+        Command::Serve { service } => {
+            serve::run(Settings::load(arguments.config)?.value, &service).await
+        }
+        Command::Migrate(options) => {
+            migrate::run(Settings::load(arguments.config)?.value, options).await
+        }
         Command::Config => print(&Settings::load(arguments.config)?.render()?),
         Command::Import(options) => import::run(options).await,
         Command::Call(options) => call::run(options).await,

@@ -17,7 +17,10 @@ use crate::settings::Settings;
 pub fn schemas() -> [(&'static str, &'static Migrator); 5] {
     [
         (kefu_access_control::SCHEMA, &kefu_access_control::MIGRATOR),
-        (kefu_customer_profile::SCHEMA, &kefu_customer_profile::MIGRATOR),
+        (
+            kefu_customer_profile::SCHEMA,
+            &kefu_customer_profile::MIGRATOR,
+        ),
         (kefu_ticket::SCHEMA, &kefu_ticket::MIGRATOR),
         (kefu_order_followup::SCHEMA, &kefu_order_followup::MIGRATOR),
         (kefu_analytics::SCHEMA, &kefu_analytics::MIGRATOR),
@@ -41,17 +44,25 @@ pub struct MigrateArgs {
 /// When a database refuses or a migration is wrong.
 pub async fn run(settings: Settings, arguments: MigrateArgs) -> anyhow::Result<()> {
     // The driver's own message would quote the URL, and with it a password.
-    let admin = PgConnectOptions::from_str(&arguments.url).map_err(|_| anyhow::anyhow!("not a url of PostgreSQL"))?;
-    let wanted: Vec<_> =
-        schemas().into_iter().filter(|(name, _)| arguments.only.as_deref().is_none_or(|only| only == *name)).collect();
+    let admin = PgConnectOptions::from_str(&arguments.url)
+        .map_err(|_| anyhow::anyhow!("not a url of PostgreSQL"))?;
+    let wanted: Vec<_> = schemas()
+        .into_iter()
+        .filter(|(name, _)| arguments.only.as_deref().is_none_or(|only| only == *name))
+        .collect();
     if wanted.is_empty() {
         bail!("no such schema");
     }
     for (schema, migrator) in wanted {
-        migration::migrate(&admin, schema, None, migrator).await.with_context(|| format!("schema {schema}"))?;
+        migration::migrate(&admin, schema, None, migrator)
+            .await
+            .with_context(|| format!("schema {schema}"))?;
         eprintln!("schema {schema} is at its newest form");
-        if let (kefu_access_control::SCHEMA, Some(database)) = (schema, &settings.access_control.database) {
-            let db = Db::new(database, schema).map_err(|fault| anyhow::anyhow!("{}", fault.detail))?;
+        if let (kefu_access_control::SCHEMA, Some(database)) =
+            (schema, &settings.access_control.database)
+        {
+            let db =
+                Db::new(database, schema).map_err(|fault| anyhow::anyhow!("{}", fault.detail))?;
             let clock = std::sync::Arc::new(SystemClock);
             let ids = Ids::new(clock.clone(), system_randomness());
             kefu_access_control::seed::ship_roles(&db, clock.as_ref(), &ids)

@@ -28,11 +28,21 @@ use crate::settings::Settings;
 /// # Errors
 /// When its configuration lacks something or it cannot be run.
 pub async fn run(settings: Settings, service: &str) -> anyhow::Result<()> {
-    let telemetry = telemetry::init(&settings.telemetry, service, &std::process::id().to_string())?;
+    let telemetry = telemetry::init(
+        &settings.telemetry,
+        service,
+        &std::process::id().to_string(),
+    )?;
     let (hosted, server) = build(&settings, service)?;
-    let listener = TcpListener::bind(server.listen).await.with_context(|| format!("cannot listen on {}", server.listen))?;
+    let listener = TcpListener::bind(server.listen)
+        .await
+        .with_context(|| format!("cannot listen on {}", server.listen))?;
     let health_listener = match server.health_listen {
-        Some(address) => Some(TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))?),
+        Some(address) => Some(
+            TcpListener::bind(address)
+                .await
+                .with_context(|| format!("cannot listen on {address}"))?,
+        ),
         None => None,
     };
     let seat = Seat {
@@ -74,31 +84,85 @@ fn build(settings: &Settings, service: &str) -> anyhow::Result<(Hosted, ServerCo
         kefu_gateway::NAME => return gateway(settings, profile()?, tickets()?, orders()?),
         kefu_access_control::NAME => {
             let own = &settings.access_control;
-            let deps = deps(settings, own.database.as_ref(), kefu_access_control::SCHEMA, &own.server)?;
-            (kefu_access_control::build(own.rules.clone(), deps), &own.server)
+            let deps = deps(
+                settings,
+                own.database.as_ref(),
+                kefu_access_control::SCHEMA,
+                &own.server,
+            )?;
+            (
+                kefu_access_control::build(own.rules.clone(), deps),
+                &own.server,
+            )
         }
         kefu_customer_profile::NAME => {
             let own = &settings.customer_profile;
-            let deps = deps(settings, own.database.as_ref(), kefu_customer_profile::SCHEMA, &own.server)?;
-            let peers = kefu_customer_profile::Peers { ticket: tickets()?, order_followup: orders()? };
-            (kefu_customer_profile::build(own.rules.clone(), deps, peers), &own.server)
+            let deps = deps(
+                settings,
+                own.database.as_ref(),
+                kefu_customer_profile::SCHEMA,
+                &own.server,
+            )?;
+            let peers = kefu_customer_profile::Peers {
+                ticket: tickets()?,
+                order_followup: orders()?,
+            };
+            (
+                kefu_customer_profile::build(own.rules.clone(), deps, peers),
+                &own.server,
+            )
         }
         kefu_ticket::NAME => {
             let own = &settings.ticket;
-            let deps = deps(settings, own.database.as_ref(), kefu_ticket::SCHEMA, &own.server)?;
-            (kefu_ticket::build(own.rules.clone(), deps, kefu_ticket::Peers { customer_profile: profile()? }), &own.server)
+            let deps = deps(
+                settings,
+                own.database.as_ref(),
+                kefu_ticket::SCHEMA,
+                &own.server,
+            )?;
+            (
+                kefu_ticket::build(
+                    own.rules.clone(),
+                    deps,
+                    kefu_ticket::Peers {
+                        customer_profile: profile()?,
+                    },
+                ),
+                &own.server,
+            )
         }
         kefu_order_followup::NAME => {
             let own = &settings.order_followup;
-            let deps = deps(settings, own.database.as_ref(), kefu_order_followup::SCHEMA, &own.server)?;
-            let peers = kefu_order_followup::Peers { customer_profile: profile()? };
-            (kefu_order_followup::build(own.rules.clone(), deps, peers), &own.server)
+            let deps = deps(
+                settings,
+                own.database.as_ref(),
+                kefu_order_followup::SCHEMA,
+                &own.server,
+            )?;
+            let peers = kefu_order_followup::Peers {
+                customer_profile: profile()?,
+            };
+            (
+                kefu_order_followup::build(own.rules.clone(), deps, peers),
+                &own.server,
+            )
         }
         kefu_analytics::NAME => {
             let own = &settings.analytics;
-            let deps = deps(settings, own.database.as_ref(), kefu_analytics::SCHEMA, &own.server)?;
-            let peers = kefu_analytics::Peers { ticket: tickets()?, order_followup: orders()? };
-            (kefu_analytics::build(own.rules.clone(), deps, peers), &own.server)
+            let deps = deps(
+                settings,
+                own.database.as_ref(),
+                kefu_analytics::SCHEMA,
+                &own.server,
+            )?;
+            let peers = kefu_analytics::Peers {
+                ticket: tickets()?,
+                order_followup: orders()?,
+            };
+            (
+                kefu_analytics::build(own.rules.clone(), deps, peers),
+                &own.server,
+            )
         }
         _ => bail!(
             "no service {service:?}: gateway, access-control, customer-profile, ticket, order-followup, analytics"
@@ -114,7 +178,11 @@ fn gateway(
     order: GrpcService,
 ) -> anyhow::Result<(Hosted, ServerConfig)> {
     let said = |fault: Fault| anyhow::anyhow!("{}", fault.detail);
-    let key = settings.gateway.signing_key.as_ref().context("gateway.signing_key is not set")?;
+    let key = settings
+        .gateway
+        .signing_key
+        .as_ref()
+        .context("gateway.signing_key is not set")?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let deps = GatewayDeps {
         ids: Ids::new(clock.clone(), system_randomness()),
@@ -155,23 +223,36 @@ fn deps(
 
 fn verifier(settings: &Settings) -> anyhow::Result<ContextVerifier> {
     let mut keys = Vec::new();
-    let trusted = [(Trust::Gateway, &settings.trust.gateway_keys), (Trust::Service, &settings.trust.service_keys)];
+    let trusted = [
+        (Trust::Gateway, &settings.trust.gateway_keys),
+        (Trust::Service, &settings.trust.service_keys),
+    ];
     for (trust, texts) in trusted {
         for text in texts {
             let bytes = STANDARD.decode(text)?;
-            keys.push((trust, bytes.try_into().map_err(|_| anyhow::anyhow!("a trusted key has 32 bytes"))?));
+            keys.push((
+                trust,
+                bytes
+                    .try_into()
+                    .map_err(|_| anyhow::anyhow!("a trusted key has 32 bytes"))?,
+            ));
         }
     }
     Ok(ContextVerifier::new(keys))
 }
 
 fn identity(settings: &Settings) -> anyhow::Result<ContextSigner> {
-    let identity = settings.identity.as_ref().context("identity.signing_key is not set")?;
+    let identity = settings
+        .identity
+        .as_ref()
+        .context("identity.signing_key is not set")?;
     signer(&identity.signing_key, "identity.signing_key")
 }
 
 fn signer(key: &Secret, name: &str) -> anyhow::Result<ContextSigner> {
-    let bytes = STANDARD.decode(key.expose()).map_err(|_| anyhow::anyhow!("{name} is not base64"))?;
+    let bytes = STANDARD
+        .decode(key.expose())
+        .map_err(|_| anyhow::anyhow!("{name} is not base64"))?;
     ContextSigner::from_pkcs8(&bytes).map_err(|_| anyhow::anyhow!("{name} is not an Ed25519 key"))
 }
 

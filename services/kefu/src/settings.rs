@@ -10,8 +10,8 @@ use kefu_customer_profile::CustomerProfileConfig;
 use kefu_gateway::GatewayConfig;
 use kefu_order_followup::OrderFollowupConfig;
 use kefu_service::config::{
-    DatabaseConfig, IdentityConfig, Loaded, Loader, Secret, ServerConfig, TelemetryConfig, TrustConfig,
-    UpstreamConfig, VaultConfig,
+    DatabaseConfig, IdentityConfig, Loaded, Loader, Secret, ServerConfig, TelemetryConfig,
+    TrustConfig, UpstreamConfig, VaultConfig,
 };
 use kefu_ticket::TicketConfig;
 use serde::{Deserialize, Serialize};

@@ -6,13 +6,7 @@ use std::{sync::Arc, time::Duration};
 use kefu_access::{ContextSigner, ContextVerifier};
 use kefu_gateway::{GatewayConfig, GatewayDeps, Upstreams};
 use kefu_service::{
-    clock::Clock,
-    core::Deps,
-    database::Db,
-    error::Fault,
-    host::Hosted,
-    ids::Ids,
-    peer::Late,
+    clock::Clock, core::Deps, database::Db, error::Fault, host::Hosted, ids::Ids, peer::Late,
 };
 use kefu_vault::Vault;
 
@@ -82,27 +76,38 @@ impl Parts {
     pub fn assemble(self) -> Result<Suite, Fault> {
         let databases = &self.databases;
         let (ticket, orders) = (Late::default(), Late::default());
-        let access_control = kefu_access_control::build(Default::default(), self.deps(&databases.access_control))?;
+        let access_control =
+            kefu_access_control::build(Default::default(), self.deps(&databases.access_control))?;
         let customer_profile = kefu_customer_profile::build(
             Default::default(),
             self.deps(&databases.customer_profile),
-            kefu_customer_profile::Peers { ticket: ticket.service(), order_followup: orders.service() },
+            kefu_customer_profile::Peers {
+                ticket: ticket.service(),
+                order_followup: orders.service(),
+            },
         )?;
         let profile = customer_profile.service.clone();
         let tickets = kefu_ticket::build(
             Default::default(),
             self.deps(&databases.ticket),
-            kefu_ticket::Peers { customer_profile: profile.clone() },
+            kefu_ticket::Peers {
+                customer_profile: profile.clone(),
+            },
         )?;
         let order_followup = kefu_order_followup::build(
             Default::default(),
             self.deps(&databases.order_followup),
-            kefu_order_followup::Peers { customer_profile: profile.clone() },
+            kefu_order_followup::Peers {
+                customer_profile: profile.clone(),
+            },
         )?;
         let analytics = kefu_analytics::build(
             Default::default(),
             self.deps(&databases.analytics),
-            kefu_analytics::Peers { ticket: ticket.service(), order_followup: orders.service() },
+            kefu_analytics::Peers {
+                ticket: ticket.service(),
+                order_followup: orders.service(),
+            },
         )?;
         ticket.bind(tickets.service.clone());
         orders.bind(order_followup.service.clone());
@@ -120,6 +125,15 @@ impl Parts {
             identity: self.service_signer.clone(),
         };
         let gateway = kefu_gateway::build(&self.gateway, deps, upstreams)?;
-        Ok(Suite { gateway, services: vec![access_control, customer_profile, tickets, order_followup, analytics] })
+        Ok(Suite {
+            gateway,
+            services: vec![
+                access_control,
+                customer_profile,
+                tickets,
+                order_followup,
+                analytics,
+            ],
+        })
     }
 }

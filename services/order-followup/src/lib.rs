@@ -54,5 +54,3 @@ pub fn build(config: OrderFollowupConfig, deps: Deps, peers: Peers) -> Result<Ho
     let routes = Routes::new(OrderServiceServer::new(orders));
     Ok(core.host(routes, jobs))
 }
-#[cfg(test)]
-mod smoke;

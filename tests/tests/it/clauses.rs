@@ -8,7 +8,10 @@ use std::{
 };
 
 fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .unwrap()
+        .to_owned()
 }
 
 fn rust_files(folder: &Path, into: &mut Vec<PathBuf>) {
@@ -30,7 +33,8 @@ fn clauses_in(text: &str) -> Vec<String> {
         .map(|word| word.trim_end_matches('.'))
         .filter(|word| {
             word.split_once('-').is_some_and(|(policy, number)| {
-                ["CF", "OP", "CC", "IH", "SG"].contains(&policy) && number.starts_with(|c: char| c.is_ascii_digit())
+                ["CF", "OP", "CC", "IH", "SG"].contains(&policy)
+                    && number.starts_with(|c: char| c.is_ascii_digit())
             })
         })
         .map(str::to_owned)
@@ -43,9 +47,25 @@ fn table() -> BTreeMap<String, Vec<String>> {
     let mut rows = BTreeMap::new();
     for line in text.lines().filter(|line| line.starts_with("| ")) {
         let cells: Vec<_> = line.trim_matches('|').split('|').map(str::trim).collect();
-        let Some(clause) = clauses_in(cells[0]).first().cloned().filter(|clause| clause == cells[0]) else { continue };
-        let tests = cells.last().unwrap().split('`').skip(1).step_by(2).map(str::to_owned).collect();
-        assert!(rows.insert(clause.clone(), tests).is_none(), "{clause} stands twice");
+        let Some(clause) = clauses_in(cells[0])
+            .first()
+            .cloned()
+            .filter(|clause| clause == cells[0])
+        else {
+            continue;
+        };
+        let tests = cells
+            .last()
+            .unwrap()
+            .split('`')
+            .skip(1)
+            .step_by(2)
+            .map(str::to_owned)
+            .collect();
+        assert!(
+            rows.insert(clause.clone(), tests).is_none(),
+            "{clause} stands twice"
+        );
     }
     rows
 }
@@ -65,10 +85,19 @@ fn tests() -> BTreeMap<String, BTreeSet<String>> {
                 clauses.extend(clauses_in(comment));
             } else if line.starts_with("#[") {
                 is_test |= line.contains("test]") || line.contains("test(");
-            } else if let Some(rest) = line.strip_prefix("async fn ").or_else(|| line.strip_prefix("fn ")) {
-                if is_test || file.to_str().unwrap().contains("proptest") || text.contains("proptest!") {
+            } else if let Some(rest) = line
+                .strip_prefix("async fn ")
+                .or_else(|| line.strip_prefix("fn "))
+            {
+                if is_test
+                    || file.to_str().unwrap().contains("proptest")
+                    || text.contains("proptest!")
+                {
                     let name = rest.split('(').next().unwrap().to_owned();
-                    found.entry(name).or_default().extend(std::mem::take(&mut clauses));
+                    found
+                        .entry(name)
+                        .or_default()
+                        .extend(std::mem::take(&mut clauses));
                 }
                 (clauses, is_test) = (BTreeSet::new(), false);
             } else if !line.is_empty() {
@@ -86,7 +115,9 @@ fn clauses_and_tests_agree() {
     let mut wrong = Vec::new();
     for (test, clauses) in &tests {
         for clause in clauses.iter().filter(|clause| !table.contains_key(*clause)) {
-            wrong.push(format!("{test} names {clause}, which is not in docs/policy.md"));
+            wrong.push(format!(
+                "{test} names {clause}, which is not in docs/policy.md"
+            ));
         }
     }
     for (clause, claimed) in &table {

@@ -24,7 +24,12 @@ fn context(suite: &TestSuite, permission: &str) -> AccessContext {
         },
         permission: permission.into(),
         purpose: Purpose::Service,
-        rules: vec![Rule { scope: Scope::All, classes: ClassSet::NONE, source: "test".into(), expires_at: None }],
+        rules: vec![Rule {
+            scope: Scope::All,
+            classes: ClassSet::NONE,
+            source: "test".into(),
+            expires_at: None,
+        }],
         policy_revision: 1,
         issued_at: suite.clock.now(),
         expires_at: suite.clock.now() + Duration::from_secs(30),
@@ -47,28 +52,57 @@ async fn only_a_gateways_context_opens_a_service_and_only_in_its_time() {
     let customer = enter(&suite.caller("li.wei"), person()).await.name;
     let gateway = suite.keys.gateway().unwrap();
     let good = gateway.sign(&context(&suite, "profile.customers.get"));
-    straight(&suite, &customer, Some(good.clone())).await.unwrap();
+    straight(&suite, &customer, Some(good.clone()))
+        .await
+        .unwrap();
 
     let refused = |status: Status| refusal(&status);
     let unauthenticated = |reason: &str| (Code::Unauthenticated, reason.to_owned());
     let invalid = unauthenticated("CONTEXT_INVALID");
-    assert_eq!(refused(straight(&suite, &customer, None).await.unwrap_err()), invalid);
+    assert_eq!(
+        refused(straight(&suite, &customer, None).await.unwrap_err()),
+        invalid
+    );
 
     let (forger, _) = ContextSigner::generate(&SystemRandom::new());
     let forged = forger.sign(&context(&suite, "profile.customers.get"));
-    assert_eq!(refused(straight(&suite, &customer, Some(forged)).await.unwrap_err()), invalid);
+    assert_eq!(
+        refused(straight(&suite, &customer, Some(forged)).await.unwrap_err()),
+        invalid
+    );
 
     let mut tampered = good.clone();
     *tampered.last_mut().unwrap() ^= 1;
-    assert_eq!(refused(straight(&suite, &customer, Some(tampered)).await.unwrap_err()), invalid);
+    assert_eq!(
+        refused(
+            straight(&suite, &customer, Some(tampered))
+                .await
+                .unwrap_err()
+        ),
+        invalid
+    );
 
     // Signed by a service's own key: good for internal methods alone.
-    let service = suite.keys.service().unwrap().sign(&context(&suite, "profile.customers.get"));
-    assert_eq!(refused(straight(&suite, &customer, Some(service)).await.unwrap_err()), invalid);
+    let service = suite
+        .keys
+        .service()
+        .unwrap()
+        .sign(&context(&suite, "profile.customers.get"));
+    assert_eq!(
+        refused(
+            straight(&suite, &customer, Some(service))
+                .await
+                .unwrap_err()
+        ),
+        invalid
+    );
 
     // Good, for another permission.
     let other = gateway.sign(&context(&suite, "profile.customers.list"));
-    assert_eq!(refused(straight(&suite, &customer, Some(other)).await.unwrap_err()), invalid);
+    assert_eq!(
+        refused(straight(&suite, &customer, Some(other)).await.unwrap_err()),
+        invalid
+    );
 
     // The good one, replayed when its time is over, though the service knows it.
     suite.clock.advance(Duration::from_secs(30));
@@ -80,10 +114,19 @@ async fn only_a_gateways_context_opens_a_service_and_only_in_its_time() {
 #[tokio::test(flavor = "multi_thread")]
 async fn no_gateway_context_opens_an_internal_method() {
     let suite = TestSuite::start().await;
-    let signed = suite.keys.gateway().unwrap().sign(&context(&suite, "internal.journal.follow"));
+    let signed = suite
+        .keys
+        .gateway()
+        .unwrap()
+        .sign(&context(&suite, "internal.journal.follow"));
     let mut client = JournalServiceClient::new(suite.service("customer-profile"));
     let mut request = Request::new(FollowRequest::default());
-    request.metadata_mut().insert_bin("kefu-context-bin", MetadataValue::from_bytes(&signed));
+    request
+        .metadata_mut()
+        .insert_bin("kefu-context-bin", MetadataValue::from_bytes(&signed));
     let status = client.follow(request).await.unwrap_err();
-    assert_eq!(refusal(&status), (Code::Unauthenticated, "CONTEXT_INVALID".into()));
+    assert_eq!(
+        refusal(&status),
+        (Code::Unauthenticated, "CONTEXT_INVALID".into())
+    );
 }

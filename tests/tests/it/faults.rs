@@ -31,14 +31,18 @@ struct Wire {
 impl Wire {
     async fn to(port: u16) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let wire = Self { port: listener.local_addr().unwrap().port(), silenced: Arc::default() };
+        let wire = Self {
+            port: listener.local_addr().unwrap().port(),
+            silenced: Arc::default(),
+        };
         let connections = wire.silenced.clone();
         tokio::spawn(async move {
             while let Ok((near, _)) = listener.accept().await {
                 let far = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
                 let silent = Arc::new(AtomicBool::new(false));
                 connections.lock().unwrap().push(silent.clone());
-                let ((near_read, near_write), (far_read, far_write)) = (near.into_split(), far.into_split());
+                let ((near_read, near_write), (far_read, far_write)) =
+                    (near.into_split(), far.into_split());
                 tokio::spawn(carry(near_read, far_write, silent.clone()));
                 tokio::spawn(carry(far_read, near_write, silent));
             }
@@ -88,7 +92,10 @@ fn port_of(url: &str) -> u16 {
 }
 
 async fn one(db: &Db) -> Result<i32, Fault> {
-    db.run(|connection| Box::pin(async move { Ok(sqlx::query_scalar("SELECT 1").fetch_one(connection).await?) })).await
+    db.run(|connection| {
+        Box::pin(async move { Ok(sqlx::query_scalar("SELECT 1").fetch_one(connection).await?) })
+    })
+    .await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -126,11 +133,16 @@ async fn a_caller_that_goes_away_cuts_no_transaction_in_half() {
                 let begun = begun.clone();
                 Box::pin(async move {
                     let insert = "INSERT INTO profile.file_number_series VALUES ($1, 1)";
-                    sqlx::query(insert).bind("a").execute(&mut *connection).await?;
+                    sqlx::query(insert)
+                        .bind("a")
+                        .execute(&mut *connection)
+                        .await?;
                     if let Some(begun) = begun.lock().unwrap().take() {
                         begun.send(()).unwrap();
                     }
-                    sqlx::query("SELECT pg_sleep(0.1)").execute(&mut *connection).await?;
+                    sqlx::query("SELECT pg_sleep(0.1)")
+                        .execute(&mut *connection)
+                        .await?;
                     sqlx::query(insert).bind("b").execute(connection).await?;
                     Ok(())
                 })
@@ -153,13 +165,29 @@ async fn a_caller_that_goes_away_cuts_no_transaction_in_half() {
             }
         }
     };
-    assert_eq!(tokio::time::timeout(Duration::from_secs(10), both).await.unwrap(), 2);
+    assert_eq!(
+        tokio::time::timeout(Duration::from_secs(10), both)
+            .await
+            .unwrap(),
+        2
+    );
 }
 
 /// What did not happen is told as a fault of storage, in words of ours.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_database_that_is_gone_is_unavailable() {
-    let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
-    let db = database("postgres://kefu_profile:x@127.0.0.1:1/kefu?sslmode=disable", closed);
-    assert_eq!(one(&db).await.unwrap_err().reason, Reason::StorageUnavailable);
+    let closed = TcpListener::bind("127.0.0.1:0")
+        .await
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port();
+    let db = database(
+        "postgres://kefu_profile:x@127.0.0.1:1/kefu?sslmode=disable",
+        closed,
+    );
+    assert_eq!(
+        one(&db).await.unwrap_err().reason,
+        Reason::StorageUnavailable
+    );
 }

@@ -10,9 +10,20 @@ use tonic::{Code, Status};
 
 use crate::records::{customers, enter, person, refusal, violations};
 
-async fn list(caller: &Caller, request: ListCustomersRequest) -> Result<(Vec<Customer>, String, i32, i32), Status> {
-    let page = customers(caller).list_customers(request).await?.into_inner();
-    Ok((page.customers, page.next_page_token, page.total_size, page.total_kind))
+async fn list(
+    caller: &Caller,
+    request: ListCustomersRequest,
+) -> Result<(Vec<Customer>, String, i32, i32), Status> {
+    let page = customers(caller)
+        .list_customers(request)
+        .await?
+        .into_inner();
+    Ok((
+        page.customers,
+        page.next_page_token,
+        page.total_size,
+        page.total_kind,
+    ))
 }
 
 /// Clauses CF-4.2, CF-9.1: an agent's list holds the files that are theirs, and its count no more.
@@ -26,12 +37,26 @@ async fn lists_and_counts_end_where_the_scope_ends() {
     enter(&other, person()).await;
     let (mine, _, total, kind) = list(&agent, ListCustomersRequest::default()).await.unwrap();
     assert_eq!((mine.len(), total, kind), (3, 3, TotalKind::Exact as i32));
-    assert!(mine.iter().all(|customer| customer.display_name == "张三丰"));
+    assert!(
+        mine.iter()
+            .all(|customer| customer.display_name == "张三丰")
+    );
     // The head of the call centre sees the department's files, ma.chao's is of another.
     let head = suite.caller("zhang.min");
-    let everyone = list(&suite.caller_for("dong.jie", "audit"), ListCustomersRequest::default()).await.unwrap();
+    let everyone = list(
+        &suite.caller_for("dong.jie", "audit"),
+        ListCustomersRequest::default(),
+    )
+    .await
+    .unwrap();
     assert_eq!(everyone.2, 4);
-    assert!(list(&head, ListCustomersRequest::default()).await.unwrap().2 >= 3);
+    assert!(
+        list(&head, ListCustomersRequest::default())
+            .await
+            .unwrap()
+            .2
+            >= 3
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -45,7 +70,11 @@ async fn pages_fit_together_and_tokens_stay_where_they_were_given() {
     let mut seen = Vec::new();
     let mut token = String::new();
     loop {
-        let request = ListCustomersRequest { page_size: 2, page_token: token, ..Default::default() };
+        let request = ListCustomersRequest {
+            page_size: 2,
+            page_token: token,
+            ..Default::default()
+        };
         let (page, next, total, _) = list(&agent, request).await.unwrap();
         assert_eq!(total, 5);
         seen.extend(page.into_iter().map(|customer| customer.name));
@@ -56,16 +85,54 @@ async fn pages_fit_together_and_tokens_stay_where_they_were_given() {
     }
     assert_eq!(seen, entered);
 
-    let (_, token, ..) = list(&agent, ListCustomersRequest { page_size: 2, ..Default::default() }).await.unwrap();
+    let (_, token, ..) = list(
+        &agent,
+        ListCustomersRequest {
+            page_size: 2,
+            ..Default::default()
+        },
+    )
+    .await
+    .unwrap();
     let elsewhere = [
-        (suite.caller("ma.chao"), ListCustomersRequest { page_token: token.clone(), ..Default::default() }),
-        (agent.clone(), ListCustomersRequest { page_token: token.clone(), filter: "type = PERSON".into(), ..Default::default() }),
-        (agent.clone(), ListCustomersRequest { page_token: token.clone(), order_by: "create_time desc".into(), ..Default::default() }),
-        (agent, ListCustomersRequest { page_token: format!("A{}", &token[1..]), ..Default::default() }),
+        (
+            suite.caller("ma.chao"),
+            ListCustomersRequest {
+                page_token: token.clone(),
+                ..Default::default()
+            },
+        ),
+        (
+            agent.clone(),
+            ListCustomersRequest {
+                page_token: token.clone(),
+                filter: "type = PERSON".into(),
+                ..Default::default()
+            },
+        ),
+        (
+            agent.clone(),
+            ListCustomersRequest {
+                page_token: token.clone(),
+                order_by: "create_time desc".into(),
+                ..Default::default()
+            },
+        ),
+        (
+            agent,
+            ListCustomersRequest {
+                page_token: format!("A{}", &token[1..]),
+                ..Default::default()
+            },
+        ),
     ];
     for (caller, request) in elsewhere {
         let status = list(&caller, request.clone()).await.unwrap_err();
-        assert_eq!(refusal(&status), (Code::InvalidArgument, "INVALID_PAGE_TOKEN".into()), "{request:?}");
+        assert_eq!(
+            refusal(&status),
+            (Code::InvalidArgument, "INVALID_PAGE_TOKEN".into()),
+            "{request:?}"
+        );
     }
 }
 
@@ -76,13 +143,27 @@ async fn filters_tell_nothing_that_is_not_cleared() {
     let suite = TestSuite::start().await;
     let agent = suite.caller("li.wei");
     enter(&agent, person()).await;
-    let filtered = |filter: &str| ListCustomersRequest { filter: filter.into(), ..Default::default() };
+    let filtered = |filter: &str| ListCustomersRequest {
+        filter: filter.into(),
+        ..Default::default()
+    };
     assert_eq!(list(&agent, filtered("tier = NORMAL")).await.unwrap().2, 1);
     let auditor = suite.caller_for("dong.jie", "audit");
-    assert_eq!(list(&auditor, filtered("type = PERSON")).await.unwrap().2, 1);
+    assert_eq!(
+        list(&auditor, filtered("type = PERSON")).await.unwrap().2,
+        1
+    );
     let (found, _, total, _) = list(&auditor, filtered("tier = NORMAL")).await.unwrap();
     assert_eq!((found.len(), total), (0, 0));
 
-    let bad = ListCustomersRequest { page_size: 1000, filter: "sex = MALE".into(), order_by: "name".into(), ..Default::default() };
-    assert_eq!(violations(&list(&agent, bad).await.unwrap_err()), ["page_size", "filter", "order_by"]);
+    let bad = ListCustomersRequest {
+        page_size: 1000,
+        filter: "sex = MALE".into(),
+        order_by: "name".into(),
+        ..Default::default()
+    };
+    assert_eq!(
+        violations(&list(&agent, bad).await.unwrap_err()),
+        ["page_size", "filter", "order_by"]
+    );
 }

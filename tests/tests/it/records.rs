@@ -1,7 +1,5 @@
 //! Records that tests enter through the gateway.
 
-use std::time::Duration;
-
 use kefu_contracts::{
     common::Channel,
     google::r#type::Money,
@@ -10,7 +8,9 @@ use kefu_contracts::{
         CreateCustomerRequest, Customer, CustomerType, GetCustomerRequest, Phone,
         customer_service_client::CustomerServiceClient,
     },
-    ticket::{Level, OpenTicketRequest, Ticket, TicketKind, ticket_service_client::TicketServiceClient},
+    ticket::{
+        Level, OpenTicketRequest, Ticket, TicketKind, ticket_service_client::TicketServiceClient,
+    },
 };
 use kefu_testkit::Caller;
 use tonic::{Code, Status};
@@ -34,7 +34,11 @@ pub(crate) fn person() -> Customer {
         r#type: CustomerType::Person as i32,
         display_name: "张三丰".into(),
         occupation: "教师".into(),
-        phones: vec![Phone { number: "138 1234 5678".into(), primary: true, ..Default::default() }],
+        phones: vec![Phone {
+            number: "138 1234 5678".into(),
+            primary: true,
+            ..Default::default()
+        }],
         id_card: "11010519491231002X".into(),
         bank_card: "4111111111111111".into(),
         purchase_preferences: vec!["静音空气净化器".into()],
@@ -44,13 +48,23 @@ pub(crate) fn person() -> Customer {
 }
 
 pub(crate) async fn enter(caller: &Caller, customer: Customer) -> Customer {
-    let request = CreateCustomerRequest { customer: Some(customer), request_id: String::new() };
-    customers(caller).create_customer(request).await.unwrap().into_inner()
+    let request = CreateCustomerRequest {
+        customer: Some(customer),
+        request_id: String::new(),
+    };
+    customers(caller)
+        .create_customer(request)
+        .await
+        .unwrap()
+        .into_inner()
 }
 
 pub(crate) async fn get(caller: &Caller, name: &str) -> Result<Customer, Status> {
     let request = GetCustomerRequest { name: name.into() };
-    customers(caller).get_customer(request).await.map(tonic::Response::into_inner)
+    customers(caller)
+        .get_customer(request)
+        .await
+        .map(tonic::Response::into_inner)
 }
 
 pub(crate) fn ticket(customer: &str) -> Ticket {
@@ -68,8 +82,15 @@ pub(crate) fn ticket(customer: &str) -> Ticket {
 }
 
 pub(crate) async fn open(caller: &Caller, ticket: Ticket) -> Ticket {
-    let request = OpenTicketRequest { ticket: Some(ticket), request_id: String::new() };
-    tickets(caller).open_ticket(request).await.unwrap().into_inner()
+    let request = OpenTicketRequest {
+        ticket: Some(ticket),
+        request_id: String::new(),
+    };
+    tickets(caller)
+        .open_ticket(request)
+        .await
+        .unwrap()
+        .into_inner()
 }
 
 pub(crate) fn order(customer: &str) -> Order {
@@ -79,7 +100,11 @@ pub(crate) fn order(customer: &str) -> Order {
         lines: vec![OrderLine {
             product: "空气净化器".into(),
             quantity: 2,
-            unit_price: Some(Money { currency_code: "CNY".into(), units: 1299, nanos: 500_000_000 }),
+            unit_price: Some(Money {
+                currency_code: "CNY".into(),
+                units: 1299,
+                nanos: 500_000_000,
+            }),
             ..Default::default()
         }],
         ..Default::default()
@@ -87,29 +112,35 @@ pub(crate) fn order(customer: &str) -> Order {
 }
 
 pub(crate) async fn place(caller: &Caller, order: Order) -> Order {
-    let request = CreateOrderRequest { order: Some(order), request_id: String::new() };
-    orders(caller).create_order(request).await.unwrap().into_inner()
+    let request = CreateOrderRequest {
+        order: Some(order),
+        request_id: String::new(),
+    };
+    orders(caller)
+        .create_order(request)
+        .await
+        .unwrap()
+        .into_inner()
 }
 
 /// Code and reason of a refusal.
 pub(crate) fn refusal(status: &Status) -> (Code, String) {
     let details = status.get_error_details();
-    (status.code(), details.error_info().map(|info| info.reason.clone()).unwrap_or_default())
+    (
+        status.code(),
+        details
+            .error_info()
+            .map(|info| info.reason.clone())
+            .unwrap_or_default(),
+    )
 }
 
 /// Fields that a refusal names.
 pub(crate) fn violations(status: &Status) -> Vec<String> {
     let details = status.get_error_details();
-    let all = details.bad_request().map(|bad| bad.field_violations.clone()).unwrap_or_default();
+    let all = details
+        .bad_request()
+        .map(|bad| bad.field_violations.clone())
+        .unwrap_or_default();
     all.into_iter().map(|one| one.field).collect()
-}
-
-/// Waits, with a bound, until something is so.
-pub(crate) async fn until<F: AsyncFn() -> bool>(what: &str, is_so: F) {
-    let waiting = async {
-        while !is_so().await {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(20), waiting).await.unwrap_or_else(|_| panic!("never came: {what}"));
 }

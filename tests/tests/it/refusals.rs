@@ -15,34 +15,57 @@ const SOMEBODY: &str = "customers/0190c5a8-0000-7000-8000-0000000000ab";
 async fn a_token_that_cannot_be_believed_is_unauthenticated() {
     let suite = TestSuite::start().await;
     let status = get(&suite.bearer("nonsense"), SOMEBODY).await.unwrap_err();
-    assert_eq!(refusal(&status), (Code::Unauthenticated, "TOKEN_INVALID".into()));
+    assert_eq!(
+        refusal(&status),
+        (Code::Unauthenticated, "TOKEN_INVALID".into())
+    );
 
     let foreign = kefu::dev::Keys::make().unwrap().issuer().unwrap();
     let subject = kefu_testkit::employee_id("li.wei");
     use kefu_service::clock::Clock;
-    let token = foreign.issue(subject, suite.clock.now(), Duration::from_secs(60)).unwrap();
+    let token = foreign
+        .issue(subject, suite.clock.now(), Duration::from_secs(60))
+        .unwrap();
     let status = get(&suite.bearer(&token), SOMEBODY).await.unwrap_err();
-    assert_eq!(refusal(&status), (Code::Unauthenticated, "TOKEN_INVALID".into()));
+    assert_eq!(
+        refusal(&status),
+        (Code::Unauthenticated, "TOKEN_INVALID".into())
+    );
 
     let late = suite.token("li.wei");
     suite.clock.advance(Duration::from_secs(2 * 3600));
     let status = get(&suite.bearer(&late), SOMEBODY).await.unwrap_err();
-    assert_eq!(refusal(&status), (Code::Unauthenticated, "TOKEN_EXPIRED".into()));
+    assert_eq!(
+        refusal(&status),
+        (Code::Unauthenticated, "TOKEN_EXPIRED".into())
+    );
 }
-
 
 /// A method that nobody annotated as public does not exist outside.
 #[tokio::test(flavor = "multi_thread")]
 async fn unknown_and_internal_methods_are_unimplemented() {
     let suite = TestSuite::start().await;
-    let internal = METHODS.iter().filter(|method| method.internal).map(|method| method.path);
-    for path in internal.chain(["/kefu.ticket.v1.TicketService/Nonsense", "/grpc.Nonsense/Call"]) {
+    let internal = METHODS
+        .iter()
+        .filter(|method| method.internal)
+        .map(|method| method.path);
+    for path in internal.chain([
+        "/kefu.ticket.v1.TicketService/Nonsense",
+        "/grpc.Nonsense/Call",
+    ]) {
         let mut client = Grpc::new(suite.caller("han.bing"));
         client.ready().await.unwrap();
         let codec = tonic_prost::ProstCodec::<GetCustomerRequest, GetCustomerRequest>::default();
         let request = Request::new(GetCustomerRequest::default());
-        let status = client.unary(request, PathAndQuery::from_static(path), codec).await.unwrap_err();
-        assert_eq!(refusal(&status), (Code::Unimplemented, "METHOD_UNKNOWN".into()), "{path}");
+        let status = client
+            .unary(request, PathAndQuery::from_static(path), codec)
+            .await
+            .unwrap_err();
+        assert_eq!(
+            refusal(&status),
+            (Code::Unimplemented, "METHOD_UNKNOWN".into()),
+            "{path}"
+        );
     }
 }
 
@@ -50,24 +73,52 @@ async fn unknown_and_internal_methods_are_unimplemented() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_purpose_is_asked_for_and_must_fit_the_post() {
     let suite = TestSuite::start().await;
-    let status = get(&suite.caller_for("li.wei", "marketing"), SOMEBODY).await.unwrap_err();
-    assert_eq!(refusal(&status), (Code::PermissionDenied, "PURPOSE_NOT_ALLOWED".into()));
+    let status = get(&suite.caller_for("li.wei", "marketing"), SOMEBODY)
+        .await
+        .unwrap_err();
+    assert_eq!(
+        refusal(&status),
+        (Code::PermissionDenied, "PURPOSE_NOT_ALLOWED".into())
+    );
     let details = status.get_error_details();
     let told = &details.error_info().unwrap().metadata;
-    assert!(told.contains_key("rule") && told.contains_key("ask"), "{told:?}");
+    assert!(
+        told.contains_key("rule") && told.contains_key("ask"),
+        "{told:?}"
+    );
 
-    let mut request = Request::new(GetCustomerRequest { name: SOMEBODY.into() });
-    request.metadata_mut().insert("kefu-purpose", "".parse().unwrap());
-    let status = customers(&suite.caller("li.wei")).get_customer(request).await.unwrap_err();
-    assert_eq!(refusal(&status), (Code::InvalidArgument, "PURPOSE_REQUIRED".into()));
+    let mut request = Request::new(GetCustomerRequest {
+        name: SOMEBODY.into(),
+    });
+    request
+        .metadata_mut()
+        .insert("kefu-purpose", "".parse().unwrap());
+    let status = customers(&suite.caller("li.wei"))
+        .get_customer(request)
+        .await
+        .unwrap_err();
+    assert_eq!(
+        refusal(&status),
+        (Code::InvalidArgument, "PURPOSE_REQUIRED".into())
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn refusals_are_told_in_the_callers_language() {
     let suite = TestSuite::start().await;
-    let mut request = Request::new(GetCustomerRequest { name: SOMEBODY.into() });
-    request.metadata_mut().insert("accept-language", "zh-CN".parse().unwrap());
-    let status = customers(&suite.caller_for("zheng.xue", "marketing")).get_customer(request).await.unwrap_err();
+    let mut request = Request::new(GetCustomerRequest {
+        name: SOMEBODY.into(),
+    });
+    request
+        .metadata_mut()
+        .insert("accept-language", "zh-CN".parse().unwrap());
+    let status = customers(&suite.caller_for("zheng.xue", "marketing"))
+        .get_customer(request)
+        .await
+        .unwrap_err();
     let details = status.get_error_details();
-    assert_eq!(details.localized_message().unwrap().message, "您的岗位没有此项权限。");
+    assert_eq!(
+        details.localized_message().unwrap().message,
+        "您的岗位没有此项权限。"
+    );
 }

@@ -39,8 +39,15 @@ fn facts() -> impl Strategy<Value = RowFacts> {
     let option = || proptest::option::of(id());
     let duty = proptest::collection::vec(id(), 0..3);
     let consents = proptest::collection::vec(purpose(), 0..2);
-    (option(), option(), option(), duty, consents)
-        .prop_map(|(department, owner, customer, duty, consents)| RowFacts { department, owner, customer, duty, consents })
+    (option(), option(), option(), duty, consents).prop_map(
+        |(department, owner, customer, duty, consents)| RowFacts {
+            department,
+            owner,
+            customer,
+            duty,
+            consents,
+        },
+    )
 }
 
 fn scope() -> impl Strategy<Value = Scope> {
@@ -55,7 +62,8 @@ fn scope() -> impl Strategy<Value = Scope> {
     ];
     leaf.prop_recursive(3, 8, 3, |inner| {
         prop_oneof![
-            (purpose(), inner.clone()).prop_map(|(purpose, inner)| Scope::Consented(purpose, Box::new(inner))),
+            (purpose(), inner.clone())
+                .prop_map(|(purpose, inner)| Scope::Consented(purpose, Box::new(inner))),
             proptest::collection::vec(inner, 0..3).prop_map(Scope::Union),
         ]
     })
@@ -86,11 +94,21 @@ async fn sql_and_matches_agree() {
             .await
             .unwrap();
         for subject in &facts.duty {
-            sqlx::query("INSERT INTO on_duty VALUES ($1, $2)").bind(number).bind(subject).execute(&mut connection).await.unwrap();
+            sqlx::query("INSERT INTO on_duty VALUES ($1, $2)")
+                .bind(number)
+                .bind(subject)
+                .execute(&mut connection)
+                .await
+                .unwrap();
         }
         for purpose in &facts.consents {
             let purpose = *purpose as i32;
-            sqlx::query("INSERT INTO consented VALUES ($1, $2)").bind(number).bind(purpose).execute(&mut connection).await.unwrap();
+            sqlx::query("INSERT INTO consented VALUES ($1, $2)")
+                .bind(number)
+                .bind(purpose)
+                .execute(&mut connection)
+                .await
+                .unwrap();
         }
         rows.push((number, facts));
     }
@@ -99,14 +117,25 @@ async fn sql_and_matches_agree() {
         let mut query = QueryBuilder::new("SELECT id FROM r WHERE ");
         scope.write_sql(&COLUMNS, &mut Sql(&mut query));
         query.push(" ORDER BY id");
-        let found: Vec<i32> = query.build_query_scalar().fetch_all(&mut connection).await.unwrap();
-        let expected: Vec<i32> =
-            rows.iter().filter(|(_, facts)| scope.matches(facts)).map(|(number, _)| *number).collect();
+        let found: Vec<i32> = query
+            .build_query_scalar()
+            .fetch_all(&mut connection)
+            .await
+            .unwrap();
+        let expected: Vec<i32> = rows
+            .iter()
+            .filter(|(_, facts)| scope.matches(facts))
+            .map(|(number, _)| *number)
+            .collect();
         assert_eq!(found, expected, "{scope:?}");
         // Never NULL: what is not in scope is out of scope also when it is negated.
         let mut query = QueryBuilder::new("SELECT count(*) FROM r WHERE NOT ");
         scope.write_sql(&COLUMNS, &mut Sql(&mut query));
-        let out: i64 = query.build_query_scalar().fetch_one(&mut connection).await.unwrap();
+        let out: i64 = query
+            .build_query_scalar()
+            .fetch_one(&mut connection)
+            .await
+            .unwrap();
         assert_eq!(out as usize, rows.len() - expected.len(), "{scope:?}");
     }
 }

@@ -1,8 +1,6 @@
 //! Writes: bad input, stale etags, repeated requests, two at once.
 
-use kefu_contracts::profile::{
-    CreateCustomerRequest, Customer, Phone, UpdateCustomerRequest,
-};
+use kefu_contracts::profile::{CreateCustomerRequest, Customer, Phone, UpdateCustomerRequest};
 use kefu_testkit::TestSuite;
 use prost_types::FieldMask;
 use tonic::Code;
@@ -16,15 +14,29 @@ async fn bad_input_gets_all_its_violations_at_once() {
     let suite = TestSuite::start().await;
     let mut customers = customers(&suite.caller("li.wei"));
     let bad = Customer {
-        phones: vec![Phone { number: "12".into(), ..Default::default() }],
+        phones: vec![Phone {
+            number: "12".into(),
+            ..Default::default()
+        }],
         id_card: "110105194912310021".into(),
         ..Default::default()
     };
-    let request = CreateCustomerRequest { customer: Some(bad), request_id: "nonsense".into() };
+    let request = CreateCustomerRequest {
+        customer: Some(bad),
+        request_id: "nonsense".into(),
+    };
     let status = customers.create_customer(request).await.unwrap_err();
-    assert_eq!(refusal(&status), (Code::InvalidArgument, "INVALID_FIELDS".into()));
-    let expected =
-        ["request_id", "customer.type", "customer.display_name", "customer.phones[0].number", "customer.id_card"];
+    assert_eq!(
+        refusal(&status),
+        (Code::InvalidArgument, "INVALID_FIELDS".into())
+    );
+    let expected = [
+        "request_id",
+        "customer.type",
+        "customer.display_name",
+        "customer.phones[0].number",
+        "customer.id_card",
+    ];
     assert_eq!(violations(&status), expected);
 }
 
@@ -32,18 +44,35 @@ async fn bad_input_gets_all_its_violations_at_once() {
 async fn a_repeated_request_gets_the_same_answer_and_changes_nothing() {
     let suite = TestSuite::start().await;
     let mut customers = customers(&suite.caller("li.wei"));
-    let request = CreateCustomerRequest { customer: Some(person()), request_id: Uuid::from_u128(7).to_string() };
-    let first = customers.create_customer(request.clone()).await.unwrap().into_inner();
-    let again = customers.create_customer(request.clone()).await.unwrap().into_inner();
+    let request = CreateCustomerRequest {
+        customer: Some(person()),
+        request_id: Uuid::from_u128(7).to_string(),
+    };
+    let first = customers
+        .create_customer(request.clone())
+        .await
+        .unwrap()
+        .into_inner();
+    let again = customers
+        .create_customer(request.clone())
+        .await
+        .unwrap()
+        .into_inner();
     assert_eq!(first, again);
 
     let mut other = request;
     other.customer.as_mut().unwrap().occupation = "医生".into();
     let status = customers.create_customer(other).await.unwrap_err();
-    assert_eq!(refusal(&status), (Code::FailedPrecondition, "REQUEST_ID_REUSED".into()));
+    assert_eq!(
+        refusal(&status),
+        (Code::FailedPrecondition, "REQUEST_ID_REUSED".into())
+    );
 
     let mut connection = suite.database.connect().await.unwrap();
-    let count: i64 = sqlx::query_scalar("SELECT count(*) FROM profile.customer").fetch_one(&mut connection).await.unwrap();
+    let count: i64 = sqlx::query_scalar("SELECT count(*) FROM profile.customer")
+        .fetch_one(&mut connection)
+        .await
+        .unwrap();
     assert_eq!(count, 1);
 }
 
@@ -52,11 +81,20 @@ async fn a_repeated_request_gets_the_same_answer_and_changes_nothing() {
 async fn the_same_request_at_once_is_carried_out_once() {
     let suite = TestSuite::start().await;
     let caller = suite.caller("li.wei");
-    let request = CreateCustomerRequest { customer: Some(person()), request_id: Uuid::from_u128(8).to_string() };
+    let request = CreateCustomerRequest {
+        customer: Some(person()),
+        request_id: Uuid::from_u128(8).to_string(),
+    };
     let calls: Vec<_> = (0..8)
         .map(|_| {
             let (mut customers, request) = (customers(&caller), request.clone());
-            tokio::spawn(async move { customers.create_customer(request).await.unwrap().into_inner() })
+            tokio::spawn(async move {
+                customers
+                    .create_customer(request)
+                    .await
+                    .unwrap()
+                    .into_inner()
+            })
         })
         .collect();
     let mut names = std::collections::BTreeSet::new();
@@ -79,16 +117,28 @@ async fn a_stale_etag_is_aborted() {
             occupation: occupation.into(),
             ..Default::default()
         }),
-        update_mask: Some(FieldMask { paths: vec!["occupation".into()] }),
+        update_mask: Some(FieldMask {
+            paths: vec!["occupation".into()],
+        }),
         request_id: String::new(),
     };
-    let changed = customers(&agent).update_customer(change("医生", &customer.etag)).await.unwrap().into_inner();
+    let changed = customers(&agent)
+        .update_customer(change("医生", &customer.etag))
+        .await
+        .unwrap()
+        .into_inner();
     assert_eq!(changed.occupation, "医生");
     assert_ne!(changed.etag, customer.etag);
-    let status = customers(&agent).update_customer(change("工程师", &customer.etag)).await.unwrap_err();
+    let status = customers(&agent)
+        .update_customer(change("工程师", &customer.etag))
+        .await
+        .unwrap_err();
     assert_eq!(refusal(&status), (Code::Aborted, "ETAG_MISMATCH".into()));
     let read = get(&agent, &customer.name).await.unwrap();
-    assert_eq!((read.occupation.as_str(), read.display_name.as_str()), ("医生", "张三丰"));
+    assert_eq!(
+        (read.occupation.as_str(), read.display_name.as_str()),
+        ("医生", "张三丰")
+    );
 }
 
 /// What one may not see one may not overwrite.
@@ -98,12 +148,23 @@ async fn a_field_that_is_not_cleared_cannot_be_changed() {
     let agent = suite.caller("li.wei");
     let customer = enter(&agent, person()).await;
     let request = UpdateCustomerRequest {
-        customer: Some(Customer { bank_card: "5555555555554444".into(), ..customer }),
-        update_mask: Some(FieldMask { paths: vec!["bank_card".into()] }),
+        customer: Some(Customer {
+            bank_card: "5555555555554444".into(),
+            ..customer
+        }),
+        update_mask: Some(FieldMask {
+            paths: vec!["bank_card".into()],
+        }),
         request_id: String::new(),
     };
-    let status = customers(&agent).update_customer(request).await.unwrap_err();
-    assert_eq!(refusal(&status), (Code::PermissionDenied, "PERMISSION_MISSING".into()));
+    let status = customers(&agent)
+        .update_customer(request)
+        .await
+        .unwrap_err();
+    assert_eq!(
+        refusal(&status),
+        (Code::PermissionDenied, "PERMISSION_MISSING".into())
+    );
 }
 
 /// Clause CF-4.3: numbers are unique under any concurrency, and without gaps.
@@ -130,9 +191,21 @@ async fn file_numbers_run_without_gaps_under_concurrency() {
 async fn an_external_reference_is_taken_once() {
     let suite = TestSuite::start().await;
     let agent = suite.caller("li.wei");
-    let referred = Customer { external_ref: "crm-1".into(), ..person() };
+    let referred = Customer {
+        external_ref: "crm-1".into(),
+        ..person()
+    };
     enter(&agent, referred.clone()).await;
-    let request = CreateCustomerRequest { customer: Some(referred), request_id: String::new() };
-    let status = customers(&agent).create_customer(request).await.unwrap_err();
-    assert_eq!(refusal(&status), (Code::AlreadyExists, "ALREADY_EXISTS".into()));
+    let request = CreateCustomerRequest {
+        customer: Some(referred),
+        request_id: String::new(),
+    };
+    let status = customers(&agent)
+        .create_customer(request)
+        .await
+        .unwrap_err();
+    assert_eq!(
+        refusal(&status),
+        (Code::AlreadyExists, "ALREADY_EXISTS".into())
+    );
 }

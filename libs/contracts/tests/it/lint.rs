@@ -31,7 +31,10 @@ fn findings(body: &str) -> Vec<String> {
     resolver.add(IncludeFileResolver::new(root.join("../../proto")));
     resolver.add(GoogleFileResolver::new());
     let mut compiler = Compiler::with_file_resolver(resolver);
-    compiler.include_imports(true).open_file("kefu/test/v1/test.proto").unwrap();
+    compiler
+        .include_imports(true)
+        .open_file("kefu/test/v1/test.proto")
+        .unwrap();
     let encoded = compiler.encode_file_descriptor_set();
     lint_rules::check(&DescriptorPool::decode(encoded.as_slice()).unwrap())
 }
@@ -46,7 +49,8 @@ fn service(method: &str, fields: &str) -> Vec<String> {
     ))
 }
 
-const NAME: &str = "string name = 1 [(kefu.policy.v1.field) = {class: DATA_CLASS_BASIC, mask: MASK_NAME}];";
+const NAME: &str =
+    "string name = 1 [(kefu.policy.v1.field) = {class: DATA_CLASS_BASIC, mask: MASK_NAME}];";
 
 #[test]
 fn an_annotated_contract_passes() {
@@ -55,7 +59,10 @@ fn an_annotated_contract_passes() {
 
 #[test]
 fn an_rpc_without_annotation_is_refused() {
-    assert_eq!(service("", NAME), ["kefu.test.v1.ThingService.Get: no (kefu.policy.v1.method)"]);
+    assert_eq!(
+        service("", NAME),
+        ["kefu.test.v1.ThingService.Get: no (kefu.policy.v1.method)"]
+    );
 }
 
 #[test]
@@ -66,23 +73,60 @@ fn a_field_without_annotation_is_refused_however_deep_it_lies() {
 
 #[test]
 fn every_other_omission_is_refused() {
-    let field = |options: &str| service(METHOD, &format!("{NAME} string text = 2 [(kefu.policy.v1.field) = {{{options}}}];"));
+    let field = |options: &str| {
+        service(
+            METHOD,
+            &format!("{NAME} string text = 2 [(kefu.policy.v1.field) = {{{options}}}];"),
+        )
+    };
     for (found, expected) in [
         (field("class: DATA_CLASS_BASIC"), "no mask"),
         (field("mask: MASK_OMIT"), "no data class"),
-        (field("class: DATA_CLASS_SYSTEM mask: MASK_OMIT"), "SYSTEM fields have no mask"),
-        (field("class: DATA_CLASS_CONTACT mask: MASK_OMIT"), "its annotation says"),
         (
-            service(METHOD, &format!("{NAME} int32 n = 2 [(kefu.policy.v1.field) = {{class: DATA_CLASS_BASIC mask: MASK_PHONE}}];")),
+            field("class: DATA_CLASS_SYSTEM mask: MASK_OMIT"),
+            "SYSTEM fields have no mask",
+        ),
+        (
+            field("class: DATA_CLASS_CONTACT mask: MASK_OMIT"),
+            "its annotation says",
+        ),
+        (
+            service(
+                METHOD,
+                &format!(
+                    "{NAME} int32 n = 2 [(kefu.policy.v1.field) = {{class: DATA_CLASS_BASIC mask: MASK_PHONE}}];"
+                ),
+            ),
             "is for single strings",
         ),
-        (service(METHOD, &format!("{NAME} map<string, string> m = 2;")), "maps cannot be classified"),
-        (service(&METHOD.replace("purpose_required: true", ""), NAME), "without a purpose"),
-        (service(&METHOD.replace("effect: EFFECT_READ", ""), NAME), "no effect"),
-        (service(&METHOD.replace("test.things.get", "things"), NAME), "is not domain.resource.verb"),
-        (service(&METHOD.replace("test.things.get", "internal.things.get"), NAME), "internal methods"),
+        (
+            service(METHOD, &format!("{NAME} map<string, string> m = 2;")),
+            "maps cannot be classified",
+        ),
+        (
+            service(&METHOD.replace("purpose_required: true", ""), NAME),
+            "without a purpose",
+        ),
+        (
+            service(&METHOD.replace("effect: EFFECT_READ", ""), NAME),
+            "no effect",
+        ),
+        (
+            service(&METHOD.replace("test.things.get", "things"), NAME),
+            "is not domain.resource.verb",
+        ),
+        (
+            service(
+                &METHOD.replace("test.things.get", "internal.things.get"),
+                NAME,
+            ),
+            "internal methods",
+        ),
     ] {
-        assert!(found.iter().any(|one| one.contains(expected)), "{expected}: {found:?}");
+        assert!(
+            found.iter().any(|one| one.contains(expected)),
+            "{expected}: {found:?}"
+        );
     }
 }
 

@@ -12,10 +12,21 @@ fn customer() -> Customer {
         display_name: "张三丰".into(),
         sex: Sex::Male as i32,
         phones: vec![
-            Phone { number: "+8613812345678".into(), primary: true, ..Default::default() },
-            Phone { number: "+8613987654321".into(), ..Default::default() },
+            Phone {
+                number: "+8613812345678".into(),
+                primary: true,
+                ..Default::default()
+            },
+            Phone {
+                number: "+8613987654321".into(),
+                ..Default::default()
+            },
         ],
-        addresses: vec![Address { district: "南山区".into(), street: "科技园路 1 号".into(), ..Default::default() }],
+        addresses: vec![Address {
+            district: "南山区".into(),
+            street: "科技园路 1 号".into(),
+            ..Default::default()
+        }],
         id_card: "11010519491231002X".into(),
         bank_card: "4111111111111111".into(),
         ..Default::default()
@@ -36,11 +47,20 @@ fn with_nothing_cleared_only_masks_are_left_and_all_is_accounted_for() {
     assert_eq!(customer.display_name, "张*");
     assert_eq!(customer.phones[0].number, "138****5678");
     assert!(customer.phones[0].primary);
-    assert_eq!((customer.addresses[0].district.as_str(), customer.addresses[0].street.as_str()), ("南山区", ""));
+    assert_eq!(
+        (
+            customer.addresses[0].district.as_str(),
+            customer.addresses[0].street.as_str()
+        ),
+        ("南山区", "")
+    );
     assert_eq!(customer.id_card, "110***********002X");
     assert_eq!(customer.bank_card, "**** **** **** 1111");
     assert_eq!(customer.sex, 0);
-    assert_eq!(account.masked, ["display_name", "phones.number", "id_card", "bank_card"]);
+    assert_eq!(
+        account.masked,
+        ["display_name", "phones.number", "id_card", "bank_card"]
+    );
     assert_eq!(account.omitted, ["sex", "addresses.street"]);
 }
 
@@ -65,11 +85,18 @@ fn masking_twice_is_masking_once() {
 #[test]
 fn sections_hold_one_class_each_and_together_everything_classified() {
     let whole = customer();
-    let mut together = Customer { name: whole.name.clone(), ..Default::default() };
+    let mut together = Customer {
+        name: whole.name.clone(),
+        ..Default::default()
+    };
     for class in Customer::CLASSES {
         let section = whole.section(*class);
         assert!(section.name.is_empty());
-        prost::Message::merge(&mut together, prost::Message::encode_to_vec(&section).as_slice()).unwrap();
+        prost::Message::merge(
+            &mut together,
+            prost::Message::encode_to_vec(&section).as_slice(),
+        )
+        .unwrap();
     }
     assert_eq!(together, whole);
 }
@@ -77,9 +104,19 @@ fn sections_hold_one_class_each_and_together_everything_classified() {
 /// What is left out altogether takes its parts with it.
 #[test]
 fn an_omitted_message_leaves_nothing_behind() {
-    let mut order = Order { reviews: vec![Review { score: 5, ..Default::default() }], ..Default::default() };
+    let mut order = Order {
+        reviews: vec![Review {
+            score: 5,
+            ..Default::default()
+        }],
+        ..Default::default()
+    };
     let mut account = Account::default();
-    order.redact(ClassSet::of(&[DataClass::Purchase]), &Path::ROOT, &mut account);
+    order.redact(
+        ClassSet::of(&[DataClass::Purchase]),
+        &Path::ROOT,
+        &mut account,
+    );
     assert!(order.reviews.is_empty());
     assert_eq!(account.omitted, ["reviews"]);
 }

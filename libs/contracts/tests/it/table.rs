@@ -11,7 +11,13 @@ fn the_table_holds_every_rpc_of_the_contracts() {
         .map(|method| format!("/{}/{}", method.parent_service().full_name(), method.name()))
         .collect();
     paths.sort();
-    assert_eq!(METHODS.iter().map(|one| one.path.to_owned()).collect::<Vec<_>>(), paths);
+    assert_eq!(
+        METHODS
+            .iter()
+            .map(|one| one.path.to_owned())
+            .collect::<Vec<_>>(),
+        paths
+    );
     for path in paths {
         assert_eq!(method(&path).unwrap().path, path);
     }
@@ -22,7 +28,14 @@ fn the_table_holds_every_rpc_of_the_contracts() {
 #[test]
 fn rules_are_those_of_the_annotations() {
     let open = method("/kefu.ticket.v1.TicketService/OpenTicket").unwrap();
-    assert_eq!((open.permission, open.effect), ("ticket.tickets.open", Effect::Write));
+    assert_eq!(
+        (open.permission, open.effect),
+        ("ticket.tickets.open", Effect::Write)
+    );
     assert!(open.purpose_required && !open.internal);
-    assert!(method("/kefu.journal.v1.JournalService/Follow").unwrap().internal);
+    assert!(
+        method("/kefu.journal.v1.JournalService/Follow")
+            .unwrap()
+            .internal
+    );
 }

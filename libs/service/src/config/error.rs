@@ -15,7 +15,11 @@ pub struct Problem {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { key, origin, message } = self;
+        let Self {
+            key,
+            origin,
+            message,
+        } = self;
         match origin {
             Some(origin) => write!(f, "{key}: {message} ({origin})"),
             None => write!(f, "{key}: {message}"),
@@ -58,12 +62,19 @@ pub enum ConfigError {
 impl ConfigError {
     /// One problem as an error.
     pub(super) fn one(key: impl Into<String>, origin: String, message: &str) -> Self {
-        let problem = Problem { key: key.into(), origin: Some(origin), message: message.into() };
+        let problem = Problem {
+            key: key.into(),
+            origin: Some(origin),
+            message: message.into(),
+        };
         Self::Invalid(vec![problem])
     }
 }
 
 fn list(problems: &[Problem]) -> String {
-    let lines: Vec<String> = problems.iter().map(|problem| format!("\n  {problem}")).collect();
+    let lines: Vec<String> = problems
+        .iter()
+        .map(|problem| format!("\n  {problem}"))
+        .collect();
     format!("the configuration cannot be used:{}", lines.concat())
 }

@@ -27,7 +27,11 @@ pub(super) struct Node<'a> {
 impl<'a> Node<'a> {
     /// The whole tree.
     pub(super) fn root(value: Value, found: &'a RefCell<Found>) -> Self {
-        Self { value, path: String::new(), found }
+        Self {
+            value,
+            path: String::new(),
+            found,
+        }
     }
 
     /// What is to be read as a number or a truth: as it is, or from the text
@@ -52,7 +56,9 @@ impl<'a> Node<'a> {
         let known = |key: &str| declared.contains(&key);
         let strange: Vec<String> = table.keys().filter(|key| !known(key)).cloned().collect();
         for key in strange {
-            let Some(value) = table.remove(&key) else { continue };
+            let Some(value) = table.remove(&key) else {
+                continue;
+            };
             let message = match key.strip_suffix("_file").filter(|target| known(target)) {
                 None => "is not a key of the configuration".to_owned(),
                 Some(target) if table.contains_key(target) => {
@@ -67,7 +73,11 @@ impl<'a> Node<'a> {
                 },
             };
             let key = join(&self.path, &key);
-            let problem = Problem { key: key.clone(), origin: Some(origin(&value).to_owned()), message };
+            let problem = Problem {
+                key: key.clone(),
+                origin: Some(origin(&value).to_owned()),
+                message,
+            };
             self.found.borrow_mut().problems.insert(key, problem);
         }
     }
@@ -85,29 +95,50 @@ impl<'a> Entries<'a> {
     fn of(table: Map<String, Value>, path: String, found: &'a RefCell<Found>) -> Self {
         let mut entries: Vec<_> = table.into_iter().collect();
         entries.sort_by(|(a, _), (b, _)| a.cmp(b));
-        Self { entries: entries.into_iter(), value: None, path, found }
+        Self {
+            entries: entries.into_iter(),
+            value: None,
+            path,
+            found,
+        }
     }
 }
 
 impl<'de> MapAccess<'de> for Entries<'_> {
     type Error = Refused;
 
-    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Refused> {
-        let Some((key, value)) = self.entries.next() else { return Ok(None) };
+    fn next_key_seed<K: DeserializeSeed<'de>>(
+        &mut self,
+        seed: K,
+    ) -> Result<Option<K::Value>, Refused> {
+        let Some((key, value)) = self.entries.next() else {
+            return Ok(None);
+        };
         let path = join(&self.path, &key);
         if !matches!(value.kind, ValueKind::Table(_)) {
-            self.found.borrow_mut().origins.insert(path.clone(), origin(&value).to_owned());
+            self.found
+                .borrow_mut()
+                .origins
+                .insert(path.clone(), origin(&value).to_owned());
         }
-        self.value = Some(Node { value, path, found: self.found });
+        self.value = Some(Node {
+            value,
+            path,
+            found: self.found,
+        });
         seed.deserialize(key.into_deserializer()).map(Some)
     }
 
     /// The one place that says where an error happened, so that what a type
     /// refuses after it was read is placed as well.
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Refused> {
-        let node = self.value.take().ok_or_else(|| Refused::custom("a value was read before its key"))?;
+        let node = self
+            .value
+            .take()
+            .ok_or_else(|| Refused::custom("a value was read before its key"))?;
         let (path, origin) = (node.path.clone(), origin(&node.value).to_owned());
-        seed.deserialize(node).map_err(|refused| refused.at(&path, origin))
+        seed.deserialize(node)
+            .map_err(|refused| refused.at(&path, origin))
     }
 }
 
@@ -115,22 +146,28 @@ impl<'de> MapAccess<'de> for Entries<'_> {
 fn origin(value: &Value) -> &str {
     match (value.origin(), &value.kind) {
         (Some(origin), _) => origin,
-        (None, ValueKind::Table(table)) => {
-            table.iter().min_by_key(|(key, _)| *key).map_or(BUILT_IN, |(_, value)| origin(value))
-        }
+        (None, ValueKind::Table(table)) => table
+            .iter()
+            .min_by_key(|(key, _)| *key)
+            .map_or(BUILT_IN, |(_, value)| origin(value)),
         (None, _) => BUILT_IN,
     }
 }
 
 /// The content of the file a value names.
 fn content(value: &Value) -> Result<Value, String> {
-    let ValueKind::String(path) = &value.kind else { return Err("is not a path".to_owned()) };
+    let ValueKind::String(path) = &value.kind else {
+        return Err("is not a path".to_owned());
+    };
     let text = std::fs::read_to_string(path).map_err(|e| format!("cannot read {path}: {e}"))?;
     let text = text.trim_end();
     if text.is_empty() {
         return Err(format!("{path} is empty"));
     }
-    Ok(Value::new(Some(&format!("{path}, named by {}", origin(value))), text))
+    Ok(Value::new(
+        Some(&format!("{path}, named by {}", origin(value))),
+        text,
+    ))
 }
 
 macro_rules! parsed {
@@ -164,11 +201,13 @@ impl<'de> Deserializer<'de> for Node<'_> {
             ValueKind::String(text) => visitor.visit_string(text),
             ValueKind::Table(table) => visitor.visit_map(Entries::of(table, path, found)),
             // Elements go by the path of their list: that is what can be put right.
-            ValueKind::Array(items) => visitor.visit_seq(SeqDeserializer::new(items.into_iter().map(|value| Node {
-                value,
-                path: path.clone(),
-                found,
-            }))),
+            ValueKind::Array(items) => {
+                visitor.visit_seq(SeqDeserializer::new(items.into_iter().map(|value| Node {
+                    value,
+                    path: path.clone(),
+                    found,
+                })))
+            }
         }
     }
 
@@ -190,14 +229,23 @@ impl<'de> Deserializer<'de> for Node<'_> {
     fn deserialize_seq<V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value, Refused> {
         if let ValueKind::String(text) = &self.value.kind {
             let source = self.value.origin().map(str::to_owned);
-            let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
-            let items = items.map(|item| Value::new(source.as_ref(), item)).collect();
+            let items = text
+                .split(',')
+                .map(str::trim)
+                .filter(|item| !item.is_empty());
+            let items = items
+                .map(|item| Value::new(source.as_ref(), item))
+                .collect();
             self.value.kind = ValueKind::Array(items);
         }
         self.deserialize_any(visitor)
     }
 
-    fn deserialize_newtype_struct<V: Visitor<'de>>(self, name: &'static str, visitor: V) -> Result<V::Value, Refused> {
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, Refused> {
         match self.value.kind {
             // serde would quote what it found in place of text.
             ref kind if name == Secret::NAME && !matches!(kind, ValueKind::String(_)) => {

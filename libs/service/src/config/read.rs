@@ -13,12 +13,18 @@ pub(super) type Origins = BTreeMap<String, String>;
 
 /// Reads the merged `tree`. A value that cannot be read is noted and its default
 /// put in its stead, so that those behind it are looked at too.
-pub(super) fn read<T: DeserializeOwned>(mut tree: Value, defaults: &Value) -> Result<(T, Origins), ConfigError> {
+pub(super) fn read<T: DeserializeOwned>(
+    mut tree: Value,
+    defaults: &Value,
+) -> Result<(T, Origins), ConfigError> {
     let mut bad = BTreeMap::new();
     loop {
         let found = RefCell::new(Found::default());
         let result = T::deserialize(Node::root(tree.clone(), &found));
-        let Found { mut problems, origins } = found.into_inner();
+        let Found {
+            mut problems,
+            origins,
+        } = found.into_inner();
         match result {
             Ok(value) if bad.is_empty() && problems.is_empty() => return Ok((value, origins)),
             Ok(_) => {}
@@ -43,18 +49,25 @@ pub(super) fn read<T: DeserializeOwned>(mut tree: Value, defaults: &Value) -> Re
 
 /// A key within a section, as a path.
 pub(super) fn join(section: &str, key: &str) -> String {
-    if section.is_empty() { key.to_owned() } else { format!("{section}.{key}") }
+    if section.is_empty() {
+        key.to_owned()
+    } else {
+        format!("{section}.{key}")
+    }
 }
 
 fn get<'a>(tree: &'a Value, path: &str) -> Option<&'a Value> {
-    path.split('.').try_fold(tree, |value, key| match &value.kind {
-        ValueKind::Table(table) => table.get(key),
-        _ => None,
-    })
+    path.split('.')
+        .try_fold(tree, |value, key| match &value.kind {
+            ValueKind::Table(table) => table.get(key),
+            _ => None,
+        })
 }
 
 fn put(tree: &mut Value, path: &str, value: Option<Value>) {
-    let ValueKind::Table(table) = &mut tree.kind else { return };
+    let ValueKind::Table(table) = &mut tree.kind else {
+        return;
+    };
     match (path.split_once('.'), value) {
         (Some((section, rest)), value) => {
             if let Some(section) = table.get_mut(section) {
@@ -102,18 +115,32 @@ impl Refused {
     }
 
     fn into_problem(self) -> Problem {
-        Problem { key: self.path, origin: self.origin, message: self.message }
+        Problem {
+            key: self.path,
+            origin: self.origin,
+            message: self.message,
+        }
     }
 }
 
 impl serde::de::Error for Refused {
     fn custom<M: Display>(message: M) -> Self {
         let message = message.to_string();
-        Self { path: String::new(), origin: None, message, placed: false }
+        Self {
+            path: String::new(),
+            origin: None,
+            message,
+            placed: false,
+        }
     }
 
     fn missing_field(field: &'static str) -> Self {
         let message = "is missing".to_owned();
-        Self { path: field.to_owned(), origin: None, message, placed: false }
+        Self {
+            path: field.to_owned(),
+            origin: None,
+            message,
+            placed: false,
+        }
     }
 }

@@ -150,7 +150,10 @@ fn public_keys<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>
     for key in &keys {
         let bytes = BASE64_STANDARD.decode(key).map_err(D::Error::custom)?;
         if bytes.len() != 32 {
-            return Err(D::Error::custom(format!("a key has 32 bytes, not {}", bytes.len())));
+            return Err(D::Error::custom(format!(
+                "a key has 32 bytes, not {}",
+                bytes.len()
+            )));
         }
     }
     Ok(keys)

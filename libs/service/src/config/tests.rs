@@ -54,8 +54,12 @@ impl Drop for Scratch {
 }
 
 fn with(variables: &[(&str, &str)]) -> Loader {
-    let own = variables.iter().map(|(name, value)| (name.to_string(), value.to_string()));
-    Loader::new(DEFAULTS).env_prefix("KEFU").env_vars(own.collect::<Vec<_>>())
+    let own = variables
+        .iter()
+        .map(|(name, value)| (name.to_string(), value.to_string()));
+    Loader::new(DEFAULTS)
+        .env_prefix("KEFU")
+        .env_vars(own.collect::<Vec<_>>())
 }
 
 const URL: (&str, &str) = ("KEFU__DATABASE__URL", "postgres://kefu:hunter2@db/kefu");
@@ -97,13 +101,27 @@ fn what_no_layer_names_has_its_built_in_value() {
 #[test]
 fn all_problems_are_named_with_path_and_source() {
     let file = Scratch::holding("[server]\ndrain_secs = 8\nlisten = \"nowhere\"\n");
-    let loader = with(&[URL, ("KEFU__DATABASE__MAX_CONNECTIONS", "many"), ("KEFU__TYPO", "1")]);
-    let found = problems(loader.file(Some(file.0.clone())).set("telemetry.format", "xml"));
-    let named: Vec<_> = found.iter().map(|p| (p.key.as_str(), p.origin.as_deref())).collect();
+    let loader = with(&[
+        URL,
+        ("KEFU__DATABASE__MAX_CONNECTIONS", "many"),
+        ("KEFU__TYPO", "1"),
+    ]);
+    let found = problems(
+        loader
+            .file(Some(file.0.clone()))
+            .set("telemetry.format", "xml"),
+    );
+    let named: Vec<_> = found
+        .iter()
+        .map(|p| (p.key.as_str(), p.origin.as_deref()))
+        .collect();
     assert_eq!(
         named,
         [
-            ("database.max_connections", Some("variable KEFU__DATABASE__MAX_CONNECTIONS")),
+            (
+                "database.max_connections",
+                Some("variable KEFU__DATABASE__MAX_CONNECTIONS")
+            ),
             ("server.drain_secs", Some(file.path())),
             ("server.listen", Some(file.path())),
             ("telemetry.format", Some("flag")),
@@ -132,7 +150,10 @@ fn a_missing_key_is_named() {
 fn lists_come_from_the_environment_too_and_keys_are_checked() {
     let key = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
     let two = format!("{key}, {key}");
-    let value = with(&[URL, ("KEFU__TRUST__GATEWAY_KEYS", &two)]).load::<Whole>().unwrap().value;
+    let value = with(&[URL, ("KEFU__TRUST__GATEWAY_KEYS", &two)])
+        .load::<Whole>()
+        .unwrap()
+        .value;
     assert_eq!(value.trust.gateway_keys, [key, key]);
     let found = problems(with(&[URL, ("KEFU__TRUST__SERVICE_KEYS", "AAAA")]));
     assert_eq!(
@@ -144,15 +165,23 @@ fn lists_come_from_the_environment_too_and_keys_are_checked() {
 #[test]
 fn secrets_come_from_files_and_are_not_seen() {
     let file = Scratch::holding("postgres://kefu:hunter2@db/kefu\n");
-    let loaded = with(&[("KEFU__DATABASE__URL_FILE", file.path())]).load::<Whole>().unwrap();
+    let loaded = with(&[("KEFU__DATABASE__URL_FILE", file.path())])
+        .load::<Whole>()
+        .unwrap();
     assert_eq!(loaded.value.database.url.expose(), URL.1);
     let rendered = loaded.render().unwrap();
     assert!(!rendered.contains("hunter2"), "{rendered}");
     assert!(!format!("{loaded:?}").contains("hunter2"));
     assert!(!loaded.value.database.url.to_string().contains("hunter2"));
-    let line = rendered.lines().find(|line| line.starts_with("database.url")).unwrap();
+    let line = rendered
+        .lines()
+        .find(|line| line.starts_with("database.url"))
+        .unwrap();
     assert!(line.starts_with("database.url = \"***\""), "{line}");
-    let origin = format!("# {}, named by variable KEFU__DATABASE__URL_FILE", file.path());
+    let origin = format!(
+        "# {}, named by variable KEFU__DATABASE__URL_FILE",
+        file.path()
+    );
     assert!(line.ends_with(&origin), "{line}");
     // What is printed can be read again.
     rendered.parse::<toml::Table>().unwrap();
@@ -170,19 +199,34 @@ fn a_secret_is_given_once_and_its_file_can_be_read() {
 
 #[test]
 fn a_section_that_declares_a_file_gets_its_path() {
-    let value = with(&[URL, ("KEFU__VAULT__KEY_FILE", "/nowhere")]).load::<Whole>().unwrap().value;
+    let value = with(&[URL, ("KEFU__VAULT__KEY_FILE", "/nowhere")])
+        .load::<Whole>()
+        .unwrap()
+        .value;
     assert_eq!(value.vault.key_file.unwrap(), Path::new("/nowhere"));
 }
 
 #[test]
 fn errors_do_not_quote_secrets() {
     let file = Scratch::holding("[database]\nurl = 'hunter2\n");
-    let error = with(&[]).file(Some(file.0.clone())).load::<Whole>().unwrap_err();
-    assert!(matches!(error, ConfigError::Syntax { line: 2, .. }), "{error}");
+    let error = with(&[])
+        .file(Some(file.0.clone()))
+        .load::<Whole>()
+        .unwrap_err();
+    assert!(
+        matches!(error, ConfigError::Syntax { line: 2, .. }),
+        "{error}"
+    );
     assert!(!format!("{error} {error:?}").contains("hunter2"));
     let found = problems(with(&[("KEFU__DATABASE", "hunter2")]));
-    assert_eq!(found[0].to_string(), "database: is a section, not a value (variable KEFU__DATABASE)");
+    assert_eq!(
+        found[0].to_string(),
+        "database: is a section, not a value (variable KEFU__DATABASE)"
+    );
     let file = Scratch::holding("[database]\nurl = 271828\n");
     let found = problems(with(&[]).file(Some(file.0.clone())));
-    assert_eq!(found[0].to_string(), format!("database.url: is not text ({})", file.path()));
+    assert_eq!(
+        found[0].to_string(),
+        format!("database.url: is not text ({})", file.path())
+    );
 }

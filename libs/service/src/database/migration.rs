@@ -36,11 +36,16 @@ pub async fn migrate(
     password: Option<&str>,
     migrator: &Migrator,
 ) -> Result<(), MigrationFailed> {
-    let mut connection = PgConnection::connect_with(&admin.clone().options([("search_path", schema)])).await?;
+    let mut connection =
+        PgConnection::connect_with(&admin.clone().options([("search_path", schema)])).await?;
     // Two who migrate at once take turns.
-    connection.execute("SELECT pg_advisory_lock(hashtext('kefu migrate'))").await?;
+    connection
+        .execute("SELECT pg_advisory_lock(hashtext('kefu migrate'))")
+        .await?;
     let outcome = prepare(&mut connection, schema, password, migrator).await;
-    connection.execute("SELECT pg_advisory_unlock(hashtext('kefu migrate'))").await?;
+    connection
+        .execute("SELECT pg_advisory_unlock(hashtext('kefu migrate'))")
+        .await?;
     connection.close().await?;
     outcome
 }
@@ -53,21 +58,27 @@ async fn prepare(
 ) -> Result<(), MigrationFailed> {
     let role = role_of(schema);
     if let Some(password) = password {
-        let exists: bool = sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM pg_roles WHERE rolname = $1)")
-            .bind(&role)
-            .fetch_one(&mut *connection)
-            .await?;
+        let exists: bool =
+            sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM pg_roles WHERE rolname = $1)")
+                .bind(&role)
+                .fetch_one(&mut *connection)
+                .await?;
         let verb = if exists { "ALTER" } else { "CREATE" };
         // A password cannot be a parameter of these statements; the server quotes it.
-        let statement: String = sqlx::query_scalar("SELECT format('%s ROLE %I LOGIN PASSWORD %L', $1, $2, $3)")
-            .bind(verb)
-            .bind(&role)
-            .bind(password)
-            .fetch_one(&mut *connection)
-            .await?;
+        let statement: String =
+            sqlx::query_scalar("SELECT format('%s ROLE %I LOGIN PASSWORD %L', $1, $2, $3)")
+                .bind(verb)
+                .bind(&role)
+                .bind(password)
+                .fetch_one(&mut *connection)
+                .await?;
         connection.execute(AssertSqlSafe(statement)).await?;
     }
-    connection.execute(AssertSqlSafe(format!("CREATE SCHEMA IF NOT EXISTS {schema}"))).await?;
+    connection
+        .execute(AssertSqlSafe(format!(
+            "CREATE SCHEMA IF NOT EXISTS {schema}"
+        )))
+        .await?;
     migrator.run(&mut *connection).await?;
     // The schema's name is a constant of its crate and the role's is made from it.
     let grants = format!(
@@ -77,6 +88,8 @@ async fn prepare(
          REVOKE ALL ON {schema}._sqlx_migrations FROM {role};
          REVOKE UPDATE, DELETE, TRUNCATE ON {schema}.journal FROM {role};"
     );
-    sqlx::raw_sql(AssertSqlSafe(grants)).execute(&mut *connection).await?;
+    sqlx::raw_sql(AssertSqlSafe(grants))
+        .execute(&mut *connection)
+        .await?;
     Ok(())
 }

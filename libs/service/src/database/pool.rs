@@ -26,7 +26,10 @@ impl Connections {
             .options([
                 ("search_path", schema.to_owned()),
                 ("statement_timeout", config.statement_timeout_ms.to_string()),
-                ("idle_in_transaction_session_timeout", config.idle_in_transaction_timeout_ms.to_string()),
+                (
+                    "idle_in_transaction_session_timeout",
+                    config.idle_in_transaction_timeout_ms.to_string(),
+                ),
                 // The server notices a client that went without a word.
                 ("tcp_keepalives_idle", "30".to_owned()),
                 ("tcp_keepalives_interval", "10".to_owned()),
@@ -45,7 +48,11 @@ impl Manager for Connections {
         PgConnection::connect_with(&self.options).await
     }
 
-    async fn recycle(&self, connection: &mut PgConnection, metrics: &Metrics) -> RecycleResult<sqlx::Error> {
+    async fn recycle(
+        &self,
+        connection: &mut PgConnection,
+        metrics: &Metrics,
+    ) -> RecycleResult<sqlx::Error> {
         if metrics.age() > LIFETIME {
             return Err(RecycleError::message("past its lifetime"));
         }

@@ -30,7 +30,11 @@ pub struct Running {
 pub fn start_jobs(jobs: Vec<Job>, token: CancellationToken) -> Running {
     // Stopping these must not stop others that share the token.
     let token = token.child_token();
-    let mut running = Running { token, jobs: JoinSet::new(), names: Vec::new() };
+    let mut running = Running {
+        token,
+        jobs: JoinSet::new(),
+        names: Vec::new(),
+    };
     for job in jobs {
         let name = job.name.clone();
         let handle = running.jobs.spawn(supervise(job, running.token.clone()));
@@ -44,11 +48,16 @@ impl Running {
     /// Answers with the names of those.
     pub async fn stop(mut self, bound: Duration) -> Vec<String> {
         self.token.cancel();
-        let ended = timeout(bound, async { while self.jobs.join_next().await.is_some() {} });
+        let ended = timeout(bound, async {
+            while self.jobs.join_next().await.is_some() {}
+        });
         if ended.await.is_ok() {
             return Vec::new();
         }
-        let late = self.names.into_iter().filter(|(_, handle)| !handle.is_finished());
+        let late = self
+            .names
+            .into_iter()
+            .filter(|(_, handle)| !handle.is_finished());
         let late: Vec<String> = late.map(|(name, _)| name).collect();
         tracing::warn!(jobs = ?late, "jobs that did not end in time are aborted");
         self.jobs.abort_all();
@@ -63,7 +72,9 @@ async fn supervise(job: Job, token: CancellationToken) {
         let since = Instant::now();
         // Nothing of a run outlives it but what the job shares, and that it must
         // keep sound itself, as for any other task.
-        let run = AssertUnwindSafe(async { (job.run)(token.clone()).await }).catch_unwind().await;
+        let run = AssertUnwindSafe(async { (job.run)(token.clone()).await })
+            .catch_unwind()
+            .await;
         if token.is_cancelled() {
             if run.is_err() {
                 tracing::error!(job = job.name, "job panicked while ending");

@@ -26,8 +26,13 @@ fn deaf() -> Job {
 }
 
 fn hosted(jobs: Vec<Job>) -> Hosted {
-    let service = service_fn(|_: http::Request<Body>| async { Ok(Status::unimplemented("").into_http()) });
-    Hosted { name: "ticket", service: BoxCloneSyncService::new(service), jobs }
+    let service =
+        service_fn(|_: http::Request<Body>| async { Ok(Status::unimplemented("").into_http()) });
+    Hosted {
+        name: "ticket",
+        service: BoxCloneSyncService::new(service),
+        jobs,
+    }
 }
 
 async fn seat() -> (Seat, String, String) {
@@ -35,8 +40,17 @@ async fn seat() -> (Seat, String, String) {
     let probes = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let uri = |listener: &TcpListener| format!("http://{}", listener.local_addr().unwrap());
     let (main, health) = (uri(&listener), uri(&probes));
-    let options = ServeOptions { drain: Duration::from_millis(50), ..ServeOptions::default() };
-    let seat = Seat { listener, health_listener: Some(probes), options, notice: Duration::ZERO, reflection: true };
+    let options = ServeOptions {
+        drain: Duration::from_millis(50),
+        ..ServeOptions::default()
+    };
+    let seat = Seat {
+        listener,
+        health_listener: Some(probes),
+        options,
+        notice: Duration::ZERO,
+        reflection: true,
+    };
     (seat, main, health)
 }
 
@@ -81,7 +95,9 @@ async fn stopping_is_bounded_and_names_who_did_not_end() {
     let (begun, mut seen) = mpsc::unbounded_channel();
     let running = start_jobs(vec![patient(begun), deaf()], CancellationToken::new());
     seen.recv().await.unwrap();
-    let late = timeout(SOON, running.stop(Duration::from_millis(20))).await.unwrap();
+    let late = timeout(SOON, running.stop(Duration::from_millis(20)))
+        .await
+        .unwrap();
     assert_eq!(late, ["deaf"]);
 }
 
@@ -108,9 +124,18 @@ async fn a_service_is_served_with_health_and_ends_its_jobs_last() {
     let shutdown = async move { drop(stopped.await) };
     let running = tokio::spawn(run(hosted(vec![patient(begun)]), seat, shutdown));
     for uri in [main, health] {
-        let mut client = HealthClient::new(Endpoint::from_shared(uri).unwrap().connect().await.unwrap());
-        let answer = client.check(HealthCheckRequest { service: "ticket".into() }).await.unwrap();
-        assert_eq!(answer.into_inner().status(), tonic_health::pb::health_check_response::ServingStatus::Serving);
+        let mut client =
+            HealthClient::new(Endpoint::from_shared(uri).unwrap().connect().await.unwrap());
+        let answer = client
+            .check(HealthCheckRequest {
+                service: "ticket".into(),
+            })
+            .await
+            .unwrap();
+        assert_eq!(
+            answer.into_inner().status(),
+            tonic_health::pb::health_check_response::ServingStatus::Serving
+        );
     }
     seen.recv().await.unwrap();
     stop.send(()).unwrap();
@@ -128,7 +153,9 @@ async fn when_one_cannot_be_run_the_others_end() {
     });
     let services = vec![(hosted(vec![]), good), (hosted(vec![deaf()]), bad)];
     let token = CancellationToken::new();
-    let outcome = timeout(SOON, run_all(services, token.clone())).await.unwrap();
+    let outcome = timeout(SOON, run_all(services, token.clone()))
+        .await
+        .unwrap();
     assert!(matches!(outcome, Err(ServeError::Tls(_))), "{outcome:?}");
     assert!(!token.is_cancelled());
 }

@@ -26,7 +26,11 @@ pub(super) struct Connections {
 impl Connections {
     /// One more.
     pub(super) fn accept(&self, io: TcpStream) -> Connection {
-        Connection { io, cut: Box::pin(self.cut.clone().cancelled_owned()), _count: self.count.clone() }
+        Connection {
+            io,
+            cut: Box::pin(self.cut.clone().cancelled_owned()),
+            _count: self.count.clone(),
+        }
     }
 
     /// How many there are once nothing is accepted any more; until then the
@@ -54,14 +58,22 @@ impl Connection {
 }
 
 impl AsyncRead for Connection {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         self.check(cx)?;
         Pin::new(&mut self.io).poll_read(cx, buf)
     }
 }
 
 impl AsyncWrite for Connection {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
         // Here as well: while a peer takes nothing, HTTP/2 does not come to read.
         self.check(cx)?;
         Pin::new(&mut self.io).poll_write(cx, buf)

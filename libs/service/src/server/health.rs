@@ -20,8 +20,14 @@ pub struct Health {
 impl Health {
     /// NOT_SERVING under `""`, the server as a whole, and these names.
     pub async fn new(names: &[&str]) -> Self {
-        let names = std::iter::once(&"").chain(names).map(|name| (*name).to_owned()).collect();
-        let health = Self { reporter: HealthReporter::new(), names };
+        let names = std::iter::once(&"")
+            .chain(names)
+            .map(|name| (*name).to_owned())
+            .collect();
+        let health = Self {
+            reporter: HealthReporter::new(),
+            names,
+        };
         health.not_serving().await;
         health
     }

@@ -24,7 +24,11 @@ pub fn with_reflection(service: GrpcService) -> GrpcService {
         .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
         .build_v1();
     match reflection {
-        Ok(reflection) => front("/grpc.reflection.v1.ServerReflection/", BoxCloneSyncService::new(reflection), service),
+        Ok(reflection) => front(
+            "/grpc.reflection.v1.ServerReflection/",
+            BoxCloneSyncService::new(reflection),
+            service,
+        ),
         // A test sees to it that this does not happen; the service works without.
         Err(error) => {
             tracing::error!(%error, "the contracts cannot be served by reflection");
@@ -34,7 +38,11 @@ pub fn with_reflection(service: GrpcService) -> GrpcService {
 }
 
 fn front(prefix: &'static str, front: GrpcService, rest: GrpcService) -> GrpcService {
-    BoxCloneSyncService::new(Front { prefix, front, rest })
+    BoxCloneSyncService::new(Front {
+        prefix,
+        front,
+        rest,
+    })
 }
 
 /// Sends paths with a prefix one way and all others another.

@@ -12,7 +12,8 @@ use tonic::{
     transport::{Certificate, Channel, ClientTlsConfig, Endpoint},
 };
 use tonic_health::pb::{
-    HealthCheckRequest, HealthCheckResponse, health_check_response::ServingStatus, health_client::HealthClient,
+    HealthCheckRequest, HealthCheckResponse, health_check_response::ServingStatus,
+    health_client::HealthClient,
 };
 use tonic_reflection::pb::v1::{
     ServerReflectionRequest, server_reflection_client::ServerReflectionClient,
@@ -37,12 +38,22 @@ impl Served {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
-        let ended = tokio::spawn(serve(service, listener, options, async { drop(stopped.await) }));
-        Self { address, stop, ended }
+        let ended = tokio::spawn(serve(service, listener, options, async {
+            drop(stopped.await)
+        }));
+        Self {
+            address,
+            stop,
+            ended,
+        }
     }
 
     async fn channel(&self) -> Channel {
-        Endpoint::from_shared(format!("http://{}", self.address)).unwrap().connect().await.unwrap()
+        Endpoint::from_shared(format!("http://{}", self.address))
+            .unwrap()
+            .connect()
+            .await
+            .unwrap()
     }
 
     /// Ends it; fails when that takes long.
@@ -56,13 +67,19 @@ impl Served {
 fn echo() -> GrpcService {
     BoxCloneSyncService::new(service_fn(|request: Request<Body>| async move {
         let mut response = Status::ok("").into_http::<Body>();
-        response.headers_mut().insert("path", request.uri().path().parse().unwrap());
+        response
+            .headers_mut()
+            .insert("path", request.uri().path().parse().unwrap());
         Ok(response)
     }))
 }
 
 /// A service whose calls begin, wait to be let go, and say when they are dropped.
-fn slow() -> (GrpcService, mpsc::UnboundedReceiver<&'static str>, Arc<Notify>) {
+fn slow() -> (
+    GrpcService,
+    mpsc::UnboundedReceiver<&'static str>,
+    Arc<Notify>,
+) {
     struct Dropped(mpsc::UnboundedSender<&'static str>);
     impl Drop for Dropped {
         fn drop(&mut self) {
@@ -85,16 +102,23 @@ fn slow() -> (GrpcService, mpsc::UnboundedReceiver<&'static str>, Arc<Notify>) {
 }
 
 fn options(drain: Duration) -> ServeOptions {
-    ServeOptions { drain, ..ServeOptions::default() }
+    ServeOptions {
+        drain,
+        ..ServeOptions::default()
+    }
 }
 
 fn call(path: &str) -> Request<Body> {
-    let request = Request::post(path).header("content-type", "application/grpc").header("te", "trailers");
+    let request = Request::post(path)
+        .header("content-type", "application/grpc")
+        .header("te", "trailers");
     request.body(Body::empty()).unwrap()
 }
 
 fn asking(service: &str) -> HealthCheckRequest {
-    HealthCheckRequest { service: service.into() }
+    HealthCheckRequest {
+        service: service.into(),
+    }
 }
 
 fn state(response: tonic::Response<HealthCheckResponse>) -> ServingStatus {
@@ -105,7 +129,11 @@ fn state(response: tonic::Response<HealthCheckResponse>) -> ServingStatus {
 async fn any_path_reaches_the_service() {
     let health = Health::new(&[]).await;
     let served = Served::start(with_health(echo(), &health), options(SOON)).await;
-    for path in ["/kefu.ticket.v1.TicketService/OpenTicket", "/nothing.of.Ours/At/All", "/"] {
+    for path in [
+        "/kefu.ticket.v1.TicketService/OpenTicket",
+        "/nothing.of.Ours/At/All",
+        "/",
+    ] {
         let response = served.channel().await.oneshot(call(path)).await.unwrap();
         assert_eq!(response.headers()["path"], path);
     }
@@ -118,13 +146,25 @@ async fn health_says_how_it_is_by_name() {
     let served = Served::start(with_health(echo(), &health), options(SOON)).await;
     let mut client = HealthClient::new(served.channel().await);
     for name in ["", "ticket"] {
-        assert_eq!(state(client.check(asking(name)).await.unwrap()), ServingStatus::NotServing);
+        assert_eq!(
+            state(client.check(asking(name)).await.unwrap()),
+            ServingStatus::NotServing
+        );
     }
     health.serving().await;
-    assert_eq!(state(client.check(asking("ticket")).await.unwrap()), ServingStatus::Serving);
+    assert_eq!(
+        state(client.check(asking("ticket")).await.unwrap()),
+        ServingStatus::Serving
+    );
     health.not_serving().await;
-    assert_eq!(state(client.check(asking("")).await.unwrap()), ServingStatus::NotServing);
-    assert_eq!(client.check(asking("order")).await.unwrap_err().code(), Code::NotFound);
+    assert_eq!(
+        state(client.check(asking("")).await.unwrap()),
+        ServingStatus::NotServing
+    );
+    assert_eq!(
+        client.check(asking("order")).await.unwrap_err().code(),
+        Code::NotFound
+    );
     drop(client);
     served.end().await;
 }
@@ -135,7 +175,10 @@ async fn those_who_watch_health_do_not_hold_up_the_end() {
     let served = Served::start(health.service(), options(Duration::MAX)).await;
     let mut client = HealthClient::new(served.channel().await);
     let mut watch = client.watch(asking("")).await.unwrap().into_inner();
-    assert_eq!(watch.message().await.unwrap().unwrap().status(), ServingStatus::NotServing);
+    assert_eq!(
+        watch.message().await.unwrap().unwrap().status(),
+        ServingStatus::NotServing
+    );
     health.end().await;
     served.end().await;
     assert_eq!(watch.message().await.unwrap(), None);
@@ -145,21 +188,46 @@ async fn those_who_watch_health_do_not_hold_up_the_end() {
 async fn reflection_knows_the_contracts_and_health() {
     let served = Served::start(with_reflection(echo()), options(SOON)).await;
     let mut client = ServerReflectionClient::new(served.channel().await);
-    let question = |message| ServerReflectionRequest { host: String::new(), message_request: Some(message) };
+    let question = |message| ServerReflectionRequest {
+        host: String::new(),
+        message_request: Some(message),
+    };
     let asked = tokio_stream::iter([
         question(MessageRequest::ListServices(String::new())),
-        question(MessageRequest::FileContainingSymbol(kefu_contracts::METHODS[0].service.into())),
+        question(MessageRequest::FileContainingSymbol(
+            kefu_contracts::METHODS[0].service.into(),
+        )),
     ]);
-    let mut answers = client.server_reflection_info(asked).await.unwrap().into_inner();
+    let mut answers = client
+        .server_reflection_info(asked)
+        .await
+        .unwrap()
+        .into_inner();
     let listed = answers.message().await.unwrap().unwrap().message_response;
-    let Some(MessageResponse::ListServicesResponse(listed)) = listed else { panic!("{listed:?}") };
-    let names: Vec<_> = listed.service.into_iter().map(|service| service.name).collect();
+    let Some(MessageResponse::ListServicesResponse(listed)) = listed else {
+        panic!("{listed:?}")
+    };
+    let names: Vec<_> = listed
+        .service
+        .into_iter()
+        .map(|service| service.name)
+        .collect();
     for method in kefu_contracts::METHODS {
-        assert!(names.iter().any(|name| name == method.service), "{}", method.service);
+        assert!(
+            names.iter().any(|name| name == method.service),
+            "{}",
+            method.service
+        );
     }
-    assert!(names.iter().any(|name| name == "grpc.health.v1.Health"), "{names:?}");
+    assert!(
+        names.iter().any(|name| name == "grpc.health.v1.Health"),
+        "{names:?}"
+    );
     let file = answers.message().await.unwrap().unwrap().message_response;
-    assert!(matches!(file, Some(MessageResponse::FileDescriptorResponse(_))), "{file:?}");
+    assert!(
+        matches!(file, Some(MessageResponse::FileDescriptorResponse(_))),
+        "{file:?}"
+    );
     drop((answers, client));
     served.end().await;
 }
@@ -191,7 +259,9 @@ async fn silent_clients_and_endless_calls_are_cut_in_the_end() {
     assert_eq!(said.recv().await, Some("begun"));
     served.end().await;
     // Cut, not just left alone: the peer sees it and the call's future is gone.
-    let read = timeout(SOON, silent.read_to_end(&mut Vec::new())).await.unwrap();
+    let read = timeout(SOON, silent.read_to_end(&mut Vec::new()))
+        .await
+        .unwrap();
     assert!(read.is_ok() || read.unwrap_err().kind() == std::io::ErrorKind::ConnectionReset);
     timeout(SOON, answer).await.unwrap().unwrap().unwrap_err();
     assert_eq!(timeout(SOON, said.recv()).await.unwrap(), Some("dropped"));
@@ -201,21 +271,49 @@ async fn silent_clients_and_endless_calls_are_cut_in_the_end() {
 async fn a_dropped_server_leaves_no_connection_behind() {
     let served = Served::start(echo(), options(SOON)).await;
     let mut silent = TcpStream::connect(served.address).await.unwrap();
-    let response = served.channel().await.oneshot(call("/a.B/C")).await.unwrap();
+    let response = served
+        .channel()
+        .await
+        .oneshot(call("/a.B/C"))
+        .await
+        .unwrap();
     response.into_body().collect().await.unwrap();
     served.ended.abort();
-    let _ = timeout(SOON, silent.read_to_end(&mut Vec::new())).await.unwrap();
+    let _ = timeout(SOON, silent.read_to_end(&mut Vec::new()))
+        .await
+        .unwrap();
 }
 
 #[tokio::test]
 async fn tls_is_spoken_when_there_is_a_certificate() {
     let certificate = include_str!("testdata/localhost.pem");
     let key = Secret::new(include_str!("testdata/localhost.key.pem"));
-    let tls = Some(TlsConfig { certificate: certificate.into(), key });
-    let served = Served::start(echo(), ServeOptions { tls, ..options(SOON) }).await;
-    let trust = ClientTlsConfig::new().ca_certificate(Certificate::from_pem(certificate)).domain_name("localhost");
-    let endpoint = Endpoint::from_shared(format!("https://{}", served.address)).unwrap().tls_config(trust).unwrap();
-    let response = endpoint.connect().await.unwrap().oneshot(call("/a.B/C")).await.unwrap();
+    let tls = Some(TlsConfig {
+        certificate: certificate.into(),
+        key,
+    });
+    let served = Served::start(
+        echo(),
+        ServeOptions {
+            tls,
+            ..options(SOON)
+        },
+    )
+    .await;
+    let trust = ClientTlsConfig::new()
+        .ca_certificate(Certificate::from_pem(certificate))
+        .domain_name("localhost");
+    let endpoint = Endpoint::from_shared(format!("https://{}", served.address))
+        .unwrap()
+        .tls_config(trust)
+        .unwrap();
+    let response = endpoint
+        .connect()
+        .await
+        .unwrap()
+        .oneshot(call("/a.B/C"))
+        .await
+        .unwrap();
     assert_eq!(response.headers()["path"], "/a.B/C");
     served.end().await;
 }

@@ -9,7 +9,9 @@ use opentelemetry::{
 use tonic::Code;
 
 /// Upper bounds of the duration's buckets, in seconds, as OpenTelemetry advises.
-const BOUNDS: [f64; 14] = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0];
+const BOUNDS: [f64; 14] = [
+    0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0,
+];
 
 /// Counts and times calls: `rpc.server.duration` in seconds, by `rpc.method` and
 /// `rpc.grpc.status_code`, and `rpc.server.active_requests` by `rpc.method`.
@@ -23,7 +25,10 @@ pub struct RequestMetrics {
 impl RequestMetrics {
     /// Measures into the process's meter; make it after [`init`](super::init),
     /// one made before measures into nothing.
-    #[expect(clippy::new_without_default, reason = "what it measures into depends on when it is made")]
+    #[expect(
+        clippy::new_without_default,
+        reason = "what it measures into depends on when it is made"
+    )]
     pub fn new() -> Self {
         Self::of(&global::meter("kefu"))
     }
@@ -49,7 +54,12 @@ impl RequestMetrics {
     pub fn start(&self, method: &'static str) -> ActiveRequest {
         let method = KeyValue::new("rpc.method", method.trim_start_matches('/'));
         self.active.add(1, std::slice::from_ref(&method));
-        ActiveRequest { metrics: self.clone(), method, code: Code::Cancelled, since: Instant::now() }
+        ActiveRequest {
+            metrics: self.clone(),
+            method,
+            code: Code::Cancelled,
+            since: Instant::now(),
+        }
     }
 }
 
@@ -72,8 +82,13 @@ impl ActiveRequest {
 
 impl Drop for ActiveRequest {
     fn drop(&mut self) {
-        self.metrics.active.add(-1, std::slice::from_ref(&self.method));
+        self.metrics
+            .active
+            .add(-1, std::slice::from_ref(&self.method));
         let code = KeyValue::new("rpc.grpc.status_code", self.code as i64);
-        self.metrics.duration.record(self.since.elapsed().as_secs_f64(), &[self.method.clone(), code]);
+        self.metrics.duration.record(
+            self.since.elapsed().as_secs_f64(),
+            &[self.method.clone(), code],
+        );
     }
 }

@@ -11,26 +11,32 @@ use tracing_opentelemetry::OpenTelemetrySpanExt;
 
 /// The trace these headers continue; an empty context when they name none.
 pub fn extract(headers: &HeaderMap) -> Context {
-    global::get_text_map_propagator(|propagator| propagator.extract_with_context(&Context::new(), &Incoming(headers)))
+    global::get_text_map_propagator(|propagator| {
+        propagator.extract_with_context(&Context::new(), &Incoming(headers))
+    })
 }
 
 /// Makes whoever gets these headers continue the trace of `span`.
 pub fn inject(span: &Span, headers: &mut HeaderMap) {
     let context = span.context();
-    global::get_text_map_propagator(|propagator| propagator.inject_context(&context, &mut Outgoing(headers)));
+    global::get_text_map_propagator(|propagator| {
+        propagator.inject_context(&context, &mut Outgoing(headers))
+    });
 }
 
 /// The span of a call this process answers, within the trace its headers name.
 /// Logs below it carry its `trace_id`.
 pub fn server_span(path: &str, headers: &HeaderMap) -> Span {
     // Only a path we know is written down: any other is whatever the client typed.
-    let method = kefu_contracts::method(path).map_or("unknown", |method| method.path.trim_start_matches('/'));
+    let method = kefu_contracts::method(path)
+        .map_or("unknown", |method| method.path.trim_start_matches('/'));
     let span = tracing::info_span!(
         "call",
         otel.name = method,
         otel.kind = "server",
         rpc.system = "grpc",
         rpc.method = method,
+        kefu.call_id = tracing::field::Empty,
         trace_id = tracing::field::Empty,
     );
     // Refused where no traces are kept, and then nothing depends on it.

@@ -45,7 +45,10 @@ async fn collector() -> (String, Arc<Mutex<Vec<(String, Vec<u8>)>>>) {
             let bytes = request.into_body().collect().await.unwrap().to_bytes();
             notes.lock().unwrap().push((path, bytes.to_vec()));
             // An empty message and OK.
-            let trailers = http::HeaderMap::from_iter([("grpc-status".parse().unwrap(), "0".parse().unwrap())]);
+            let trailers = http::HeaderMap::from_iter([(
+                "grpc-status".parse().unwrap(),
+                "0".parse().unwrap(),
+            )]);
             let answer = Full::from(vec![0; 5]).with_trailers(async { Some(Ok(trailers)) });
             let response = http::Response::builder().header("content-type", "application/grpc");
             Ok(response.body(Body::new(answer)).unwrap())
@@ -54,20 +57,32 @@ async fn collector() -> (String, Arc<Mutex<Vec<(String, Vec<u8>)>>>) {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let endpoint = format!("http://{}", listener.local_addr().unwrap());
     let service = BoxCloneSyncService::new(service);
-    tokio::spawn(serve(service, listener, ServeOptions::default(), std::future::pending()));
+    tokio::spawn(serve(
+        service,
+        listener,
+        ServeOptions::default(),
+        std::future::pending(),
+    ));
     (endpoint, received)
 }
 
 fn contains(bytes: &[u8], text: &str) -> bool {
-    bytes.windows(text.len()).any(|window| window == text.as_bytes())
+    bytes
+        .windows(text.len())
+        .any(|window| window == text.as_bytes())
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn spans_and_metrics_reach_the_collector_before_the_end() {
     let (endpoint, received) = collector().await;
-    let config = TelemetryConfig { otlp_endpoint: Some(endpoint), ..TelemetryConfig::default() };
+    let config = TelemetryConfig {
+        otlp_endpoint: Some(endpoint),
+        ..TelemetryConfig::default()
+    };
     let (subscriber, telemetry) = assemble(&config, "ticket", "one", io::sink).unwrap();
-    tracing::subscriber::with_default(subscriber, || tracing::info_span!("visible").in_scope(|| ()));
+    tracing::subscriber::with_default(subscriber, || {
+        tracing::info_span!("visible").in_scope(|| ())
+    });
     let metrics = RequestMetrics::of(&telemetry.meter.as_ref().unwrap().meter("kefu"));
     metrics.start(PATH).finish(Code::Ok);
     drop(metrics.start(PATH));
@@ -81,7 +96,12 @@ async fn spans_and_metrics_reach_the_collector_before_the_end() {
     let spans = sent("TraceService/Export");
     assert!(contains(&spans, "visible") && contains(&spans, "service.namespace"));
     let metrics = sent("MetricsService/Export");
-    for name in ["rpc.server.duration", "rpc.server.active_requests", "rpc.grpc.status_code", &PATH[1..]] {
+    for name in [
+        "rpc.server.duration",
+        "rpc.server.active_requests",
+        "rpc.grpc.status_code",
+        &PATH[1..],
+    ] {
         assert!(contains(&metrics, name), "{name}");
     }
 }
@@ -92,12 +112,19 @@ async fn a_trace_goes_on_from_call_to_call_and_into_the_logs() {
     let logs = Memory::default();
     let writer = logs.clone();
     // Nothing listens there; spans are made all the same.
-    let config = TelemetryConfig { otlp_endpoint: Some("http://127.0.0.1:9".into()), ..TelemetryConfig::default() };
-    let (subscriber, _telemetry) = assemble(&config, "ticket", "one", move || writer.clone()).unwrap();
+    let config = TelemetryConfig {
+        otlp_endpoint: Some("http://127.0.0.1:9".into()),
+        ..TelemetryConfig::default()
+    };
+    let (subscriber, _telemetry) =
+        assemble(&config, "ticket", "one", move || writer.clone()).unwrap();
 
     let trace = "0af7651916cd43dd8448eb211c80319c";
     let mut incoming = http::HeaderMap::new();
-    incoming.insert("traceparent", format!("00-{trace}-b7ad6b7169203331-01").parse().unwrap());
+    incoming.insert(
+        "traceparent",
+        format!("00-{trace}-b7ad6b7169203331-01").parse().unwrap(),
+    );
     let mut outgoing = http::HeaderMap::new();
     tracing::subscriber::with_default(subscriber, || {
         let span = server_span("/typed/by a client", &incoming);
@@ -106,9 +133,15 @@ async fn a_trace_goes_on_from_call_to_call_and_into_the_logs() {
         span.in_scope(|| tracing::info!(ticket = "tickets/1", "closed"));
     });
     let sent = outgoing["traceparent"].to_str().unwrap();
-    assert!(sent.starts_with(&format!("00-{trace}-")) && !sent.contains("b7ad6b7169203331"), "{sent}");
+    assert!(
+        sent.starts_with(&format!("00-{trace}-")) && !sent.contains("b7ad6b7169203331"),
+        "{sent}"
+    );
     let line = logs.text();
-    assert!(line.contains(&format!("\"trace_id\":\"{trace}\"")), "{line}");
+    assert!(
+        line.contains(&format!("\"trace_id\":\"{trace}\"")),
+        "{line}"
+    );
     assert!(!line.contains("typed"), "{line}");
 }
 
@@ -116,13 +149,22 @@ async fn a_trace_goes_on_from_call_to_call_and_into_the_logs() {
 async fn libraries_do_not_write_down_what_passes_through() {
     let logs = Memory::default();
     let writer = logs.clone();
-    let config = TelemetryConfig { log: "trace".into(), format: LogFormat::Text, ..TelemetryConfig::default() };
-    let (subscriber, _telemetry) = assemble(&config, "ticket", "one", move || writer.clone()).unwrap();
+    let config = TelemetryConfig {
+        log: "trace".into(),
+        format: LogFormat::Text,
+        ..TelemetryConfig::default()
+    };
+    let (subscriber, _telemetry) =
+        assemble(&config, "ticket", "one", move || writer.clone()).unwrap();
     tracing::subscriber::with_default(subscriber, || {
         tracing::debug!(target: "h2::codec", "frame");
         tracing::debug!(target: "kefu_ticket", "own");
     });
-    assert!(!logs.text().contains("frame") && logs.text().contains("own"), "{}", logs.text());
+    assert!(
+        !logs.text().contains("frame") && logs.text().contains("own"),
+        "{}",
+        logs.text()
+    );
 }
 
 #[tokio::test]
@@ -131,8 +173,20 @@ async fn it_can_be_set_up_twice_and_refuses_nonsense() {
     for _ in 0..2 {
         init(&config, "ticket", "one").unwrap().shutdown().await;
     }
-    let wrong = TelemetryConfig { log: "kefu=loud".into(), ..config.clone() };
-    assert!(matches!(init(&wrong, "ticket", "one"), Err(TelemetryError::Filter(_))));
-    let wrong = TelemetryConfig { otlp_endpoint: Some("https://collector".into()), ..config };
-    assert!(matches!(init(&wrong, "ticket", "one"), Err(TelemetryError::Endpoint(_))));
+    let wrong = TelemetryConfig {
+        log: "kefu=loud".into(),
+        ..config.clone()
+    };
+    assert!(matches!(
+        init(&wrong, "ticket", "one"),
+        Err(TelemetryError::Filter(_))
+    ));
+    let wrong = TelemetryConfig {
+        otlp_endpoint: Some("https://collector".into()),
+        ..config
+    };
+    assert!(matches!(
+        init(&wrong, "ticket", "one"),
+        Err(TelemetryError::Endpoint(_))
+    ));
 }

@@ -37,12 +37,17 @@ struct Entry {
 
 impl Customers {
     /// Clauses CF-2.1, CF-3.1, OP-7.1.
-    pub(super) async fn create(&self, call: Call, request: CreateCustomerRequest) -> Result<Answer<Customer>, Fault> {
+    pub(super) async fn create(
+        &self,
+        call: Call,
+        request: CreateCustomerRequest,
+    ) -> Result<Answer<Customer>, Fault> {
         let entry = self.checked(&call, request)?;
         // A rule that lets a file be entered lets it be entered where it reaches.
         let facts = facts(entry.id, entry.department, entry.owner);
         let clearance = call.context.clearance_of(&facts, call.now).ok_or_else(|| {
-            Fault::new(Reason::PermissionMissing).with("rule", "the file would lie outside of your scope")
+            Fault::new(Reason::PermissionMissing)
+                .with("rule", "the file would lie outside of your scope")
         })?;
         let (service, writing) = (self.clone(), (call.clone(), entry));
         let (mut customer, position) = self
@@ -64,7 +69,10 @@ impl Customers {
         let claim = Claim::of(call, request_id, &request);
         let Some(mut customer) = request.customer else {
             fields.refuse("customer", Violation::Required);
-            return Err(fields.finish().err().unwrap_or_else(|| Fault::internal("no violation was noted")));
+            return Err(fields
+                .finish()
+                .err()
+                .unwrap_or_else(|| Fault::internal("no violation was noted")));
         };
         let today = call.now.to_zoned(TimeZone::UTC).date();
         check(&mut fields, &mut customer, self.region, today);
@@ -72,10 +80,16 @@ impl Customers {
         let department = fields
             .optional_name("customer.department", &customer.department, "departments")
             .or_else(|| subject.departments.first().copied());
-        fields.ensure(department.is_some(), "customer.department", Violation::Required);
+        fields.ensure(
+            department.is_some(),
+            "customer.department",
+            Violation::Required,
+        );
         // Whose the file is unless it is said: theirs who entered it; a system has no files.
         let own = (subject.kind == SubjectKind::Employee).then_some(subject.id);
-        let owner = fields.optional_name("customer.owner", &customer.owner, "employees").or(own);
+        let owner = fields
+            .optional_name("customer.owner", &customer.owner, "employees")
+            .or(own);
         fields.finish()?;
         if customer.business_line.is_empty() {
             customer.business_line.clone_from(&self.business_line);
@@ -91,7 +105,13 @@ impl Customers {
         customer.etag = etag(1);
         customer.create_time = Some(time::to_proto(call.now));
         customer.update_time = customer.create_time;
-        Ok(Entry { id, customer, department: department.unwrap_or_default(), owner, claim })
+        Ok(Entry {
+            id,
+            customer,
+            department: department.unwrap_or_default(),
+            owner,
+            claim,
+        })
     }
 
     async fn enter(
@@ -117,7 +137,8 @@ impl Customers {
             business_line: &customer.business_line,
             department_id: new.department,
             owner_id: new.owner,
-            external_ref: Some(customer.external_ref.as_str()).filter(|reference| !reference.is_empty()),
+            external_ref: Some(customer.external_ref.as_str())
+                .filter(|reference| !reference.is_empty()),
             sealed: &sealed,
             now: call.now,
         };
@@ -126,12 +147,22 @@ impl Customers {
             phones::replace(connection, new.id, &self.blinds(&customer)).await?;
         }
         let event = changed(&customer, new.id, new.department, new.owner, Vec::new(), 1);
-        let entry =
-            entry(call, EntryKind::Change, "customer.created", customer.name.clone(), Some(new.id), event);
+        let entry = entry(
+            call,
+            EntryKind::Change,
+            "customer.created",
+            customer.name.clone(),
+            Some(new.id),
+            event,
+        );
         let position = kefu_journal::append(connection, &[entry]).await?;
         if let Some(claim) = &new.claim {
             let answer = self.sealer.seal_answer(&key, new.id, &customer)?;
-            let kept = Kept { resource_id: new.id, answer, position };
+            let kept = Kept {
+                resource_id: new.id,
+                answer,
+                position,
+            };
             idempotency::keep(connection, call, claim, Some(new.id), &kept).await?;
         }
         Ok((customer, position))
@@ -144,13 +175,22 @@ impl Customers {
         call: &Call,
         kept: &Kept,
     ) -> Result<(Customer, kefu_journal::Cursor), Fault> {
-        let (key, _) = self.sealer.key(connection, kept.resource_id, call.now).await?;
-        let customer = self.sealer.open_answer::<Customer>(&key, kept.resource_id, &kept.answer)?;
+        let (key, _) = self
+            .sealer
+            .key(connection, kept.resource_id, call.now)
+            .await?;
+        let customer = self
+            .sealer
+            .open_answer::<Customer>(&key, kept.resource_id, &kept.answer)?;
         Ok((customer, kept.position))
     }
 
     /// Keyed hashes of a file's numbers.
     pub(super) fn blinds(&self, customer: &Customer) -> Vec<Vec<u8>> {
-        customer.phones.iter().map(|phone| phones::blind(self.sealer.vault(), &phone.number).to_vec()).collect()
+        customer
+            .phones
+            .iter()
+            .map(|phone| phones::blind(self.sealer.vault(), &phone.number).to_vec())
+            .collect()
     }
 }

@@ -40,7 +40,10 @@ impl Customers {
         let binding = Binding::of(&call, &request.filter, &request.order_by);
         let key = self.sealer.vault().index_key();
         let after = binding.after(key, &request.page_token)?;
-        let order = Order { column: "c.created_at", descending };
+        let order = Order {
+            column: "c.created_at",
+            descending,
+        };
         let mut page = RECORD.page(&call, &filter, order, after, size);
         let mut count = RECORD.count(&call, &filter);
         let (rows, counted) = self
@@ -56,10 +59,23 @@ impl Customers {
             })
             .await?;
 
-        let stored: Vec<_> = rows.iter().take(size).map(StoredCustomer::read).collect::<Result<_, _>>()?;
+        let stored: Vec<_> = rows
+            .iter()
+            .take(size)
+            .map(StoredCustomer::read)
+            .collect::<Result<_, _>>()?;
         let next = stored.last().filter(|_| rows.len() > size);
-        let next_page_token =
-            next.map(|last| binding.token(key, After { at: last.created_at, id: last.id })).unwrap_or_default();
+        let next_page_token = next
+            .map(|last| {
+                binding.token(
+                    key,
+                    After {
+                        at: last.created_at,
+                        id: last.id,
+                    },
+                )
+            })
+            .unwrap_or_default();
         let mut customers = Vec::with_capacity(stored.len());
         let mut all_shown = Vec::with_capacity(stored.len());
         for row in &stored {
@@ -67,7 +83,10 @@ impl Customers {
             customers.push(customer);
             all_shown.push(shown);
         }
-        self.core.views.record(&call, "customer.viewed", &all_shown).await?;
+        self.core
+            .views
+            .record(&call, "customer.viewed", &all_shown)
+            .await?;
         let (total_size, total_kind): (i32, TotalKind) = total(counted);
         Ok(Answer::read(ListCustomersResponse {
             customers,

@@ -1,4 +1,6 @@
-use kefu_contracts::profile::{LookupCustomerRequest, LookupCustomerResponse, lookup_customer_request::By};
+use kefu_contracts::profile::{
+    LookupCustomerRequest, LookupCustomerResponse, lookup_customer_request::By,
+};
 use kefu_service::{
     call::{Answer, Call},
     error::{Fault, Violation},
@@ -29,30 +31,41 @@ impl Customers {
         let mut query = RECORD.select(&call);
         match request.by {
             None => fields.refuse("by", Violation::Required),
-            Some(By::Phone(written)) => match normal_phone(self.region, &written) {
-                None => fields.refuse("phone", Violation::Phone),
-                Some(number) => {
-                    query.push(" AND c.id IN (SELECT customer_id FROM profile.phone_index WHERE blind = ");
-                    query.push_bind(blind(self.sealer.vault(), &number).to_vec()).push(")");
+            Some(By::Phone(written)) => {
+                match normal_phone(self.region, &written) {
+                    None => fields.refuse("phone", Violation::Phone),
+                    Some(number) => {
+                        query.push(" AND c.id IN (SELECT customer_id FROM profile.phone_index WHERE blind = ");
+                        query
+                            .push_bind(blind(self.sealer.vault(), &number).to_vec())
+                            .push(")");
+                    }
                 }
-            },
+            }
             Some(By::ExternalRef(reference)) => {
                 fields.required_text("external_ref", &reference, 120);
                 query.push(" AND c.external_ref = ").push_bind(reference);
             }
             Some(By::FileNumber(number)) => {
                 fields.required_text("file_number", &number, 32);
-                query.push(" AND c.id IN (SELECT customer_id FROM profile.file_number WHERE number = ");
+                query.push(
+                    " AND c.id IN (SELECT customer_id FROM profile.file_number WHERE number = ",
+                );
                 query.push_bind(number).push(")");
             }
         }
         fields.finish()?;
-        query.push(format_args!(" ORDER BY c.created_at, c.id LIMIT {}", MOST + 1));
+        query.push(format_args!(
+            " ORDER BY c.created_at, c.id LIMIT {}",
+            MOST + 1
+        ));
         let rows = self
             .core
             .deps
             .db
-            .run(move |connection| Box::pin(async move { Ok(query.build().fetch_all(connection).await?) }))
+            .run(move |connection| {
+                Box::pin(async move { Ok(query.build().fetch_all(connection).await?) })
+            })
             .await?;
         let mut customers = Vec::new();
         let mut all_shown = Vec::new();
@@ -61,7 +74,13 @@ impl Customers {
             customers.push(customer);
             all_shown.push(shown);
         }
-        self.core.views.record(&call, "customer.looked_up", &all_shown).await?;
-        Ok(Answer::read(LookupCustomerResponse { customers, truncated: rows.len() > MOST }))
+        self.core
+            .views
+            .record(&call, "customer.looked_up", &all_shown)
+            .await?;
+        Ok(Answer::read(LookupCustomerResponse {
+            customers,
+            truncated: rows.len() > MOST,
+        }))
     }
 }

@@ -8,8 +8,8 @@ mod read;
 mod update;
 
 use kefu_contracts::profile::{
-    CreateCustomerRequest, Customer, GetCustomerRequest, ListCustomersRequest, ListCustomersResponse,
-    LookupCustomerRequest, LookupCustomerResponse, UpdateCustomerRequest,
+    CreateCustomerRequest, Customer, GetCustomerRequest, ListCustomersRequest,
+    ListCustomersResponse, LookupCustomerRequest, LookupCustomerResponse, UpdateCustomerRequest,
     customer_service_server::CustomerService,
 };
 use kefu_service::{call::answer, core::Core, sealed::Sealer};
@@ -41,11 +41,17 @@ impl Customers {
 
 #[tonic::async_trait]
 impl CustomerService for Customers {
-    async fn create_customer(&self, request: Request<CreateCustomerRequest>) -> Result<Response<Customer>, Status> {
+    async fn create_customer(
+        &self,
+        request: Request<CreateCustomerRequest>,
+    ) -> Result<Response<Customer>, Status> {
         answer(request, |call, body| self.create(call, body)).await
     }
 
-    async fn get_customer(&self, request: Request<GetCustomerRequest>) -> Result<Response<Customer>, Status> {
+    async fn get_customer(
+        &self,
+        request: Request<GetCustomerRequest>,
+    ) -> Result<Response<Customer>, Status> {
         answer(request, |call, body| self.get(call, body)).await
     }
 
@@ -63,7 +69,10 @@ impl CustomerService for Customers {
         answer(request, |call, body| self.lookup(call, body)).await
     }
 
-    async fn update_customer(&self, request: Request<UpdateCustomerRequest>) -> Result<Response<Customer>, Status> {
+    async fn update_customer(
+        &self,
+        request: Request<UpdateCustomerRequest>,
+    ) -> Result<Response<Customer>, Status> {
         answer(request, |call, body| self.update(call, body)).await
     }
 }

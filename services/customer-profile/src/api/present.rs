@@ -18,10 +18,16 @@ use crate::store::records::StoredCustomer;
 
 impl Customers {
     /// Opens what the call's rules clear of a row, and says how it is shown.
-    pub(super) async fn open(&self, call: &Call, row: &StoredCustomer) -> Result<(Customer, Shown), Fault> {
+    pub(super) async fn open(
+        &self,
+        call: &Call,
+        row: &StoredCustomer,
+    ) -> Result<(Customer, Shown), Fault> {
         let clearance = call.context.clearance(row.matched, call.now);
         let key = self.sealer.open_key(row.id, &row.wrapped).await?;
-        let (opened, account) = self.sealer.open::<Customer>(&key, row.id, &row.sealed, clearance.classes)?;
+        let (opened, account) =
+            self.sealer
+                .open::<Customer>(&key, row.id, &row.sealed, clearance.classes)?;
         let mut customer = row.with_columns(opened);
         disclose(&mut customer, &clearance, account);
         let shown = shown(&customer, row.id, clearance);
@@ -32,14 +38,20 @@ impl Customers {
     pub(super) async fn open_whole(&self, row: &StoredCustomer) -> Result<Customer, Fault> {
         let key = self.sealer.open_key(row.id, &row.wrapped).await?;
         let everything = ClassSet::of(Customer::CLASSES);
-        let (opened, _) = self.sealer.open::<Customer>(&key, row.id, &row.sealed, everything)?;
+        let (opened, _) = self
+            .sealer
+            .open::<Customer>(&key, row.id, &row.sealed, everything)?;
         Ok(row.with_columns(opened))
     }
 }
 
 /// A record about to be shown.
 pub(super) fn shown(customer: &Customer, id: Uuid, clearance: Clearance) -> Shown {
-    Shown { resource: customer.name.clone(), customer_id: Some(id), clearance }
+    Shown {
+        resource: customer.name.clone(),
+        customer_id: Some(id),
+        clearance,
+    }
 }
 
 /// What the rules look at in a file that is not in the database yet.

@@ -36,7 +36,11 @@ struct Wanted {
 
 impl Customers {
     /// Clauses CF-7.1, CF-7.2.
-    pub(super) async fn update(&self, call: Call, request: UpdateCustomerRequest) -> Result<Answer<Customer>, Fault> {
+    pub(super) async fn update(
+        &self,
+        call: Call,
+        request: UpdateCustomerRequest,
+    ) -> Result<Answer<Customer>, Fault> {
         let wanted = parse(&call, request)?;
         let resource = wanted.customer.name.clone();
         let (service, writing) = (self.clone(), (call.clone(), wanted));
@@ -54,9 +58,11 @@ impl Customers {
                 disclose(&mut customer, &clearance, Default::default());
                 Ok(Answer::written(customer, position))
             }
-            Err(fault) if fault.reason == Reason::NotFoundOrOutOfScope => {
-                Err(self.core.views.refuse(&call, "customer.refused", &resource, fault).await)
-            }
+            Err(fault) if fault.reason == Reason::NotFoundOrOutOfScope => Err(self
+                .core
+                .views
+                .refuse(&call, "customer.refused", &resource, fault)
+                .await),
             Err(fault) => Err(fault),
         }
     }
@@ -95,12 +101,30 @@ impl Customers {
             phones::replace(connection, row.id, &self.blinds(&customer)).await?;
         }
         let revision = row.revision + 1;
-        let event = changed(&customer, row.id, row.department_id, owner, wanted.change.paths(), revision);
-        let entry = entry(call, EntryKind::Change, "customer.updated", customer.name.clone(), Some(row.id), event);
+        let event = changed(
+            &customer,
+            row.id,
+            row.department_id,
+            owner,
+            wanted.change.paths(),
+            revision,
+        );
+        let entry = entry(
+            call,
+            EntryKind::Change,
+            "customer.updated",
+            customer.name.clone(),
+            Some(row.id),
+            event,
+        );
         let position = kefu_journal::append(connection, &[entry]).await?;
         if let Some(claim) = &wanted.claim {
             let answer = self.sealer.seal_answer(&key, row.id, &customer)?;
-            let kept = Kept { resource_id: row.id, answer, position };
+            let kept = Kept {
+                resource_id: row.id,
+                answer,
+                position,
+            };
             idempotency::keep(connection, call, claim, Some(row.id), &kept).await?;
         }
         Ok((customer, clearance, position))
@@ -133,10 +157,17 @@ fn parse(call: &Call, request: UpdateCustomerRequest) -> Result<Wanted, Fault> {
     let customer = request.customer.unwrap_or_default();
     let id = fields.name("customer.name", &customer.name, "customers");
     let revision = fields.etag("customer.etag", &customer.etag);
-    let paths = request.update_mask.map(|mask| mask.paths).unwrap_or_default();
+    let paths = request
+        .update_mask
+        .map(|mask| mask.paths)
+        .unwrap_or_default();
     let change = Change::parse(&mut fields, &paths);
     if change.names("owner") && !customer.owner.is_empty() {
-        fields.ensure(parse_name(&customer.owner, "employees").is_some(), "customer.owner", Violation::ResourceName);
+        fields.ensure(
+            parse_name(&customer.owner, "employees").is_some(),
+            "customer.owner",
+            Violation::ResourceName,
+        );
     }
     fields.finish()?;
     Ok(Wanted {

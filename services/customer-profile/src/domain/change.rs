@@ -40,7 +40,16 @@ const FIELDS: &[Field] = fields![
 ];
 
 /// Fields that exist and cannot be changed.
-const FIXED: &[&str] = &["name", "file_number", "type", "state", "business_line", "department", "external_ref", "tier"];
+const FIXED: &[&str] = &[
+    "name",
+    "file_number",
+    "type",
+    "state",
+    "business_line",
+    "department",
+    "external_ref",
+    "tier",
+];
 
 /// A mask that was understood.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,9 +65,13 @@ impl Change {
         for (at, path) in paths.iter().enumerate() {
             let place = format!("update_mask.paths[{at}]");
             match FIELDS.iter().find(|field| field.path == path) {
-                Some(field) if known.contains(&field.path) => fields.refuse(place, Violation::Duplicate),
+                Some(field) if known.contains(&field.path) => {
+                    fields.refuse(place, Violation::Duplicate)
+                }
                 Some(field) => known.push(field.path),
-                None if FIXED.contains(&path.as_str()) => fields.refuse(place, Violation::Immutable),
+                None if FIXED.contains(&path.as_str()) => {
+                    fields.refuse(place, Violation::Immutable)
+                }
                 None => fields.refuse(place, Violation::UnknownValue),
             }
         }
@@ -67,7 +80,10 @@ impl Change {
 
     /// Classes that must be cleared: what one may not see one may not overwrite.
     pub(crate) fn classes(&self) -> ClassSet {
-        self.named().map(|field| field.class).filter(|class| *class != DataClass::System).collect()
+        self.named()
+            .map(|field| field.class)
+            .filter(|class| *class != DataClass::System)
+            .collect()
     }
 
     /// The paths, in field order.
@@ -88,7 +104,9 @@ impl Change {
     }
 
     fn named(&self) -> impl Iterator<Item = &'static Field> {
-        FIELDS.iter().filter(|field| self.paths.contains(&field.path))
+        FIELDS
+            .iter()
+            .filter(|field| self.paths.contains(&field.path))
     }
 }
 
@@ -101,19 +119,53 @@ mod tests {
         let mut fields = Fields::new();
         let change = Change::parse(&mut fields, &["occupation".into(), "bank_card".into()]);
         assert!(fields.is_clean());
-        assert_eq!(change.classes(), ClassSet::of(&[DataClass::Basic, DataClass::Financial]));
-        let mut file = Customer { display_name: "a".into(), bank_card: "1".into(), ..Default::default() };
-        let wanted = Customer { display_name: "b".into(), occupation: "c".into(), ..Default::default() };
+        assert_eq!(
+            change.classes(),
+            ClassSet::of(&[DataClass::Basic, DataClass::Financial])
+        );
+        let mut file = Customer {
+            display_name: "a".into(),
+            bank_card: "1".into(),
+            ..Default::default()
+        };
+        let wanted = Customer {
+            display_name: "b".into(),
+            occupation: "c".into(),
+            ..Default::default()
+        };
         change.apply(&mut file, &wanted);
-        assert_eq!(file, Customer { display_name: "a".into(), occupation: "c".into(), ..Default::default() });
+        assert_eq!(
+            file,
+            Customer {
+                display_name: "a".into(),
+                occupation: "c".into(),
+                ..Default::default()
+            }
+        );
     }
 
     #[test]
     fn masks_are_refused_path_by_path() {
         let mut fields = Fields::new();
-        Change::parse(&mut fields, &["tier".into(), "nonsense".into(), "sex".into(), "sex".into()]);
-        let found: Vec<_> = fields.finish().unwrap_err().violations.into_iter().map(|(_, what)| what).collect();
-        assert_eq!(found, [Violation::Immutable, Violation::UnknownValue, Violation::Duplicate]);
+        Change::parse(
+            &mut fields,
+            &["tier".into(), "nonsense".into(), "sex".into(), "sex".into()],
+        );
+        let found: Vec<_> = fields
+            .finish()
+            .unwrap_err()
+            .violations
+            .into_iter()
+            .map(|(_, what)| what)
+            .collect();
+        assert_eq!(
+            found,
+            [
+                Violation::Immutable,
+                Violation::UnknownValue,
+                Violation::Duplicate
+            ]
+        );
     }
 
     /// Every classified field of the contract that a caller may set can be changed.

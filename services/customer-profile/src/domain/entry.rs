@@ -24,7 +24,11 @@ pub(crate) fn check(fields: &mut Fields, customer: &mut Customer, region: Region
         CustomerType::Person => true,
         CustomerType::Enterprise => false,
         CustomerType::Unspecified => {
-            let what = if customer.r#type == 0 { Violation::Required } else { Violation::UnknownValue };
+            let what = if customer.r#type == 0 {
+                Violation::Required
+            } else {
+                Violation::UnknownValue
+            };
             fields.refuse("customer.type", what);
             true
         }
@@ -38,7 +42,10 @@ pub(crate) fn check(fields: &mut Fields, customer: &mut Customer, region: Region
         Violation::Format,
     );
     fields.text("customer.external_ref", &customer.external_ref, 120);
-    fields.optional_enum::<kefu_contracts::profile::SourceChannel>("customer.source_channel", customer.source_channel);
+    fields.optional_enum::<kefu_contracts::profile::SourceChannel>(
+        "customer.source_channel",
+        customer.source_channel,
+    );
     fields.text("customer.special_needs", &customer.special_needs, 2000);
     fields.ensure(
         customer.purchase_preferences.len() <= 50,
@@ -46,7 +53,11 @@ pub(crate) fn check(fields: &mut Fields, customer: &mut Customer, region: Region
         Violation::TooMany(50),
     );
     for (at, preference) in customer.purchase_preferences.iter().enumerate() {
-        fields.required_text(format_args!("customer.purchase_preferences[{at}]"), preference, 120);
+        fields.required_text(
+            format_args!("customer.purchase_preferences[{at}]"),
+            preference,
+            120,
+        );
     }
 }
 
@@ -54,7 +65,11 @@ fn check_basic(fields: &mut Fields, customer: &mut Customer, person: bool, today
     customer.display_name = customer.display_name.trim().to_owned();
     fields.required_text("customer.display_name", &customer.display_name, 120);
     fields.optional_enum::<kefu_contracts::profile::Sex>("customer.sex", customer.sex);
-    fields.ensure(person || customer.sex == 0, "customer.sex", Violation::NotApplicable);
+    fields.ensure(
+        person || customer.sex == 0,
+        "customer.sex",
+        Violation::NotApplicable,
+    );
     fields.text("customer.occupation", &customer.occupation, 120);
     fields.text("customer.region", &customer.region, 120);
     if let Some(birth) = &customer.birth_date {
@@ -68,18 +83,41 @@ fn check_basic(fields: &mut Fields, customer: &mut Customer, person: bool, today
 
 fn check_contacts(fields: &mut Fields, customer: &mut Customer, region: Region) {
     let lists = [
-        ("customer.phones", customer.phones.len(), customer.phones.iter().filter(|one| one.primary).count()),
-        ("customer.emails", customer.emails.len(), customer.emails.iter().filter(|one| one.primary).count()),
-        ("customer.addresses", customer.addresses.len(), customer.addresses.iter().filter(|one| one.primary).count()),
+        (
+            "customer.phones",
+            customer.phones.len(),
+            customer.phones.iter().filter(|one| one.primary).count(),
+        ),
+        (
+            "customer.emails",
+            customer.emails.len(),
+            customer.emails.iter().filter(|one| one.primary).count(),
+        ),
+        (
+            "customer.addresses",
+            customer.addresses.len(),
+            customer.addresses.iter().filter(|one| one.primary).count(),
+        ),
     ];
     for (field, count, primary) in lists {
-        fields.ensure(count <= MOST_CONTACTS, field, Violation::TooMany(MOST_CONTACTS));
-        fields.ensure(primary <= 1, format_args!("{field}.primary"), Violation::Duplicate);
+        fields.ensure(
+            count <= MOST_CONTACTS,
+            field,
+            Violation::TooMany(MOST_CONTACTS),
+        );
+        fields.ensure(
+            primary <= 1,
+            format_args!("{field}.primary"),
+            Violation::Duplicate,
+        );
     }
     for (at, phone) in customer.phones.iter_mut().enumerate() {
         match normal_phone(region, &phone.number) {
             Some(number) => phone.number = number,
-            None => fields.refuse(format_args!("customer.phones[{at}].number"), Violation::Phone),
+            None => fields.refuse(
+                format_args!("customer.phones[{at}].number"),
+                Violation::Phone,
+            ),
         }
         fields.optional_enum::<kefu_contracts::profile::ContactKind>(
             format_args!("customer.phones[{at}].kind"),
@@ -89,7 +127,10 @@ fn check_contacts(fields: &mut Fields, customer: &mut Customer, region: Region) 
     for (at, email) in customer.emails.iter_mut().enumerate() {
         match normal_email(&email.address) {
             Some(address) => email.address = address,
-            None => fields.refuse(format_args!("customer.emails[{at}].address"), Violation::Email),
+            None => fields.refuse(
+                format_args!("customer.emails[{at}].address"),
+                Violation::Email,
+            ),
         }
         fields.optional_enum::<kefu_contracts::profile::ContactKind>(
             format_args!("customer.emails[{at}].kind"),
@@ -118,24 +159,41 @@ fn check_identity(fields: &mut Fields, customer: &mut Customer, person: bool) {
             None => fields.refuse("customer.id_card", Violation::IdCard),
             Some(birth) => {
                 let given = customer.birth_date.as_ref().and_then(civil);
-                fields.ensure(given.is_none_or(|given| given == birth), "customer.birth_date", Violation::Contradiction);
+                fields.ensure(
+                    given.is_none_or(|given| given == birth),
+                    "customer.birth_date",
+                    Violation::Contradiction,
+                );
             }
         }
     }
     if !customer.credit_code.is_empty() {
         customer.credit_code.make_ascii_uppercase();
         fields.ensure(!person, "customer.credit_code", Violation::NotApplicable);
-        fields.ensure(is_credit_code(&customer.credit_code), "customer.credit_code", Violation::CreditCode);
+        fields.ensure(
+            is_credit_code(&customer.credit_code),
+            "customer.credit_code",
+            Violation::CreditCode,
+        );
     }
     if !customer.bank_card.is_empty() {
         customer.bank_card.retain(|letter| !letter.is_whitespace());
-        fields.ensure(is_bank_card(&customer.bank_card), "customer.bank_card", Violation::BankCard);
+        fields.ensure(
+            is_bank_card(&customer.bank_card),
+            "customer.bank_card",
+            Violation::BankCard,
+        );
     }
 }
 
 /// A whole date; years alone and the like are not dates of birth.
 fn civil(date: &google::Date) -> Option<Date> {
-    Date::new(date.year.try_into().ok()?, date.month.try_into().ok()?, date.day.try_into().ok()?).ok()
+    Date::new(
+        date.year.try_into().ok()?,
+        date.month.try_into().ok()?,
+        date.day.try_into().ok()?,
+    )
+    .ok()
 }
 
 #[cfg(test)]
@@ -147,12 +205,25 @@ mod tests {
 
     fn violations(mut customer: Customer) -> Vec<(String, Violation)> {
         let mut fields = Fields::new();
-        check(&mut fields, &mut customer, Region::parse("CN").unwrap(), date(2026, 11, 23));
-        fields.finish().err().map(|fault| fault.violations).unwrap_or_default()
+        check(
+            &mut fields,
+            &mut customer,
+            Region::parse("CN").unwrap(),
+            date(2026, 11, 23),
+        );
+        fields
+            .finish()
+            .err()
+            .map(|fault| fault.violations)
+            .unwrap_or_default()
     }
 
     fn person() -> Customer {
-        Customer { r#type: CustomerType::Person as i32, display_name: "张三丰".into(), ..Default::default() }
+        Customer {
+            r#type: CustomerType::Person as i32,
+            display_name: "张三丰".into(),
+            ..Default::default()
+        }
     }
 
     /// Clause CF-3.2: what is wrong is told, all of it.
@@ -162,15 +233,28 @@ mod tests {
             r#type: CustomerType::Enterprise as i32,
             display_name: " ".into(),
             sex: 1,
-            phones: vec![Phone { number: "12".into(), primary: true, ..Default::default() }; 2],
-            emails: vec![Email { address: "x".into(), ..Default::default() }],
+            phones: vec![
+                Phone {
+                    number: "12".into(),
+                    primary: true,
+                    ..Default::default()
+                };
+                2
+            ],
+            emails: vec![Email {
+                address: "x".into(),
+                ..Default::default()
+            }],
             id_card: "11010519491231002X".into(),
             credit_code: "91350100M000100Y44".into(),
             bank_card: "1".into(),
             business_line: "ab".into(),
             ..Default::default()
         });
-        let named: Vec<_> = found.iter().map(|(field, what)| (field.as_str(), *what)).collect();
+        let named: Vec<_> = found
+            .iter()
+            .map(|(field, what)| (field.as_str(), *what))
+            .collect();
         assert_eq!(
             named,
             [
@@ -192,12 +276,22 @@ mod tests {
     #[test]
     fn a_birth_date_that_contradicts_the_id_card_is_refused() {
         let birth = |year, month, day| Some(google::Date { year, month, day });
-        let with = |birth_date| Customer { id_card: "11010519491231002x".into(), birth_date, ..person() };
+        let with = |birth_date| Customer {
+            id_card: "11010519491231002x".into(),
+            birth_date,
+            ..person()
+        };
         assert_eq!(violations(with(birth(1949, 12, 31))), []);
         assert_eq!(violations(with(None)), []);
         let found = violations(with(birth(1949, 12, 30)));
-        assert_eq!(found, [("customer.birth_date".into(), Violation::Contradiction)]);
-        let found = violations(Customer { birth_date: birth(2027, 1, 1), ..person() });
+        assert_eq!(
+            found,
+            [("customer.birth_date".into(), Violation::Contradiction)]
+        );
+        let found = violations(Customer {
+            birth_date: birth(2027, 1, 1),
+            ..person()
+        });
         assert_eq!(found, [("customer.birth_date".into(), Violation::InFuture)]);
     }
 }

@@ -10,7 +10,11 @@ pub(crate) fn is_business_line(line: &str) -> bool {
 
 /// The part before the running number: files with the same prefix share a series.
 pub(crate) fn prefix(kind: CustomerType, tier: Tier, business_line: &str) -> String {
-    let kind = if kind == CustomerType::Enterprise { 'E' } else { 'P' };
+    let kind = if kind == CustomerType::Enterprise {
+        'E'
+    } else {
+        'P'
+    };
     let tier = match tier {
         Tier::Unspecified | Tier::Normal => 0,
         Tier::Silver => 1,
@@ -36,6 +40,9 @@ mod tests {
         assert_eq!(number(&first, 1), "P0A0001");
         assert_eq!(number(&first, 9999), "P0A9999");
         assert_eq!(number(&first, 10_000), "P0A10000");
-        assert_eq!(number(&prefix(CustomerType::Enterprise, Tier::Diamond, "Z"), 12), "E3Z0012");
+        assert_eq!(
+            number(&prefix(CustomerType::Enterprise, Tier::Diamond, "Z"), 12),
+            "E3Z0012"
+        );
     }
 }

@@ -19,19 +19,29 @@ pub(crate) fn id_card_birth_date(number: &str) -> Option<Date> {
     let year = number[6..10].parse().ok()?;
     let month = number[10..12].parse().ok()?;
     let day = number[12..14].parse().ok()?;
-    Date::new(year, month, day).ok().filter(|date| date.year() >= 1800)
+    Date::new(year, month, day)
+        .ok()
+        .filter(|date| date.year() >= 1800)
 }
 
 /// Whether it is a unified social credit code (GB 32100-2015: MOD 31).
 pub(crate) fn is_credit_code(code: &str) -> bool {
     const SIGNS: &[u8] = b"0123456789ABCDEFGHJKLMNPQRTUWXY";
-    const WEIGHTS: [usize; 17] = [1, 3, 9, 27, 19, 26, 16, 17, 20, 29, 25, 13, 8, 24, 10, 30, 28];
-    let values: Option<Vec<usize>> =
-        code.bytes().map(|sign| SIGNS.iter().position(|known| *known == sign)).collect();
+    const WEIGHTS: [usize; 17] = [
+        1, 3, 9, 27, 19, 26, 16, 17, 20, 29, 25, 13, 8, 24, 10, 30, 28,
+    ];
+    let values: Option<Vec<usize>> = code
+        .bytes()
+        .map(|sign| SIGNS.iter().position(|known| *known == sign))
+        .collect();
     let Some(values) = values.filter(|values| values.len() == 18) else {
         return false;
     };
-    let sum: usize = values.iter().zip(WEIGHTS).map(|(value, weight)| value * weight).sum();
+    let sum: usize = values
+        .iter()
+        .zip(WEIGHTS)
+        .map(|(value, weight)| value * weight)
+        .sum();
     values[17] == (31 - sum % 31) % 31
 }
 
@@ -46,7 +56,11 @@ pub(crate) fn is_bank_card(number: &str) -> bool {
         .enumerate()
         .map(|(at, byte)| {
             let digit = u32::from(byte - b'0');
-            if at % 2 == 0 { digit } else { (digit * 2) / 10 + (digit * 2) % 10 }
+            if at % 2 == 0 {
+                digit
+            } else {
+                (digit * 2) / 10 + (digit * 2) % 10
+            }
         })
         .sum();
     sum.is_multiple_of(10)
@@ -60,12 +74,23 @@ mod tests {
     #[test]
     fn an_id_card_with_any_digit_wrong_is_refused() {
         let right = "11010519491231002X";
-        assert_eq!(id_card_birth_date(right), Some(jiff::civil::date(1949, 12, 31)));
+        assert_eq!(
+            id_card_birth_date(right),
+            Some(jiff::civil::date(1949, 12, 31))
+        );
         assert!(id_card_birth_date("11010519491231002x").is_some());
         for at in 0..17 {
             let mut wrong = right.as_bytes().to_vec();
-            wrong[at] = if wrong[at] == b'9' { b'8' } else { wrong[at] + 1 };
-            assert_eq!(id_card_birth_date(std::str::from_utf8(&wrong).unwrap()), None, "place {at}");
+            wrong[at] = if wrong[at] == b'9' {
+                b'8'
+            } else {
+                wrong[at] + 1
+            };
+            assert_eq!(
+                id_card_birth_date(std::str::from_utf8(&wrong).unwrap()),
+                None,
+                "place {at}"
+            );
         }
     }
 

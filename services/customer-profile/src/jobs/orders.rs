@@ -16,7 +16,9 @@ impl Effect for OrderEffects {
     fn apply<'c>(&'c self, connection: &'c mut PgConnection, entries: &'c [Entry]) -> Use<'c, ()> {
         Box::pin(async move {
             for entry in entries {
-                if let Some(Event::OrderChanged(order)) = entry.event.as_ref().and_then(|event| event.event.as_ref()) {
+                if let Some(Event::OrderChanged(order)) =
+                    entry.event.as_ref().and_then(|event| event.event.as_ref())
+                {
                     settle(connection, &entry.resource, order).await?;
                 }
             }
@@ -25,16 +27,30 @@ impl Effect for OrderEffects {
     }
 }
 
-async fn settle(connection: &mut PgConnection, resource: &str, order: &OrderChanged) -> Result<(), Fault> {
+async fn settle(
+    connection: &mut PgConnection,
+    resource: &str,
+    order: &OrderChanged,
+) -> Result<(), Fault> {
     let (Some(order_id), Some(customer)) = (id(&order.order_id), id(&order.customer_id)) else {
         return Ok(());
     };
     let over = matches!(order.stage(), OrderStage::Completed | OrderStage::Cancelled);
-    duty::settle(connection, resource, customer, id(&order.owner_id).filter(|_| !over)).await?;
+    duty::settle(
+        connection,
+        resource,
+        customer,
+        id(&order.owner_id).filter(|_| !over),
+    )
+    .await?;
     let placed_at = order.placed_at.as_ref().and_then(time::from_proto);
     match (&order.total, placed_at) {
-        _ if order.stage() == OrderStage::Cancelled => purchases::discount(connection, order_id).await,
-        (Some(total), Some(placed_at)) => purchases::count(connection, order_id, customer, total, placed_at).await,
+        _ if order.stage() == OrderStage::Cancelled => {
+            purchases::discount(connection, order_id).await
+        }
+        (Some(total), Some(placed_at)) => {
+            purchases::count(connection, order_id, customer, total, placed_at).await
+        }
         _ => Ok(()),
     }
 }

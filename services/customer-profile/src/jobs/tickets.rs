@@ -16,11 +16,14 @@ impl Effect for TicketDuty {
     fn apply<'c>(&'c self, connection: &'c mut PgConnection, entries: &'c [Entry]) -> Use<'c, ()> {
         Box::pin(async move {
             for entry in entries {
-                let Some(Event::TicketChanged(ticket)) = entry.event.as_ref().and_then(|event| event.event.as_ref())
+                let Some(Event::TicketChanged(ticket)) =
+                    entry.event.as_ref().and_then(|event| event.event.as_ref())
                 else {
                     continue;
                 };
-                let Some(customer) = id(&ticket.customer_id) else { continue };
+                let Some(customer) = id(&ticket.customer_id) else {
+                    continue;
+                };
                 let working = ticket.state() != TicketState::Closed;
                 let assignee = id(&ticket.assignee_id).filter(|_| working);
                 duty::settle(connection, &entry.resource, customer, assignee).await?;

@@ -11,10 +11,18 @@ pub(crate) fn blind(vault: &Vault, number: &str) -> BlindIndex {
 }
 
 /// Replaces what the numbers of a file are found by.
-pub(crate) async fn replace(connection: &mut PgConnection, customer: Uuid, blinds: &[Vec<u8>]) -> Result<(), Fault> {
-    sqlx::query!("DELETE FROM profile.phone_index WHERE customer_id = $1 AND blind <> ALL($2)", customer, blinds)
-        .execute(&mut *connection)
-        .await?;
+pub(crate) async fn replace(
+    connection: &mut PgConnection,
+    customer: Uuid,
+    blinds: &[Vec<u8>],
+) -> Result<(), Fault> {
+    sqlx::query!(
+        "DELETE FROM profile.phone_index WHERE customer_id = $1 AND blind <> ALL($2)",
+        customer,
+        blinds
+    )
+    .execute(&mut *connection)
+    .await?;
     sqlx::query!(
         "INSERT INTO profile.phone_index (customer_id, blind) SELECT $1, * FROM UNNEST($2::bytea[])
          ON CONFLICT DO NOTHING",

@@ -33,6 +33,8 @@ pub(crate) async fn count(
 
 /// Counts an order no longer: it was cancelled.
 pub(crate) async fn discount(connection: &mut PgConnection, order: Uuid) -> Result<(), Fault> {
-    sqlx::query!("DELETE FROM profile.purchase WHERE order_id = $1", order).execute(connection).await?;
+    sqlx::query!("DELETE FROM profile.purchase WHERE order_id = $1", order)
+        .execute(connection)
+        .await?;
     Ok(())
 }

@@ -122,7 +122,10 @@ pub(crate) struct StoredCustomer {
 impl StoredCustomer {
     pub(crate) fn read(row: &PgRow) -> Result<Self, Fault> {
         let id: Uuid = row.try_get("id")?;
-        let time = |column| row.try_get::<jiff_sqlx::Timestamp, _>(column).map(|at| at.to_jiff());
+        let time = |column| {
+            row.try_get::<jiff_sqlx::Timestamp, _>(column)
+                .map(|at| at.to_jiff())
+        };
         let small = |column| row.try_get::<i16, _>(column).map(i32::from);
         let department_id: Uuid = row.try_get("department_id")?;
         let owner_id: Option<Uuid> = row.try_get("owner_id")?;
@@ -136,7 +139,9 @@ impl StoredCustomer {
             business_line: row.try_get("business_line")?,
             department: name("departments", department_id),
             owner: owner_id.map(|id| name("employees", id)).unwrap_or_default(),
-            external_ref: row.try_get::<Option<String>, _>("external_ref")?.unwrap_or_default(),
+            external_ref: row
+                .try_get::<Option<String>, _>("external_ref")?
+                .unwrap_or_default(),
             tier: small("tier")?,
             purchases: purchases(row)?,
             etag: etag(revision),
@@ -150,7 +155,10 @@ impl StoredCustomer {
             created_at,
             department_id,
             sealed: row.try_get("sealed")?,
-            wrapped: WrappedKey { kek_id: row.try_get("kek_id")?, bytes: row.try_get("wrapped")? },
+            wrapped: WrappedKey {
+                kek_id: row.try_get("kek_id")?,
+                bytes: row.try_get("wrapped")?,
+            },
             matched: row.try_get("matched")?,
             columns,
         })
@@ -189,7 +197,11 @@ fn purchases(row: &PgRow) -> Result<Option<PurchaseSummary>, Fault> {
         .into_iter()
         .zip(units)
         .zip(nanos)
-        .map(|((currency_code, units), nanos)| Money { currency_code, units, nanos })
+        .map(|((currency_code, units), nanos)| Money {
+            currency_code,
+            units,
+            nanos,
+        })
         .collect();
     let last: Option<jiff_sqlx::Timestamp> = row.try_get("last_placed_at")?;
     Ok(Some(PurchaseSummary {

@@ -27,9 +27,17 @@ pub(super) async fn start(home: &Path) -> anyhow::Result<Server> {
     if let Some(given) = GivenServer::from_env()? {
         return Ok(Server::Given(given));
     }
-    let options =
-        ClusterOptions { data_dir: home.join("postgres"), durable: true, max_connections: 150, port: None };
-    Ok(Server::Private(Box::new(Cluster::start(options).await.context("PostgreSQL did not start")?)))
+    let options = ClusterOptions {
+        data_dir: home.join("postgres"),
+        durable: true,
+        max_connections: 150,
+        port: None,
+    };
+    Ok(Server::Private(Box::new(
+        Cluster::start(options)
+            .await
+            .context("PostgreSQL did not start")?,
+    )))
 }
 
 impl Server {
@@ -65,13 +73,18 @@ impl Server {
 }
 
 async fn create_database(admin: &PgConnectOptions, name: &str) -> anyhow::Result<()> {
-    let mut connection = PgConnection::connect_with(admin).await.context("PostgreSQL cannot be reached")?;
-    let exists: bool = sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM pg_database WHERE datname = $1)")
-        .bind(name)
-        .fetch_one(&mut connection)
-        .await?;
+    let mut connection = PgConnection::connect_with(admin)
+        .await
+        .context("PostgreSQL cannot be reached")?;
+    let exists: bool =
+        sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM pg_database WHERE datname = $1)")
+            .bind(name)
+            .fetch_one(&mut connection)
+            .await?;
     if !exists {
-        sqlx::query("CREATE DATABASE kefu").execute(&mut connection).await?;
+        sqlx::query("CREATE DATABASE kefu")
+            .execute(&mut connection)
+            .await?;
     }
     Ok(connection.close().await?)
 }
@@ -82,7 +95,9 @@ async fn create_database(admin: &PgConnectOptions, name: &str) -> anyhow::Result
 /// When the database refuses or a migration is wrong.
 pub async fn migrate(admin: &PgConnectOptions, password: &str) -> anyhow::Result<()> {
     for (schema, migrator) in schemas() {
-        migration::migrate(admin, schema, Some(password), migrator).await.with_context(|| format!("schema {schema}"))?;
+        migration::migrate(admin, schema, Some(password), migrator)
+            .await
+            .with_context(|| format!("schema {schema}"))?;
     }
     Ok(())
 }
@@ -119,5 +134,8 @@ pub fn open(url: &str, password: &str) -> anyhow::Result<Databases> {
 pub fn url_of(url: &str, schema: &str, password: &str) -> anyhow::Result<String> {
     let (scheme, rest) = url.split_once("://").context("not a url")?;
     let place = rest.rsplit_once('@').map_or(rest, |(_, place)| place);
-    Ok(format!("{scheme}://{}:{password}@{place}", migration::role_of(schema)))
+    Ok(format!(
+        "{scheme}://{}:{password}@{place}",
+        migration::role_of(schema)
+    ))
 }

@@ -11,7 +11,9 @@ use kefu_contracts::{
         Address, CreateCustomerRequest, Customer, CustomerType, Phone, SourceChannel,
         customer_service_client::CustomerServiceClient,
     },
-    ticket::{Level, OpenTicketRequest, Ticket, TicketKind, ticket_service_client::TicketServiceClient},
+    ticket::{
+        Level, OpenTicketRequest, Ticket, TicketKind, ticket_service_client::TicketServiceClient,
+    },
 };
 use kefu_service::call::{POSITION, PURPOSE};
 use tonic::{
@@ -31,31 +33,59 @@ pub(super) struct Demo {
 }
 
 /// Enters a customer, an order and a ticket of theirs.
-pub(super) async fn prepare(address: &str, tokens: &BTreeMap<String, String>) -> anyhow::Result<Demo> {
-    let token = tokens.get(AGENT).ok_or_else(|| anyhow::anyhow!("the example company has no {AGENT}"))?;
+pub(super) async fn prepare(
+    address: &str,
+    tokens: &BTreeMap<String, String>,
+) -> anyhow::Result<Demo> {
+    let token = tokens
+        .get(AGENT)
+        .ok_or_else(|| anyhow::anyhow!("the example company has no {AGENT}"))?;
     let channel = Endpoint::from_shared(address.to_owned())?.connect_lazy();
     let customer = enter_customer(&channel, token).await?;
     let place = customer.1;
-    let order = CreateOrderRequest { order: Some(order(&customer.0)), request_id: id("order") };
+    let order = CreateOrderRequest {
+        order: Some(order(&customer.0)),
+        request_id: id("order"),
+    };
     let mut orders = OrderServiceClient::new(channel.clone());
-    orders.create_order(request(order, token, place.as_ref())?).await?;
-    let ticket = OpenTicketRequest { ticket: Some(ticket(&customer.0)), request_id: id("ticket") };
+    orders
+        .create_order(request(order, token, place.as_ref())?)
+        .await?;
+    let ticket = OpenTicketRequest {
+        ticket: Some(ticket(&customer.0)),
+        request_id: id("ticket"),
+    };
     let mut tickets = TicketServiceClient::new(channel);
-    let ticket = tickets.open_ticket(request(ticket, token, place.as_ref())?).await?.into_inner().name;
-    Ok(Demo { customer: customer.0, ticket })
+    let ticket = tickets
+        .open_ticket(request(ticket, token, place.as_ref())?)
+        .await?
+        .into_inner()
+        .name;
+    Ok(Demo {
+        customer: customer.0,
+        ticket,
+    })
 }
 
 /// The name of the customer and the place of the entry, once the gateway has its policy.
-async fn enter_customer(channel: &Channel, token: &str) -> anyhow::Result<(String, Option<MetadataValue<Ascii>>)> {
+async fn enter_customer(
+    channel: &Channel,
+    token: &str,
+) -> anyhow::Result<(String, Option<MetadataValue<Ascii>>)> {
     let mut customers = CustomerServiceClient::new(channel.clone());
     for _ in 0..100 {
-        let body = CreateCustomerRequest { customer: Some(customer()), request_id: id("customer") };
+        let body = CreateCustomerRequest {
+            customer: Some(customer()),
+            request_id: id("customer"),
+        };
         match customers.create_customer(request(body, token, None)?).await {
             Ok(response) => {
                 let place = response.metadata().get(POSITION).cloned();
                 return Ok((response.into_inner().name, place));
             }
-            Err(status) if is_starting(&status) => tokio::time::sleep(Duration::from_millis(100)).await,
+            Err(status) if is_starting(&status) => {
+                tokio::time::sleep(Duration::from_millis(100)).await
+            }
             Err(status) => return Err(status.into()),
         }
     }
@@ -66,7 +96,11 @@ fn is_starting(status: &Status) -> bool {
     status.code() == Code::Unavailable
 }
 
-fn request<T>(body: T, token: &str, place: Option<&MetadataValue<Ascii>>) -> anyhow::Result<Request<T>> {
+fn request<T>(
+    body: T,
+    token: &str,
+    place: Option<&MetadataValue<Ascii>>,
+) -> anyhow::Result<Request<T>> {
     let mut request = Request::new(body);
     let metadata = request.metadata_mut();
     metadata.insert("authorization", format!("Bearer {token}").parse()?);
@@ -86,7 +120,11 @@ fn customer() -> Customer {
         r#type: CustomerType::Person as i32,
         display_name: "张三丰".into(),
         occupation: "教师".into(),
-        phones: vec![Phone { number: "13812345678".into(), primary: true, ..Default::default() }],
+        phones: vec![Phone {
+            number: "13812345678".into(),
+            primary: true,
+            ..Default::default()
+        }],
         addresses: vec![Address {
             province: "广东省".into(),
             city: "深圳市".into(),
@@ -103,7 +141,11 @@ fn customer() -> Customer {
 }
 
 fn order(customer: &str) -> Order {
-    let price = |units| Money { currency_code: "CNY".into(), units, nanos: 0 };
+    let price = |units| Money {
+        currency_code: "CNY".into(),
+        units,
+        nanos: 0,
+    };
     Order {
         customer: customer.into(),
         currency: "CNY".into(),

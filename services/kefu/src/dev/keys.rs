@@ -37,7 +37,9 @@ impl Keys {
     pub fn make() -> anyhow::Result<Self> {
         let randomness = SystemRandom::new();
         let mut password = [0; 24];
-        randomness.fill(&mut password).map_err(|_| anyhow::anyhow!("no randomness"))?;
+        randomness
+            .fill(&mut password)
+            .map_err(|_| anyhow::anyhow!("no randomness"))?;
         let issuer = DevIssuer::generate(&randomness).map_err(super::said)?;
         Ok(Self {
             gateway: STANDARD.encode(ContextSigner::generate(&randomness).1),
@@ -55,9 +57,11 @@ impl Keys {
     pub fn load_or_make(home: &Path) -> anyhow::Result<Self> {
         let path = home.join("keys.toml");
         if path.exists() {
-            let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+            let text = fs::read_to_string(&path)
+                .with_context(|| format!("cannot read {}", path.display()))?;
             // The parser's own message would quote the line, and with it a key.
-            return toml::from_str(&text).map_err(|_| anyhow::anyhow!("{} is damaged", path.display()));
+            return toml::from_str(&text)
+                .map_err(|_| anyhow::anyhow!("{} is damaged", path.display()));
         }
         let keys = Self::make()?;
         write_private(&path, &toml::to_string(&keys)?)?;
@@ -113,7 +117,8 @@ impl Keys {
 }
 
 fn signer(key: &str) -> anyhow::Result<ContextSigner> {
-    ContextSigner::from_pkcs8(&STANDARD.decode(key)?).map_err(|_| anyhow::anyhow!("a signing key cannot be read"))
+    ContextSigner::from_pkcs8(&STANDARD.decode(key)?)
+        .map_err(|_| anyhow::anyhow!("a signing key cannot be read"))
 }
 
 /// Writes a file that its owner alone can read, and its folder.
@@ -122,7 +127,10 @@ fn signer(key: &str) -> anyhow::Result<ContextSigner> {
 /// When it cannot be written.
 pub(super) fn write_private(path: &Path, text: &str) -> anyhow::Result<()> {
     if let Some(folder) = path.parent() {
-        fs::DirBuilder::new().recursive(true).mode(0o755).create(folder)?;
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o755)
+            .create(folder)?;
     }
     let mut file = OpenOptions::new()
         .write(true)

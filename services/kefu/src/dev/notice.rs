@@ -30,7 +30,9 @@ pub(super) fn tokens(
     let issuer = keys.issuer()?;
     let mut tokens = BTreeMap::new();
     for employee in &company.employees {
-        let token = issuer.issue(employee_id(&employee.login), now, LIFETIME).map_err(said)?;
+        let token = issuer
+            .issue(employee_id(&employee.login), now, LIFETIME)
+            .map_err(said)?;
         tokens.insert(employee.login.clone(), token);
     }
     write_private(&home.join("tokens.toml"), &toml::to_string(&tokens)?)?;
@@ -44,7 +46,11 @@ fn posts(company: &Company) -> Vec<(String, String, String)> {
     for employee in &company.employees {
         for role in &employee.roles {
             if seen.insert(role.role.clone()) {
-                posts.push((role.role.clone(), employee.login.clone(), employee.title.clone()));
+                posts.push((
+                    role.role.clone(),
+                    employee.login.clone(),
+                    employee.title.clone(),
+                ));
             }
         }
     }
@@ -53,14 +59,17 @@ fn posts(company: &Company) -> Vec<(String, String, String)> {
 
 #[allow(clippy::print_stdout, reason = "what `make run` is for")]
 pub(super) fn print(address: &str, tokens: &BTreeMap<String, String>, demo: &Demo) {
-    let Ok(company) = Company::from_toml(super::COMPANY) else { return };
+    let Ok(company) = Company::from_toml(super::COMPANY) else {
+        return;
+    };
     println!("\nkefu is running at {address}  (gRPC; Ctrl-C ends it)\n");
     println!("A token for each post (all of them: .kefu/tokens.toml; `--as LOGIN` finds them):\n");
     for (post, login, title) in posts(&company) {
         let token = tokens.get(&login).map(String::as_str).unwrap_or_default();
         println!("  {post:<20} {login:<14} {title}\n    {token}");
     }
-    let kefu = std::env::current_exe().map_or_else(|_| "kefu".to_owned(), |path| path.display().to_string());
+    let kefu = std::env::current_exe()
+        .map_or_else(|_| "kefu".to_owned(), |path| path.display().to_string());
     let customer = &demo.customer;
     println!("\nTry, in another terminal, in this folder:\n");
     let get = format!("GetCustomer '{{\"name\":\"{customer}\"}}'");

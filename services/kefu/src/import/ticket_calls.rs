@@ -37,7 +37,8 @@ pub(super) async fn send(session: &Session, plan: &TicketPlan) -> Result<Sent, F
             {
                 read_again += 1;
                 ticket = get(session, ticket.name).await?;
-                at = plan.next_step(&ticket);
+                // The step may have been taken and its answer lost; those before it were.
+                at = at.max(plan.next_step(&ticket));
             }
             Err(failure) => return Err(failure),
         }

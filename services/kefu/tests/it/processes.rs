@@ -19,7 +19,8 @@ use kefu_contracts::{
     analytics::{QueryMetricRequest, metrics_service_client::MetricsServiceClient},
     common::Channel as ContactChannel,
     profile::{
-        CreateCustomerRequest, Customer, CustomerType, customer_service_client::CustomerServiceClient,
+        CreateCustomerRequest, Customer, CustomerType,
+        customer_service_client::CustomerServiceClient,
     },
     ticket::{OpenTicketRequest, Ticket, TicketKind, ticket_service_client::TicketServiceClient},
 };
@@ -34,8 +35,14 @@ use tonic::{
     transport::{Channel, Endpoint},
 };
 
-const SERVICES: [&str; 6] =
-    ["access-control", "customer-profile", "ticket", "order-followup", "analytics", "gateway"];
+const SERVICES: [&str; 6] = [
+    "access-control",
+    "customer-profile",
+    "ticket",
+    "order-followup",
+    "analytics",
+    "gateway",
+];
 
 /// A process that does not outlive its test.
 struct Process(Child);
@@ -49,12 +56,20 @@ impl Drop for Process {
 
 fn start(service: &str, config: &Path) -> Process {
     let mut command = Command::new(env!("CARGO_BIN_EXE_kefu"));
-    command.args(["serve", service, "--config"]).arg(config).stdin(Stdio::null()).stdout(Stdio::null());
+    command
+        .args(["serve", service, "--config"])
+        .arg(config)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null());
     Process(command.stderr(Stdio::inherit()).spawn().unwrap())
 }
 
 fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port()
 }
 
 fn config(database: &TestDatabase, keys: &Keys, ports: &[u16]) -> String {
@@ -98,7 +113,13 @@ fn request<T>(body: T, token: &str, purpose: &'static str, place: &str) -> Reque
 }
 
 fn place<T>(response: &tonic::Response<T>) -> String {
-    response.metadata().get("kefu-position").unwrap().to_str().unwrap().to_owned()
+    response
+        .metadata()
+        .get("kefu-position")
+        .unwrap()
+        .to_str()
+        .unwrap()
+        .to_owned()
 }
 
 /// A customer, entered once every process is there; waits for it with a bound.
@@ -115,7 +136,10 @@ async fn enter(channel: &Channel, token: &str) -> (String, String) {
     let entering = async {
         loop {
             let mut client = CustomerServiceClient::new(channel.clone());
-            match client.create_customer(request(body.clone(), token, "service", "")).await {
+            match client
+                .create_customer(request(body.clone(), token, "service", ""))
+                .await
+            {
                 Ok(response) => return (place(&response), response.into_inner().name),
                 Err(status) if status.code() == Code::Unavailable => {
                     tokio::time::sleep(Duration::from_millis(50)).await;
@@ -124,7 +148,9 @@ async fn enter(channel: &Channel, token: &str) -> (String, String) {
             }
         }
     };
-    let (place, name) = tokio::time::timeout(Duration::from_secs(60), entering).await.expect("the processes are there");
+    let (place, name) = tokio::time::timeout(Duration::from_secs(60), entering)
+        .await
+        .expect("the processes are there");
     (name, place)
 }
 
@@ -136,17 +162,28 @@ async fn six_processes_are_one_suite() {
     let ids = Ids::new(clock.clone(), system_randomness());
     let company = Company::from_toml(kefu_testkit::COMPANY).unwrap();
     let register = database.open().unwrap().access_control;
-    seed(&register, clock.as_ref(), &ids, &company).await.unwrap();
+    seed(&register, clock.as_ref(), &ids, &company)
+        .await
+        .unwrap();
 
     let ports: Vec<u16> = SERVICES.iter().map(|_| free_port()).collect();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("kefu.toml");
     fs::write(&path, config(&database, &keys, &ports)).unwrap();
-    let mut processes: Vec<_> = SERVICES.iter().map(|service| start(service, &path)).collect();
+    let mut processes: Vec<_> = SERVICES
+        .iter()
+        .map(|service| start(service, &path))
+        .collect();
 
     let issuer = keys.issuer().unwrap();
-    let token = |login: &str| issuer.issue(employee_id(login), clock.now(), Duration::from_secs(600)).unwrap();
-    let channel = Endpoint::from_shared(format!("http://127.0.0.1:{}", ports[5])).unwrap().connect_lazy();
+    let token = |login: &str| {
+        issuer
+            .issue(employee_id(login), clock.now(), Duration::from_secs(600))
+            .unwrap()
+    };
+    let channel = Endpoint::from_shared(format!("http://127.0.0.1:{}", ports[5]))
+        .unwrap()
+        .connect_lazy();
     let agent = token("li.wei");
     let (customer, entered) = enter(&channel, &agent).await;
 
@@ -158,25 +195,54 @@ async fn six_processes_are_one_suite() {
         subject: "发票".into(),
         ..Default::default()
     };
-    let body = OpenTicketRequest { ticket: Some(ticket), request_id: String::new() };
+    let body = OpenTicketRequest {
+        ticket: Some(ticket),
+        request_id: String::new(),
+    };
     let mut tickets = TicketServiceClient::new(channel.clone());
-    let opened = tickets.open_ticket(request(body, &agent, "service", &entered)).await.unwrap();
+    let opened = tickets
+        .open_ticket(request(body, &agent, "service", &entered))
+        .await
+        .unwrap();
     let mut metrics = MetricsServiceClient::new(channel.clone());
-    let query = QueryMetricRequest { metric: "tickets".into(), ..Default::default() };
-    let asked = request(query.clone(), &token("chen.guodong"), "analysis", &place(&opened));
-    assert_eq!(metrics.query_metric(asked).await.unwrap().into_inner().total.unwrap().count, 1);
+    let query = QueryMetricRequest {
+        metric: "tickets".into(),
+        ..Default::default()
+    };
+    let asked = request(
+        query.clone(),
+        &token("chen.guodong"),
+        "analysis",
+        &place(&opened),
+    );
+    assert_eq!(
+        metrics
+            .query_metric(asked)
+            .await
+            .unwrap()
+            .into_inner()
+            .total
+            .unwrap()
+            .count,
+        1
+    );
 
     // A service that is gone is UNAVAILABLE, and back again without anything else restarting.
     processes.remove(4);
     let asked = || request(query.clone(), &token("chen.guodong"), "analysis", "");
-    assert_eq!(metrics.query_metric(asked()).await.unwrap_err().code(), Code::Unavailable);
+    assert_eq!(
+        metrics.query_metric(asked()).await.unwrap_err().code(),
+        Code::Unavailable
+    );
     processes.insert(4, start("analytics", &path));
     let back = async {
         while metrics.query_metric(asked()).await.is_err() {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(60), back).await.expect("analytics is back");
+    tokio::time::timeout(Duration::from_secs(60), back)
+        .await
+        .expect("analytics is back");
 }
 
 /// Unknown keys and missing ones are told by name, and nothing starts.
@@ -184,7 +250,11 @@ async fn six_processes_are_one_suite() {
 fn a_wrong_configuration_does_not_start() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("kefu.toml");
-    fs::write(&path, "[ticket.server]\nlisten = \"nonsense\"\n[nonsense]\na = 1\n").unwrap();
+    fs::write(
+        &path,
+        "[ticket.server]\nlisten = \"nonsense\"\n[nonsense]\na = 1\n",
+    )
+    .unwrap();
     let told = Command::new(env!("CARGO_BIN_EXE_kefu"))
         .args(["serve", "ticket", "--config"])
         .arg(&path)
@@ -192,5 +262,8 @@ fn a_wrong_configuration_does_not_start() {
         .unwrap();
     assert!(!told.status.success());
     let text = String::from_utf8(told.stderr).unwrap();
-    assert!(text.contains("ticket.server.listen") && text.contains("nonsense"), "{text}");
+    assert!(
+        text.contains("ticket.server.listen") && text.contains("nonsense"),
+        "{text}"
+    );
 }
