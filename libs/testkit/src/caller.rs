@@ -1,4 +1,5 @@
 use std::{
+    collections::BTreeMap,
     convert::Infallible,
     future::Future,
     pin::Pin,
@@ -22,7 +23,8 @@ pub struct Caller {
     token: HeaderValue,
     purpose: HeaderValue,
     language: HeaderValue,
-    places: Arc<Mutex<Vec<HeaderValue>>>,
+    /// The latest of each journal.
+    places: Arc<Mutex<BTreeMap<String, HeaderValue>>>,
 }
 
 impl Caller {
@@ -75,7 +77,7 @@ impl Service<Request<Body>> for Caller {
             .entry("accept-language")
             .or_insert_with(|| self.language.clone());
         let known = self.places.lock().unwrap();
-        for place in &known[known.len().saturating_sub(8)..] {
+        for place in known.values() {
             headers.append(POSITION, place.clone());
         }
         drop(known);
@@ -83,7 +85,14 @@ impl Service<Request<Body>> for Caller {
         Box::pin(async move {
             let response = gateway.oneshot(request).await?;
             if let Some(place) = response.headers().get(POSITION) {
-                places.lock().unwrap().push(place.clone());
+                let journal = place
+                    .to_str()
+                    .unwrap()
+                    .split(':')
+                    .next()
+                    .unwrap()
+                    .to_owned();
+                places.lock().unwrap().insert(journal, place.clone());
             }
             Ok(response)
         })

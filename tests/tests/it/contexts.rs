@@ -16,6 +16,7 @@ use tonic::{Code, Request, Status, metadata::MetadataValue};
 use crate::records::{enter, person, refusal};
 
 fn context(suite: &TestSuite, permission: &str) -> AccessContext {
+    let now = suite.clock.now();
     AccessContext {
         subject: Subject {
             id: employee_id("li.wei"),
@@ -31,8 +32,8 @@ fn context(suite: &TestSuite, permission: &str) -> AccessContext {
             expires_at: None,
         }],
         policy_revision: 1,
-        issued_at: suite.clock.now(),
-        expires_at: suite.clock.now() + Duration::from_secs(30),
+        issued_at: now,
+        expires_at: now + Duration::from_secs(30),
     }
 }
 

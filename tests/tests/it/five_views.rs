@@ -5,7 +5,7 @@ use kefu_contracts::{
     profile::{ListCustomersRequest, LookupCustomerRequest, lookup_customer_request::By},
 };
 use kefu_service::fields::parse_name;
-use kefu_testkit::TestSuite;
+use kefu_testkit::{TestSuite, employee_id};
 use sqlx::Row;
 use tonic::Code;
 
@@ -98,11 +98,13 @@ async fn one_file_has_five_faces() {
             .unwrap()
             .get(0);
     assert_eq!(refused, 1, "the agent without duty");
-    let at_the_gate: i64 = sqlx::query("SELECT count(*) FROM access.journal WHERE kind = 3")
-        .fetch_one(&mut connection)
-        .await
-        .unwrap()
-        .get(0);
+    let at_the_gate: i64 =
+        sqlx::query("SELECT count(*) FROM access.journal WHERE kind = 3 AND actor_id = $1")
+            .bind(employee_id("zheng.xue"))
+            .fetch_one(&mut connection)
+            .await
+            .unwrap()
+            .get(0);
     assert_eq!(at_the_gate, 1, "marketing");
 }
 

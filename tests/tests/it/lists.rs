@@ -121,7 +121,7 @@ async fn pages_fit_together_and_tokens_stay_where_they_were_given() {
         (
             agent,
             ListCustomersRequest {
-                page_token: format!("A{}", &token[1..]),
+                page_token: format!("B{}", &token[1..]),
                 ..Default::default()
             },
         ),
