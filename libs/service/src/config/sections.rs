@@ -35,6 +35,8 @@ pub struct ServerConfig {
     pub listen: SocketAddr,
     /// Address of health alone, in plaintext; none: only on the main port.
     pub health_listen: Option<SocketAddr>,
+    /// Its certificate; none: plaintext, for where something else speaks TLS.
+    pub tls: Option<TlsConfig>,
     /// How long calls under way may take at shutdown, in seconds; 10.
     #[serde(default = "number::<10>")]
     pub drain_seconds: u64,

@@ -38,6 +38,7 @@ impl From<&ServerConfig> for ServeOptions {
         Self {
             drain: Duration::from_secs(config.drain_seconds),
             max_concurrent_streams: config.concurrency.try_into().unwrap_or(u32::MAX),
+            tls: config.tls.clone(),
             ..Self::default()
         }
     }

@@ -286,11 +286,11 @@ async fn a_dropped_server_leaves_no_connection_behind() {
 
 #[tokio::test]
 async fn tls_is_spoken_when_there_is_a_certificate() {
-    let certificate = include_str!("testdata/localhost.pem");
-    let key = Secret::new(include_str!("testdata/localhost.key.pem"));
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let certificate = made.cert.pem();
     let tls = Some(TlsConfig {
-        certificate: certificate.into(),
-        key,
+        certificate: certificate.clone(),
+        key: Secret::new(made.signing_key.serialize_pem()),
     });
     let served = Served::start(
         echo(),
