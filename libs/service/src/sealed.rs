@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
-use kefu_contracts::{Account, ClassSet, Resource, policy::DataClass, redact::Path};
+use kefu_contracts::{
+    Account, ClassSet, Resource, common::Reason, policy::DataClass, redact::Path,
+};
 use kefu_vault::{CustomerKey, Place, Vault, WrappedKey};
 use prost::Message;
 use sqlx::{PgConnection, Row};
@@ -194,6 +196,21 @@ impl Sealer {
         wrapped: &WrappedKey,
     ) -> Result<CustomerKey, Fault> {
         Ok(self.vault.open_key(customer, wrapped).await?)
+    }
+
+    /// The customer's key in this service, which must be there already.
+    ///
+    /// # Errors
+    /// [`Reason::CustomerDestroyed`] when it is no longer.
+    pub async fn standing_key(
+        &self,
+        connection: &mut PgConnection,
+        customer: Uuid,
+    ) -> Result<CustomerKey, Fault> {
+        let wrapped = find_key(connection, customer)
+            .await?
+            .ok_or_else(|| Fault::new(Reason::CustomerDestroyed))?;
+        self.open_key(customer, &wrapped).await
     }
 
     /// The customer's key in this service, made when there is none yet.

@@ -76,6 +76,46 @@ async fn a_repeated_request_gets_the_same_answer_and_changes_nothing() {
     assert_eq!(count, 1);
 }
 
+/// An answer given again is shown again, and that is journaled.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_repeated_answer_is_journaled_as_a_view() {
+    let suite = TestSuite::start().await;
+    let agent = suite.caller("li.wei");
+    let customer = enter(&agent, person()).await;
+    let change = UpdateCustomerRequest {
+        customer: Some(Customer {
+            occupation: "医生".into(),
+            ..customer
+        }),
+        update_mask: Some(FieldMask {
+            paths: vec!["occupation".into()],
+        }),
+        request_id: Uuid::from_u128(9).to_string(),
+    };
+    let first = customers(&agent)
+        .update_customer(change.clone())
+        .await
+        .unwrap()
+        .into_inner();
+    let again = customers(&agent)
+        .update_customer(change)
+        .await
+        .unwrap()
+        .into_inner();
+    assert_eq!(first, again);
+    let mut connection = suite.database.connect().await.unwrap();
+    let count = "SELECT count(*) FILTER (WHERE kind = 1), count(*) FILTER (WHERE kind = 2) FROM profile.journal";
+    let counted: (i64, i64) = sqlx::query_as(count)
+        .fetch_one(&mut connection)
+        .await
+        .unwrap();
+    assert_eq!(
+        counted,
+        (2, 1),
+        "created and updated once each, shown again once"
+    );
+}
+
 /// The same request many times at once is carried out once.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_same_request_at_once_is_carried_out_once() {

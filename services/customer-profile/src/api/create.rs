@@ -1,4 +1,5 @@
 use jiff::tz::TimeZone;
+use kefu_access::Clearance;
 use kefu_contracts::{
     access::SubjectKind,
     common::Reason,
@@ -10,7 +11,7 @@ use kefu_service::{
     error::{Fault, Violation},
     fields::{Fields, etag, name},
     idempotency::{self, Claim, Kept},
-    present::{disclose, entry},
+    present::entry,
     time,
 };
 use sqlx::PgConnection;
@@ -18,6 +19,7 @@ use uuid::Uuid;
 
 use super::{
     Customers,
+    outcome::Outcome,
     present::{changed, facts},
 };
 use crate::{
@@ -49,18 +51,17 @@ impl Customers {
             Fault::new(Reason::PermissionMissing)
                 .with("rule", "the file would lie outside of your scope")
         })?;
-        let (service, writing) = (self.clone(), (call.clone(), entry));
-        let (mut customer, position) = self
+        let (service, writing) = (self.clone(), (call.clone(), entry, clearance));
+        let outcome = self
             .core
             .deps
             .db
             .transaction(move |connection| {
-                let (service, (call, entry)) = (service.clone(), writing.clone());
-                Box::pin(async move { service.enter(connection, &call, &entry).await })
+                let (service, (call, entry, clearance)) = (service.clone(), writing.clone());
+                Box::pin(async move { service.enter(connection, &call, &entry, clearance).await })
             })
             .await?;
-        disclose(&mut customer, &clearance, Default::default());
-        Ok(Answer::written(customer, position))
+        self.answer(&call, outcome).await
     }
 
     fn checked(&self, call: &Call, request: CreateCustomerRequest) -> Result<Entry, Fault> {
@@ -119,11 +120,10 @@ impl Customers {
         connection: &mut PgConnection,
         call: &Call,
         new: &Entry,
-    ) -> Result<(Customer, kefu_journal::Cursor), Fault> {
-        if let Some(claim) = &new.claim
-            && let Some(kept) = idempotency::find(connection, claim).await?
-        {
-            return self.replay(connection, call, &kept).await;
+        clearance: Clearance,
+    ) -> Result<Outcome, Fault> {
+        if let Some(outcome) = self.replay(connection, call, new.claim.as_ref()).await? {
+            return Ok(outcome);
         }
         let mut customer = new.customer.clone();
         let (key, _) = self.sealer.key(connection, new.id, call.now).await?;
@@ -165,24 +165,12 @@ impl Customers {
             };
             idempotency::keep(connection, call, claim, Some(new.id), &kept).await?;
         }
-        Ok((customer, position))
-    }
-
-    /// The answer that was given to this request before.
-    pub(super) async fn replay(
-        &self,
-        connection: &mut PgConnection,
-        call: &Call,
-        kept: &Kept,
-    ) -> Result<(Customer, kefu_journal::Cursor), Fault> {
-        let (key, _) = self
-            .sealer
-            .key(connection, kept.resource_id, call.now)
-            .await?;
-        let customer = self
-            .sealer
-            .open_answer::<Customer>(&key, kept.resource_id, &kept.answer)?;
-        Ok((customer, kept.position))
+        Ok(Outcome {
+            customer,
+            clearance,
+            position,
+            replayed: false,
+        })
     }
 
     /// Keyed hashes of a file's numbers.

@@ -3,6 +3,7 @@
 mod create;
 mod list;
 mod lookup;
+mod outcome;
 mod present;
 mod read;
 mod update;

@@ -1,4 +1,3 @@
-use kefu_access::Clearance;
 use kefu_contracts::{
     common::Reason,
     journal::EntryKind,
@@ -9,13 +8,13 @@ use kefu_service::{
     error::{Fault, Violation},
     fields::{Fields, etag, parse_name},
     idempotency::{self, Claim, Kept},
-    present::{disclose, entry},
+    present::entry,
     time,
 };
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{Customers, present::changed};
+use super::{Customers, outcome::Outcome, present::changed};
 use crate::{
     domain::{change::Change, entry::check},
     store::{
@@ -54,10 +53,7 @@ impl Customers {
             })
             .await;
         match outcome {
-            Ok((mut customer, clearance, position)) => {
-                disclose(&mut customer, &clearance, Default::default());
-                Ok(Answer::written(customer, position))
-            }
+            Ok(outcome) => self.answer(&call, outcome).await,
             Err(fault) if fault.reason == Reason::NotFoundOrOutOfScope => Err(self
                 .core
                 .views
@@ -72,19 +68,16 @@ impl Customers {
         connection: &mut PgConnection,
         call: &Call,
         wanted: &Wanted,
-    ) -> Result<(Customer, Clearance, kefu_journal::Cursor), Fault> {
+    ) -> Result<Outcome, Fault> {
+        if let Some(outcome) = self.replay(connection, call, wanted.claim.as_ref()).await? {
+            return Ok(outcome);
+        }
         let mut query = RECORD.get(call, wanted.id);
         query.push(" FOR UPDATE OF c");
         let row = query.build().fetch_optional(&mut *connection).await?;
         let row = row.ok_or_else(|| Fault::not_found(&wanted.customer.name))?;
         let row = StoredCustomer::read(&row)?;
         let clearance = call.context.clearance(row.matched, call.now);
-        if let Some(claim) = &wanted.claim
-            && let Some(kept) = idempotency::find(connection, claim).await?
-        {
-            let (customer, position) = self.replay(connection, call, &kept).await?;
-            return Ok((customer, clearance, position));
-        }
         if row.revision != wanted.revision {
             return Err(Fault::new(Reason::EtagMismatch).with("etag", etag(row.revision)));
         }
@@ -127,7 +120,12 @@ impl Customers {
             };
             idempotency::keep(connection, call, claim, Some(row.id), &kept).await?;
         }
-        Ok((customer, clearance, position))
+        Ok(Outcome {
+            customer,
+            clearance,
+            position,
+            replayed: false,
+        })
     }
 
     /// The file as it shall be, checked whole.
