@@ -17,6 +17,7 @@ pub mod filter;
 pub mod host;
 pub mod idempotency;
 pub mod ids;
+pub mod listing;
 pub mod page;
 pub mod peer;
 pub mod position;

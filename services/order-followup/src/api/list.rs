@@ -1,18 +1,27 @@
-use kefu_contracts::{
-    common::TotalKind,
-    order::{ListOrdersRequest, ListOrdersResponse},
-};
+use kefu_contracts::order::{ListOrdersRequest, ListOrdersResponse};
 use kefu_service::{
     call::{Answer, Call},
-    error::{Fault, Violation},
-    fields::Fields,
-    filter::Filter,
-    page::{self, Binding},
-    scope::{After, Order, total},
+    error::Fault,
+    listing::{self, Asked, ListSpec, Page},
+    scope::{After, Order},
 };
 
 use super::Orders;
 use crate::store::records::{RECORD, StoredOrder};
+
+const LIST: ListSpec<'static, StoredOrder> = ListSpec {
+    record: &RECORD,
+    time: "placed_time",
+    order: Order {
+        column: "o.placed_at",
+        descending: true,
+    },
+    read: StoredOrder::read,
+    place: |row| After {
+        at: row.placed_at,
+        id: row.id,
+    },
+};
 
 impl Orders {
     /// Clause OP-3.4.4.
@@ -21,61 +30,18 @@ impl Orders {
         call: Call,
         request: ListOrdersRequest,
     ) -> Result<Answer<ListOrdersResponse>, Fault> {
-        let mut fields = Fields::new();
-        let size = page::size(&mut fields, request.page_size);
-        let filter = Filter::parse(&request.filter, RECORD.fields).unwrap_or_else(|what| {
-            fields.refuse("filter", what);
-            Filter::default()
-        });
-        let descending = match request.order_by.as_str() {
-            "" | "placed_time desc" => true,
-            "placed_time" => false,
-            _ => {
-                fields.refuse("order_by", Violation::OrderBy);
-                true
-            }
+        let asked = Asked {
+            page_size: request.page_size,
+            page_token: &request.page_token,
+            filter: &request.filter,
+            order_by: &request.order_by,
         };
-        fields.finish()?;
-
-        let binding = Binding::of(&call, &request.filter, &request.order_by);
-        let key = self.sealer.vault().index_key();
-        let after = binding.after(key, &request.page_token)?;
-        let order = Order {
-            column: "o.placed_at",
-            descending,
-        };
-        let mut page = RECORD.page(&call, &filter, order, after, size);
-        let mut count = RECORD.count(&call, &filter);
-        let (rows, counted) = self
-            .core
-            .deps
-            .db
-            .run(move |connection| {
-                Box::pin(async move {
-                    let rows = page.build().fetch_all(&mut *connection).await?;
-                    let counted: i64 = count.build_query_scalar().fetch_one(connection).await?;
-                    Ok((rows, counted))
-                })
-            })
-            .await?;
-
-        let stored: Vec<_> = rows
-            .iter()
-            .take(size)
-            .map(StoredOrder::read)
-            .collect::<Result<_, _>>()?;
-        let next = stored.last().filter(|_| rows.len() > size);
-        let next_page_token = next
-            .map(|last| {
-                binding.token(
-                    key,
-                    After {
-                        at: last.placed_at,
-                        id: last.id,
-                    },
-                )
-            })
-            .unwrap_or_default();
+        let Page {
+            stored,
+            next_page_token,
+            total_size,
+            total_kind,
+        } = listing::page(&self.core, &call, &LIST, asked).await?;
         let mut orders = Vec::with_capacity(stored.len());
         let mut all_shown = Vec::with_capacity(stored.len());
         for row in &stored {
@@ -87,12 +53,11 @@ impl Orders {
             .views
             .record(&call, "order.viewed", &all_shown)
             .await?;
-        let (total_size, total_kind): (i32, TotalKind) = total(counted);
         Ok(Answer::read(ListOrdersResponse {
             orders,
             next_page_token,
             total_size,
-            total_kind: total_kind as i32,
+            total_kind,
         }))
     }
 }

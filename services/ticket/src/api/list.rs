@@ -1,15 +1,27 @@
 use kefu_contracts::ticket::{ListTicketsRequest, ListTicketsResponse};
 use kefu_service::{
     call::{Answer, Call},
-    error::{Fault, Violation},
-    fields::Fields,
-    filter::Filter,
-    page::{self, Binding},
-    scope::{After, Order, total},
+    error::Fault,
+    listing::{self, Asked, ListSpec, Page},
+    scope::{After, Order},
 };
 
 use super::Tickets;
 use crate::store::records::{RECORD, StoredTicket};
+
+const LIST: ListSpec<'static, StoredTicket> = ListSpec {
+    record: &RECORD,
+    time: "received_time",
+    order: Order {
+        column: "t.received_at",
+        descending: true,
+    },
+    read: StoredTicket::read,
+    place: |row| After {
+        at: row.received_at,
+        id: row.id,
+    },
+};
 
 impl Tickets {
     /// Clause SG-5.
@@ -18,61 +30,18 @@ impl Tickets {
         call: Call,
         request: ListTicketsRequest,
     ) -> Result<Answer<ListTicketsResponse>, Fault> {
-        let mut fields = Fields::new();
-        let size = page::size(&mut fields, request.page_size);
-        let filter = Filter::parse(&request.filter, RECORD.fields).unwrap_or_else(|what| {
-            fields.refuse("filter", what);
-            Filter::default()
-        });
-        let descending = match request.order_by.as_str() {
-            "" | "received_time desc" => true,
-            "received_time" => false,
-            _ => {
-                fields.refuse("order_by", Violation::OrderBy);
-                true
-            }
+        let asked = Asked {
+            page_size: request.page_size,
+            page_token: &request.page_token,
+            filter: &request.filter,
+            order_by: &request.order_by,
         };
-        fields.finish()?;
-
-        let binding = Binding::of(&call, &request.filter, &request.order_by);
-        let key = self.sealer.vault().index_key();
-        let after = binding.after(key, &request.page_token)?;
-        let order = Order {
-            column: "t.received_at",
-            descending,
-        };
-        let mut page = RECORD.page(&call, &filter, order, after, size);
-        let mut count = RECORD.count(&call, &filter);
-        let (rows, counted) = self
-            .core
-            .deps
-            .db
-            .run(move |connection| {
-                Box::pin(async move {
-                    let rows = page.build().fetch_all(&mut *connection).await?;
-                    let counted: i64 = count.build_query_scalar().fetch_one(connection).await?;
-                    Ok((rows, counted))
-                })
-            })
-            .await?;
-
-        let stored: Vec<_> = rows
-            .iter()
-            .take(size)
-            .map(StoredTicket::read)
-            .collect::<Result<_, _>>()?;
-        let next = stored.last().filter(|_| rows.len() > size);
-        let next_page_token = next
-            .map(|last| {
-                binding.token(
-                    key,
-                    After {
-                        at: last.received_at,
-                        id: last.id,
-                    },
-                )
-            })
-            .unwrap_or_default();
+        let Page {
+            stored,
+            next_page_token,
+            total_size,
+            total_kind,
+        } = listing::page(&self.core, &call, &LIST, asked).await?;
         let mut tickets = Vec::with_capacity(stored.len());
         let mut all_shown = Vec::with_capacity(stored.len());
         for row in &stored {
@@ -84,12 +53,11 @@ impl Tickets {
             .views
             .record(&call, "ticket.viewed", &all_shown)
             .await?;
-        let (total_size, total_kind) = total(counted);
         Ok(Answer::read(ListTicketsResponse {
             tickets,
             next_page_token,
             total_size,
-            total_kind: total_kind as i32,
+            total_kind,
         }))
     }
 }

@@ -1,0 +1,128 @@
+//! A page of any list: size, filter, order and token are read, the scope is
+//! taken, and what was found is counted, in the same way everywhere.
+
+use sqlx::postgres::PgRow;
+
+use crate::{
+    call::Call,
+    core::Core,
+    error::{Fault, Violation},
+    fields::Fields,
+    filter::Filter,
+    page::{self, Binding},
+    scope::{After, Order, RecordSpec, total},
+};
+
+/// A list: its records, and the time by which they are ordered.
+pub struct ListSpec<'a, S> {
+    /// Under which every look at the records is taken.
+    pub record: &'a RecordSpec,
+    /// Name of the time in `order_by`: `placed_time`.
+    pub time: &'static str,
+    /// Its column, and its direction where nothing is asked for.
+    pub order: Order,
+    /// Reads a row.
+    pub read: fn(&PgRow) -> Result<S, Fault>,
+    /// Where a page after this record begins.
+    pub place: fn(&S) -> After,
+}
+
+/// What a list was asked for, as every list request carries it.
+pub struct Asked<'a> {
+    /// 1–200, 50 when it is left out.
+    pub page_size: i32,
+    /// Empty for the first page.
+    pub page_token: &'a str,
+    /// AIP-160.
+    pub filter: &'a str,
+    /// The time, or the time and ` desc`.
+    pub order_by: &'a str,
+}
+
+/// A page, its records still as they are kept.
+pub struct Page<S> {
+    /// At most as many as were asked for.
+    pub stored: Vec<S>,
+    /// Empty on the last page.
+    pub next_page_token: String,
+    /// Records within the scope and the filter, as `total_kind` says.
+    pub total_size: i32,
+    /// Number of a `kefu.common.v1.TotalKind`.
+    pub total_kind: i32,
+}
+
+/// Finds a page. Presenting and journaling what is in it is left to the service.
+///
+/// # Errors
+/// Every field of the request that is wrong, a token of another list, or a
+/// database that cannot be reached.
+pub async fn page<S>(
+    core: &Core,
+    call: &Call,
+    list: &ListSpec<'_, S>,
+    asked: Asked<'_>,
+) -> Result<Page<S>, Fault> {
+    let mut fields = Fields::new();
+    let size = page::size(&mut fields, asked.page_size);
+    let filter = Filter::parse(asked.filter, list.record.fields).unwrap_or_else(|what| {
+        fields.refuse("filter", what);
+        Filter::default()
+    });
+    let order = list.order(asked.order_by).unwrap_or_else(|what| {
+        fields.refuse("order_by", what);
+        list.order
+    });
+    fields.finish()?;
+
+    let binding = Binding::of(call, asked.filter, asked.order_by);
+    let key = core.deps.vault.index_key();
+    let after = binding.after(key, asked.page_token)?;
+    let mut page = list.record.page(call, &filter, order, after, size);
+    let mut count = list.record.count(call, &filter);
+    let (rows, counted) = core
+        .deps
+        .db
+        .run(move |connection| {
+            Box::pin(async move {
+                let rows = page.build().fetch_all(&mut *connection).await?;
+                let counted: i64 = count.build_query_scalar().fetch_one(connection).await?;
+                Ok((rows, counted))
+            })
+        })
+        .await?;
+
+    let stored: Vec<S> = rows
+        .iter()
+        .take(size)
+        .map(list.read)
+        .collect::<Result<_, _>>()?;
+    let next = stored.last().filter(|_| rows.len() > size);
+    let next_page_token = next
+        .map(|last| binding.token(key, (list.place)(last)))
+        .unwrap_or_default();
+    let (total_size, total_kind) = total(counted);
+    Ok(Page {
+        stored,
+        next_page_token,
+        total_size,
+        total_kind: total_kind as i32,
+    })
+}
+
+impl<S> ListSpec<'_, S> {
+    fn order(&self, asked: &str) -> Result<Order, Violation> {
+        let column = self.order.column;
+        match asked.strip_prefix(self.time) {
+            _ if asked.is_empty() => Ok(self.order),
+            Some("") => Ok(Order {
+                column,
+                descending: false,
+            }),
+            Some(" desc") => Ok(Order {
+                column,
+                descending: true,
+            }),
+            _ => Err(Violation::OrderBy),
+        }
+    }
+}
