@@ -9,6 +9,7 @@ mod faults;
 mod figures;
 mod five_views;
 mod lists;
+mod migrations;
 mod records;
 mod refusals;
 mod scopes;

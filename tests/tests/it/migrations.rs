@@ -1,0 +1,32 @@
+//! Tables that every service has are the same in all of them. Migrations are
+//! copies, since each schema goes forward by itself; what they begin from is not.
+
+use kefu::migrate::schemas;
+use kefu_service::{consumer, idempotency, sealed};
+
+#[test]
+fn shared_tables_are_the_same_everywhere() {
+    for (schema, migrator) in schemas() {
+        let text: String = migrator
+            .iter()
+            .map(|migration| migration.sql.as_str())
+            .collect();
+        let mut shared = vec![
+            ("journal", kefu_journal::TABLE),
+            ("request", idempotency::TABLE),
+        ];
+        // access-control keeps nothing about customers and follows nobody; analytics keeps no personal data.
+        if schema != "access" {
+            shared.push(("consumer_cursor", consumer::TABLE));
+            if schema != "analytics" {
+                shared.push(("customer_key", sealed::TABLE));
+            }
+        }
+        for (table, definition) in shared {
+            assert!(
+                text.contains(definition.trim_end()),
+                "{table} of {schema} is another"
+            );
+        }
+    }
+}
