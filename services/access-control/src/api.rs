@@ -7,6 +7,7 @@ mod messages;
 pub(crate) mod organisation;
 pub(crate) mod refusals;
 pub(crate) mod roles;
+pub(crate) mod shares;
 pub(crate) mod snapshot;
 mod write;
 
@@ -22,14 +23,28 @@ use kefu_service::{
 };
 use uuid::Uuid;
 
-use crate::{domain::roles::Roles, jobs::revisions::Revisions};
+use crate::{
+    domain::{
+        approval::{Flow, Flows},
+        roles::Roles,
+    },
+    jobs::revisions::Revisions,
+};
 
 /// What the handlers share. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Register {
     pub(crate) core: Core,
     pub(crate) roles: Arc<Roles>,
+    pub(crate) flows: Arc<Flows>,
     pub(crate) revisions: Revisions,
+}
+
+impl Register {
+    /// The stages that shares pass.
+    fn shares(&self) -> &Flow {
+        &self.flows.share
+    }
 }
 
 /// Journals what of the register is shown under this type.

@@ -1,3 +1,4 @@
 //! What runs on its own.
 
+pub(crate) mod approvals;
 pub(crate) mod revisions;

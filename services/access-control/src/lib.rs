@@ -29,7 +29,7 @@ use std::sync::Arc;
 use kefu_contracts::access::{
     organisation_service_server::OrganisationServiceServer,
     refusal_service_server::RefusalServiceServer, role_service_server::RoleServiceServer,
-    snapshot_service_server::SnapshotServiceServer,
+    share_service_server::ShareServiceServer, snapshot_service_server::SnapshotServiceServer,
 };
 use kefu_service::{
     core::{Core, Deps},
@@ -41,11 +41,11 @@ use tonic::service::Routes;
 use crate::{
     api::{
         Register, organisation::Organisation, refusals::Refusals, roles::RolesApi,
-        snapshot::SnapshotApi,
+        shares::SharesApi, snapshot::SnapshotApi,
     },
     config::AccessControlConfig,
-    domain::roles::Roles,
-    jobs::revisions::Revisions,
+    domain::{approval::Flows, roles::Roles},
+    jobs::{approvals, revisions::Revisions},
 };
 
 /// Name of the service.
@@ -67,8 +67,15 @@ pub fn build(config: AccessControlConfig, deps: Deps) -> Result<Hosted, Fault> {
     let register = Register {
         core: core.clone(),
         roles: Arc::new(Roles::shipped()?),
+        flows: Arc::new(Flows::shipped()?),
         revisions,
     };
+    let approvals = approvals::job(
+        core.deps.db.clone(),
+        core.deps.clock.clone(),
+        register.flows.clone(),
+        config.approvals(),
+    );
     let snapshot = SnapshotApi {
         register: register.clone(),
         heartbeat: config.heartbeat(),
@@ -77,7 +84,8 @@ pub fn build(config: AccessControlConfig, deps: Deps) -> Result<Hosted, Fault> {
         register.clone(),
     )))
     .add_service(RoleServiceServer::new(RolesApi(register.clone())))
+    .add_service(ShareServiceServer::new(SharesApi(register.clone())))
     .add_service(SnapshotServiceServer::new(snapshot))
     .add_service(RefusalServiceServer::new(Refusals(register)));
-    Ok(core.host(routes, vec![watch]))
+    Ok(core.host(routes, vec![watch, approvals]))
 }

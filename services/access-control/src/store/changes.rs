@@ -6,6 +6,7 @@
 
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
+use kefu_contracts::journal::{OrganisationChanged, event};
 use kefu_service::error::Fault;
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -17,6 +18,7 @@ pub(crate) enum Record {
     Employee(Uuid),
     Role(String),
     Binding(Uuid),
+    Grant(Uuid),
 }
 
 impl Record {
@@ -26,12 +28,15 @@ impl Record {
             Self::Employee(_) => "employee",
             Self::Role(_) => "role",
             Self::Binding(_) => "binding",
+            Self::Grant(_) => "grant",
         }
     }
 
     fn key(&self) -> String {
         match self {
-            Self::Department(id) | Self::Employee(id) | Self::Binding(id) => id.to_string(),
+            Self::Department(id) | Self::Employee(id) | Self::Binding(id) | Self::Grant(id) => {
+                id.to_string()
+            }
             Self::Role(id) => id.clone(),
         }
     }
@@ -43,6 +48,7 @@ impl Record {
             "department" => Self::Department(id()?),
             "employee" => Self::Employee(id()?),
             "binding" => Self::Binding(id()?),
+            "grant" => Self::Grant(id()?),
             "role" => Self::Role(key),
             _ => return Err(strange()),
         })
@@ -64,6 +70,8 @@ pub(crate) struct Revision<'c> {
     pub(crate) number: i64,
     by: By,
     changed: bool,
+    /// What its journal entry says, where that is more than that the policy changed.
+    event: Option<event::Event>,
 }
 
 impl<'c> Revision<'c> {
@@ -77,6 +85,7 @@ impl<'c> Revision<'c> {
             number: held + 1,
             by,
             changed: false,
+            event: None,
         })
     }
 
@@ -98,6 +107,17 @@ impl<'c> Revision<'c> {
                 sqlx::query_scalar!(r#"SELECT to_jsonb(b)::text AS "row!" FROM access.binding b WHERE id = $1"#, id)
                     .fetch_optional(connection)
                     .await?
+            }
+            Record::Grant(id) => {
+                sqlx::query_scalar!(
+                    r#"SELECT (to_jsonb(a) || to_jsonb(s) || to_jsonb(t))::text AS "row!"
+                       FROM access.approval a JOIN access.share s ON s.approval_id = a.id
+                       JOIN access.share_terms t ON t.approval_id = a.id AND t.which = 'current'
+                       WHERE a.id = $1"#,
+                    id
+                )
+                .fetch_optional(connection)
+                .await?
             }
             Record::Role(id) => {
                 sqlx::query_scalar!(
@@ -137,6 +157,19 @@ impl<'c> Revision<'c> {
         .await?;
         self.changed = true;
         Ok(())
+    }
+
+    /// Says what its journal entry tells.
+    pub(crate) fn tell(&mut self, event: event::Event) {
+        self.event = Some(event);
+    }
+
+    /// What its journal entry tells.
+    pub(crate) fn told(&mut self) -> event::Event {
+        let changed = event::Event::OrganisationChanged(OrganisationChanged {
+            policy_revision: self.number,
+        });
+        self.event.take().unwrap_or(changed)
     }
 
     /// Whether anything was noted.

@@ -27,7 +27,7 @@ use kefu_contracts::{
     access::{
         organisation_service_client::OrganisationServiceClient,
         refusal_service_client::RefusalServiceClient, role_service_client::RoleServiceClient,
-        snapshot_service_client::SnapshotServiceClient,
+        share_service_client::ShareServiceClient, snapshot_service_client::SnapshotServiceClient,
     },
     journal::EntryKind,
     method,
@@ -161,6 +161,12 @@ impl House {
                 .unwrap_or(Uuid::from_u128(1)),
             Scope::All,
         )
+    }
+
+    /// Somebody of the example company, let through where every employee is.
+    pub(crate) fn person(&self, login: &str) -> Caller {
+        let id = self.id(login);
+        self.caller(id, Scope::union([Scope::Owner(id), Scope::Duty(id)]))
     }
 
     /// A caller let through on the rows of one scope.
@@ -310,6 +316,10 @@ impl Caller {
 
     pub(crate) fn roles(&self) -> RoleServiceClient<Self> {
         RoleServiceClient::new(self.clone())
+    }
+
+    pub(crate) fn shares(&self) -> ShareServiceClient<Self> {
+        ShareServiceClient::new(self.clone())
     }
 
     fn context(&self, path: &str) -> HeaderValue {

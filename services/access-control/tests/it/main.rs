@@ -12,4 +12,5 @@ mod refusals;
 mod roles;
 mod schema;
 mod seed;
+mod shares;
 mod snapshot;
