@@ -184,6 +184,7 @@ fn changed(
         active_from: case.period.map(|(start, _)| to_proto(start)),
         active_until: case.period.map(|(_, end)| to_proto(end)),
         policy_revision,
+        share_mode: stored.share.mode.into(),
     })
 }
 
