@@ -1,6 +1,6 @@
 mod clauses;
-mod naive;
-mod property;
+pub(crate) mod naive;
+pub(crate) mod property;
 mod refusals;
 
 use kefu_contracts::{

@@ -90,7 +90,7 @@ fn any_bindings() -> impl Strategy<Value = Vec<SnapshotBinding>> {
     })
 }
 
-fn any_policy() -> impl Strategy<Value = WatchSnapshotResponse> {
+pub(crate) fn any_policy() -> impl Strategy<Value = WatchSnapshotResponse> {
     let subjects = (any_subject(1), any_subject(2));
     let roles = (any_role("a"), any_role("b"));
     (any_departments(), subjects, roles, any_bindings()).prop_map(
@@ -105,7 +105,7 @@ fn any_policy() -> impl Strategy<Value = WatchSnapshotResponse> {
     )
 }
 
-fn any_query() -> impl Strategy<Value = Query<'static>> {
+pub(crate) fn any_query() -> impl Strategy<Value = Query<'static>> {
     let purposes = prop_oneof![
         Just(Purpose::Unspecified),
         Just(Purpose::Service),
