@@ -135,6 +135,12 @@ impl Snapshot {
         }
     }
 
+    /// What people call the department.
+    pub fn department_title(&self, id: Uuid) -> Option<&str> {
+        let department = self.tree().upwards(id).next()?;
+        Some(&department.title)
+    }
+
     /// Whether the subject can see the record for any purpose at all with this
     /// permission, and so may know that it is there (promise 2).
     pub fn may_know_of(

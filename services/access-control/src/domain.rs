@@ -2,7 +2,9 @@
 
 pub mod binding;
 pub mod company;
+pub mod question;
 pub mod register;
 pub mod roles;
 mod roles_file;
 pub mod tree;
+pub mod words;

@@ -139,7 +139,7 @@ impl Watcher {
     }
 }
 
-fn message(policy: Policy, full: bool) -> WatchSnapshotResponse {
+pub(crate) fn message(policy: Policy, full: bool) -> WatchSnapshotResponse {
     WatchSnapshotResponse {
         revision: policy.revision,
         full,

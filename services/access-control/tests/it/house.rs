@@ -19,7 +19,7 @@ use kefu_access::{
     Trust,
 };
 use kefu_access_control::{
-    MIGRATOR, NAME, SCHEMA, build,
+    MIGRATOR, NAME, Peers, SCHEMA, build,
     config::AccessControlConfig,
     seed::{self, Company, Seeded},
 };
@@ -42,7 +42,7 @@ use kefu_service::{
     database::Db,
     host::{Hosted, Job},
     ids::{Ids, system_randomness},
-    peer::{Identity, PeerService},
+    peer::{Identity, Late, PeerService},
     server::GrpcService,
 };
 use kefu_vault::{LocalKeyProvider, Vault};
@@ -250,12 +250,22 @@ fn start(config: AccessControlConfig, deps: &Deps, stop: &CancellationToken) -> 
         service,
         jobs,
         ..
-    } = build(config, deps.clone()).unwrap();
+    } = build(config, deps.clone(), peers()).unwrap();
     assert_eq!(name, NAME);
     for Job { run, .. } in jobs {
         tokio::spawn(run(stop.clone()));
     }
     service
+}
+
+/// Owners of records that are not there: what needs none works without them.
+fn peers() -> Peers {
+    let nobody = Late::default();
+    Peers {
+        customer_profile: nobody.service(),
+        ticket: nobody.service(),
+        order_followup: nobody.service(),
+    }
 }
 
 fn database_number() -> impl std::fmt::Display {
