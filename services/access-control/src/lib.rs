@@ -22,6 +22,7 @@ pub mod config;
 pub mod domain;
 pub mod error;
 mod jobs;
+pub mod offline;
 pub mod seed;
 mod store;
 
