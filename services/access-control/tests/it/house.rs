@@ -25,6 +25,7 @@ use kefu_access_control::{
 };
 use kefu_contracts::{
     access::{
+        explain_service_client::ExplainServiceClient,
         organisation_service_client::OrganisationServiceClient,
         refusal_service_client::RefusalServiceClient, role_service_client::RoleServiceClient,
         snapshot_service_client::SnapshotServiceClient,
@@ -320,6 +321,10 @@ impl Caller {
 
     pub(crate) fn roles(&self) -> RoleServiceClient<Self> {
         RoleServiceClient::new(self.clone())
+    }
+
+    pub(crate) fn explaining(&self) -> ExplainServiceClient<Self> {
+        ExplainServiceClient::new(self.clone())
     }
 
     fn context(&self, path: &str) -> HeaderValue {
