@@ -3,6 +3,8 @@
 pub(crate) mod bindings;
 pub(crate) mod departments;
 pub(crate) mod employees;
+pub(crate) mod explain;
+pub(crate) mod held;
 mod messages;
 pub(crate) mod organisation;
 pub(crate) mod refusals;

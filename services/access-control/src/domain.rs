@@ -2,9 +2,12 @@
 
 pub mod approval;
 pub mod binding;
+pub mod cases;
 pub mod company;
+pub mod question;
 pub mod register;
 pub mod roles;
 mod roles_file;
 pub mod share;
 pub mod tree;
+pub mod words;

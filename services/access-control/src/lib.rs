@@ -11,7 +11,8 @@
 //! | binding  | not begun → counts → ended, or revoked from either before  |
 //!
 //! Nothing runs when a state ends by time: gateways decide to the second from the
-//! moments themselves. What refusals gateways report is journaled once each.
+//! moments themselves. What refusals gateways report is journaled once each. Why a
+//! decision is as it is can be asked; records stay with the services that own them.
 //!
 //! Clauses: CC-1.1 departments; CF-8.1, CC-2.1 agreement and training; OP-7.2
 //! access by post; CF-6.1, CF-9.1, CC-2.2 what each post may see (`roles.toml`).
@@ -21,12 +22,14 @@ pub mod config;
 pub mod domain;
 pub mod error;
 mod jobs;
+pub mod offline;
 pub mod seed;
 mod store;
 
 use std::sync::Arc;
 
 use kefu_contracts::access::{
+    explain_service_server::ExplainServiceServer,
     organisation_service_server::OrganisationServiceServer,
     refusal_service_server::RefusalServiceServer, role_service_server::RoleServiceServer,
     share_service_server::ShareServiceServer, snapshot_service_server::SnapshotServiceServer,
@@ -35,13 +38,20 @@ use kefu_service::{
     core::{Core, Deps},
     error::Fault,
     host::Hosted,
+    server::GrpcService,
 };
 use tonic::service::Routes;
 
 use crate::{
     api::{
-        Register, organisation::Organisation, refusals::Refusals, roles::RolesApi,
-        shares::SharesApi, snapshot::SnapshotApi,
+        Register,
+        explain::{Explain, Owners},
+        held::HeldPolicy,
+        organisation::Organisation,
+        refusals::Refusals,
+        roles::RolesApi,
+        shares::SharesApi,
+        snapshot::SnapshotApi,
     },
     config::AccessControlConfig,
     domain::{approval::Flows, roles::Roles},
@@ -55,11 +65,22 @@ pub const SCHEMA: &str = "access";
 /// Its migrations; table names in them are found by the search path.
 pub static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!();
 
+/// The services that own records: asked for what scopes look at in one of them, so
+/// that decisions can be explained (OP-7.2).
+pub struct Peers {
+    /// Customer files.
+    pub customer_profile: GrpcService,
+    /// Tickets.
+    pub ticket: GrpcService,
+    /// Orders.
+    pub order_followup: GrpcService,
+}
+
 /// The service, ready to be hosted.
 ///
 /// # Errors
 /// When its section of the configuration or the shipped roles are not right.
-pub fn build(config: AccessControlConfig, deps: Deps) -> Result<Hosted, Fault> {
+pub fn build(config: AccessControlConfig, deps: Deps, peers: Peers) -> Result<Hosted, Fault> {
     config.check()?;
     let revisions = Revisions::new();
     let watch = revisions.job(deps.db.clone(), deps.clock.clone(), config.poll());
@@ -80,11 +101,21 @@ pub fn build(config: AccessControlConfig, deps: Deps) -> Result<Hosted, Fault> {
         register: register.clone(),
         heartbeat: config.heartbeat(),
     };
+    let explain = Explain {
+        register: register.clone(),
+        policy: HeldPolicy::default(),
+        owners: Owners {
+            customers: core.identity.calling(peers.customer_profile),
+            tickets: core.identity.calling(peers.ticket),
+            orders: core.identity.calling(peers.order_followup),
+        },
+    };
     let routes = Routes::new(OrganisationServiceServer::new(Organisation(
         register.clone(),
     )))
     .add_service(RoleServiceServer::new(RolesApi(register.clone())))
     .add_service(ShareServiceServer::new(SharesApi(register.clone())))
+    .add_service(ExplainServiceServer::new(explain))
     .add_service(SnapshotServiceServer::new(snapshot))
     .add_service(RefusalServiceServer::new(Refusals(register)));
     Ok(core.host(routes, vec![watch, approvals]))

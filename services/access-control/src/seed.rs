@@ -57,6 +57,12 @@ pub fn employee_id(login: &str) -> Uuid {
     stable(&format!("employees/{login}"))
 }
 
+/// The id that a seeded binding has.
+pub(crate) fn binding_id(subject: Uuid, role: &CompanyRole) -> Uuid {
+    let over = role.departments.join(",");
+    stable(&format!("bindings/{subject}/{}/{over}", role.role))
+}
+
 fn stable(name: &str) -> Uuid {
     let company = Uuid::new_v5(&Uuid::NAMESPACE_URL, b"https://kefu.invalid/company");
     Uuid::new_v5(&company, name.as_bytes())
@@ -241,9 +247,8 @@ impl Seeding<'_> {
         role: &CompanyRole,
         at: Timestamp,
     ) -> Result<(), Fault> {
-        let over = role.departments.join(",");
         let binding = Binding {
-            id: stable(&format!("bindings/{subject}/{}/{over}", role.role)),
+            id: binding_id(subject, role),
             subject,
             role: role.role.clone(),
             departments: role

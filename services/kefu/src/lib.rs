@@ -6,6 +6,7 @@ mod client;
 pub mod dev;
 pub mod import;
 pub mod migrate;
+pub mod policy;
 pub mod serve;
 pub mod settings;
 pub mod suite;

@@ -5,11 +5,13 @@
 
 mod clauses;
 mod contexts;
+mod explain;
 mod faults;
 mod figures;
 mod five_views;
 mod lists;
 mod migrations;
+mod record_facts;
 mod records;
 mod refusals;
 mod scopes;

@@ -13,7 +13,7 @@ use crate::{
     domain::{
         binding::{BINDINGS, Binding, ROLES},
         register::{DEPARTMENTS, Department, EMPLOYEES, Employee, collection},
-        roles::RoleRule,
+        roles::{Apart, RoleRule},
     },
     store::role::StoredRole,
 };
@@ -59,6 +59,17 @@ pub(super) fn role(role: &StoredRole) -> wire::Role {
     wire::Role {
         name: format!("{ROLES}/{}", role.id),
         rules: role.rules.iter().map(rule_view).collect(),
+    }
+}
+
+pub(super) fn apart(apart: &Apart) -> wire::RolesApart {
+    wire::RolesApart {
+        roles: apart
+            .roles
+            .iter()
+            .map(|id| format!("{ROLES}/{id}"))
+            .collect(),
+        reason: apart.why.clone(),
     }
 }
 

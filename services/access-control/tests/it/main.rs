@@ -5,6 +5,7 @@
 mod bindings;
 mod departments;
 mod employees;
+mod explain;
 mod house;
 mod journal;
 mod policy;
