@@ -78,6 +78,8 @@ pub struct Considered {
 /// What a rule has to say.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Verdict {
+    /// A grant that needs this companion, who has not agreed to accompany (CF-9.1).
+    Unaccompanied(Uuid),
     /// It lets through.
     LetsThrough,
     /// The role is held from then on.

@@ -8,6 +8,7 @@ use kefu_contracts::ClassSet;
 use super::{About, Considered, Miss, Verdict};
 use crate::{
     decide::{Decision, Query},
+    grant::Grant,
     policy::{Held, Person, Role, RoleRule, Secrecy},
     scope::{RowFacts, Scope},
     snapshot::Snapshot,
@@ -39,6 +40,9 @@ impl Snapshot {
             question.role(held, role, &mut considered);
         }
         question.beyond_roles(decision, &mut considered);
+        for grant in self.granted_to(query.subject) {
+            considered.extend(question.silent(grant, self.companion_of(grant)));
+        }
         // Stable: within each half the order stays.
         considered.sort_by_key(|one| one.verdict != Verdict::LetsThrough);
         considered
@@ -136,6 +140,31 @@ impl Question<'_> {
             true => Verdict::TrainingLapsed(self.person.training_until),
             false => Verdict::AgreementLapsed(agreement),
         }
+    }
+
+    /// A grant that says nothing to the question, and why.
+    fn silent(&self, grant: &Grant, companion: Option<&Person>) -> Option<Considered> {
+        let period = grant.period(companion);
+        let accompanied = Verdict::Unaccompanied(grant.companion.unwrap_or_default());
+        let verdict = match period {
+            _ if !grant.permissions.contains(self.query.permission) => {
+                Verdict::PermissionNotGranted
+            }
+            _ if grant.purpose != self.query.purpose => {
+                Verdict::PurposeNotAllowed(self.query.purpose)
+            }
+            Some(period) if period.contains(self.now) => return None,
+            Some(period) if self.now < period.start => Verdict::NotBegun(period.start),
+            _ if grant.companion.is_some() && self.now < grant.ends_at => accompanied,
+            _ => Verdict::Ended(grant.ends_at),
+        };
+        Some(Considered {
+            source: grant.source.clone(),
+            binding: None,
+            verdict,
+            classes: grant.classes,
+            until: Some(grant.ends_at),
+        })
     }
 
     /// What lets through without being of a role the subject holds.

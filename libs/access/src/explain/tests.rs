@@ -1,5 +1,5 @@
 use kefu_contracts::{
-    access::{ScopeTemplate, WatchSnapshotResponse},
+    access::{ScopeTemplate, SnapshotGrant, WatchSnapshotResponse},
     policy::DataClass::{Basic, Contact, Purchase, Service},
 };
 use proptest::prelude::*;
@@ -12,8 +12,8 @@ use crate::{
         property::{any_policy, any_query},
     },
     fixture::{
-        GET, at, binding, bytes, company, department, employee, id, query, role, rule, snapshot,
-        wire_at,
+        GET, at, binding, bytes, company, department, employee, grant, id, query, role, rule,
+        snapshot, wire_at,
     },
 };
 
@@ -283,4 +283,47 @@ fn of_strangers_and_leavers_no_rule_is_considered() {
         assert_eq!(reason(&explained), Reason::SubjectUnknown);
         assert!(explained.considered.is_empty() && explained.ask.is_empty());
     }
+}
+
+/// A grant that does not help says why: who had it yesterday asks why not today.
+#[test]
+fn a_grant_that_does_not_let_through_says_why() {
+    let mut policy = company();
+    policy.grants.push(SnapshotGrant {
+        companion_id: bytes(20),
+        ..grant(500, &[22], &[60])
+    });
+    let verdict = |policy: &WatchSnapshotResponse, purpose, now| {
+        let explained = snapshot(policy.clone()).account(&query(22, purpose), About::Anything, now);
+        let considered = explained.considered;
+        let grants = considered
+            .into_iter()
+            .filter(|one| one.source.starts_with("grant:"));
+        grants.map(|one| one.verdict).collect::<Vec<_>>()
+    };
+    let quality = Purpose::Quality;
+    assert_eq!(
+        verdict(&policy, quality, at(1)),
+        [Verdict::Unaccompanied(id(20))]
+    );
+    assert_eq!(
+        verdict(&policy, quality, at(100)),
+        [Verdict::Ended(at(100))]
+    );
+    let sales = Verdict::PurposeNotAllowed(Purpose::Sales);
+    assert_eq!(verdict(&policy, Purpose::Sales, at(1)), [sales]);
+    policy.grants[0].accompanied_until = wire_at(50);
+    policy.grants[0].starts_at = wire_at(10);
+    assert_eq!(
+        verdict(&policy, quality, at(9)),
+        [Verdict::NotBegun(at(10))]
+    );
+    assert_eq!(
+        verdict(&policy, quality, at(10)),
+        [Verdict::LetsThrough, Verdict::LetsThrough]
+    );
+    assert_eq!(
+        verdict(&policy, quality, at(50)),
+        [Verdict::Unaccompanied(id(20))]
+    );
 }

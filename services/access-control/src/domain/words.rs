@@ -11,6 +11,7 @@ pub fn verdict(verdict: &Verdict) -> RuleVerdict {
         Verdict::LetsThrough => RuleVerdict::LetsThrough,
         Verdict::NotBegun(_) => RuleVerdict::NotBegun,
         Verdict::Ended(_) => RuleVerdict::Ended,
+        Verdict::Unaccompanied(_) => RuleVerdict::Unaccompanied,
         Verdict::PermissionNotGranted => RuleVerdict::PermissionNotGranted,
         Verdict::PurposeNotAllowed(_) => RuleVerdict::PurposeNotAllowed,
         Verdict::AgreementLapsed(_) => RuleVerdict::AgreementLapsed,
@@ -33,9 +34,10 @@ pub fn of_rule(one: &Considered, policy: &Snapshot, language: Language) -> Strin
             format!("自 {at} 起才担任此岗位"),
             format!("is held from {at} on"),
         ),
-        Verdict::Ended(at) => (
-            format!("此岗位已于 {at} 结束"),
-            format!("was held until {at}"),
+        Verdict::Ended(at) => (format!("已于 {at} 结束"), format!("was held until {at}")),
+        Verdict::Unaccompanied(companion) => (
+            format!("须由 employees/{companion} 陪同，其尚未同意"),
+            format!("needs employees/{companion} to accompany, who has not agreed"),
         ),
         Verdict::PermissionNotGranted => (
             "不含此项权限".to_owned(),
