@@ -15,4 +15,5 @@ mod record_facts;
 mod records;
 mod refusals;
 mod scopes;
+mod shares;
 mod writes;
