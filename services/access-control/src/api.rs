@@ -1,6 +1,7 @@
 //! The gRPC services of the register.
 
 pub(crate) mod bindings;
+pub(crate) mod delegations;
 pub(crate) mod departments;
 pub(crate) mod employees;
 mod messages;

@@ -2,6 +2,7 @@
 
 pub mod binding;
 pub mod company;
+pub mod delegation;
 pub mod register;
 pub mod roles;
 mod roles_file;

@@ -3,8 +3,11 @@
 use kefu_contracts::common::Reason;
 use kefu_service::{error::Fault, fields};
 
+use uuid::Uuid;
+
 use crate::domain::{
     binding::{BINDINGS, Collision},
+    delegation::DELEGATIONS,
     roles::RolesProblem,
 };
 
@@ -21,6 +24,13 @@ pub enum RegisterError {
     NotFound(String),
     /// The two roles may not be held by one person.
     KeptApart(Collision),
+    /// The same was delegated for a part of the same time.
+    DelegatedTwice(Uuid),
+    /// The delegation no longer counts: there is nothing to take back.
+    DelegationOver {
+        /// Whether somebody took it back.
+        revoked: bool,
+    },
     /// The binding no longer counts: there is nothing to revoke.
     BindingOver {
         /// Whether somebody revoked it.
@@ -43,7 +53,10 @@ impl From<RegisterError> for Fault {
                 .with("binding", fields::name(BINDINGS, collision.binding))
                 .with("role", format!("roles/{}", collision.role))
                 .with("rule", collision.why),
-            RegisterError::BindingOver { revoked } => {
+            RegisterError::DelegatedTwice(id) => {
+                Self::new(Reason::AlreadyExists).with("delegation", fields::name(DELEGATIONS, id))
+            }
+            RegisterError::DelegationOver { revoked } | RegisterError::BindingOver { revoked } => {
                 Self::state(if revoked { "REVOKED" } else { "ENDED" }, "STANDING")
             }
         }

@@ -9,6 +9,7 @@
 //! |----------|------------------------------------------------------------|
 //! | employee | before joining → with the company → left                   |
 //! | binding  | not begun → counts → ended, or revoked from either before  |
+//! | delegation | scheduled → standing → ended, or revoked from either before |
 //!
 //! Nothing runs when a state ends by time: gateways decide to the second from the
 //! moments themselves. What refusals gateways report is journaled once each.
@@ -27,6 +28,7 @@ mod store;
 use std::sync::Arc;
 
 use kefu_contracts::access::{
+    delegation_service_server::DelegationServiceServer,
     organisation_service_server::OrganisationServiceServer,
     refusal_service_server::RefusalServiceServer, role_service_server::RoleServiceServer,
     snapshot_service_server::SnapshotServiceServer,
@@ -40,8 +42,8 @@ use tonic::service::Routes;
 
 use crate::{
     api::{
-        Register, organisation::Organisation, refusals::Refusals, roles::RolesApi,
-        snapshot::SnapshotApi,
+        Register, delegations::Delegations, organisation::Organisation, refusals::Refusals,
+        roles::RolesApi, snapshot::SnapshotApi,
     },
     config::AccessControlConfig,
     domain::roles::Roles,
@@ -77,6 +79,7 @@ pub fn build(config: AccessControlConfig, deps: Deps) -> Result<Hosted, Fault> {
         register.clone(),
     )))
     .add_service(RoleServiceServer::new(RolesApi(register.clone())))
+    .add_service(DelegationServiceServer::new(Delegations(register.clone())))
     .add_service(SnapshotServiceServer::new(snapshot))
     .add_service(RefusalServiceServer::new(Refusals(register)));
     Ok(core.host(routes, vec![watch]))

@@ -2,6 +2,7 @@
 
 pub(crate) mod binding;
 pub(crate) mod changes;
+pub(crate) mod delegation;
 pub(crate) mod department;
 pub(crate) mod employee;
 pub(crate) mod policy;

@@ -12,10 +12,11 @@ use uuid::Uuid;
 use crate::{
     domain::{
         binding::{BINDINGS, Binding, ROLES},
+        delegation::DELEGATIONS,
         register::{DEPARTMENTS, Department, EMPLOYEES, Employee, collection},
         roles::RoleRule,
     },
-    store::role::StoredRole,
+    store::{delegation::Lent, role::StoredRole},
 };
 
 /// Nobody joined, signed or left before this; and the database's years begin
@@ -90,6 +91,25 @@ pub(super) fn binding(binding: &Binding, system_account: bool) -> wire::Binding 
             .collect(),
         start_time: Some(to_proto(binding.starts_at)),
         end_time: binding.over_at().map(to_proto),
+    }
+}
+
+/// A delegation as it stands now.
+pub(super) fn delegation(lent: &Lent, now: Timestamp) -> wire::Delegation {
+    let delegation = &lent.delegation;
+    wire::Delegation {
+        name: fields::name(DELEGATIONS, delegation.id),
+        delegator: fields::name(EMPLOYEES, delegation.from),
+        delegate: fields::name(EMPLOYEES, delegation.to),
+        department: delegation
+            .department
+            .map(|id| fields::name(DEPARTMENTS, id))
+            .unwrap_or_default(),
+        start_time: Some(to_proto(delegation.starts_at)),
+        end_time: Some(to_proto(delegation.ends_at)),
+        reason: lent.reason.clone(),
+        state: delegation.state(lent.left_at, now) as i32,
+        revoke_time: delegation.revoked_at.map(to_proto),
     }
 }
 

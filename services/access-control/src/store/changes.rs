@@ -17,6 +17,10 @@ pub(crate) enum Record {
     Employee(Uuid),
     Role(String),
     Binding(Uuid),
+    Delegation(Uuid),
+    Transfer(Uuid),
+    Qualification(Uuid),
+    Device(Uuid),
 }
 
 impl Record {
@@ -26,13 +30,23 @@ impl Record {
             Self::Employee(_) => "employee",
             Self::Role(_) => "role",
             Self::Binding(_) => "binding",
+            Self::Delegation(_) => "delegation",
+            Self::Transfer(_) => "transfer",
+            Self::Qualification(_) => "qualification",
+            Self::Device(_) => "device",
         }
     }
 
     fn key(&self) -> String {
         match self {
-            Self::Department(id) | Self::Employee(id) | Self::Binding(id) => id.to_string(),
             Self::Role(id) => id.clone(),
+            Self::Department(id)
+            | Self::Employee(id)
+            | Self::Binding(id)
+            | Self::Delegation(id)
+            | Self::Transfer(id)
+            | Self::Qualification(id)
+            | Self::Device(id) => id.to_string(),
         }
     }
 
@@ -43,6 +57,10 @@ impl Record {
             "department" => Self::Department(id()?),
             "employee" => Self::Employee(id()?),
             "binding" => Self::Binding(id()?),
+            "delegation" => Self::Delegation(id()?),
+            "transfer" => Self::Transfer(id()?),
+            "qualification" => Self::Qualification(id()?),
+            "device" => Self::Device(id()?),
             "role" => Self::Role(key),
             _ => return Err(strange()),
         })
@@ -96,6 +114,26 @@ impl<'c> Revision<'c> {
             }
             Record::Binding(id) => {
                 sqlx::query_scalar!(r#"SELECT to_jsonb(b)::text AS "row!" FROM access.binding b WHERE id = $1"#, id)
+                    .fetch_optional(connection)
+                    .await?
+            }
+            Record::Delegation(id) => {
+                sqlx::query_scalar!(r#"SELECT to_jsonb(d)::text AS "row!" FROM access.delegation d WHERE id = $1"#, id)
+                    .fetch_optional(connection)
+                    .await?
+            }
+            Record::Transfer(id) => {
+                sqlx::query_scalar!(r#"SELECT to_jsonb(t)::text AS "row!" FROM access.transfer t WHERE id = $1"#, id)
+                    .fetch_optional(connection)
+                    .await?
+            }
+            Record::Qualification(id) => {
+                sqlx::query_scalar!(r#"SELECT to_jsonb(q)::text AS "row!" FROM access.qualification q WHERE id = $1"#, id)
+                    .fetch_optional(connection)
+                    .await?
+            }
+            Record::Device(id) => {
+                sqlx::query_scalar!(r#"SELECT to_jsonb(d)::text AS "row!" FROM access.device d WHERE id = $1"#, id)
                     .fetch_optional(connection)
                     .await?
             }

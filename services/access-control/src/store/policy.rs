@@ -83,6 +83,11 @@ async fn read(connection: &mut PgConnection, changed: Vec<Record>) -> Result<Pol
             Record::Employee(id) => employees.push(id),
             Record::Role(id) => roles.push(id),
             Record::Binding(id) => bindings.push(id),
+            // Gateways decide without these.
+            Record::Delegation(_)
+            | Record::Transfer(_)
+            | Record::Qualification(_)
+            | Record::Device(_) => {}
         }
     }
     let bindings = binding::list(connection, Which::These(&bindings)).await?;

@@ -25,6 +25,7 @@ use kefu_access_control::{
 };
 use kefu_contracts::{
     access::{
+        delegation_service_client::DelegationServiceClient,
         organisation_service_client::OrganisationServiceClient,
         refusal_service_client::RefusalServiceClient, role_service_client::RoleServiceClient,
         snapshot_service_client::SnapshotServiceClient,
@@ -161,6 +162,12 @@ impl House {
                 .unwrap_or(Uuid::from_u128(1)),
             Scope::All,
         )
+    }
+
+    /// Somebody of the example company, reaching what is their own or lent to them.
+    pub(crate) fn oneself(&self, login: &str) -> Caller {
+        let id = self.id(login);
+        self.caller(id, Scope::Union(vec![Scope::Owner(id), Scope::Duty(id)]))
     }
 
     /// A caller let through on the rows of one scope.
@@ -306,6 +313,10 @@ pub(crate) struct Caller {
 impl Caller {
     pub(crate) fn organisation(&self) -> OrganisationServiceClient<Self> {
         OrganisationServiceClient::new(self.clone())
+    }
+
+    pub(crate) fn delegations(&self) -> DelegationServiceClient<Self> {
+        DelegationServiceClient::new(self.clone())
     }
 
     pub(crate) fn roles(&self) -> RoleServiceClient<Self> {
