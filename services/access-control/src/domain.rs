@@ -3,7 +3,10 @@
 pub mod binding;
 pub mod company;
 pub mod delegation;
+pub mod lapse;
+pub mod qualification;
 pub mod register;
 pub mod roles;
 mod roles_file;
+pub mod transfer;
 pub mod tree;

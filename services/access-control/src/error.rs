@@ -1,6 +1,6 @@
 //! What the register refuses, and how it is said.
 
-use kefu_contracts::common::Reason;
+use kefu_contracts::{access::TransferState, common::Reason};
 use kefu_service::{error::Fault, fields};
 
 use uuid::Uuid;
@@ -9,6 +9,7 @@ use crate::domain::{
     binding::{BINDINGS, Collision},
     delegation::DELEGATIONS,
     roles::RolesProblem,
+    transfer::TRANSFERS,
 };
 
 /// Why a change of the register was refused.
@@ -31,6 +32,10 @@ pub enum RegisterError {
         /// Whether somebody took it back.
         revoked: bool,
     },
+    /// Another transfer of the same employee has not been carried out yet.
+    TransferOrdered(Uuid),
+    /// The transfer was carried out or called off.
+    TransferSettled(TransferState),
     /// The binding no longer counts: there is nothing to revoke.
     BindingOver {
         /// Whether somebody revoked it.
@@ -55,6 +60,13 @@ impl From<RegisterError> for Fault {
                 .with("rule", collision.why),
             RegisterError::DelegatedTwice(id) => {
                 Self::new(Reason::AlreadyExists).with("delegation", fields::name(DELEGATIONS, id))
+            }
+            RegisterError::TransferOrdered(id) => {
+                Self::new(Reason::AlreadyExists).with("transfer", fields::name(TRANSFERS, id))
+            }
+            RegisterError::TransferSettled(state) => {
+                let state = state.as_str_name().trim_start_matches("TRANSFER_STATE_");
+                Self::state(state, "SCHEDULED")
             }
             RegisterError::DelegationOver { revoked } | RegisterError::BindingOver { revoked } => {
                 Self::state(if revoked { "REVOKED" } else { "ENDED" }, "STANDING")

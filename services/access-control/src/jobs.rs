@@ -1,3 +1,4 @@
 //! What runs on its own.
 
 pub(crate) mod revisions;
+pub(crate) mod transfers;

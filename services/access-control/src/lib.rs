@@ -10,9 +10,10 @@
 //! | employee | before joining → with the company → left                   |
 //! | binding  | not begun → counts → ended, or revoked from either before  |
 //! | delegation | scheduled → standing → ended, or revoked from either before |
+//! | transfer | scheduled → applied, or cancelled                          |
 //!
-//! Nothing runs when a state ends by time: gateways decide to the second from the
-//! moments themselves. What refusals gateways report is journaled once each.
+//! Nothing runs when one of these ends by time: gateways decide to the second from
+//! the moments themselves. A transfer alone is carried out, once, when its time comes. What refusals gateways report is journaled once each.
 //!
 //! Clauses: CC-1.1 departments; CF-8.1, CC-2.1 agreement and training; OP-7.2
 //! access by post; CF-6.1, CF-9.1, CC-2.2 what each post may see (`roles.toml`).
@@ -31,7 +32,7 @@ use kefu_contracts::access::{
     delegation_service_server::DelegationServiceServer,
     organisation_service_server::OrganisationServiceServer,
     refusal_service_server::RefusalServiceServer, role_service_server::RoleServiceServer,
-    snapshot_service_server::SnapshotServiceServer,
+    snapshot_service_server::SnapshotServiceServer, staff_service_server::StaffServiceServer,
 };
 use kefu_service::{
     core::{Core, Deps},
@@ -43,11 +44,11 @@ use tonic::service::Routes;
 use crate::{
     api::{
         Register, delegations::Delegations, organisation::Organisation, refusals::Refusals,
-        roles::RolesApi, snapshot::SnapshotApi,
+        roles::RolesApi, snapshot::SnapshotApi, staff::Staff,
     },
     config::AccessControlConfig,
     domain::roles::Roles,
-    jobs::revisions::Revisions,
+    jobs::{revisions::Revisions, transfers::Transfers},
 };
 
 /// Name of the service.
@@ -65,6 +66,12 @@ pub fn build(config: AccessControlConfig, deps: Deps) -> Result<Hosted, Fault> {
     config.check()?;
     let revisions = Revisions::new();
     let watch = revisions.job(deps.db.clone(), deps.clock.clone(), config.poll());
+    let transfers = Transfers {
+        db: deps.db.clone(),
+        clock: deps.clock.clone(),
+        ids: deps.ids.clone(),
+        revisions: revisions.clone(),
+    };
     let core = Core::new(NAME, deps, &[]);
     let register = Register {
         core: core.clone(),
@@ -80,7 +87,8 @@ pub fn build(config: AccessControlConfig, deps: Deps) -> Result<Hosted, Fault> {
     )))
     .add_service(RoleServiceServer::new(RolesApi(register.clone())))
     .add_service(DelegationServiceServer::new(Delegations(register.clone())))
+    .add_service(StaffServiceServer::new(Staff(register.clone())))
     .add_service(SnapshotServiceServer::new(snapshot))
     .add_service(RefusalServiceServer::new(Refusals(register)));
-    Ok(core.host(routes, vec![watch]))
+    Ok(core.host(routes, vec![watch, transfers.job()]))
 }

@@ -197,6 +197,7 @@ impl Seeding<'_> {
                 // Leaders belong to departments: they come in afterwards.
                 head: None,
                 supervising_leader: None,
+                revision: 1,
             };
             department::insert(self.revision.connection, &department, at).await?;
             self.revision.note(&Record::Department(id), None).await?;
@@ -224,6 +225,10 @@ impl Seeding<'_> {
                 training_valid_until: in_days(self.at, wanted.training_days),
                 joins_at: None,
                 leaves_at: None,
+                responsible: wanted
+                    .responsible
+                    .as_ref()
+                    .and_then(|login| self.seeded.employees.get(login).copied()),
                 revision: 1,
             };
             employee::insert(self.revision.connection, &employee, at).await?;

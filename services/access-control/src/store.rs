@@ -6,5 +6,7 @@ pub(crate) mod delegation;
 pub(crate) mod department;
 pub(crate) mod employee;
 pub(crate) mod policy;
+pub(crate) mod qualification;
 pub(crate) mod refusal;
 pub(crate) mod role;
+pub(crate) mod transfer;

@@ -226,9 +226,7 @@ async fn ensure_people(
     wanted: &wire::Delegation,
     delegation: &Delegation,
 ) -> Result<(), Fault> {
-    let serves = |one: &Employee| {
-        !one.system_account && one.leaves_at.is_none_or(|end| delegation.starts_at < end)
-    };
+    let serves = |one: &Employee| one.serves(delegation.starts_at);
     if !delegation.from.is_nil() {
         let from = employee::get(revision.connection, delegation.from).await?;
         let lends = from.is_some_and(|one| {

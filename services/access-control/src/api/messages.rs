@@ -13,8 +13,11 @@ use crate::{
     domain::{
         binding::{BINDINGS, Binding, ROLES},
         delegation::DELEGATIONS,
+        lapse::Lapse,
+        qualification::{QUALIFICATIONS, Qualification},
         register::{DEPARTMENTS, Department, EMPLOYEES, Employee, collection},
         roles::RoleRule,
+        transfer::{TRANSFERS, Transfer},
     },
     store::{delegation::Lent, role::StoredRole},
 };
@@ -35,6 +38,7 @@ pub(super) fn department(department: &Department) -> wire::Department {
         parent: name(DEPARTMENTS, department.parent),
         head: name(EMPLOYEES, department.head),
         supervising_leader: name(EMPLOYEES, department.supervising_leader),
+        etag: etag(department.revision),
     }
 }
 
@@ -52,6 +56,10 @@ pub(super) fn employee(employee: &Employee) -> wire::Employee {
         training_valid_until: employee.training_valid_until.map(to_proto),
         join_time: employee.joins_at.map(to_proto),
         leave_time: employee.leaves_at.map(to_proto),
+        responsible: employee
+            .responsible
+            .map(|id| fields::name(EMPLOYEES, id))
+            .unwrap_or_default(),
         etag: etag(employee.revision),
     }
 }
@@ -110,6 +118,37 @@ pub(super) fn delegation(lent: &Lent, now: Timestamp) -> wire::Delegation {
         reason: lent.reason.clone(),
         state: delegation.state(lent.left_at, now) as i32,
         revoke_time: delegation.revoked_at.map(to_proto),
+    }
+}
+
+pub(super) fn transfer(transfer: &Transfer) -> wire::Transfer {
+    wire::Transfer {
+        name: fields::name(TRANSFERS, transfer.id),
+        employee: fields::name(EMPLOYEES, transfer.employee),
+        department: fields::name(DEPARTMENTS, transfer.department),
+        effective_time: Some(to_proto(transfer.effective_at)),
+        state: transfer.state() as i32,
+        settle_time: transfer.applied_at.or(transfer.cancelled_at).map(to_proto),
+    }
+}
+
+pub(super) fn qualification(qualification: &Qualification) -> wire::Qualification {
+    wire::Qualification {
+        name: fields::name(QUALIFICATIONS, qualification.id),
+        employee: fields::name(EMPLOYEES, qualification.employee),
+        kind: qualification.kind as i32,
+        obtain_time: Some(to_proto(qualification.obtained_at)),
+        valid_until: Some(to_proto(qualification.valid_until)),
+        evidence: qualification.evidence.clone(),
+    }
+}
+
+pub(super) fn lapse(lapse: &Lapse) -> wire::Lapse {
+    wire::Lapse {
+        employee: fields::name(EMPLOYEES, lapse.employee),
+        kind: lapse.kind as i32,
+        resource: lapse.resource.clone(),
+        lapse_time: Some(to_proto(lapse.at)),
     }
 }
 

@@ -57,6 +57,8 @@ pub struct CompanyEmployee {
     pub agreement_days: Option<i32>,
     /// Days from now for which the secrecy training holds; likewise.
     pub training_days: Option<i32>,
+    /// Login of whom to ask about a system account.
+    pub responsible: Option<String>,
     /// What they hold.
     #[serde(default)]
     pub roles: Vec<CompanyRole>,
@@ -98,7 +100,8 @@ impl Company {
         Ok(toml::from_str(text)?)
     }
 
-    /// Brings departments into an order in which parents come first, and refuses
+    /// Brings departments into an order in which parents come first, puts people
+    /// before the system accounts they are responsible for, and refuses
     /// what the register would refuse.
     ///
     /// # Errors
@@ -124,8 +127,25 @@ impl Company {
         }
         for employee in &self.employees {
             employee.check(&codes, roles)?;
+            self.check_responsible(employee)?;
         }
+        self.employees.sort_by_key(|one| one.system_account);
         Ok(self)
+    }
+}
+
+impl Company {
+    /// Each system account has somebody who is responsible for it, and nobody else has.
+    fn check_responsible(&self, account: &CompanyEmployee) -> Result<(), CompanyProblem> {
+        match (&account.responsible, account.system_account) {
+            (None, false) => Ok(()),
+            (None, true) => Err(content(&account.login, "nobody is responsible for it")),
+            (Some(_), false) => Err(content(&account.login, "answers for themself")),
+            (Some(login), true) => {
+                let mut people = self.employees.iter().filter(|one| !one.system_account);
+                known(people.any(|one| one.login == *login), &account.login, login)
+            }
+        }
     }
 }
 
@@ -255,6 +275,11 @@ mod tests {
             ("head = 'li'", "boss = 'li'"),
             ("login = 'li'", "login = 'Li'"),
             ("department = 'care'", ""),
+            (
+                "department = 'care'",
+                "department = 'care'\nresponsible = 'li'",
+            ),
+            ("department = 'care'", "system_account = true"),
             ("department = 'care'", "department = 'cave'"),
             ("{ role = 'agent' }", "{ role = 'agents' }"),
             ("{ role = 'agent' }", "{ role = 'integration' }"),

@@ -154,6 +154,7 @@ mod tests {
             parent: parent.map(Uuid::from_u128),
             head: Some(Uuid::from_u128(head)),
             supervising_leader: leader.map(Uuid::from_u128),
+            revision: 1,
         };
         let tree = [
             department(1, None, 11, None),

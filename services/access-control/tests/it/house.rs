@@ -28,7 +28,7 @@ use kefu_contracts::{
         delegation_service_client::DelegationServiceClient,
         organisation_service_client::OrganisationServiceClient,
         refusal_service_client::RefusalServiceClient, role_service_client::RoleServiceClient,
-        snapshot_service_client::SnapshotServiceClient,
+        snapshot_service_client::SnapshotServiceClient, staff_service_client::StaffServiceClient,
     },
     journal::EntryKind,
     method,
@@ -317,6 +317,10 @@ impl Caller {
 
     pub(crate) fn delegations(&self) -> DelegationServiceClient<Self> {
         DelegationServiceClient::new(self.clone())
+    }
+
+    pub(crate) fn staff(&self) -> StaffServiceClient<Self> {
+        StaffServiceClient::new(self.clone())
     }
 
     pub(crate) fn roles(&self) -> RoleServiceClient<Self> {

@@ -14,3 +14,5 @@ mod roles;
 mod schema;
 mod seed;
 mod snapshot;
+mod staff;
+mod transfers;
