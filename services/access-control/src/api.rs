@@ -3,7 +3,9 @@
 pub(crate) mod bindings;
 pub(crate) mod delegations;
 pub(crate) mod departments;
+pub(crate) mod devices;
 pub(crate) mod employees;
+pub(crate) mod history;
 mod lapsing;
 mod messages;
 pub(crate) mod organisation;

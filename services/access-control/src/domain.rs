@@ -3,6 +3,8 @@
 pub mod binding;
 pub mod company;
 pub mod delegation;
+pub mod device;
+pub mod history;
 pub mod lapse;
 pub mod qualification;
 pub mod register;

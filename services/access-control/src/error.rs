@@ -1,6 +1,9 @@
 //! What the register refuses, and how it is said.
 
-use kefu_contracts::{access::TransferState, common::Reason};
+use kefu_contracts::{
+    access::{DeviceState, TransferState},
+    common::Reason,
+};
 use kefu_service::{error::Fault, fields};
 
 use uuid::Uuid;
@@ -36,6 +39,10 @@ pub enum RegisterError {
     TransferOrdered(Uuid),
     /// The transfer was carried out or called off.
     TransferSettled(TransferState),
+    /// Another device bears this number.
+    AssetNumberTaken(String),
+    /// From the one state of a device no step leads to the other.
+    DeviceState(DeviceState, DeviceState),
     /// The binding no longer counts: there is nothing to revoke.
     BindingOver {
         /// Whether somebody revoked it.
@@ -67,6 +74,14 @@ impl From<RegisterError> for Fault {
             RegisterError::TransferSettled(state) => {
                 let state = state.as_str_name().trim_start_matches("TRANSFER_STATE_");
                 Self::state(state, "SCHEDULED")
+            }
+            RegisterError::AssetNumberTaken(number) => Self::new(Reason::AlreadyExists)
+                .with("field", "device.asset_number")
+                .with("value", number),
+            RegisterError::DeviceState(state, wanted) => {
+                let name =
+                    |state: DeviceState| state.as_str_name().trim_start_matches("DEVICE_STATE_");
+                Self::state(name(state), name(wanted))
             }
             RegisterError::DelegationOver { revoked } | RegisterError::BindingOver { revoked } => {
                 Self::state(if revoked { "REVOKED" } else { "ENDED" }, "STANDING")

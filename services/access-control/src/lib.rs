@@ -29,7 +29,8 @@ mod store;
 use std::sync::Arc;
 
 use kefu_contracts::access::{
-    delegation_service_server::DelegationServiceServer,
+    delegation_service_server::DelegationServiceServer, device_service_server::DeviceServiceServer,
+    history_service_server::HistoryServiceServer,
     organisation_service_server::OrganisationServiceServer,
     refusal_service_server::RefusalServiceServer, role_service_server::RoleServiceServer,
     snapshot_service_server::SnapshotServiceServer, staff_service_server::StaffServiceServer,
@@ -43,8 +44,9 @@ use tonic::service::Routes;
 
 use crate::{
     api::{
-        Register, delegations::Delegations, organisation::Organisation, refusals::Refusals,
-        roles::RolesApi, snapshot::SnapshotApi, staff::Staff,
+        Register, delegations::Delegations, devices::Devices, history::History,
+        organisation::Organisation, refusals::Refusals, roles::RolesApi, snapshot::SnapshotApi,
+        staff::Staff,
     },
     config::AccessControlConfig,
     domain::roles::Roles,
@@ -88,6 +90,8 @@ pub fn build(config: AccessControlConfig, deps: Deps) -> Result<Hosted, Fault> {
     .add_service(RoleServiceServer::new(RolesApi(register.clone())))
     .add_service(DelegationServiceServer::new(Delegations(register.clone())))
     .add_service(StaffServiceServer::new(Staff(register.clone())))
+    .add_service(DeviceServiceServer::new(Devices(register.clone())))
+    .add_service(HistoryServiceServer::new(History(register.clone())))
     .add_service(SnapshotServiceServer::new(snapshot))
     .add_service(RefusalServiceServer::new(Refusals(register)));
     Ok(core.host(routes, vec![watch, transfers.job()]))

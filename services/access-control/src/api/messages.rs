@@ -13,6 +13,7 @@ use crate::{
     domain::{
         binding::{BINDINGS, Binding, ROLES},
         delegation::DELEGATIONS,
+        device::{DEVICES, Device, Holder},
         lapse::Lapse,
         qualification::{QUALIFICATIONS, Qualification},
         register::{DEPARTMENTS, Department, EMPLOYEES, Employee, collection},
@@ -118,6 +119,24 @@ pub(super) fn delegation(lent: &Lent, now: Timestamp) -> wire::Delegation {
         reason: lent.reason.clone(),
         state: delegation.state(lent.left_at, now) as i32,
         revoke_time: delegation.revoked_at.map(to_proto),
+    }
+}
+
+pub(super) fn device(device: &Device) -> wire::Device {
+    let holder = |holder| match holder {
+        Holder::Employee(id) => fields::name(EMPLOYEES, id),
+        Holder::Department(id) => fields::name(DEPARTMENTS, id),
+    };
+    wire::Device {
+        name: fields::name(DEVICES, device.id),
+        asset_number: device.asset_number.clone(),
+        kind: device.kind.clone(),
+        title: device.title.clone(),
+        state: device.state as i32,
+        holder: device.holder.map(holder).unwrap_or_default(),
+        since: Some(to_proto(device.since)),
+        note: device.note.clone(),
+        etag: etag(device.revision),
     }
 }
 

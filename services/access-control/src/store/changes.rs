@@ -24,7 +24,7 @@ pub(crate) enum Record {
 }
 
 impl Record {
-    fn kind(&self) -> &'static str {
+    pub(crate) fn kind(&self) -> &'static str {
         match self {
             Self::Department(_) => "department",
             Self::Employee(_) => "employee",
@@ -37,7 +37,7 @@ impl Record {
         }
     }
 
-    fn key(&self) -> String {
+    pub(crate) fn key(&self) -> String {
         match self {
             Self::Role(id) => id.clone(),
             Self::Department(id)

@@ -34,6 +34,16 @@ pub(crate) async fn of(
     Ok(all.collect())
 }
 
+/// Whose it is.
+pub(crate) async fn whose(connection: &mut PgConnection, id: Uuid) -> Result<Option<Uuid>, Fault> {
+    Ok(sqlx::query_scalar!(
+        "SELECT employee_id FROM access.qualification WHERE id = $1",
+        id
+    )
+    .fetch_optional(connection)
+    .await?)
+}
+
 /// Adds one.
 pub(crate) async fn insert(
     connection: &mut PgConnection,

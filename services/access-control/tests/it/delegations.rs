@@ -46,7 +46,10 @@ async fn listed(caller: &Caller, unended_only: bool) -> Vec<Delegation> {
         .list_delegations(request)
         .await
         .unwrap();
-    answer.into_inner().delegations
+    let mut all = answer.into_inner().delegations;
+    // The example company comes with one of its own.
+    all.retain(|one| one.reason != "年假" || one.department.is_empty());
+    all
 }
 
 /// Clause CC-1.1: a department head on leave is acted for; both see it, and who
@@ -71,7 +74,9 @@ async fn a_head_lets_somebody_act_for_them() {
     assert!(listed(&house.oneself("luo.yong"), false).await.is_empty());
 
     let history = house
-        .count("SELECT revision FROM policy_change WHERE kind = 'delegation' AND before IS NULL")
+        .count(
+            "SELECT max(revision) FROM policy_change WHERE kind = 'delegation' AND before IS NULL",
+        )
         .await;
     assert_eq!(history, before + 1);
     let entries = house.journal(EntryKind::Change, 2).await;

@@ -26,6 +26,7 @@ use kefu_access_control::{
 use kefu_contracts::{
     access::{
         delegation_service_client::DelegationServiceClient,
+        device_service_client::DeviceServiceClient, history_service_client::HistoryServiceClient,
         organisation_service_client::OrganisationServiceClient,
         refusal_service_client::RefusalServiceClient, role_service_client::RoleServiceClient,
         snapshot_service_client::SnapshotServiceClient, staff_service_client::StaffServiceClient,
@@ -317,6 +318,14 @@ impl Caller {
 
     pub(crate) fn delegations(&self) -> DelegationServiceClient<Self> {
         DelegationServiceClient::new(self.clone())
+    }
+
+    pub(crate) fn devices(&self) -> DeviceServiceClient<Self> {
+        DeviceServiceClient::new(self.clone())
+    }
+
+    pub(crate) fn history(&self) -> HistoryServiceClient<Self> {
+        HistoryServiceClient::new(self.clone())
     }
 
     pub(crate) fn staff(&self) -> StaffServiceClient<Self> {

@@ -5,7 +5,9 @@
 mod bindings;
 mod delegations;
 mod departments;
+mod devices;
 mod employees;
+mod history;
 mod house;
 mod journal;
 mod policy;

@@ -162,7 +162,10 @@ async fn what_lapses_is_told_to_who_sees_to_it() {
         let at = |one: &Lapse| one.lapse_time.map(|at| at.seconds);
         at(&pair[0]) <= at(&pair[1])
     }));
-    assert_eq!(lapsing(&reach("call_centre"), 0).await, [lapsed.clone()]);
+    assert_eq!(
+        lapsing(&reach("call_centre"), 0).await,
+        std::slice::from_ref(lapsed)
+    );
     assert!(lapsing(&reach("complaints"), 30).await.is_empty());
 
     // The head leaves in ten days: the department needs another.
