@@ -1,22 +1,26 @@
 //! access-control: who is who, and what they may do.
 //!
-//! It owns the register (departments, employees, system accounts), the shipped
-//! roles and the bindings, and streams them to the gateways, which decide from
-//! memory. Each change makes a new revision of the policy: revisions have no gaps,
-//! come in the order of their commits, and keep every row before and after.
+//! It owns the register (departments, employees, system accounts, who acts for
+//! whom, agreements and trainings, devices), the shipped roles and the bindings, and
+//! streams what decisions need of it to the gateways, which decide from memory. Each
+//! change makes a new revision of the policy: revisions have no gaps, come in the
+//! order of their commits, and keep every row before and after, which is the history.
 //!
-//! | what     | states                                                     |
-//! |----------|------------------------------------------------------------|
-//! | employee | before joining → with the company → left                   |
-//! | binding  | not begun → counts → ended, or revoked from either before  |
-//! | delegation | scheduled → standing → ended, or revoked from either before |
-//! | transfer | scheduled → applied, or cancelled                          |
+//! | what       | states                                                       |
+//! |------------|--------------------------------------------------------------|
+//! | employee   | before joining → with the company → left                     |
+//! | binding    | not begun → counts → ended, or revoked from either before    |
+//! | delegation | scheduled → standing → ended, or revoked from either before  |
+//! | transfer   | scheduled → applied, or cancelled                            |
+//! | device     | in stock, in use, in repair, retired: `domain/device.rs`     |
 //!
-//! Nothing runs when one of these ends by time: gateways decide to the second from
-//! the moments themselves. A transfer alone is carried out, once, when its time comes. What refusals gateways report is journaled once each.
+//! Nothing runs when a state ends by time: what counts is worked out to the second
+//! from the moments themselves. A transfer alone is carried out, once, when its time
+//! comes. What refusals gateways report is journaled once each.
 //!
-//! Clauses: CC-1.1 departments; CF-8.1, CC-2.1 agreement and training; OP-7.2
-//! access by post; CF-6.1, CF-9.1, CC-2.2 what each post may see (`roles.toml`).
+//! Clauses: CC-1.1 departments, delegation; CF-8.1, CC-2.1, OP-4.1 agreement and
+//! training; OP-6 devices; OP-7.2 access by post; CF-6.1, CF-9.1, CC-2.2 what each
+//! post may see (`roles.toml`).
 
 mod api;
 pub mod config;

@@ -137,16 +137,14 @@ fn record(name: &str) -> Option<Record> {
     {
         return Some(Record::Role(role.to_owned()));
     }
-    let of: [(&str, fn(Uuid) -> Record); 6] = [
-        (DEPARTMENTS, Record::Department),
-        (BINDINGS, Record::Binding),
-        (DELEGATIONS, Record::Delegation),
-        (TRANSFERS, Record::Transfer),
-        (QUALIFICATIONS, Record::Qualification),
-        (DEVICES, Record::Device),
-    ];
-    of.into_iter()
-        .find_map(|(collection, record)| Some(record(parse_name(name, collection)?)))
+    let id = |collection| parse_name(name, collection);
+    id(DEPARTMENTS)
+        .map(Record::Department)
+        .or_else(|| id(BINDINGS).map(Record::Binding))
+        .or_else(|| id(DELEGATIONS).map(Record::Delegation))
+        .or_else(|| id(TRANSFERS).map(Record::Transfer))
+        .or_else(|| id(QUALIFICATIONS).map(Record::Qualification))
+        .or_else(|| id(DEVICES).map(Record::Device))
 }
 
 /// What the call clears on a record: what it clears on who or what that is about.
@@ -193,12 +191,14 @@ async fn reach(
 
 fn message(change: &Changed) -> Change {
     let fields = change.columns.iter().map(|(column, before, after)| {
-        let (field, write) = history::field(column);
-        let value = |value: &Option<String>| value.as_deref().map(&write).unwrap_or_default();
+        let told = |value: &Option<String>| {
+            let value = value.as_deref().map(|value| history::value(column, value));
+            value.unwrap_or_default()
+        };
         FieldChange {
-            field: field.to_owned(),
-            before: value(before),
-            after: value(after),
+            field: history::field(column).to_owned(),
+            before: told(before),
+            after: told(after),
         }
     });
     Change {

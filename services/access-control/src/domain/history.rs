@@ -1,6 +1,8 @@
 //! Names under which the history tells what changed: those of the contracts, not
 //! of the tables.
 
+use kefu_contracts::access::{DeviceState, QualificationKind};
+
 use super::register::{DEPARTMENTS, EMPLOYEES};
 
 /// Columns that tell nothing about the record itself.
@@ -39,14 +41,34 @@ const NAMES: [(&str, &str, Option<&str>); 24] = [
     ("ordered_by", "ordered_by", None),
 ];
 
-/// The field of a column, and how a value of it is written.
-pub fn field(column: &str) -> (&str, impl Fn(&str) -> String + use<>) {
-    let known = NAMES.iter().find(|(name, ..)| *name == column);
-    let (field, collection) = known.map_or((column, None), |(_, field, of)| (*field, *of));
-    (field, move |value: &str| match collection {
-        Some(collection) => format!("{collection}/{value}"),
-        None => value.to_owned(),
-    })
+/// The field of a column.
+pub fn field(column: &str) -> &str {
+    known(column).map_or(column, |(_, field, _)| field)
+}
+
+/// A value of a column as the contract writes it: resource names, and enums by
+/// name.
+pub fn value(column: &str, value: &str) -> String {
+    let number = || value.parse::<i32>().ok();
+    let name = match column {
+        "state" => number()
+            .and_then(|number| DeviceState::try_from(number).ok())
+            .map(|state| state.as_str_name()),
+        // Kinds of devices are words, those of qualifications numbers.
+        "kind" => number()
+            .and_then(|number| QualificationKind::try_from(number).ok())
+            .map(|kind| kind.as_str_name()),
+        _ => None,
+    };
+    match (name, known(column)) {
+        (Some(name), _) => name.to_owned(),
+        (None, Some((.., Some(collection)))) => format!("{collection}/{value}"),
+        (None, _) => value.to_owned(),
+    }
+}
+
+fn known(column: &str) -> Option<&'static (&'static str, &'static str, Option<&'static str>)> {
+    NAMES.iter().find(|(name, ..)| *name == column)
 }
 
 #[cfg(test)]
@@ -54,13 +76,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn references_are_told_as_names_and_the_rest_as_it_is() {
-        let told = |column, value: &str| {
-            let (field, write) = field(column);
-            (field.to_owned(), write(value))
-        };
+    fn references_and_enums_are_told_by_name_and_the_rest_as_it_is() {
+        let told = |column, text| (field(column).to_owned(), value(column, text));
         assert_eq!(told("head_id", "x"), ("head".into(), "employees/x".into()));
         assert_eq!(told("leaves_at", "t"), ("leave_time".into(), "t".into()));
         assert_eq!(told("title", "夜班"), ("title".into(), "夜班".into()));
+        assert_eq!(
+            told("state", "2"),
+            ("state".into(), "DEVICE_STATE_IN_USE".into())
+        );
+        assert_eq!(told("kind", "headset"), ("kind".into(), "headset".into()));
+        assert_eq!(
+            told("kind", "1"),
+            ("kind".into(), "QUALIFICATION_KIND_AGREEMENT".into())
+        );
     }
 }

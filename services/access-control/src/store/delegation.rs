@@ -196,3 +196,6 @@ pub(crate) async fn revoke(
     .await?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -99,6 +99,8 @@ async fn the_history_of_a_device_tells_who_had_it() {
     caller.devices().return_device(request).await.unwrap();
     let all = changes(&caller, &name).await;
     let lines = told(&all[1]);
+    let state = "state DEVICE_STATE_IN_USE → DEVICE_STATE_IN_STOCK".to_owned();
+    assert!(lines.contains(&state), "{lines:?}");
     assert!(
         lines.contains(&format!("holder {} → ", house.employee("li.wei"))),
         "{lines:?}"
