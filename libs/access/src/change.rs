@@ -11,8 +11,8 @@ use std::{
 use kefu_contracts::{
     ClassSet,
     access::{
-        RoleRule as WireRule, ScopeTemplate, SnapshotBinding, SnapshotDepartment, SnapshotRole,
-        SnapshotSubject, Subject as WireSubject, WatchSnapshotResponse,
+        RoleRule as WireRule, ScopeTemplate, SnapshotBinding, SnapshotDepartment, SnapshotGrant,
+        SnapshotRole, SnapshotSubject, Subject as WireSubject, WatchSnapshotResponse,
     },
     policy::Purpose,
 };
@@ -20,6 +20,7 @@ use uuid::Uuid;
 
 use crate::{
     context::Subject,
+    grant::Grant,
     policy::{Binding, Person, Role, RoleRule, Template},
     tree::Department,
     wire::{WireError, optional_uuid, required_time, time, uuid, uuids},
@@ -32,6 +33,8 @@ pub(crate) struct Change {
     pub(crate) roles: Vec<(String, Role)>,
     pub(crate) bindings: Vec<Binding>,
     pub(crate) removed: Vec<Uuid>,
+    pub(crate) grants: Vec<Grant>,
+    pub(crate) removed_grants: Vec<Uuid>,
 }
 
 impl Change {
@@ -42,6 +45,8 @@ impl Change {
             roles: each(&message.roles, role)?,
             bindings: each(&message.bindings, binding)?,
             removed: uuids(&message.removed_binding_ids, "removed_binding_ids")?,
+            grants: each(&message.grants, grant)?,
+            removed_grants: uuids(&message.removed_grant_ids, "removed_grant_ids")?,
         })
     }
 }
@@ -145,6 +150,46 @@ fn binding(message: &SnapshotBinding) -> Result<Binding, WireError> {
         departments: uuids(&message.department_ids, "binding.department_ids")?,
         starts_at: required_time(message.starts_at.as_ref(), "binding.starts_at")?,
         ends_at: time(message.ends_at.as_ref(), "binding.ends_at")?,
+    })
+}
+
+/// A grant names its people, files and purpose, or it is none: what is left unsaid
+/// must not come to mean all.
+fn grant(message: &SnapshotGrant) -> Result<Grant, WireError> {
+    let id = uuid(&message.id, "grant.id")?;
+    let purpose = Purpose::try_from(message.purpose)
+        .ok()
+        .filter(|purpose| *purpose != Purpose::Unspecified)
+        .ok_or(WireError::Value("grant.purpose"))?;
+    if message.classes.contains(&0) {
+        return Err(WireError::Value("grant.classes"));
+    }
+    let starts_at = required_time(message.starts_at.as_ref(), "grant.starts_at")?;
+    let ends_at = required_time(message.ends_at.as_ref(), "grant.ends_at")?;
+    let permissions = message.permissions.iter();
+    let companion = optional_uuid(&message.companion_id, "grant.companion_id")?;
+    let source = match companion {
+        None => format!("grant:{id}"),
+        Some(companion) => format!("grant:{id}@{companion}"),
+    };
+    Ok(Grant {
+        id,
+        subjects: uuids(&message.subject_ids, "grant.subject_ids")?,
+        customers: uuids(&message.customer_ids, "grant.customer_ids")?,
+        permissions: permissions
+            .map(|permission| named(permission, "grant.permissions"))
+            .collect::<Result<_, _>>()?,
+        classes: ClassSet::from_numbers(&message.classes),
+        purpose,
+        starts_at,
+        ends_at,
+        companion,
+        accompanied_until: time(
+            message.accompanied_until.as_ref(),
+            "grant.accompanied_until",
+        )?,
+        sensitive_source: format!("{source}+sensitive"),
+        source,
     })
 }
 

@@ -8,7 +8,9 @@ use crate::{
     context::{Rule, Subject},
     denial::Denial,
     fold::fold,
+    grant::Grant,
     policy::{Held, Person, RoleRule, Secrecy},
+    scope::Scope,
     snapshot::Snapshot,
 };
 
@@ -43,15 +45,17 @@ pub struct Allowance {
     /// What lets them through; at least one, at most [`MAX_RULES`](crate::MAX_RULES).
     pub rules: Vec<Rule>,
     /// First moment at which the same question could be answered otherwise by time
-    /// alone: a binding's start or end, the lapse of agreement or training, leaving.
+    /// alone: the start or end of a binding or grant, the lapse of agreement or
+    /// training, leaving.
     pub valid_until: Option<Timestamp>,
     /// Revision of the policy it was decided from.
     pub revision: i64,
 }
 
 impl Snapshot {
-    /// Answers the question from memory: the subject's own bindings and what their
-    /// roles say about this permission, nothing else, are looked at.
+    /// Answers the question from memory: the subject's own bindings, what their
+    /// roles say about this permission, and the grants that name them are looked at,
+    /// nothing else.
     ///
     /// Sensitive classes are cleared only while both the confidentiality agreement and
     /// the secrecy training are valid, and by a rule of their own that ends with the
@@ -70,8 +74,13 @@ impl Snapshot {
             };
             for rule in role.granting(query.permission) {
                 if rule.admits(query.purpose, query.purpose_required) {
-                    gathered.take(held, rule);
+                    gathered.take_rule(held, rule);
                 }
+            }
+        }
+        for grant in self.granted_to(query.subject) {
+            if grant.admits(query.permission, query.purpose) {
+                gathered.take_grant(grant, self.companion_of(grant));
             }
         }
         if gathered.rules.is_empty() {
@@ -84,6 +93,20 @@ impl Snapshot {
             revision: self.revision(),
         })
     }
+
+    pub(crate) fn companion_of(&self, grant: &Grant) -> Option<&Person> {
+        grant.companion.and_then(|companion| self.person(companion))
+    }
+}
+
+/// One thing that speaks for the subject now: a rule of a role, or a grant.
+struct Speaking<'a> {
+    source: &'a str,
+    sensitive_source: &'a str,
+    classes: ClassSet,
+    /// The scope, for this subject.
+    scope: &'a dyn Fn(Uuid) -> Scope,
+    ends_at: Option<Timestamp>,
 }
 
 /// What speaks for the subject, and until when it is all there is.
@@ -108,25 +131,53 @@ impl<'a> Gathered<'a> {
         }
     }
 
-    fn take(&mut self, held: &Held, rule: &RoleRule) {
+    fn take_rule(&mut self, held: &Held, rule: &RoleRule) {
         if !held.binding.stands(self.now) {
             let start = held.binding.yet_to_start(self.now);
             self.valid_until = earlier(self.valid_until, start);
             return;
         }
-        self.valid_until = earlier(self.valid_until, held.binding.ends_at);
-        let sensitive = rule.classes.intersection(ClassSet::SENSITIVE);
-        let plain = rule.classes.without(ClassSet::SENSITIVE);
+        let purpose = self.purpose;
+        self.take(&Speaking {
+            source: &rule.source,
+            sensitive_source: &rule.sensitive_source,
+            classes: rule.classes,
+            scope: &|subject| rule.scope(subject, held, purpose),
+            ends_at: held.binding.ends_at,
+        });
+    }
+
+    fn take_grant(&mut self, grant: &Grant, companion: Option<&Person>) {
+        let Some(period) = grant.period(companion) else {
+            return;
+        };
+        if !period.contains(self.now) {
+            self.valid_until = earlier(self.valid_until, period.yet_to_start(self.now));
+            return;
+        }
+        self.take(&Speaking {
+            source: &grant.source,
+            sensitive_source: &grant.sensitive_source,
+            classes: grant.classes,
+            scope: &|_| Scope::Customers(grant.customers.clone()),
+            ends_at: Some(period.end),
+        });
+    }
+
+    fn take(&mut self, speaking: &Speaking<'_>) {
+        self.valid_until = earlier(self.valid_until, speaking.ends_at);
+        let sensitive = speaking.classes.intersection(ClassSet::SENSITIVE);
+        let plain = speaking.classes.without(ClassSet::SENSITIVE);
         match self.secrecy {
-            Secrecy::NotNeeded => self.push(held, rule, &rule.source, rule.classes, None),
-            Secrecy::Lapsed => self.push(held, rule, &rule.source, plain, None),
+            Secrecy::NotNeeded => self.push(speaking, speaking.source, speaking.classes, None),
+            Secrecy::Lapsed => self.push(speaking, speaking.source, plain, None),
             Secrecy::Until(_) if sensitive.is_empty() => {
-                self.push(held, rule, &rule.source, plain, None);
+                self.push(speaking, speaking.source, plain, None);
             }
             // Two rules, so that the rest outlives the lapse of the sensitive part.
             Secrecy::Until(lapse) => {
-                self.push(held, rule, &rule.source, plain, None);
-                self.push(held, rule, &rule.sensitive_source, sensitive, Some(lapse));
+                self.push(speaking, speaking.source, plain, None);
+                self.push(speaking, speaking.sensitive_source, sensitive, Some(lapse));
                 self.valid_until = earlier(self.valid_until, Some(lapse));
             }
         }
@@ -134,15 +185,14 @@ impl<'a> Gathered<'a> {
 
     fn push(
         &mut self,
-        held: &Held,
-        rule: &RoleRule,
+        speaking: &Speaking<'_>,
         source: &str,
         classes: ClassSet,
         lapse: Option<Timestamp>,
     ) {
-        let end = earlier(held.binding.ends_at, self.person.leaves_at);
+        let end = earlier(speaking.ends_at, self.person.leaves_at);
         self.rules.push(Rule {
-            scope: rule.scope(self.person.subject.id, held, self.purpose),
+            scope: (speaking.scope)(self.person.subject.id),
             classes,
             source: source.to_owned(),
             expires_at: earlier(end, lapse),

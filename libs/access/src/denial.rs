@@ -1,11 +1,14 @@
 //! Why not, in words a person can act on, and whom to ask (promise 5).
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use kefu_contracts::{common::Reason, policy::Purpose};
 use uuid::Uuid;
 
 use crate::{
     decide::Query,
+    grant::Grant,
     policy::{Held, Person},
     snapshot::Snapshot,
     tree::Department,
@@ -44,12 +47,18 @@ impl Snapshot {
         let held = self.held_by(person.subject.id);
         let (standing, other): (Vec<&Held>, Vec<&Held>) =
             held.iter().partition(|held| held.binding.stands(now));
-        let granting: Vec<&str> = each_once(standing.iter().flat_map(|held| {
+        let of_roles = standing.iter().flat_map(|held| {
             let rules = self.rules_of(held, query.permission);
             rules.map(|source| source.as_str())
-        }));
+        });
+        let of_grants = self.granting(person, query.permission);
+        let of_grants = of_grants.filter(|grant| self.grant_stands(grant, now));
+        let of_grants = of_grants.map(|grant| grant.source.as_str());
+        let granting: Vec<&str> = each_once(of_roles.chain(of_grants));
         let (reason, rule) = if granting.is_empty() {
-            let rule = self.permission_missing(&standing, &other, query.permission, now);
+            let rule = self.grant_over(person, query, now).unwrap_or_else(|| {
+                self.permission_missing(&standing, &other, query.permission, now)
+            });
             (Reason::PermissionMissing, rule)
         } else {
             let rule = purpose_not_allowed(query.purpose, &granting.join(", "));
@@ -60,6 +69,47 @@ impl Snapshot {
             rule,
             ask: self.whom_to_ask(person, now),
         }
+    }
+
+    fn granting<'a>(
+        &'a self,
+        person: &Person,
+        permission: &'a str,
+    ) -> impl Iterator<Item = &'a Arc<Grant>> {
+        let granted = self.granted_to(person.subject.id).iter();
+        granted.filter(move |grant| grant.permissions.contains(permission))
+    }
+
+    fn grant_stands(&self, grant: &Grant, now: Timestamp) -> bool {
+        grant
+            .period(self.companion_of(grant))
+            .is_some_and(|period| period.contains(now))
+    }
+
+    /// Names the grant that ended last, or that is still to begin or to be accompanied:
+    /// who was just let in asks why no longer.
+    fn grant_over(&self, person: &Person, query: &Query<'_>, now: Timestamp) -> Option<String> {
+        let grants = self.granting(person, query.permission);
+        let latest = grants.max_by_key(|grant| (grant.ends_at, grant.id))?;
+        let (permission, source) = (query.permission, &latest.source);
+        let alone = latest.companion.filter(|_| now < latest.ends_at);
+        Some(match (latest.period(self.companion_of(latest)), alone) {
+            (Some(period), _) if now < period.start => {
+                format!(
+                    "permission {permission}: {source} begins at {}",
+                    period.start
+                )
+            }
+            (_, Some(companion)) => {
+                format!(
+                    "permission {permission}: {source} needs the consent of employees/{companion}"
+                )
+            }
+            _ => format!(
+                "permission {permission}: {source} ended at {}",
+                latest.ends_at
+            ),
+        })
     }
 
     fn rules_of(&self, held: &Held, permission: &str) -> impl Iterator<Item = &String> {

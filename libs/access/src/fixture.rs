@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use kefu_contracts::{
     access::{
-        RoleRule, ScopeTemplate, SnapshotBinding, SnapshotDepartment, SnapshotRole,
+        RoleRule, ScopeTemplate, SnapshotBinding, SnapshotDepartment, SnapshotGrant, SnapshotRole,
         SnapshotSubject, SubjectKind, WatchSnapshotResponse,
     },
     policy::{DataClass, Purpose},
@@ -90,6 +90,22 @@ pub(crate) fn binding(number: u128, subject: u128, role: &str) -> SnapshotBindin
         subject_id: bytes(subject),
         role_id: role.into(),
         starts_at: wire_at(0),
+        ..Default::default()
+    }
+}
+
+/// Lets these people see BASIC and CONTACT of these files for quality inspection, from
+/// second 0 to 100.
+pub(crate) fn grant(number: u128, people: &[u128], files: &[u128]) -> SnapshotGrant {
+    SnapshotGrant {
+        id: bytes(number),
+        subject_ids: people.iter().copied().map(bytes).collect(),
+        customer_ids: files.iter().copied().map(bytes).collect(),
+        permissions: vec![GET.into()],
+        classes: vec![DataClass::Basic as i32, DataClass::Contact as i32],
+        purpose: Purpose::Quality as i32,
+        starts_at: wire_at(0),
+        ends_at: wire_at(100),
         ..Default::default()
     }
 }

@@ -19,6 +19,7 @@ mod denial;
 #[cfg(test)]
 mod fixture;
 mod fold;
+mod grant;
 mod policy;
 mod scope;
 mod scope_sql;

@@ -4,7 +4,10 @@
 //! the subject's own bindings. Copies are cheap (the parts are shared), so that a
 //! gateway can change one beside the one it decides from.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use kefu_contracts::access::WatchSnapshotResponse;
 use thiserror::Error;
@@ -13,6 +16,7 @@ use uuid::Uuid;
 use crate::{
     change::Change,
     context::Subject,
+    grant::Grant,
     policy::{Binding, Held, Person, Role},
     tree::Tree,
     wire::WireError,
@@ -45,12 +49,15 @@ pub struct Snapshot {
     holders: HashMap<Uuid, Uuid>,
     /// Bindings by holder, each list by binding id; no list is empty.
     held: HashMap<Uuid, Arc<Vec<Held>>>,
+    grants: HashMap<Uuid, Arc<Grant>>,
+    /// Grants by the people they name, each list by grant id; no list is empty.
+    granted: HashMap<Uuid, Arc<Vec<Arc<Grant>>>>,
 }
 
 impl Snapshot {
     /// Takes in what access-control streamed: a full message replaces everything,
-    /// a delta puts what it names by id and takes away the bindings it lists. Where
-    /// a message does both to one binding, it is gone.
+    /// a delta puts what it names by id and takes away the bindings and grants it
+    /// lists. Where a message does both to one of them, it is gone.
     ///
     /// # Errors
     ///
@@ -94,6 +101,12 @@ impl Snapshot {
         self.held.get(&subject).map_or(&[], |held| held.as_slice())
     }
 
+    pub(crate) fn granted_to(&self, subject: Uuid) -> &[Arc<Grant>] {
+        self.granted
+            .get(&subject)
+            .map_or(&[], |grants| grants.as_slice())
+    }
+
     pub(crate) fn tree(&self) -> &Tree {
         &self.tree
     }
@@ -123,6 +136,36 @@ impl Snapshot {
         }
         for id in change.removed {
             self.remove_binding(id);
+        }
+        for grant in change.grants {
+            self.put_grant(Arc::new(grant));
+        }
+        for id in change.removed_grants {
+            self.remove_grant(id);
+        }
+    }
+
+    fn put_grant(&mut self, grant: Arc<Grant>) {
+        self.remove_grant(grant.id);
+        for subject in grant.subjects.iter().collect::<HashSet<_>>() {
+            let granted = Arc::make_mut(self.granted.entry(*subject).or_default());
+            let at = granted.partition_point(|other| other.id < grant.id);
+            granted.insert(at, grant.clone());
+        }
+        self.grants.insert(grant.id, grant);
+    }
+
+    fn remove_grant(&mut self, id: Uuid) {
+        let Some(grant) = self.grants.remove(&id) else {
+            return;
+        };
+        for subject in &grant.subjects {
+            if let Some(granted) = self.granted.get_mut(subject) {
+                Arc::make_mut(granted).retain(|other| other.id != id);
+                if granted.is_empty() {
+                    self.granted.remove(subject);
+                }
+            }
         }
     }
 

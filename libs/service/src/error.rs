@@ -150,7 +150,9 @@ fn code(reason: Reason) -> Code {
         | Reason::SubjectUnknown
         | Reason::ContextInvalid
         | Reason::ContextExpired => Code::Unauthenticated,
-        Reason::PermissionMissing | Reason::PurposeNotAllowed => Code::PermissionDenied,
+        Reason::PermissionMissing | Reason::PurposeNotAllowed | Reason::NotTheCallersTurn => {
+            Code::PermissionDenied
+        }
         Reason::NotFoundOrOutOfScope => Code::NotFound,
         Reason::AlreadyExists => Code::AlreadyExists,
         Reason::EtagMismatch | Reason::Conflict => Code::Aborted,

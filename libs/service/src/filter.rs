@@ -38,6 +38,14 @@ pub enum FilterKind {
     },
     /// RFC 3339 time, by order.
     Time,
+    /// Resource name of something the record is related to, by equality: the column is
+    /// among what `of`, compared with its id, selects.
+    Related {
+        /// `employees`
+        collection: &'static str,
+        /// `SELECT approval_id FROM approval_party WHERE subject_id`
+        of: &'static str,
+    },
 }
 
 /// A filter that was read and understood.
@@ -56,6 +64,7 @@ struct Term {
 
 #[derive(Debug, Clone, PartialEq)]
 enum Value {
+    Related(&'static str, Uuid),
     Text(String),
     Id(Uuid),
     Number(i16),
@@ -104,6 +113,9 @@ impl Filter {
                 Value::Number(i16::try_from(parse(&full)?).ok()?)
             }
             FilterKind::Time => Value::Time(text.parse().ok()?),
+            FilterKind::Related { collection, of } => {
+                Value::Related(of, parse_name(text, collection)?)
+            }
         };
         let ordered = matches!(field.kind, FilterKind::Time);
         (ordered || matches!(operator, "=" | "!=")).then_some(Term {
@@ -131,10 +143,16 @@ impl Filter {
                     &mut Sql(query),
                 );
             }
+            if let Value::Related(of, id) = term.value {
+                let among = if term.operator == "=" { "IN" } else { "NOT IN" };
+                query.push(format_args!(" AND {} {among} ({of} = ", term.column));
+                query.push_bind(id).push(")");
+                continue;
+            }
             query.push(format_args!(" AND {} {} ", term.column, term.operator));
             match &term.value {
+                Value::Related(_, id) | Value::Id(id) => query.push_bind(*id),
                 Value::Text(text) => query.push_bind(text.clone()),
-                Value::Id(id) => query.push_bind(*id),
                 Value::Number(number) => query.push_bind(*number),
                 Value::Time(at) => query.push_bind(at.to_sqlx()),
             };

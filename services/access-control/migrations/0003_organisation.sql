@@ -4,7 +4,7 @@
 ALTER TABLE policy_change
     DROP CONSTRAINT policy_change_kind_check,
     ADD CONSTRAINT policy_change_kind_check CHECK (kind IN (
-        'department', 'employee', 'role', 'binding', 'delegation', 'transfer', 'qualification', 'device'
+        'department', 'employee', 'role', 'binding', 'grant', 'delegation', 'transfer', 'qualification', 'device'
     ));
 
 -- Who acts for whom in approvals. Only what was asked for stands here: who has

@@ -12,6 +12,7 @@ pub(crate) mod organisation;
 mod qualifications;
 pub(crate) mod refusals;
 pub(crate) mod roles;
+pub(crate) mod shares;
 pub(crate) mod snapshot;
 pub(crate) mod staff;
 mod transfers;
@@ -29,14 +30,28 @@ use kefu_service::{
 };
 use uuid::Uuid;
 
-use crate::{domain::roles::Roles, jobs::revisions::Revisions};
+use crate::{
+    domain::{
+        approval::{Flow, Flows},
+        roles::Roles,
+    },
+    jobs::revisions::Revisions,
+};
 
 /// What the handlers share. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Register {
     pub(crate) core: Core,
     pub(crate) roles: Arc<Roles>,
+    pub(crate) flows: Arc<Flows>,
     pub(crate) revisions: Revisions,
+}
+
+impl Register {
+    /// The stages that shares pass.
+    fn shares(&self) -> &Flow {
+        &self.flows.share
+    }
 }
 
 /// Journals what of the register is shown under this type.

@@ -14,6 +14,8 @@ pub struct AccessControlConfig {
     pub heartbeat_ms: u64,
     /// How often changes by other replicas are looked for.
     pub poll_ms: u64,
+    /// How often it is written down what time did to requests for approval.
+    pub approvals_ms: u64,
 }
 
 impl Default for AccessControlConfig {
@@ -21,6 +23,7 @@ impl Default for AccessControlConfig {
         Self {
             heartbeat_ms: 1000,
             poll_ms: 200,
+            approvals_ms: 1000,
         }
     }
 }
@@ -34,6 +37,7 @@ impl AccessControlConfig {
         for (key, value) in [
             ("heartbeat_ms", self.heartbeat_ms),
             ("poll_ms", self.poll_ms),
+            ("approvals_ms", self.approvals_ms),
         ] {
             if !(10..=60_000).contains(&value) {
                 return Err(Fault::internal(format!(
@@ -46,6 +50,10 @@ impl AccessControlConfig {
 
     pub(crate) fn heartbeat(&self) -> Duration {
         Duration::from_millis(self.heartbeat_ms)
+    }
+
+    pub(crate) fn approvals(&self) -> Duration {
+        Duration::from_millis(self.approvals_ms)
     }
 
     pub(crate) fn poll(&self) -> Duration {
@@ -63,6 +71,7 @@ mod tests {
             AccessControlConfig {
                 heartbeat_ms,
                 poll_ms,
+                ..AccessControlConfig::default()
             }
             .check()
             .is_ok()

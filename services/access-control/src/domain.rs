@@ -1,5 +1,6 @@
 //! Types and rules of the register; pure.
 
+pub mod approval;
 pub mod binding;
 pub mod company;
 pub mod delegation;
@@ -10,5 +11,6 @@ pub mod qualification;
 pub mod register;
 pub mod roles;
 mod roles_file;
+pub mod share;
 pub mod transfer;
 pub mod tree;

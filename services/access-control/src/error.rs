@@ -4,13 +4,18 @@ use kefu_contracts::{
     access::{DeviceState, TransferState},
     common::Reason,
 };
-use kefu_service::{error::Fault, fields};
+use kefu_service::{
+    error::{Fault, Violation},
+    fields,
+};
 
 use uuid::Uuid;
 
 use crate::domain::{
+    approval::{FlowsProblem, Refusal},
     binding::{BINDINGS, Collision},
     delegation::DELEGATIONS,
+    register::EMPLOYEES,
     roles::RolesProblem,
     transfer::TRANSFERS,
 };
@@ -48,6 +53,8 @@ pub enum RegisterError {
         /// Whether somebody revoked it.
         revoked: bool,
     },
+    /// The request for approval does not stand there, or is not theirs.
+    Approval(Refusal),
 }
 
 impl From<RegisterError> for Fault {
@@ -65,6 +72,7 @@ impl From<RegisterError> for Fault {
                 .with("binding", fields::name(BINDINGS, collision.binding))
                 .with("role", format!("roles/{}", collision.role))
                 .with("rule", collision.why),
+            RegisterError::Approval(refusal) => approval(refusal),
             RegisterError::DelegatedTwice(id) => {
                 Self::new(Reason::AlreadyExists).with("delegation", fields::name(DELEGATIONS, id))
             }
@@ -87,6 +95,46 @@ impl From<RegisterError> for Fault {
                 Self::state(if revoked { "REVOKED" } else { "ENDED" }, "STANDING")
             }
         }
+    }
+}
+
+/// Says which rule refused, and who may (promise 5).
+fn approval(refusal: Refusal) -> Fault {
+    let turn = |rule: &str| Fault::new(Reason::NotTheCallersTurn).with("rule", rule);
+    match refusal {
+        Refusal::State(state) => {
+            Fault::new(Reason::StateNotAllowed).with("state", state.as_str().to_ascii_uppercase())
+        }
+        Refusal::NotTheApplicant => turn("only whoever applied"),
+        Refusal::NotAReceiver => turn("only whoever applied or receives"),
+        Refusal::NotTheCompanion => turn("only whoever is named to accompany"),
+        Refusal::Involved => {
+            turn("whoever applied, receives or decided an earlier stage decides none")
+        }
+        Refusal::NotAnApprover(may) => {
+            let may: Vec<String> = may
+                .iter()
+                .map(|hat| {
+                    format!(
+                        "{} ({})",
+                        fields::name(EMPLOYEES, hat.actor),
+                        hat.post.as_str()
+                    )
+                })
+                .collect();
+            turn("not an approver of this stage").with("ask", may.join(", "))
+        }
+        Refusal::Wider => Fault::fields(vec![("terms".to_owned(), Violation::Wider)]),
+        Refusal::NothingLeft => Fault::fields(vec![(
+            "terms.end_time".to_owned(),
+            Violation::Contradiction,
+        )]),
+    }
+}
+
+impl From<FlowsProblem> for Fault {
+    fn from(problem: FlowsProblem) -> Self {
+        Self::internal(problem.to_string())
     }
 }
 

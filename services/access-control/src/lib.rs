@@ -37,7 +37,8 @@ use kefu_contracts::access::{
     history_service_server::HistoryServiceServer,
     organisation_service_server::OrganisationServiceServer,
     refusal_service_server::RefusalServiceServer, role_service_server::RoleServiceServer,
-    snapshot_service_server::SnapshotServiceServer, staff_service_server::StaffServiceServer,
+    share_service_server::ShareServiceServer, snapshot_service_server::SnapshotServiceServer,
+    staff_service_server::StaffServiceServer,
 };
 use kefu_service::{
     core::{Core, Deps},
@@ -49,12 +50,12 @@ use tonic::service::Routes;
 use crate::{
     api::{
         Register, delegations::Delegations, devices::Devices, history::History,
-        organisation::Organisation, refusals::Refusals, roles::RolesApi, snapshot::SnapshotApi,
-        staff::Staff,
+        organisation::Organisation, refusals::Refusals, roles::RolesApi, shares::SharesApi,
+        snapshot::SnapshotApi, staff::Staff,
     },
     config::AccessControlConfig,
-    domain::roles::Roles,
-    jobs::{revisions::Revisions, transfers::Transfers},
+    domain::{approval::Flows, roles::Roles},
+    jobs::{approvals, revisions::Revisions, transfers::Transfers},
 };
 
 /// Name of the service.
@@ -82,8 +83,15 @@ pub fn build(config: AccessControlConfig, deps: Deps) -> Result<Hosted, Fault> {
     let register = Register {
         core: core.clone(),
         roles: Arc::new(Roles::shipped()?),
+        flows: Arc::new(Flows::shipped()?),
         revisions,
     };
+    let approvals = approvals::job(
+        core.deps.db.clone(),
+        core.deps.clock.clone(),
+        register.flows.clone(),
+        config.approvals(),
+    );
     let snapshot = SnapshotApi {
         register: register.clone(),
         heartbeat: config.heartbeat(),
@@ -92,11 +100,12 @@ pub fn build(config: AccessControlConfig, deps: Deps) -> Result<Hosted, Fault> {
         register.clone(),
     )))
     .add_service(RoleServiceServer::new(RolesApi(register.clone())))
+    .add_service(ShareServiceServer::new(SharesApi(register.clone())))
     .add_service(DelegationServiceServer::new(Delegations(register.clone())))
     .add_service(StaffServiceServer::new(Staff(register.clone())))
     .add_service(DeviceServiceServer::new(Devices(register.clone())))
     .add_service(HistoryServiceServer::new(History(register.clone())))
     .add_service(SnapshotServiceServer::new(snapshot))
     .add_service(RefusalServiceServer::new(Refusals(register)));
-    Ok(core.host(routes, vec![watch, transfers.job()]))
+    Ok(core.host(routes, vec![watch, approvals, transfers.job()]))
 }

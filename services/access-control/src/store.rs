@@ -1,7 +1,9 @@
 //! SQL of the register, one file an aggregate.
 
+pub(crate) mod approval;
 pub(crate) mod binding;
 pub(crate) mod changes;
+pub(crate) mod chart;
 pub(crate) mod delegation;
 pub(crate) mod department;
 pub(crate) mod device;
@@ -11,4 +13,5 @@ pub(crate) mod policy;
 pub(crate) mod qualification;
 pub(crate) mod refusal;
 pub(crate) mod role;
+pub(crate) mod share;
 pub(crate) mod transfer;

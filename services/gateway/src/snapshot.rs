@@ -184,4 +184,6 @@ fn is_heartbeat(message: &WatchSnapshotResponse, revision: i64) -> bool {
         && message.roles.is_empty()
         && message.bindings.is_empty()
         && message.removed_binding_ids.is_empty()
+        && message.grants.is_empty()
+        && message.removed_grant_ids.is_empty()
 }

@@ -1,4 +1,5 @@
 mod clauses;
+mod grants;
 mod naive;
 mod property;
 mod refusals;

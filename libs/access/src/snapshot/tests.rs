@@ -3,7 +3,10 @@ mod malformed;
 use std::collections::BTreeMap;
 
 use kefu_contracts::{
-    access::{ScopeTemplate, SnapshotBinding, SnapshotDepartment, SnapshotRole, SnapshotSubject},
+    access::{
+        ScopeTemplate, SnapshotBinding, SnapshotDepartment, SnapshotGrant, SnapshotRole,
+        SnapshotSubject,
+    },
     policy::{DataClass, Purpose},
 };
 use proptest::prelude::*;
@@ -50,6 +53,18 @@ fn any_binding() -> impl Strategy<Value = SnapshotBinding> {
     })
 }
 
+fn any_grant() -> impl Strategy<Value = SnapshotGrant> {
+    let people = prop::collection::vec(1..5_u128, 0..3);
+    (1..7_u128, people, 1..9_i64).prop_map(|(id, people, end)| SnapshotGrant {
+        id: bytes(id),
+        subject_ids: people.into_iter().map(bytes).collect(),
+        purpose: Purpose::Service as i32,
+        starts_at: wire_at(0),
+        ends_at: wire_at(end),
+        ..Default::default()
+    })
+}
+
 fn any_delta() -> impl Strategy<Value = WatchSnapshotResponse> {
     (
         prop::collection::vec(any_department(), 0..4),
@@ -57,15 +72,21 @@ fn any_delta() -> impl Strategy<Value = WatchSnapshotResponse> {
         prop::collection::vec(any_role(), 0..2),
         prop::collection::vec(any_binding(), 0..4),
         prop::collection::vec((1..7_u128).prop_map(bytes), 0..3),
+        prop::collection::vec(any_grant(), 0..4),
+        prop::collection::vec((1..7_u128).prop_map(bytes), 0..3),
     )
         .prop_map(
-            |(departments, subjects, roles, bindings, removed)| WatchSnapshotResponse {
-                departments,
-                subjects,
-                roles,
-                bindings,
-                removed_binding_ids: removed,
-                ..Default::default()
+            |(departments, subjects, roles, bindings, removed, grants, ended)| {
+                WatchSnapshotResponse {
+                    grants,
+                    removed_grant_ids: ended,
+                    departments,
+                    subjects,
+                    roles,
+                    bindings,
+                    removed_binding_ids: removed,
+                    ..Default::default()
+                }
             },
         )
 }
@@ -76,6 +97,7 @@ fn end_state(messages: &[WatchSnapshotResponse]) -> WatchSnapshotResponse {
     let mut subjects = BTreeMap::new();
     let mut roles = BTreeMap::new();
     let mut bindings = BTreeMap::new();
+    let mut grants = BTreeMap::new();
     let mut revision = 0;
     for message in messages {
         revision = message.revision;
@@ -85,6 +107,8 @@ fn end_state(messages: &[WatchSnapshotResponse]) -> WatchSnapshotResponse {
         roles.extend(of.roles.into_iter().map(|it| (it.id.clone(), it)));
         bindings.extend(of.bindings.into_iter().map(|it| (it.id.clone(), it)));
         bindings.retain(|id, _| !message.removed_binding_ids.contains(id));
+        grants.extend(of.grants.into_iter().map(|it| (it.id.clone(), it)));
+        grants.retain(|id, _| !message.removed_grant_ids.contains(id));
     }
     WatchSnapshotResponse {
         revision,
@@ -94,6 +118,8 @@ fn end_state(messages: &[WatchSnapshotResponse]) -> WatchSnapshotResponse {
         roles: roles.into_values().collect(),
         bindings: bindings.into_values().collect(),
         removed_binding_ids: vec![],
+        grants: grants.into_values().collect(),
+        removed_grant_ids: vec![],
     }
 }
 

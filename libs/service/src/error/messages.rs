@@ -89,6 +89,8 @@ pub enum Violation {
     ControlCharacters,
     /// Not of the form asked for.
     Format,
+    /// Asks for more than is left.
+    Wider,
 }
 
 impl Violation {
@@ -122,6 +124,7 @@ impl Violation {
             Self::NotApplicable => "NOT_APPLICABLE",
             Self::ControlCharacters => "CONTROL_CHARACTERS",
             Self::Format => "FORMAT",
+            Self::Wider => "WIDER",
         }
     }
 
@@ -208,6 +211,10 @@ impl Violation {
                 ("含有控制字符".into(), "contains control characters".into())
             }
             Self::Format => ("格式不正确".into(), "is not of the form asked for".into()),
+            Self::Wider => (
+                "只能缩小范围，不能扩大".into(),
+                "asks for more than is left: it may be narrowed, never widened".into(),
+            ),
         };
         match language {
             Language::Chinese => chinese,
@@ -289,6 +296,10 @@ pub(crate) fn reason(reason: Reason, language: Language) -> &'static str {
         Reason::SeparationOfDuties => (
             "这两个角色不得由同一人担任。",
             "two of these roles may not be held by one person",
+        ),
+        Reason::NotTheCallersTurn => (
+            "此申请不由您处理。",
+            "the request is not the caller's to decide or to act upon",
         ),
         Reason::Internal | Reason::Unspecified => ("内部错误，请联系管理员。", "internal error"),
     };

@@ -160,6 +160,8 @@ async fn reach(
             let found = department::get(connection, *id).await?;
             return Ok(found.and_then(|one| clearance(call, Some(one.id), None)));
         }
+        // Shares have their own history, by approval.
+        Record::Grant(_) => None,
         Record::Role(id) => {
             let there = role::exists(connection, id).await?;
             return Ok(clearance(call, None, None).filter(|_| there));

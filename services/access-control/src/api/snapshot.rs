@@ -7,7 +7,7 @@
 use std::{pin::Pin, sync::Arc, time::Duration};
 
 use kefu_contracts::access::{
-    RoleRule, SnapshotBinding, SnapshotDepartment, SnapshotRole, SnapshotSubject,
+    RoleRule, SnapshotBinding, SnapshotDepartment, SnapshotGrant, SnapshotRole, SnapshotSubject,
     WatchSnapshotRequest, WatchSnapshotResponse, snapshot_service_server::SnapshotService,
 };
 use kefu_service::{
@@ -27,11 +27,13 @@ use crate::{
     domain::{
         binding::Binding,
         register::{Department, Employee},
+        roles::Roles,
     },
     jobs::revisions,
     store::{
         policy::{self, Policy},
         role::StoredRole,
+        share::StoredShare,
     },
 };
 
@@ -57,13 +59,14 @@ impl SnapshotService for SnapshotApi {
         let language = call::of(&request)?.language;
         let deps = &self.register.core.deps;
         let revisions = self.register.revisions.subscribe();
-        let whole = policy::whole(&deps.db)
+        let whole = policy::whole(&deps.db, deps.clock.now())
             .await
             .map_err(|fault| fault.into_status(language))?;
         let (sender, receiver) = mpsc::channel(BEHIND);
         let watcher = Watcher {
             db: deps.db.clone(),
             clock: deps.clock.clone(),
+            roles: self.register.roles.clone(),
             heartbeat: self.heartbeat,
             revisions,
             held: whole.revision,
@@ -78,6 +81,7 @@ impl SnapshotService for SnapshotApi {
 struct Watcher {
     db: Db,
     clock: Arc<dyn Clock>,
+    roles: Arc<Roles>,
     heartbeat: Duration,
     revisions: watch::Receiver<i64>,
     /// Revision that the gateway was last told.
@@ -87,7 +91,7 @@ struct Watcher {
 
 impl Watcher {
     async fn run(mut self, whole: Policy) {
-        let mut next: Result<_, Fault> = Ok(message(whole, true));
+        let mut next: Result<_, Fault> = Ok(message(whole, &self.roles.lent, true));
         loop {
             match next {
                 Ok(message) => {
@@ -131,15 +135,17 @@ impl Watcher {
     /// What changed since the gateway was last told. Where the database has gone
     /// back behind that (it was restored), everything.
     async fn news(&self) -> Result<WatchSnapshotResponse, Fault> {
-        let delta = policy::since(&self.db, self.held).await?;
+        let delta = policy::since(&self.db, self.held, self.clock.now()).await?;
         if delta.revision < self.held {
-            return Ok(message(policy::whole(&self.db).await?, true));
+            let whole = policy::whole(&self.db, self.clock.now()).await?;
+            return Ok(message(whole, &self.roles.lent, true));
         }
-        Ok(message(delta, false))
+        Ok(message(delta, &self.roles.lent, false))
     }
 }
 
-fn message(policy: Policy, full: bool) -> WatchSnapshotResponse {
+/// `lent`: what a grant lets do.
+fn message(policy: Policy, lent: &[String], full: bool) -> WatchSnapshotResponse {
     WatchSnapshotResponse {
         revision: policy.revision,
         full,
@@ -148,6 +154,12 @@ fn message(policy: Policy, full: bool) -> WatchSnapshotResponse {
         roles: policy.roles.iter().map(role).collect(),
         bindings: policy.bindings.iter().map(binding).collect(),
         removed_binding_ids: policy.revoked.iter().map(bytes).collect(),
+        grants: policy
+            .grants
+            .iter()
+            .filter_map(|share| grant(share, lent))
+            .collect(),
+        removed_grant_ids: policy.taken_back.iter().map(bytes).collect(),
     }
 }
 
@@ -209,4 +221,22 @@ fn binding(binding: &Binding) -> SnapshotBinding {
         starts_at: Some(to_proto(binding.starts_at)),
         ends_at: binding.ends_at.map(to_proto),
     }
+}
+
+/// A share in use as gateways hold it; its id is the share's.
+fn grant(share: &StoredShare, lent: &[String]) -> Option<SnapshotGrant> {
+    let (starts_at, ends_at) = share.approval.period?;
+    let terms = &share.terms;
+    Some(SnapshotGrant {
+        id: bytes(&share.approval.id),
+        subject_ids: terms.receivers.iter().map(bytes).collect(),
+        customer_ids: terms.customers.iter().map(bytes).collect(),
+        permissions: lent.to_vec(),
+        classes: terms.classes.to_numbers(),
+        purpose: share.approval.purpose.into(),
+        starts_at: Some(to_proto(starts_at)),
+        ends_at: Some(to_proto(ends_at)),
+        companion_id: optional_bytes(terms.companion),
+        accompanied_until: share.share.accompanied_until.map(to_proto),
+    })
 }

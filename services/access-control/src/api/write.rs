@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use kefu_contracts::journal::{EntryKind, OrganisationChanged, event};
+use kefu_contracts::journal::EntryKind;
 use kefu_journal::Cursor;
 use kefu_service::{
     call::{Answer, Call},
@@ -108,9 +108,7 @@ where
         resource,
         kind,
     } = work(&mut revision).await?;
-    let event = event::Event::OrganisationChanged(OrganisationChanged {
-        policy_revision: revision.number,
-    });
+    let event = revision.told();
     let entry = present::entry(call, EntryKind::Change, kind, resource, None, event);
     let position = kefu_journal::append(revision.connection, &[entry]).await?;
     if let Some(claim) = claim {

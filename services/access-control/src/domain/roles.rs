@@ -11,6 +11,8 @@ pub struct Roles {
     pub roles: Vec<Role>,
     /// Pairs that one person may not hold at the same time.
     pub apart: Vec<Apart>,
+    /// What a share of files lends to those who receive it: looking at them.
+    pub lent: Vec<String>,
 }
 
 /// A role.

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use kefu_contracts::{
     ClassSet, METHODS,
-    policy::{DataClass, Purpose},
+    policy::{DataClass, Effect, Purpose},
 };
 use serde::Deserialize;
 
@@ -32,6 +32,14 @@ struct RolesFile {
     roles: Vec<RoleEntry>,
     #[serde(default)]
     apart: Vec<ApartEntry>,
+    #[serde(default)]
+    share: ShareEntry,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ShareEntry {
+    permissions: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -40,6 +48,9 @@ struct RoleEntry {
     id: String,
     #[serde(default)]
     holder: Holder,
+    /// Roles of this file, further up, whose rules it has as well.
+    #[serde(default)]
+    includes: Vec<String>,
     rules: Vec<RuleEntry>,
 }
 
@@ -71,12 +82,12 @@ impl Roles {
     pub fn from_toml(text: &str) -> Result<Self, RolesProblem> {
         let file: RolesFile = toml::from_str(text)?;
         let mut ids = HashSet::new();
-        let mut roles = Vec::new();
+        let mut roles: Vec<Role> = Vec::new();
         for entry in file.roles {
             if !ids.insert(entry.id.clone()) {
                 return Err(content(&entry.id, "is there twice"));
             }
-            roles.push(role(entry)?);
+            roles.push(role(entry, &roles)?);
         }
         let mut apart = Vec::new();
         for entry in file.apart {
@@ -94,13 +105,37 @@ impl Roles {
             };
             apart.extend(entry.from.iter().cloned().map(pair));
         }
-        Ok(Self { roles, apart })
+        let lent = file.share.permissions;
+        if let Some(changes) = lent.iter().find(|one| !only_reads(one)) {
+            return Err(content(
+                "share",
+                format!("no public method reads by {changes}"),
+            ));
+        }
+        Ok(Self { roles, apart, lent })
     }
 }
 
-fn role(entry: RoleEntry) -> Result<Role, RolesProblem> {
+/// Whether the permission is needed by public methods that read, and by no other.
+fn only_reads(permission: &str) -> bool {
+    let mut needing = METHODS
+        .iter()
+        .filter(|method| method.permission == permission)
+        .peekable();
+    needing.peek().is_some()
+        && needing.all(|method| !method.internal && method.effect == Effect::Read)
+}
+
+fn role(entry: RoleEntry, above: &[Role]) -> Result<Role, RolesProblem> {
     let mut ids = HashSet::new();
-    let mut rules = Vec::new();
+    let mut rules: Vec<RoleRule> = Vec::new();
+    for included in &entry.includes {
+        let role = above.iter().find(|role| role.id == *included);
+        let role =
+            role.ok_or_else(|| content(&entry.id, format!("no role {included} further up")))?;
+        ids.extend(role.rules.iter().map(|rule| rule.id.clone()));
+        rules.extend(role.rules.iter().cloned());
+    }
     for rule_entry in entry.rules {
         let place = format!("{}#{}", entry.id, rule_entry.id);
         if !ids.insert(rule_entry.id.clone()) {

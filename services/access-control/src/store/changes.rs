@@ -6,6 +6,7 @@
 
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
+use kefu_contracts::journal::{OrganisationChanged, event};
 use kefu_service::error::Fault;
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -17,6 +18,7 @@ pub(crate) enum Record {
     Employee(Uuid),
     Role(String),
     Binding(Uuid),
+    Grant(Uuid),
     Delegation(Uuid),
     Transfer(Uuid),
     Qualification(Uuid),
@@ -30,6 +32,7 @@ impl Record {
             Self::Employee(_) => "employee",
             Self::Role(_) => "role",
             Self::Binding(_) => "binding",
+            Self::Grant(_) => "grant",
             Self::Delegation(_) => "delegation",
             Self::Transfer(_) => "transfer",
             Self::Qualification(_) => "qualification",
@@ -43,6 +46,7 @@ impl Record {
             Self::Department(id)
             | Self::Employee(id)
             | Self::Binding(id)
+            | Self::Grant(id)
             | Self::Delegation(id)
             | Self::Transfer(id)
             | Self::Qualification(id)
@@ -57,6 +61,7 @@ impl Record {
             "department" => Self::Department(id()?),
             "employee" => Self::Employee(id()?),
             "binding" => Self::Binding(id()?),
+            "grant" => Self::Grant(id()?),
             "delegation" => Self::Delegation(id()?),
             "transfer" => Self::Transfer(id()?),
             "qualification" => Self::Qualification(id()?),
@@ -82,6 +87,8 @@ pub(crate) struct Revision<'c> {
     pub(crate) number: i64,
     by: By,
     changed: bool,
+    /// What its journal entry says, where that is more than that the policy changed.
+    event: Option<event::Event>,
 }
 
 impl<'c> Revision<'c> {
@@ -95,6 +102,7 @@ impl<'c> Revision<'c> {
             number: held + 1,
             by,
             changed: false,
+            event: None,
         })
     }
 
@@ -137,6 +145,17 @@ impl<'c> Revision<'c> {
                     .fetch_optional(connection)
                     .await?
             }
+            Record::Grant(id) => {
+                sqlx::query_scalar!(
+                    r#"SELECT (to_jsonb(a) || to_jsonb(s) || to_jsonb(t))::text AS "row!"
+                       FROM access.approval a JOIN access.share s ON s.approval_id = a.id
+                       JOIN access.share_terms t ON t.approval_id = a.id AND t.which = 'current'
+                       WHERE a.id = $1"#,
+                    id
+                )
+                .fetch_optional(connection)
+                .await?
+            }
             Record::Role(id) => {
                 sqlx::query_scalar!(
                     r#"SELECT jsonb_build_object('id', id, 'rules', (
@@ -175,6 +194,19 @@ impl<'c> Revision<'c> {
         .await?;
         self.changed = true;
         Ok(())
+    }
+
+    /// Says what its journal entry tells.
+    pub(crate) fn tell(&mut self, event: event::Event) {
+        self.event = Some(event);
+    }
+
+    /// What its journal entry tells.
+    pub(crate) fn told(&mut self) -> event::Event {
+        let changed = event::Event::OrganisationChanged(OrganisationChanged {
+            policy_revision: self.number,
+        });
+        self.event.take().unwrap_or(changed)
     }
 
     /// Whether anything was noted.

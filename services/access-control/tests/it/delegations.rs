@@ -57,7 +57,7 @@ async fn listed(caller: &Caller, unended_only: bool) -> Vec<Delegation> {
 #[tokio::test]
 async fn a_head_lets_somebody_act_for_them() {
     let house = House::new().await;
-    let head = house.oneself("zhou.ting");
+    let head = house.person("zhou.ting");
     let before = house.count("SELECT revision FROM policy_revision").await;
     let made = head
         .delegations()
@@ -68,10 +68,10 @@ async fn a_head_lets_somebody_act_for_them() {
     assert_eq!(made.delegator, house.employee("zhou.ting"));
     assert_eq!(made.state(), DelegationState::Standing);
     let standing = [made.clone()];
-    for caller in [&head, &house.oneself("guo.jing"), &house.administrator()] {
+    for caller in [&head, &house.person("guo.jing"), &house.administrator()] {
         assert_eq!(listed(caller, true).await, standing);
     }
-    assert!(listed(&house.oneself("luo.yong"), false).await.is_empty());
+    assert!(listed(&house.person("luo.yong"), false).await.is_empty());
 
     let history = house
         .count(
@@ -94,10 +94,10 @@ async fn a_head_lets_somebody_act_for_them() {
 #[tokio::test]
 async fn only_posts_of_ones_own_are_lent() {
     let house = House::new().await;
-    let mut head = house.oneself("zhou.ting").delegations();
+    let mut head = house.person("zhou.ting").delegations();
     let lent = create(wanted(&house, "guo.jing"));
     head.create_delegation(lent).await.unwrap();
-    let mut delegate = house.oneself("guo.jing").delegations();
+    let mut delegate = house.person("guo.jing").delegations();
     let further = create(wanted(&house, "luo.yong"));
     let refused = delegate.create_delegation(further).await.unwrap_err();
     assert_eq!(
@@ -126,16 +126,16 @@ async fn only_posts_of_ones_own_are_lent() {
         ["delegation.department NOT_APPLICABLE"]
     );
     head.create_delegation(over("complaints")).await.unwrap();
-    let mut leader = house.oneself("liu.jianhua").delegations();
+    let mut leader = house.person("liu.jianhua").delegations();
     leader.create_delegation(over("complaints")).await.unwrap();
-    let mut company = house.oneself("chen.guodong").delegations();
+    let mut company = house.person("chen.guodong").delegations();
     company.create_delegation(over("complaints")).await.unwrap();
 }
 
 #[tokio::test]
 async fn every_violation_is_told_at_once() {
     let house = House::new().await;
-    let mut head = house.oneself("zhou.ting").delegations();
+    let mut head = house.person("zhou.ting").delegations();
     let nothing = CreateDelegationRequest {
         delegation: None,
         request_id: "x".into(),
@@ -224,7 +224,7 @@ async fn every_violation_is_told_at_once() {
 #[tokio::test]
 async fn the_same_is_not_delegated_twice() {
     let house = House::new().await;
-    let mut head = house.oneself("zhou.ting").delegations();
+    let mut head = house.person("zhou.ting").delegations();
     let first = head
         .create_delegation(create(wanted(&house, "guo.jing")))
         .await
@@ -263,7 +263,7 @@ async fn the_same_is_not_delegated_twice() {
 #[tokio::test]
 async fn it_is_taken_back_at_once_by_who_made_it() {
     let house = House::new().await;
-    let mut head = house.oneself("zhou.ting").delegations();
+    let mut head = house.person("zhou.ting").delegations();
     let made = head
         .create_delegation(create(wanted(&house, "guo.jing")))
         .await
@@ -367,7 +367,7 @@ async fn leaving_ends_a_delegation() {
 #[tokio::test]
 async fn delegations_are_listed_page_by_page() {
     let house = House::new().await;
-    let head = house.oneself("zhou.ting");
+    let head = house.person("zhou.ting");
     for delegate in ["guo.jing", "luo.yong", "li.wei"] {
         let lent = create(wanted(&house, delegate));
         head.delegations().create_delegation(lent).await.unwrap();

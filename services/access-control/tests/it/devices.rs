@@ -213,7 +213,7 @@ async fn devices_are_listed_within_reach() {
     let house = House::new().await;
     let all = ListDevicesRequest::default;
     assert_eq!(
-        numbers(&house.oneself("li.wei"), all()).await,
+        numbers(&house.person("li.wei"), all()).await,
         ["KF-PC-0001", "KF-HS-0001"]
     );
     let department = house.seeded.departments["complaints"];
@@ -291,7 +291,7 @@ async fn devices_are_listed_within_reach() {
         .unwrap()
         .into_inner();
     let name = every.devices[2].name.clone();
-    let mut other = house.oneself("li.wei").devices();
+    let mut other = house.person("li.wei").devices();
     let refused = other
         .get_device(GetDeviceRequest { name })
         .await

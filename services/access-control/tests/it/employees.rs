@@ -497,7 +497,7 @@ fn get(name: String) -> GetEmployeeRequest {
 async fn somebody_is_shown_within_reach() {
     let house = House::new().await;
     let name = house.employee("li.wei");
-    let mut own = house.oneself("li.wei").organisation();
+    let mut own = house.person("li.wei").organisation();
     let shown = own
         .get_employee(get(name.clone()))
         .await

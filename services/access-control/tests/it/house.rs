@@ -29,7 +29,8 @@ use kefu_contracts::{
         device_service_client::DeviceServiceClient, history_service_client::HistoryServiceClient,
         organisation_service_client::OrganisationServiceClient,
         refusal_service_client::RefusalServiceClient, role_service_client::RoleServiceClient,
-        snapshot_service_client::SnapshotServiceClient, staff_service_client::StaffServiceClient,
+        share_service_client::ShareServiceClient, snapshot_service_client::SnapshotServiceClient,
+        staff_service_client::StaffServiceClient,
     },
     journal::EntryKind,
     method,
@@ -165,10 +166,10 @@ impl House {
         )
     }
 
-    /// Somebody of the example company, reaching what is their own or lent to them.
-    pub(crate) fn oneself(&self, login: &str) -> Caller {
+    /// Somebody of the example company, let through where every employee is.
+    pub(crate) fn person(&self, login: &str) -> Caller {
         let id = self.id(login);
-        self.caller(id, Scope::Union(vec![Scope::Owner(id), Scope::Duty(id)]))
+        self.caller(id, Scope::union([Scope::Owner(id), Scope::Duty(id)]))
     }
 
     /// A caller let through on the rows of one scope.
@@ -334,6 +335,10 @@ impl Caller {
 
     pub(crate) fn roles(&self) -> RoleServiceClient<Self> {
         RoleServiceClient::new(self.clone())
+    }
+
+    pub(crate) fn shares(&self) -> ShareServiceClient<Self> {
+        ShareServiceClient::new(self.clone())
     }
 
     fn context(&self, path: &str) -> HeaderValue {

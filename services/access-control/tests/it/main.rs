@@ -15,6 +15,7 @@ mod refusals;
 mod roles;
 mod schema;
 mod seed;
+mod shares;
 mod snapshot;
 mod staff;
 mod transfers;

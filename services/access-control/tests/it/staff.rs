@@ -83,14 +83,14 @@ async fn agreements_and_trainings_are_recorded_and_kept() {
     let own = ListQualificationsRequest {
         employee: house.employee("hu.tao"),
     };
-    let mut oneself = house.oneself("hu.tao").staff();
+    let mut oneself = house.person("hu.tao").staff();
     let kept = oneself
         .list_qualifications(own.clone())
         .await
         .unwrap()
         .into_inner();
     assert_eq!(kept.qualifications, [earlier, signed, passed]);
-    let mut other = house.oneself("li.wei").staff();
+    let mut other = house.person("li.wei").staff();
     let refused = other.list_qualifications(own).await.unwrap_err();
     assert_eq!(reason(&refused), "NOT_FOUND_OR_OUT_OF_SCOPE");
 }

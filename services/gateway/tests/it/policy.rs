@@ -52,7 +52,7 @@ pub(crate) fn full() -> WatchSnapshotResponse {
             rules: vec![rule()],
         }],
         bindings: vec![binding(None)],
-        removed_binding_ids: Vec::new(),
+        ..Default::default()
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use kefu_contracts::access::{RoleRule as WireRule, SnapshotBinding, SubjectKind};
+use kefu_contracts::access::{RoleRule as WireRule, SnapshotBinding, SnapshotGrant, SubjectKind};
 
 use super::*;
 
@@ -29,7 +29,15 @@ pub(super) fn decide(policy: &WatchSnapshotResponse, query: &Query<'_>, now: i64
     for (binding, rule) in standing_rules(policy, subject, query.permission, now) {
         granted = true;
         if purpose_fits(&rule, query) {
-            rules.extend(parts(policy, subject, binding, &rule, query, now));
+            let scope = scope(policy, subject, binding, &rule, query);
+            let end = second(&binding.ends_at);
+            rules.extend(parts(subject, &rule.id, &rule.classes, &scope, end, now));
+        }
+    }
+    for grant in standing_grants(policy, subject, query.permission, now) {
+        granted = true;
+        if grant.purpose == query.purpose as i32 {
+            rules.extend(grant_parts(policy, subject, &grant, now));
         }
     }
     match (rules.is_empty(), granted) {
@@ -83,16 +91,15 @@ fn purpose_fits(rule: &WireRule, query: &Query<'_>) -> bool {
 }
 
 fn parts(
-    policy: &WatchSnapshotResponse,
     subject: &SnapshotSubject,
-    binding: &SnapshotBinding,
-    rule: &WireRule,
-    query: &Query<'_>,
+    source: &str,
+    classes: &[i32],
+    scope: &Scope,
+    end: Option<i64>,
     now: i64,
 ) -> Vec<Rule> {
     let is_sensitive = |class: &i32| [2, 3, 4].contains(class);
-    let (sensitive, plain): (Vec<i32>, Vec<i32>) =
-        rule.classes.iter().partition(|it| is_sensitive(it));
+    let (sensitive, plain): (Vec<i32>, Vec<i32>) = classes.iter().partition(|it| is_sensitive(it));
     let lapse = [
         &subject.agreement_valid_until,
         &subject.training_valid_until,
@@ -100,25 +107,79 @@ fn parts(
     .map(|until| second(until).unwrap_or(i64::MIN));
     let machine = subject.kind == SubjectKind::SystemAccount as i32;
     let sworn = lapse.iter().all(|until| now < *until);
-    let ends: Vec<i64> = [second(&binding.ends_at), second(&subject.leaves_at)]
+    let ends: Vec<i64> = [end, second(&subject.leaves_at)]
         .into_iter()
         .flatten()
         .collect();
     let make = |classes: &[i32], source: String, ends: &[i64]| Rule {
-        scope: scope(policy, subject, binding, rule, query),
+        scope: scope.clone(),
         classes: ClassSet::from_numbers(classes),
         source,
         expires_at: ends.iter().min().map(|end| at(*end)),
     };
     if machine {
-        return vec![make(&rule.classes, rule.id.clone(), &ends)];
+        return vec![make(classes, source.to_owned(), &ends)];
     }
-    let mut parts = vec![make(&plain, rule.id.clone(), &ends)];
+    let mut parts = vec![make(&plain, source.to_owned(), &ends)];
     if sworn && !sensitive.is_empty() {
         let ends = [ends, lapse.to_vec()].concat();
-        parts.push(make(&sensitive, format!("{}+sensitive", rule.id), &ends));
+        parts.push(make(&sensitive, format!("{source}+sensitive"), &ends));
     }
     parts
+}
+
+fn standing_grants(
+    policy: &WatchSnapshotResponse,
+    subject: &SnapshotSubject,
+    permission: &str,
+    now: i64,
+) -> Vec<SnapshotGrant> {
+    let mut grants = policy.grants.clone();
+    grants.sort_by_key(|grant| grant.id.clone());
+    grants.retain(|grant| {
+        grant.subject_ids.contains(&subject.id)
+            && grant.permissions.iter().any(|it| it == permission)
+            && second(&grant.starts_at).is_some_and(|start| start <= now)
+            && grant_end(policy, grant, now).is_some_and(|end| now < end)
+    });
+    grants
+}
+
+/// The end of a grant that begins no later than now; none where nobody accompanies.
+fn grant_end(policy: &WatchSnapshotResponse, grant: &SnapshotGrant, now: i64) -> Option<i64> {
+    let own = second(&grant.ends_at)?;
+    if grant.companion_id.is_empty() {
+        return Some(own);
+    }
+    let companions = &mut policy.subjects.iter();
+    let companion = companions.find(|it| it.id == grant.companion_id)?;
+    let here = second(&companion.joins_at).is_none_or(|joins| joins <= now);
+    let left = second(&companion.leaves_at).unwrap_or(i64::MAX);
+    let end = own.min(second(&grant.accompanied_until)?).min(left);
+    here.then_some(end)
+}
+
+fn grant_parts(
+    policy: &WatchSnapshotResponse,
+    subject: &SnapshotSubject,
+    grant: &SnapshotGrant,
+    now: i64,
+) -> Vec<Rule> {
+    let uuid = |bytes: &[u8]| Uuid::from_slice(bytes).unwrap();
+    let customers = grant.customer_ids.iter().map(|id| uuid(id)).collect();
+    let source = match grant.companion_id.as_slice() {
+        [] => format!("grant:{}", uuid(&grant.id)),
+        companion => format!("grant:{}@{}", uuid(&grant.id), uuid(companion)),
+    };
+    let end = grant_end(policy, grant, now);
+    parts(
+        subject,
+        &source,
+        &grant.classes,
+        &Scope::Customers(customers),
+        end,
+        now,
+    )
 }
 
 fn scope(

@@ -2,7 +2,8 @@
 //! keeps its word on how long.
 
 use kefu_contracts::access::{
-    RoleRule as WireRule, SnapshotBinding, SnapshotDepartment, SnapshotRole, SubjectKind,
+    RoleRule as WireRule, SnapshotBinding, SnapshotDepartment, SnapshotGrant, SnapshotRole,
+    SubjectKind,
 };
 use proptest::{prelude::*, sample::subsequence};
 
@@ -90,19 +91,60 @@ fn any_bindings() -> impl Strategy<Value = Vec<SnapshotBinding>> {
     })
 }
 
+fn any_grants() -> impl Strategy<Value = Vec<SnapshotGrant>> {
+    let people = subsequence(vec![1_u128, 2, 7], 0..=3);
+    let files = subsequence(vec![40_u128, 41], 0..=2);
+    let times = (0..12_i64, 0..12_i64, any_time());
+    let what = (
+        subsequence(PERMISSIONS.to_vec(), 0..=2),
+        subsequence((1..=8).collect::<Vec<i32>>(), 0..=4),
+        prop::sample::select(vec![1, 4, 5]),
+    );
+    // Nobody has to come along, one of the two, or somebody who is not there.
+    let companion = prop::sample::select(vec![0_u128, 0, 1, 2, 9]);
+    let one = (people, files, times, what, companion);
+    prop::collection::vec(one, 0..4).prop_map(|all| {
+        let numbered = all.into_iter().zip(1..);
+        numbered
+            .map(
+                |((people, files, times, what, companion), number)| SnapshotGrant {
+                    id: bytes(number),
+                    subject_ids: people.into_iter().map(bytes).collect(),
+                    customer_ids: files.into_iter().map(bytes).collect(),
+                    permissions: what.0.into_iter().map(String::from).collect(),
+                    classes: what.1,
+                    purpose: what.2,
+                    starts_at: wire_at(times.0),
+                    ends_at: wire_at(times.1),
+                    companion_id: bytes(companion),
+                    accompanied_until: times.2.and_then(wire_at),
+                },
+            )
+            .collect()
+    })
+}
+
 fn any_policy() -> impl Strategy<Value = WatchSnapshotResponse> {
     let subjects = (any_subject(1), any_subject(2));
     let roles = (any_role("a"), any_role("b"));
-    (any_departments(), subjects, roles, any_bindings()).prop_map(
-        |(departments, subjects, roles, bindings)| WatchSnapshotResponse {
-            revision: 5,
-            departments,
-            subjects: vec![subjects.0, subjects.1],
-            roles: vec![roles.0, roles.1],
-            bindings,
-            ..Default::default()
-        },
+    (
+        any_departments(),
+        subjects,
+        roles,
+        any_bindings(),
+        any_grants(),
     )
+        .prop_map(
+            |(departments, subjects, roles, bindings, grants)| WatchSnapshotResponse {
+                revision: 5,
+                grants,
+                departments,
+                subjects: vec![subjects.0, subjects.1],
+                roles: vec![roles.0, roles.1],
+                bindings,
+                ..Default::default()
+            },
+        )
 }
 
 fn any_query() -> impl Strategy<Value = Query<'static>> {
@@ -163,6 +205,30 @@ proptest! {
         if let Decision::Allow(Allowance { valid_until: Some(end), .. }) = &decision {
             prop_assert_eq!(held.decide(&query, before(*end)), decision.clone());
             prop_assert_ne!(held.decide(&query, *end), decision);
+        }
+    }
+
+    /// Clauses CF-6.2, CF-6.3: without a role, whatever is let through is what a standing
+    /// grant names: these files, these classes, this purpose, not past its end.
+    #[test]
+    fn a_grant_is_exact(policy in any_policy(), query in any_query(), now in 0..12_i64) {
+        let policy = WatchSnapshotResponse { bindings: vec![], ..policy };
+        let decision = snapshot(policy.clone()).decide(&query, at(now));
+        let Decision::Allow(allowance) = decision else { return Ok(()) };
+        for rule in &allowance.rules {
+            let backed = policy.grants.iter().any(|grant| {
+                let files: Vec<Uuid> =
+                    grant.customer_ids.iter().map(|id| Uuid::from_slice(id).unwrap()).collect();
+                let named = ClassSet::from_numbers(&grant.classes);
+                rule.source.starts_with(&format!("grant:{}", Uuid::from_slice(&grant.id).unwrap()))
+                    && rule.scope == Scope::Customers(files)
+                    && rule.classes.without(named).is_empty()
+                    && grant.purpose == query.purpose as i32
+                    && grant.subject_ids.iter().any(|id| id == query.subject.as_bytes())
+                    && second(&grant.starts_at).unwrap() <= now
+                    && rule.expires_at.is_some_and(|end| end <= at(second(&grant.ends_at).unwrap()))
+            });
+            prop_assert!(backed, "{rule:?}");
         }
     }
 

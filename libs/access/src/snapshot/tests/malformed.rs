@@ -1,11 +1,12 @@
 //! Every way a message can be bad, each refused with nothing applied.
 
 use super::*;
+use crate::fixture::grant;
 
 #[test]
 fn a_message_with_one_bad_part_is_refused_whole() {
     type Spoil = fn(&mut WatchSnapshotResponse);
-    let cases: [(Spoil, WireError); 21] = [
+    let cases: [(Spoil, WireError); 26] = [
         (
             |it| it.departments[1].id.clear(),
             WireError::Uuid("department.id"),
@@ -90,6 +91,29 @@ fn a_message_with_one_bad_part_is_refused_whole() {
             |it| it.removed_binding_ids.push(vec![1]),
             WireError::Uuid("removed_binding_ids"),
         ),
+        (
+            |it| it.grants.push(grant_but(|grant| grant.purpose = 0)),
+            WireError::Value("grant.purpose"),
+        ),
+        (
+            |it| it.grants.push(grant_but(|grant| grant.classes.push(0))),
+            WireError::Value("grant.classes"),
+        ),
+        (
+            |it| it.grants.push(grant_but(|grant| grant.ends_at = None)),
+            WireError::Missing("grant.ends_at"),
+        ),
+        (
+            |it| {
+                it.grants
+                    .push(grant_but(|grant| grant.companion_id.push(1)))
+            },
+            WireError::Uuid("grant.companion_id"),
+        ),
+        (
+            |it| it.removed_grant_ids.push(vec![1]),
+            WireError::Uuid("removed_grant_ids"),
+        ),
     ];
     for (spoil, refusal) in cases {
         let mut held = snapshot(company());
@@ -100,6 +124,12 @@ fn a_message_with_one_bad_part_is_refused_whole() {
         assert_eq!(held.apply(&message), Err(SnapshotError::Malformed(refusal)));
         assert_eq!(held, snapshot(company()), "nothing of it counts: {refusal}");
     }
+}
+
+fn grant_but(spoil: fn(&mut SnapshotGrant)) -> SnapshotGrant {
+    let mut grant = grant(500, &[20], &[60]);
+    spoil(&mut grant);
+    grant
 }
 
 fn bad_time() -> Option<prost_types::Timestamp> {

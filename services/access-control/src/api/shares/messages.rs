@@ -1,0 +1,209 @@
+//! Shares as messages carry them, and terms as they are read.
+
+use jiff::{SignedDuration, Timestamp};
+use kefu_contracts::{
+    ClassSet,
+    access::{self as wire, ApprovalEvent, ApprovalStage, ApprovalStep},
+    policy::DataClass,
+};
+use kefu_service::{
+    error::Violation,
+    fields::{self, Fields, etag},
+    time::to_proto,
+};
+use uuid::Uuid;
+
+use crate::{
+    api::messages::moment,
+    domain::{
+        approval::{Chart, Flow, State},
+        register::{DEPARTMENTS, EMPLOYEES},
+        share::{FURTHEST, MOST_CUSTOMERS, MOST_RECEIVERS, SHARES, ShareTerms},
+    },
+    store::{approval::Step, share::StoredShare},
+};
+
+const CUSTOMERS: &str = "customers";
+
+/// The whole share: each approver sees all of it.
+pub(super) fn share(stored: &StoredShare, flow: &Flow, chart: &Chart) -> wire::Share {
+    let (approval, share) = (&stored.approval, &stored.share);
+    let case = stored.case();
+    let stage_name = |stage: usize| flow.stages.get(stage).map(|rule| rule.id.clone());
+    let stage = (case.state == State::InReview).then(|| ApprovalStage {
+        stage: stage_name(case.stage).unwrap_or_default(),
+        approvers: employees(case.approvers(flow, chart).iter().map(|hat| hat.actor)),
+        open_time: Some(to_proto(case.stage_opened_at)),
+        escalated: case.escalated,
+        next_time: case.next_by_time(flow).map(|(at, _)| to_proto(at)),
+    });
+    let steps = approval.steps.iter();
+    wire::Share {
+        name: fields::name(SHARES, approval.id),
+        applicant: fields::name(EMPLOYEES, approval.applicant),
+        department: fields::name(DEPARTMENTS, approval.department),
+        purpose: share.purpose.into(),
+        justification: share.justification.clone(),
+        mode: share.mode.into(),
+        requested: Some(terms_to_proto(&share.requested)),
+        terms: Some(terms_to_proto(&stored.terms)),
+        state: case.state.to_proto().into(),
+        stage,
+        steps: steps.map(|one| step(one, &stage_name)).collect(),
+        active_from: case.period.map(|(start, _)| to_proto(start)),
+        active_until: case.period.map(|(_, end)| to_proto(end)),
+        accompanied_until: share.accompanied_until.map(to_proto),
+        etag: etag(approval.revision),
+    }
+}
+
+fn step(step: &Step, stage_name: impl Fn(usize) -> Option<String>) -> ApprovalStep {
+    let employee = |id: Option<Uuid>| id.map(|id| fields::name(EMPLOYEES, id)).unwrap_or_default();
+    let stood_in = step.hat.filter(|hat| hat.actor != hat.principal);
+    ApprovalStep {
+        event: step.event.into(),
+        event_time: Some(to_proto(step.at)),
+        stage: step.stage.and_then(stage_name).unwrap_or_default(),
+        actor: employee(step.actor),
+        principal: employee(stood_in.map(|hat| hat.principal)),
+        comment: step.comment.clone(),
+    }
+}
+
+fn employees(ids: impl Iterator<Item = Uuid>) -> Vec<String> {
+    ids.map(|id| fields::name(EMPLOYEES, id)).collect()
+}
+
+/// Terms as messages and histories carry them.
+pub(super) fn terms_to_proto(terms: &ShareTerms) -> wire::ShareTerms {
+    let customers = terms
+        .customers
+        .iter()
+        .map(|id| fields::name(CUSTOMERS, *id));
+    wire::ShareTerms {
+        customers: customers.collect(),
+        classes: terms.classes.to_numbers(),
+        receivers: employees(terms.receivers.iter().copied()),
+        start_time: terms.not_before.map(to_proto),
+        end_time: Some(to_proto(terms.until)),
+        duration: terms.duration.map(|duration| prost_types::Duration {
+            seconds: duration.as_secs(),
+            nanos: 0,
+        }),
+        companion: terms
+            .companion
+            .map(|id| fields::name(EMPLOYEES, id))
+            .unwrap_or_default(),
+    }
+}
+
+/// Reads terms; what cannot be read is noted under `at`. Whether the people are there is
+/// for [`form`](super::form) to find.
+pub(super) fn terms(
+    fields: &mut Fields,
+    at: &str,
+    message: &wire::ShareTerms,
+    now: Timestamp,
+) -> Option<ShareTerms> {
+    let under = |field: &str| format!("{at}.{field}");
+    let customers = names(
+        fields,
+        &under("customers"),
+        &message.customers,
+        CUSTOMERS,
+        MOST_CUSTOMERS,
+    );
+    let receivers = names(
+        fields,
+        &under("receivers"),
+        &message.receivers,
+        EMPLOYEES,
+        MOST_RECEIVERS,
+    );
+    fields.ensure(
+        !message.classes.is_empty(),
+        under("classes"),
+        Violation::Required,
+    );
+    for (place, number) in message.classes.iter().enumerate() {
+        let class = DataClass::try_from(*number).ok();
+        let personal = class.filter(|it| !matches!(it, DataClass::Unspecified | DataClass::System));
+        fields.ensure(
+            personal.is_some(),
+            format!("{at}.classes[{place}]"),
+            Violation::UnknownValue,
+        );
+    }
+    let not_before = moment(fields, &under("start_time"), message.start_time.as_ref());
+    let until = moment(fields, &under("end_time"), message.end_time.as_ref());
+    if message.end_time.is_none() {
+        fields.refuse(under("end_time"), Violation::Required);
+    }
+    let too_far = |end: Timestamp| end <= now || end.duration_since(now) > FURTHEST;
+    fields.ensure(
+        !until.is_some_and(too_far),
+        under("end_time"),
+        Violation::Time,
+    );
+    let backwards = not_before
+        .zip(until)
+        .is_some_and(|(start, end)| end <= start);
+    fields.ensure(!backwards, under("start_time"), Violation::Contradiction);
+    let duration = message.duration.as_ref().map(|duration| duration.seconds);
+    let sensible = duration.is_none_or(|seconds| (1..=FURTHEST.as_secs()).contains(&seconds));
+    let whole = message
+        .duration
+        .as_ref()
+        .is_none_or(|duration| duration.nanos == 0);
+    fields.ensure(sensible && whole, under("duration"), Violation::Time);
+    let companion = fields.optional_name(under("companion"), &message.companion, EMPLOYEES);
+    Some(ShareTerms {
+        customers,
+        classes: ClassSet::from_numbers(&message.classes),
+        receivers,
+        not_before,
+        until: until?,
+        duration: duration.map(SignedDuration::from_secs),
+        companion,
+    })
+}
+
+/// Names of one collection, each once, in order of their ids.
+fn names(fields: &mut Fields, at: &str, names: &[String], of: &str, most: usize) -> Vec<Uuid> {
+    fields.ensure(!names.is_empty(), at, Violation::Required);
+    if names.len() > most {
+        fields.refuse(at, Violation::TooMany(most));
+        return Vec::new();
+    }
+    let mut ids: Vec<Uuid> = Vec::with_capacity(names.len());
+    for (place, name) in names.iter().enumerate() {
+        let field = format!("{at}[{place}]");
+        if let Some(id) = fields.name(&field, name, of) {
+            fields.ensure(!ids.contains(&id), &field, Violation::Duplicate);
+            ids.push(id);
+        }
+    }
+    ids.sort_unstable();
+    ids
+}
+
+/// Type of the journal entry of this event: `share.approved`.
+pub(super) fn kind(event: ApprovalEvent) -> &'static str {
+    match event {
+        ApprovalEvent::Unspecified | ApprovalEvent::Changed => "share.changed",
+        ApprovalEvent::Created => "share.created",
+        ApprovalEvent::Submitted => "share.submitted",
+        ApprovalEvent::Approved => "share.approved",
+        ApprovalEvent::Returned => "share.returned",
+        ApprovalEvent::Rejected => "share.rejected",
+        ApprovalEvent::Withdrawn => "share.withdrawn",
+        ApprovalEvent::Activated => "share.activated",
+        ApprovalEvent::Revoked => "share.revoked",
+        ApprovalEvent::Reminded => "share.reminded",
+        ApprovalEvent::Escalated => "share.escalated",
+        ApprovalEvent::Expired => "share.expired",
+        ApprovalEvent::Begun => "share.begun",
+        ApprovalEvent::Ended => "share.ended",
+        ApprovalEvent::Accompanied => "share.accompanied",
+    }
+}
