@@ -1,16 +1,23 @@
 //! The gRPC services of the register.
 
 pub(crate) mod bindings;
+pub(crate) mod delegations;
 pub(crate) mod departments;
+pub(crate) mod devices;
 pub(crate) mod employees;
 pub(crate) mod explain;
 pub(crate) mod held;
+pub(crate) mod history;
+mod lapsing;
 mod messages;
 pub(crate) mod organisation;
+mod qualifications;
 pub(crate) mod refusals;
 pub(crate) mod roles;
 pub(crate) mod shares;
 pub(crate) mod snapshot;
+pub(crate) mod staff;
+mod transfers;
 mod write;
 
 use std::sync::Arc;
@@ -61,6 +68,14 @@ fn clearance(call: &Call, department: Option<Uuid>, owner: Option<Uuid>) -> Opti
         ..RowFacts::default()
     };
     call.context.clearance_of(&row, call.now)
+}
+
+impl Register {
+    /// Journals that a record was asked for and not shown.
+    async fn refuse(&self, call: &Call, resource: &str, fault: Fault) -> Fault {
+        let kind = "organisation.refused";
+        self.core.views.refuse(call, kind, resource, fault).await
+    }
 }
 
 /// Ends the search for violations at a message that is not there.

@@ -1,16 +1,23 @@
 //! What the register refuses, and how it is said.
 
-use kefu_contracts::common::Reason;
+use kefu_contracts::{
+    access::{DeviceState, TransferState},
+    common::Reason,
+};
 use kefu_service::{
     error::{Fault, Violation},
     fields,
 };
 
+use uuid::Uuid;
+
 use crate::domain::{
     approval::{FlowsProblem, Refusal},
     binding::{BINDINGS, Collision},
+    delegation::DELEGATIONS,
     register::EMPLOYEES,
     roles::RolesProblem,
+    transfer::TRANSFERS,
 };
 
 /// Why a change of the register was refused.
@@ -26,6 +33,21 @@ pub enum RegisterError {
     NotFound(String),
     /// The two roles may not be held by one person.
     KeptApart(Collision),
+    /// The same was delegated for a part of the same time.
+    DelegatedTwice(Uuid),
+    /// The delegation no longer counts: there is nothing to take back.
+    DelegationOver {
+        /// Whether somebody took it back.
+        revoked: bool,
+    },
+    /// Another transfer of the same employee has not been carried out yet.
+    TransferOrdered(Uuid),
+    /// The transfer was carried out or called off.
+    TransferSettled(TransferState),
+    /// Another device bears this number.
+    AssetNumberTaken(String),
+    /// From the one state of a device no step leads to the other.
+    DeviceState(DeviceState, DeviceState),
     /// The binding no longer counts: there is nothing to revoke.
     BindingOver {
         /// Whether somebody revoked it.
@@ -51,7 +73,25 @@ impl From<RegisterError> for Fault {
                 .with("role", format!("roles/{}", collision.role))
                 .with("rule", collision.why),
             RegisterError::Approval(refusal) => approval(refusal),
-            RegisterError::BindingOver { revoked } => {
+            RegisterError::DelegatedTwice(id) => {
+                Self::new(Reason::AlreadyExists).with("delegation", fields::name(DELEGATIONS, id))
+            }
+            RegisterError::TransferOrdered(id) => {
+                Self::new(Reason::AlreadyExists).with("transfer", fields::name(TRANSFERS, id))
+            }
+            RegisterError::TransferSettled(state) => {
+                let state = state.as_str_name().trim_start_matches("TRANSFER_STATE_");
+                Self::state(state, "SCHEDULED")
+            }
+            RegisterError::AssetNumberTaken(number) => Self::new(Reason::AlreadyExists)
+                .with("field", "device.asset_number")
+                .with("value", number),
+            RegisterError::DeviceState(state, wanted) => {
+                let name =
+                    |state: DeviceState| state.as_str_name().trim_start_matches("DEVICE_STATE_");
+                Self::state(name(state), name(wanted))
+            }
+            RegisterError::DelegationOver { revoked } | RegisterError::BindingOver { revoked } => {
                 Self::state(if revoked { "REVOKED" } else { "ENDED" }, "STANDING")
             }
         }

@@ -2,3 +2,4 @@
 
 pub(crate) mod approvals;
 pub(crate) mod revisions;
+pub(crate) mod transfers;

@@ -1,21 +1,28 @@
 //! access-control: who is who, and what they may do.
 //!
-//! It owns the register (departments, employees, system accounts), the shipped
-//! roles and the bindings, and streams them to the gateways, which decide from
-//! memory. Each change makes a new revision of the policy: revisions have no gaps,
-//! come in the order of their commits, and keep every row before and after.
+//! It owns the register (departments, employees, system accounts, who acts for
+//! whom, agreements and trainings, devices), the shipped roles and the bindings, and
+//! streams what decisions need of it to the gateways, which decide from memory. Each
+//! change makes a new revision of the policy: revisions have no gaps, come in the
+//! order of their commits, and keep every row before and after, which is the history.
 //!
-//! | what     | states                                                     |
-//! |----------|------------------------------------------------------------|
-//! | employee | before joining → with the company → left                   |
-//! | binding  | not begun → counts → ended, or revoked from either before  |
+//! | what       | states                                                       |
+//! |------------|--------------------------------------------------------------|
+//! | employee   | before joining → with the company → left                     |
+//! | binding    | not begun → counts → ended, or revoked from either before    |
+//! | delegation | scheduled → standing → ended, or revoked from either before  |
+//! | transfer   | scheduled → applied, or cancelled                            |
+//! | device     | in stock, in use, in repair, retired: `domain/device.rs`     |
 //!
-//! Nothing runs when a state ends by time: gateways decide to the second from the
-//! moments themselves. What refusals gateways report is journaled once each. Why a
-//! decision is as it is can be asked; records stay with the services that own them.
+//! Nothing runs when a state ends by time: what counts is worked out to the second
+//! from the moments themselves. A transfer alone is carried out, once, when its time
+//! comes; what time does to requests for approval is written down. What refusals
+//! gateways report is journaled once each. Why a decision is as it is can be asked;
+//! records stay with the services that own them.
 //!
-//! Clauses: CC-1.1 departments; CF-8.1, CC-2.1 agreement and training; OP-7.2
-//! access by post; CF-6.1, CF-9.1, CC-2.2 what each post may see (`roles.toml`).
+//! Clauses: CC-1.1 departments, delegation; CF-8.1, CC-2.1, OP-4.1 agreement and
+//! training; OP-6 devices; OP-7.2 access by post; CF-6.1, CF-9.1, CC-2.2 what each
+//! post may see (`roles.toml`).
 
 mod api;
 pub mod config;
@@ -29,10 +36,12 @@ mod store;
 use std::sync::Arc;
 
 use kefu_contracts::access::{
-    explain_service_server::ExplainServiceServer,
+    delegation_service_server::DelegationServiceServer, device_service_server::DeviceServiceServer,
+    explain_service_server::ExplainServiceServer, history_service_server::HistoryServiceServer,
     organisation_service_server::OrganisationServiceServer,
     refusal_service_server::RefusalServiceServer, role_service_server::RoleServiceServer,
     share_service_server::ShareServiceServer, snapshot_service_server::SnapshotServiceServer,
+    staff_service_server::StaffServiceServer,
 };
 use kefu_service::{
     core::{Core, Deps},
@@ -45,17 +54,21 @@ use tonic::service::Routes;
 use crate::{
     api::{
         Register,
+        delegations::Delegations,
+        devices::Devices,
         explain::{Explain, Owners},
         held::HeldPolicy,
+        history::History,
         organisation::Organisation,
         refusals::Refusals,
         roles::RolesApi,
         shares::SharesApi,
         snapshot::SnapshotApi,
+        staff::Staff,
     },
     config::AccessControlConfig,
     domain::{approval::Flows, roles::Roles},
-    jobs::{approvals, revisions::Revisions},
+    jobs::{approvals, revisions::Revisions, transfers::Transfers},
 };
 
 /// Name of the service.
@@ -84,6 +97,12 @@ pub fn build(config: AccessControlConfig, deps: Deps, peers: Peers) -> Result<Ho
     config.check()?;
     let revisions = Revisions::new();
     let watch = revisions.job(deps.db.clone(), deps.clock.clone(), config.poll());
+    let transfers = Transfers {
+        db: deps.db.clone(),
+        clock: deps.clock.clone(),
+        ids: deps.ids.clone(),
+        revisions: revisions.clone(),
+    };
     let core = Core::new(NAME, deps, &[]);
     let register = Register {
         core: core.clone(),
@@ -116,7 +135,11 @@ pub fn build(config: AccessControlConfig, deps: Deps, peers: Peers) -> Result<Ho
     .add_service(RoleServiceServer::new(RolesApi(register.clone())))
     .add_service(ShareServiceServer::new(SharesApi(register.clone())))
     .add_service(ExplainServiceServer::new(explain))
+    .add_service(DelegationServiceServer::new(Delegations(register.clone())))
+    .add_service(StaffServiceServer::new(Staff(register.clone())))
+    .add_service(DeviceServiceServer::new(Devices(register.clone())))
+    .add_service(HistoryServiceServer::new(History(register.clone())))
     .add_service(SnapshotServiceServer::new(snapshot))
     .add_service(RefusalServiceServer::new(Refusals(register)));
-    Ok(core.host(routes, vec![watch, approvals]))
+    Ok(core.host(routes, vec![watch, approvals, transfers.job()]))
 }

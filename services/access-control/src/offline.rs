@@ -110,6 +110,7 @@ fn department(one: &CompanyDepartment) -> Department {
         parent: one.parent.as_deref().map(department_id),
         head: login(&one.head),
         supervising_leader: login(&one.supervising_leader),
+        revision: 1,
     }
 }
 
@@ -120,6 +121,7 @@ fn employee(one: &CompanyEmployee, start: Timestamp) -> Employee {
         title: one.title.clone(),
         department: one.department.as_deref().map(department_id),
         system_account: one.system_account,
+        responsible: one.responsible.as_deref().map(employee_id),
         agreement_valid_until: in_days(start, one.agreement_days),
         training_valid_until: in_days(start, one.training_days),
         joins_at: None,

@@ -272,6 +272,7 @@ pub(crate) async fn set_parties(
         "WITH wanted AS (
              SELECT unnest($2::uuid[]) AS subject_id
              UNION SELECT actor_id FROM access.approval_step WHERE approval_id = $1 AND actor_id IS NOT NULL
+             UNION SELECT principal_id FROM access.approval_step WHERE approval_id = $1 AND principal_id IS NOT NULL
          ), gone AS (
              DELETE FROM access.approval_party
              WHERE approval_id = $1 AND subject_id NOT IN (SELECT subject_id FROM wanted)

@@ -95,6 +95,11 @@ async fn read(
             Record::Role(id) => roles.push(id),
             Record::Binding(id) => bindings.push(id),
             Record::Grant(id) => shares.push(id),
+            // Gateways decide without these.
+            Record::Delegation(_)
+            | Record::Transfer(_)
+            | Record::Qualification(_)
+            | Record::Device(_) => {}
         }
     }
     let bindings = binding::list(connection, Which::These(&bindings)).await?;

@@ -25,10 +25,13 @@ use kefu_access_control::{
 };
 use kefu_contracts::{
     access::{
-        explain_service_client::ExplainServiceClient,
+        delegation_service_client::DelegationServiceClient,
+        device_service_client::DeviceServiceClient, explain_service_client::ExplainServiceClient,
+        history_service_client::HistoryServiceClient,
         organisation_service_client::OrganisationServiceClient,
         refusal_service_client::RefusalServiceClient, role_service_client::RoleServiceClient,
         share_service_client::ShareServiceClient, snapshot_service_client::SnapshotServiceClient,
+        staff_service_client::StaffServiceClient,
     },
     journal::EntryKind,
     method,
@@ -323,6 +326,22 @@ pub(crate) struct Caller {
 impl Caller {
     pub(crate) fn organisation(&self) -> OrganisationServiceClient<Self> {
         OrganisationServiceClient::new(self.clone())
+    }
+
+    pub(crate) fn delegations(&self) -> DelegationServiceClient<Self> {
+        DelegationServiceClient::new(self.clone())
+    }
+
+    pub(crate) fn devices(&self) -> DeviceServiceClient<Self> {
+        DeviceServiceClient::new(self.clone())
+    }
+
+    pub(crate) fn history(&self) -> HistoryServiceClient<Self> {
+        HistoryServiceClient::new(self.clone())
+    }
+
+    pub(crate) fn staff(&self) -> StaffServiceClient<Self> {
+        StaffServiceClient::new(self.clone())
     }
 
     pub(crate) fn roles(&self) -> RoleServiceClient<Self> {

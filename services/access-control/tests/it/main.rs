@@ -3,9 +3,12 @@
 #![allow(clippy::unwrap_used, reason = "tests unwrap freely")]
 
 mod bindings;
+mod delegations;
 mod departments;
+mod devices;
 mod employees;
 mod explain;
+mod history;
 mod house;
 mod journal;
 mod policy;
@@ -15,3 +18,5 @@ mod schema;
 mod seed;
 mod shares;
 mod snapshot;
+mod staff;
+mod transfers;
