@@ -8,6 +8,7 @@ mod contexts;
 mod faults;
 mod figures;
 mod five_views;
+mod leak;
 mod lists;
 mod migrations;
 mod records;
