@@ -5,6 +5,8 @@
 use std::collections::BTreeSet;
 
 use kefu_contracts::policy::DataClass;
+use kefu_service::fields::etag;
+use kefu_testkit::employee_id;
 use prost_reflect::{
     DynamicMessage, EnumDescriptor, FieldDescriptor, Kind, MessageDescriptor, MethodDescriptor,
     ReflectMessage, Value,
@@ -129,33 +131,61 @@ pub(super) fn lookups(method: &MethodDescriptor, known: &[Known]) -> Vec<(Dynami
     all
 }
 
-/// Changes that change nothing: with no etag, or without what they need. What they
-/// say about a record that the caller may not see must be what they say of none.
+/// Changes that change nothing: of a revision that never was, or without what they
+/// need. What they say about a record that the caller may not see must be what they
+/// say of none.
 pub(super) fn change(method: &MethodDescriptor, name: &str) -> Option<DynamicMessage> {
     let input = method.input();
+    let stale = || string(etag(i64::from(i32::MAX)));
     let mut message = DynamicMessage::new(input.clone());
-    if input.get_field_by_name("etag").is_some() {
-        message.set_field_by_name("etag", string("W/\"0\""));
-    }
     if input.get_field_by_name("name").is_some() {
         message.set_field_by_name("name", string(name));
-        return Some(message);
-    }
-    for field in input.fields() {
-        let Some(inner) = nested(&field) else {
-            continue;
-        };
-        if inner.get_field_by_name("name").is_none()
-            || input.get_field_by_name("update_mask").is_none()
-        {
-            continue;
+        if input.get_field_by_name("etag").is_some() {
+            message.set_field_by_name("etag", stale());
+            fill(&mut message);
         }
-        let mut record = request(&inner, &[("name", string(name))]);
-        record.set_field_by_name("etag", string("0"));
-        message.set_field(&field, Value::Message(record));
         return Some(message);
     }
-    None
+    let mask = input.get_field_by_name("update_mask")?;
+    let field = input.fields().find(|field| {
+        nested(field).is_some_and(|inner| inner.get_field_by_name("etag").is_some())
+    })?;
+    let mut record = request(
+        &nested(&field)?,
+        &[("name", string(name)), ("etag", stale())],
+    );
+    let changed = ["special_needs", "category"]
+        .into_iter()
+        .find(|one| record.descriptor().get_field_by_name(one).is_some())?;
+    record.set_field_by_name(changed, string("x"));
+    message.set_field(&field, Value::Message(record));
+    let Kind::Message(kind) = mask.kind() else {
+        return None;
+    };
+    let paths = request(&kind, &[("paths", Value::List(vec![string(changed)]))]);
+    message.set_field(&mask, Value::Message(paths));
+    Some(message)
+}
+
+/// Gives every other field of a change something that passes its checks.
+fn fill(message: &mut DynamicMessage) {
+    for field in message.descriptor().fields() {
+        let value = match field.kind() {
+            Kind::String if matches!(field.name(), "name" | "etag" | "request_id") => continue,
+            Kind::String if field.name() == "assignee" => {
+                string(format!("employees/{}", employee_id("li.wei")))
+            }
+            Kind::String => string("x"),
+            Kind::Enum(_) => Value::EnumNumber(1),
+            Kind::Int32 => Value::I32(1),
+            Kind::Message(kind) if kind.name() == "Review" => Value::Message(request(
+                &kind,
+                &[("score", Value::I32(1)), ("arrived", Value::Bool(true))],
+            )),
+            _ => continue,
+        };
+        message.set_field(&field, value);
+    }
 }
 
 impl Offer {
