@@ -191,7 +191,6 @@ fn fill(message: &mut DynamicMessage) {
 impl Offer {
     /// What the list of this method offers; findings where it cannot be told.
     pub(super) fn read(
-        schema: &Schema,
         method: &MethodDescriptor,
         known: &[Known],
         findings: &mut Vec<String>,
@@ -243,7 +242,6 @@ impl Offer {
             .iter()
             .flat_map(|text| text.split('`').skip(1).step_by(2));
         let orders = orders.map(str::to_owned).collect();
-        let _ = schema;
         Some(Self {
             record,
             terms,
