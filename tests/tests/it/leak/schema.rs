@@ -125,7 +125,7 @@ pub(super) fn time(message: &DynamicMessage, field: &str) -> Option<(i64, i32)> 
 }
 
 /// Every record in an answer, however deep.
-pub(super) fn records_in<'m>(message: &'m DynamicMessage, found: &mut Vec<DynamicMessage>) {
+pub(super) fn records_in(message: &DynamicMessage, found: &mut Vec<DynamicMessage>) {
     if message
         .descriptor()
         .get_field_by_name("disclosure")
