@@ -9,6 +9,7 @@ mod explain;
 mod faults;
 mod figures;
 mod five_views;
+mod leak;
 mod lists;
 mod migrations;
 mod record_facts;
