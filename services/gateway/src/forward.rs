@@ -72,13 +72,14 @@ pub(crate) struct Admitted {
     pub(crate) method: &'static Method,
     /// What the gateway vouches for.
     pub(crate) ready: Arc<Ready>,
+    /// For the journal, should the decision fall.
+    pub(crate) seen: Seen,
 }
 
 /// Sends an admitted call on and relays the answer.
 pub(crate) async fn forward(
     stack: &Arc<Stack>,
     admitted: Admitted,
-    seen: Seen,
     mut request: Request<Body>,
     call_id: HeaderValue,
     deadline: Deadline,
@@ -118,7 +119,7 @@ pub(crate) async fn forward(
             streams,
             standing: Some(Standing {
                 stack: stack.clone(),
-                seen,
+                seen: admitted.seen,
                 ready: admitted.ready,
             }),
         },

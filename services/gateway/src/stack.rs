@@ -115,10 +115,7 @@ impl Stack {
                     // 10. Pass-through.
                     Ok(admitted) => {
                         let id = call_id.clone();
-                        forward(
-                            self, admitted, seen, request, id, deadline, permit, language,
-                        )
-                        .await
+                        forward(self, admitted, request, id, deadline, permit, language).await
                     }
                     Err(fault) => {
                         self.journal(&seen, &fault, request.uri().path(), &deadline)
@@ -170,6 +167,7 @@ impl Stack {
         Ok(Admitted {
             method,
             ready: ready?,
+            seen: *seen,
         })
     }
 
