@@ -3,6 +3,7 @@
 
 pub mod call;
 mod client;
+pub mod demo;
 pub mod dev;
 pub mod import;
 pub mod migrate;

@@ -3,7 +3,7 @@
 use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
-use kefu::{call, dev, import, migrate, policy, serve, settings::Settings};
+use kefu::{call, demo, dev, import, migrate, policy, serve, settings::Settings};
 
 #[derive(Parser)]
 #[command(
@@ -35,6 +35,7 @@ enum Command {
     Import(import::ImportArgs),
     Call(call::CallArgs),
     Policy(policy::PolicyArgs),
+    Demo(demo::DemoArgs),
 }
 
 #[tokio::main]
@@ -62,6 +63,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Import(options) => import::run(options).await,
         Command::Call(options) => call::run(options).await,
         Command::Policy(options) => policy::run(options),
+        Command::Demo(options) => demo::run(options).await,
     }
 }
 
