@@ -1,5 +1,6 @@
 //! The gRPC services of the register.
 
+pub(crate) mod audit;
 pub(crate) mod bindings;
 pub(crate) mod delegations;
 pub(crate) mod departments;

@@ -1,6 +1,7 @@
 //! Types and rules of the register; pure.
 
 pub mod approval;
+pub mod audit;
 pub mod binding;
 pub mod cases;
 pub mod company;

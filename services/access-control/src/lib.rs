@@ -36,8 +36,9 @@ mod store;
 use std::sync::Arc;
 
 use kefu_contracts::access::{
-    delegation_service_server::DelegationServiceServer, device_service_server::DeviceServiceServer,
-    explain_service_server::ExplainServiceServer, history_service_server::HistoryServiceServer,
+    audit_service_server::AuditServiceServer, delegation_service_server::DelegationServiceServer,
+    device_service_server::DeviceServiceServer, explain_service_server::ExplainServiceServer,
+    history_service_server::HistoryServiceServer,
     organisation_service_server::OrganisationServiceServer,
     refusal_service_server::RefusalServiceServer, role_service_server::RoleServiceServer,
     share_service_server::ShareServiceServer, snapshot_service_server::SnapshotServiceServer,
@@ -46,7 +47,8 @@ use kefu_contracts::access::{
 use kefu_service::{
     core::{Core, Deps},
     error::Fault,
-    host::Hosted,
+    host::{Hosted, Job},
+    peer::Late,
     server::GrpcService,
 };
 use tonic::service::Routes;
@@ -54,6 +56,7 @@ use tonic::service::Routes;
 use crate::{
     api::{
         Register,
+        audit::Audit,
         delegations::Delegations,
         devices::Devices,
         explain::{Explain, Owners},
@@ -68,7 +71,12 @@ use crate::{
     },
     config::AccessControlConfig,
     domain::{approval::Flows, roles::Roles},
-    jobs::{approvals, revisions::Revisions, transfers::Transfers},
+    jobs::{
+        approvals,
+        audit::{self, Collect},
+        revisions::Revisions,
+        transfers::Transfers,
+    },
 };
 
 /// Name of the service.
@@ -87,6 +95,8 @@ pub struct Peers {
     pub ticket: GrpcService,
     /// Orders.
     pub order_followup: GrpcService,
+    /// Figures: only its journal is read.
+    pub analytics: GrpcService,
 }
 
 /// The service, ready to be hosted.
@@ -120,6 +130,35 @@ pub fn build(config: AccessControlConfig, deps: Deps, peers: Peers) -> Result<Ho
         register: register.clone(),
         heartbeat: config.heartbeat(),
     };
+    // The log is made from the own journal as well, through the same feed.
+    let own = Late::default();
+    let journals = [
+        (NAME, own.service()),
+        ("analytics", peers.analytics.clone()),
+        ("customer-profile", peers.customer_profile.clone()),
+        ("order-followup", peers.order_followup.clone()),
+        ("ticket", peers.ticket.clone()),
+    ];
+    let mut jobs: Vec<Job> = journals
+        .iter()
+        .map(|(service, peer)| core.collect(service, peer.clone(), Arc::new(Collect { service })))
+        .collect();
+    match config.checkpoint_key()? {
+        Some(key) => jobs.push(audit::sign(
+            core.deps.db.clone(),
+            core.deps.clock.clone(),
+            Arc::new(key),
+            config.checkpoints(),
+        )),
+        None => tracing::warn!("no access_control.audit_key: the audit log is not signed"),
+    }
+    let audit_api = Audit {
+        register: register.clone(),
+        journals: journals
+            .into_iter()
+            .map(|(service, peer)| (service, core.identity.calling(peer)))
+            .collect(),
+    };
     let explain = Explain {
         register: register.clone(),
         policy: HeldPolicy::default(),
@@ -139,7 +178,11 @@ pub fn build(config: AccessControlConfig, deps: Deps, peers: Peers) -> Result<Ho
     .add_service(StaffServiceServer::new(Staff(register.clone())))
     .add_service(DeviceServiceServer::new(Devices(register.clone())))
     .add_service(HistoryServiceServer::new(History(register.clone())))
+    .add_service(AuditServiceServer::new(audit_api))
     .add_service(SnapshotServiceServer::new(snapshot))
     .add_service(RefusalServiceServer::new(Refusals(register)));
-    Ok(core.host(routes, vec![watch, approvals, transfers.job()]))
+    jobs.extend([watch, approvals, transfers.job()]);
+    let hosted = core.host(routes, jobs);
+    own.bind(hosted.service.clone());
+    Ok(hosted)
 }

@@ -1,6 +1,7 @@
 //! SQL of the register, one file an aggregate.
 
 pub(crate) mod approval;
+pub(crate) mod audit;
 pub(crate) mod binding;
 pub(crate) mod changes;
 pub(crate) mod chart;

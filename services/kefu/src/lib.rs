@@ -1,6 +1,7 @@
 //! The one binary of the suite, as a library: how the services are put together,
 //! in one process or one each, and the commands around them.
 
+pub mod audit;
 pub mod call;
 mod client;
 pub mod demo;

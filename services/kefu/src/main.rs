@@ -3,7 +3,7 @@
 use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
-use kefu::{call, demo, dev, import, migrate, policy, serve, settings::Settings};
+use kefu::{audit, call, demo, dev, import, migrate, policy, serve, settings::Settings};
 
 #[derive(Parser)]
 #[command(
@@ -36,6 +36,7 @@ enum Command {
     Call(call::CallArgs),
     Policy(policy::PolicyArgs),
     Demo(demo::DemoArgs),
+    Audit(audit::AuditArgs),
 }
 
 #[tokio::main]
@@ -64,6 +65,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Call(options) => call::run(options).await,
         Command::Policy(options) => policy::run(options),
         Command::Demo(options) => demo::run(options).await,
+        Command::Audit(options) => audit::run(options).await,
     }
 }
 

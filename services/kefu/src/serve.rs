@@ -94,6 +94,7 @@ fn build(settings: &Settings, service: &str) -> anyhow::Result<(Hosted, ServerCo
                 customer_profile: profile()?,
                 ticket: tickets()?,
                 order_followup: orders()?,
+                analytics: at(&upstream.analytics.uri)?,
             };
             (
                 kefu_access_control::build(own.rules.clone(), deps, peers),

@@ -275,6 +275,7 @@ fn peers() -> Peers {
         customer_profile: nobody.service(),
         ticket: nobody.service(),
         order_followup: nobody.service(),
+        analytics: nobody.service(),
     }
 }
 

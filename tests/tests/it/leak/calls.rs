@@ -48,6 +48,18 @@ const KNOWN: &[&str] = &[
     "ExplainRequest.permission",
     "ExplainRequest.record",
     "ExplainRequest.purpose",
+    "ListAuditEntriesRequest.subject",
+    "ListAuditEntriesRequest.customer",
+    "ListAuditEntriesRequest.permission",
+    "ListAuditEntriesRequest.purpose",
+    "ListAuditEntriesRequest.grant",
+    "ListAuditEntriesRequest.kind",
+    "ListAuditEntriesRequest.service",
+    "ListAuditEntriesRequest.start_time",
+    "ListAuditEntriesRequest.end_time",
+    "GetAuditEntryRequest.seq",
+    "GetCheckpointRequest.old_size",
+    "ExportJournalRequest.service",
 ];
 
 /// One term of a filter.
@@ -154,6 +166,7 @@ fn register_lookup(
         "ListLapsingRequest" => vec![("days", Value::I32(366))],
         "ListChangesRequest" => vec![("resource", string(&one.name))],
         "ListSharesRequest" => vec![("filter", string(format!("customer = {}", one.name)))],
+        "ListAuditEntriesRequest" => vec![("customer", string(&one.name))],
         "ExplainRequest" => vec![
             ("permission", string("profile.customers.get")),
             ("record", string(&one.name)),
