@@ -12,9 +12,9 @@ use kefu_service::{
 };
 
 use crate::{
-    api::shares,
+    api::approvals::{Desk, write},
     domain::approval::{Chart, Flows},
-    store::{approval, chart},
+    store::{approval, chart, share::StoredShare},
 };
 
 /// Every how many looks it is told anew who may decide what is in review: that changes
@@ -58,9 +58,15 @@ async fn look(db: &Db, clock: &dyn Clock, flows: &Arc<Flows>, anew: bool) -> Res
         let (flows, chart) = (flows.clone(), chart.clone());
         db.transaction(move |connection| {
             let (flows, chart) = (flows.clone(), chart.clone());
-            Box::pin(
-                async move { shares::by_time(connection, now, &flows.share, &chart, id).await },
-            )
+            Box::pin(async move {
+                let desk = Desk {
+                    flow: &flows.share,
+                    chart: &chart,
+                    now,
+                };
+                write::by_time::<StoredShare>(connection, &desk, id).await?;
+                Ok(())
+            })
         })
         .await?;
     }
