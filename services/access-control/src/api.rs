@@ -2,6 +2,7 @@
 
 pub(crate) mod approvals;
 pub(crate) mod bindings;
+pub(crate) mod borrowings;
 pub(crate) mod departments;
 pub(crate) mod employees;
 pub(crate) mod explain;

@@ -2,6 +2,7 @@
 
 pub mod approval;
 pub mod binding;
+pub mod borrowing;
 pub mod cases;
 pub mod company;
 pub mod question;

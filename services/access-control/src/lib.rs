@@ -29,7 +29,7 @@ mod store;
 use std::sync::Arc;
 
 use kefu_contracts::access::{
-    explain_service_server::ExplainServiceServer,
+    borrowing_service_server::BorrowingServiceServer, explain_service_server::ExplainServiceServer,
     organisation_service_server::OrganisationServiceServer,
     refusal_service_server::RefusalServiceServer, role_service_server::RoleServiceServer,
     share_service_server::ShareServiceServer, snapshot_service_server::SnapshotServiceServer,
@@ -45,6 +45,7 @@ use tonic::service::Routes;
 use crate::{
     api::{
         Register,
+        borrowings::BorrowingsApi,
         explain::{Explain, Owners},
         held::HeldPolicy,
         organisation::Organisation,
@@ -115,6 +116,7 @@ pub fn build(config: AccessControlConfig, deps: Deps, peers: Peers) -> Result<Ho
     )))
     .add_service(RoleServiceServer::new(RolesApi(register.clone())))
     .add_service(ShareServiceServer::new(SharesApi(register.clone())))
+    .add_service(BorrowingServiceServer::new(BorrowingsApi(register.clone())))
     .add_service(ExplainServiceServer::new(explain))
     .add_service(SnapshotServiceServer::new(snapshot))
     .add_service(RefusalServiceServer::new(Refusals(register)));

@@ -64,6 +64,7 @@ pub(crate) trait Kind: Clone + Send + Sync + 'static {
     fn put(
         &self,
         connection: &mut PgConnection,
+        desk: &Desk<'_>,
         left: &Self::Terms,
     ) -> impl Future<Output = Result<(), Fault>> + Send;
 
@@ -97,6 +98,11 @@ pub(crate) trait Kind: Clone + Send + Sync + 'static {
     /// Why not.
     fn check(&self, event: ApprovalEvent, terms: Option<&Self::Terms>) -> Result<(), Fault>;
 
+    /// What else time has done, each with its moment, in order; the request then says so.
+    fn late(&mut self, _: &Desk<'_>) -> Vec<(Timestamp, ApprovalEvent)> {
+        Vec::new()
+    }
+
     /// The request on its way.
     fn case(&self) -> Case<Self::Terms> {
         self.approval().case(self.terms().clone())
@@ -122,7 +128,7 @@ pub(crate) trait Kind: Clone + Send + Sync + 'static {
         async move {
             let Stored { id, purpose, .. } = *self.approval();
             approval::update(connection, id, purpose, case, desk.flow).await?;
-            self.put(connection, &case.terms).await
+            self.put(connection, desk, &case.terms).await
         }
     }
 }

@@ -307,19 +307,20 @@ pub(crate) async fn set_parties(
     Ok(())
 }
 
-/// Requests to which time has done something, with or without all that are in review.
+/// Requests to which time has done something, each with its kind; with or without all
+/// that are in review.
 pub(crate) async fn due(
     connection: &mut PgConnection,
     now: Timestamp,
     in_review: bool,
-) -> Result<Vec<Uuid>, Fault> {
-    let ids = sqlx::query_scalar!(
-        "SELECT id FROM access.approval WHERE next_at <= $1 OR ($2 AND state = 'in_review')
+) -> Result<Vec<(Uuid, String)>, Fault> {
+    let rows = sqlx::query!(
+        "SELECT id, kind FROM access.approval WHERE next_at <= $1 OR ($2 AND state = 'in_review')
          ORDER BY next_at NULLS LAST, id LIMIT 1000",
         now.to_sqlx(),
         in_review,
     )
     .fetch_all(connection)
     .await?;
-    Ok(ids)
+    Ok(rows.into_iter().map(|row| (row.id, row.kind)).collect())
 }

@@ -84,7 +84,12 @@ pub(crate) const RECORD: RecordSpec = RecordSpec {
     ],
 };
 
-const fn system(name: &'static str, column: &'static str, kind: FilterKind) -> FilterField {
+/// A field that tells nothing about a customer.
+pub(super) const fn system(
+    name: &'static str,
+    column: &'static str,
+    kind: FilterKind,
+) -> FilterField {
     FilterField {
         name,
         column,
@@ -137,13 +142,15 @@ pub(crate) async fn list(
     let of = |id, requested| {
         let mut rows = rows.iter();
         rows.find(|row| row.approval_id == id && row.requested == requested)
-            .ok_or_else(|| Fault::internal("a share without terms"))
     };
     let mut all = Vec::with_capacity(approvals.len());
     for approval in approvals {
-        let requested = of(approval.id, true)?;
+        // Of another kind.
+        let Some((requested, left)) = of(approval.id, true).zip(of(approval.id, false)) else {
+            continue;
+        };
         all.push(StoredShare {
-            terms: of(approval.id, false)?.terms(),
+            terms: left.terms(),
             share: Share {
                 purpose: approval.purpose,
                 justification: requested.justification.clone(),

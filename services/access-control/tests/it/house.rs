@@ -25,6 +25,7 @@ use kefu_access_control::{
 };
 use kefu_contracts::{
     access::{
+        borrowing_service_client::BorrowingServiceClient,
         explain_service_client::ExplainServiceClient,
         organisation_service_client::OrganisationServiceClient,
         refusal_service_client::RefusalServiceClient, role_service_client::RoleServiceClient,
@@ -335,6 +336,10 @@ impl Caller {
 
     pub(crate) fn explaining(&self) -> ExplainServiceClient<Self> {
         ExplainServiceClient::new(self.clone())
+    }
+
+    pub(crate) fn borrowings(&self) -> BorrowingServiceClient<Self> {
+        BorrowingServiceClient::new(self.clone())
     }
 
     fn context(&self, path: &str) -> HeaderValue {

@@ -162,9 +162,9 @@ pub(crate) async fn opened<K: Kind>(
     desk: &Desk<'_>,
     wanted: &Wanted,
 ) -> Result<(K, Case<K::Terms>), Fault> {
-    let stored: K = write::open(revision, call, wanted).await?;
+    let mut stored: K = write::open(revision, call, wanted).await?;
     let mut case = stored.case();
-    write::time_passed(revision.connection, desk, &stored, &mut case).await?;
+    write::time_passed(revision.connection, desk, &mut stored, &mut case).await?;
     Ok((stored, case))
 }
 

@@ -33,6 +33,14 @@ macro_rules! step_type {
             ApprovalEvent::Begun => concat!($kind, ".begun"),
             ApprovalEvent::Ended => concat!($kind, ".ended"),
             ApprovalEvent::Accompanied => concat!($kind, ".accompanied"),
+            ApprovalEvent::HandedOut => concat!($kind, ".handed_out"),
+            ApprovalEvent::TakenBack => concat!($kind, ".taken_back"),
+            ApprovalEvent::ReportedLost => concat!($kind, ".reported_lost"),
+            ApprovalEvent::FollowedUp => concat!($kind, ".followed_up"),
+            ApprovalEvent::Overdue => concat!($kind, ".overdue"),
+            ApprovalEvent::Chased => concat!($kind, ".chased"),
+            ApprovalEvent::Closed => concat!($kind, ".closed"),
+            ApprovalEvent::Renewed => concat!($kind, ".renewed"),
         }
     }};
 }

@@ -198,19 +198,21 @@ fn changed<K: Kind>(
 pub(crate) async fn time_passed<K: Kind>(
     connection: &mut PgConnection,
     desk: &Desk<'_>,
-    stored: &K,
+    stored: &mut K,
     case: &mut Case<K::Terms>,
 ) -> Result<(), Fault> {
     let stage = (case.state == State::InReview).then_some(case.stage);
-    let happened = case.advance(desk.flow, desk.now);
+    let advanced = case.advance(desk.flow, desk.now).into_iter();
+    let mut happened: Vec<_> = advanced.map(|(at, what)| (at, timed(what))).collect();
+    happened.extend(stored.late(desk));
     if happened.is_empty() {
         return Ok(());
     }
-    let id = stored.approval().id;
-    approval::update(connection, id, stored.approval().purpose, case, desk.flow).await?;
-    for (at, what) in happened {
-        let step = step_of_time(timed(what), at, stage);
-        note::<K>(connection, desk, id, &step).await?;
+    happened.sort_by_key(|(at, _)| *at);
+    stored.keep(connection, desk, case).await?;
+    for (at, event) in happened {
+        let step = step_of_time(event, at, stage);
+        note::<K>(connection, desk, stored.approval().id, &step).await?;
     }
     Ok(())
 }
@@ -228,7 +230,7 @@ pub(crate) fn step_of_time(event: ApprovalEvent, at: Timestamp, stage: Option<us
     }
 }
 
-/// Adds a step of time to a request's history and to the journal.
+/// Adds to a request's history and to the journal what no call of its own did to it.
 pub(crate) async fn note<K: Kind>(
     connection: &mut PgConnection,
     desk: &Desk<'_>,
@@ -239,7 +241,7 @@ pub(crate) async fn note<K: Kind>(
     let after: K = reload(connection, id).await?;
     let entry = Entry {
         recorded_at: desk.now,
-        actor_id: None,
+        actor_id: step.actor,
         purpose: Purpose::Administration,
         request_id: String::new(),
         kind: EntryKind::Change,
@@ -263,21 +265,19 @@ fn timed(what: Timed) -> ApprovalEvent {
 }
 
 /// For the job: writes down what time did to one request, and who may decide it now.
-/// `None` when there is no such request of this kind.
 pub(crate) async fn by_time<K: Kind>(
     connection: &mut PgConnection,
     desk: &Desk<'_>,
     id: Uuid,
-) -> Result<Option<K>, Fault> {
+) -> Result<(), Fault> {
     approval::lock(connection, id).await?;
-    let Some(stored) = K::list(connection, &[id]).await?.pop() else {
-        return Ok(None);
+    let Some(mut stored) = K::list(connection, &[id]).await?.pop() else {
+        return Ok(());
     };
     let mut case = stored.case();
-    time_passed(connection, desk, &stored, &mut case).await?;
+    time_passed(connection, desk, &mut stored, &mut case).await?;
     let after: K = reload(connection, id).await?;
-    approval::set_parties(connection, id, &concerned(&after, desk)).await?;
-    Ok(Some(after))
+    approval::set_parties(connection, id, &concerned(&after, desk)).await
 }
 
 /// Why somebody may not, as a fault.

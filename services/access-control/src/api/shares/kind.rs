@@ -50,7 +50,12 @@ impl Kind for StoredShare {
         share::list(connection, ids).await
     }
 
-    async fn put(&self, connection: &mut PgConnection, left: &ShareTerms) -> Result<(), Fault> {
+    async fn put(
+        &self,
+        connection: &mut PgConnection,
+        _: &Desk<'_>,
+        left: &ShareTerms,
+    ) -> Result<(), Fault> {
         share::put(connection, self.approval.id, &self.share, left).await
     }
 
