@@ -5,17 +5,19 @@
 //! memory. Each change makes a new revision of the policy: revisions have no gaps,
 //! come in the order of their commits, and keep every row before and after.
 //!
-//! | what     | states                                                     |
-//! |----------|------------------------------------------------------------|
-//! | employee | before joining → with the company → left                   |
-//! | binding  | not begun → counts → ended, or revoked from either before  |
+//! | what      | states                                                              |
+//! |-----------|---------------------------------------------------------------------|
+//! | employee  | before joining → with the company → left                            |
+//! | binding   | not begun → counts → ended, or revoked from either before           |
+//! | copy lent | requested → approved → out → back, or damaged or lost → followed up |
 //!
 //! Nothing runs when a state ends by time: gateways decide to the second from the
 //! moments themselves. What refusals gateways report is journaled once each. Why a
 //! decision is as it is can be asked; records stay with the services that own them.
 //!
 //! Clauses: CC-1.1 departments; CF-8.1, CC-2.1 agreement and training; OP-7.2
-//! access by post; CF-6.1, CF-9.1, CC-2.2 what each post may see (`roles.toml`).
+//! access by post; CF-6.1, CF-9.1, CC-2.2 what each post may see (`roles.toml`);
+//! CF-9.2 copies of files that are lent, by which nobody sees anything in the system.
 
 mod api;
 pub mod config;

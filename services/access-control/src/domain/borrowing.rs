@@ -6,8 +6,6 @@ mod line;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeSet;
-
 use jiff::{SignedDuration, Timestamp};
 use kefu_contracts::policy::Purpose;
 use uuid::Uuid;
@@ -227,10 +225,5 @@ impl Borrowing {
             happened.push((at, what));
         }
         happened
-    }
-
-    /// Every copy that was asked for, in order.
-    pub fn copies(&self) -> BTreeSet<&BorrowedCopy> {
-        self.requested.items.iter().collect()
     }
 }
