@@ -1,7 +1,9 @@
 //! The gRPC services of the register.
 
+pub(crate) mod approvals;
 pub(crate) mod audit;
 pub(crate) mod bindings;
+pub(crate) mod borrowings;
 pub(crate) mod delegations;
 pub(crate) mod departments;
 pub(crate) mod devices;
@@ -23,6 +25,7 @@ mod write;
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use kefu_access::{Clearance, RowFacts};
 use kefu_contracts::policy::Purpose;
 use kefu_service::{
@@ -33,9 +36,10 @@ use kefu_service::{
 };
 use uuid::Uuid;
 
+use self::approvals::{Desk, Kind};
 use crate::{
     domain::{
-        approval::{Flow, Flows},
+        approval::{Chart, Flows},
         roles::Roles,
     },
     jobs::revisions::Revisions,
@@ -51,9 +55,10 @@ pub(crate) struct Register {
 }
 
 impl Register {
-    /// The stages that shares pass.
-    fn shares(&self) -> &Flow {
-        &self.flows.share
+    /// By what requests of this kind are judged at a moment.
+    fn desk<'a, K: Kind>(&'a self, chart: &'a Chart, now: Timestamp) -> Desk<'a> {
+        let flow = K::flow(&self.flows);
+        Desk { flow, chart, now }
     }
 }
 

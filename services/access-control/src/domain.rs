@@ -3,6 +3,7 @@
 pub mod approval;
 pub mod audit;
 pub mod binding;
+pub mod borrowing;
 pub mod cases;
 pub mod company;
 pub mod delegation;

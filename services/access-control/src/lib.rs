@@ -13,6 +13,7 @@
 //! | delegation | scheduled → standing → ended, or revoked from either before  |
 //! | transfer   | scheduled → applied, or cancelled                            |
 //! | device     | in stock, in use, in repair, retired: `domain/device.rs`     |
+//! | copy lent  | requested → approved → out → back, or damaged or lost → followed up |
 //!
 //! Nothing runs when a state ends by time: what counts is worked out to the second
 //! from the moments themselves. A transfer alone is carried out, once, when its time
@@ -22,7 +23,8 @@
 //!
 //! Clauses: CC-1.1 departments, delegation; CF-8.1, CC-2.1, OP-4.1 agreement and
 //! training; OP-6 devices; OP-7.2 access by post; CF-6.1, CF-9.1, CC-2.2 what each
-//! post may see (`roles.toml`).
+//! post may see (`roles.toml`); CF-9.2 copies of files that are lent, by which nobody
+//! sees anything in the system.
 
 mod api;
 pub mod config;
@@ -36,9 +38,9 @@ mod store;
 use std::sync::Arc;
 
 use kefu_contracts::access::{
-    audit_service_server::AuditServiceServer, delegation_service_server::DelegationServiceServer,
-    device_service_server::DeviceServiceServer, explain_service_server::ExplainServiceServer,
-    history_service_server::HistoryServiceServer,
+    audit_service_server::AuditServiceServer, borrowing_service_server::BorrowingServiceServer,
+    delegation_service_server::DelegationServiceServer, device_service_server::DeviceServiceServer,
+    explain_service_server::ExplainServiceServer, history_service_server::HistoryServiceServer,
     organisation_service_server::OrganisationServiceServer,
     refusal_service_server::RefusalServiceServer, role_service_server::RoleServiceServer,
     share_service_server::ShareServiceServer, snapshot_service_server::SnapshotServiceServer,
@@ -57,6 +59,7 @@ use crate::{
     api::{
         Register,
         audit::Audit,
+        borrowings::BorrowingsApi,
         delegations::Delegations,
         devices::Devices,
         explain::{Explain, Owners},
@@ -173,6 +176,7 @@ pub fn build(config: AccessControlConfig, deps: Deps, peers: Peers) -> Result<Ho
     )))
     .add_service(RoleServiceServer::new(RolesApi(register.clone())))
     .add_service(ShareServiceServer::new(SharesApi(register.clone())))
+    .add_service(BorrowingServiceServer::new(BorrowingsApi(register.clone())))
     .add_service(ExplainServiceServer::new(explain))
     .add_service(DelegationServiceServer::new(Delegations(register.clone())))
     .add_service(StaffServiceServer::new(Staff(register.clone())))

@@ -3,6 +3,8 @@
 pub(crate) mod approval;
 pub(crate) mod audit;
 pub(crate) mod binding;
+pub(crate) mod borrowing;
+pub(crate) mod borrowing_line;
 pub(crate) mod changes;
 pub(crate) mod chart;
 pub(crate) mod delegation;

@@ -25,6 +25,7 @@ use kefu_access_control::{
 };
 use kefu_contracts::{
     access::{
+        borrowing_service_client::BorrowingServiceClient,
         delegation_service_client::DelegationServiceClient,
         device_service_client::DeviceServiceClient, explain_service_client::ExplainServiceClient,
         history_service_client::HistoryServiceClient,
@@ -355,6 +356,10 @@ impl Caller {
 
     pub(crate) fn explaining(&self) -> ExplainServiceClient<Self> {
         ExplainServiceClient::new(self.clone())
+    }
+
+    pub(crate) fn borrowings(&self) -> BorrowingServiceClient<Self> {
+        BorrowingServiceClient::new(self.clone())
     }
 
     fn context(&self, path: &str) -> HeaderValue {

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "tests unwrap freely")]
 
 mod bindings;
+mod borrowings;
 mod delegations;
 mod departments;
 mod devices;
