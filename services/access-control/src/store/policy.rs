@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::{
     binding::{self, Which},
     changes::{self, Record},
-    department, employee,
+    department, employee, freeze,
     role::{self, StoredRole},
     share::{self, StoredShare},
 };
@@ -119,12 +119,4 @@ async fn read(
         grants,
         taken_back: shares,
     })
-}
-
-/// Every statement after this sees the database at one moment.
-async fn freeze(connection: &mut PgConnection) -> Result<(), Fault> {
-    sqlx::query("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-        .execute(connection)
-        .await?;
-    Ok(())
 }
