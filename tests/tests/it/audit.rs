@@ -162,7 +162,7 @@ async fn whatever_is_done_to_the_log_is_found_and_named() {
     let swap = "UPDATE access.audit_entry SET seq = -seq + 2000000 WHERE seq IN (8, 9);
                 UPDATE access.audit_entry SET seq = 17 - (2000000 - seq) WHERE seq > 1000000";
     let below = |first, last| Finding::Subtree { first, last };
-    let cases: [(String, Box<dyn Fn(&Finding) -> bool>); 7] = [
+    let cases: [(String, Box<dyn Fn(&Finding) -> bool>); 6] = [
         (row.into(), Box::new(|found| *found == Finding::Changed(5))),
         (format!("{row}; {hash}"), Box::new(move |found| *found == below(4, 5))),
         (
@@ -178,10 +178,6 @@ async fn whatever_is_done_to_the_log_is_found_and_named() {
             Box::new(|found| *found == Finding::Removed(7)),
         ),
         (swap.into(), Box::new(move |found| *found == below(8, 9))),
-        (
-            "DELETE FROM access.audit_entry WHERE seq >= 11".into(),
-            Box::new(|found| matches!(found, Finding::Shortened { left: 11, .. })),
-        ),
     ];
     for (statement, named) in cases {
         // The log goes on while it is looked at; only what stood before is touched.
@@ -193,19 +189,18 @@ async fn whatever_is_done_to_the_log_is_found_and_named() {
         assert!(findings.iter().any(&named), "{statement}: {findings:?}");
         world.tamper(restore).await;
     }
-    world.settled().await;
-    world
-        .tamper(
-            "UPDATE access.audit_checkpoint SET note = replace(note, 'kefu-audit', 'other-audit')",
-        )
-        .await;
+    // What is cut off cannot be put back: the log goes on behind it.
+    let cut = "DELETE FROM access.audit_entry WHERE seq >= 11";
+    world.tamper(cut).await;
     let findings = world.findings().await;
-    assert!(
-        findings
-            .iter()
-            .any(|found| matches!(found, Finding::Forged(_))),
-        "{findings:?}"
-    );
+    let gone = |found: &Finding| matches!(found, Finding::Shortened { left: 11, .. });
+    assert!(findings.iter().any(gone), "{findings:?}");
+    let forge =
+        "UPDATE access.audit_checkpoint SET note = replace(note, 'kefu-audit', 'other-audit')";
+    world.tamper(forge).await;
+    let findings = world.findings().await;
+    let forged = |found: &Finding| matches!(found, Finding::Forged(_));
+    assert!(findings.iter().any(forged), "{findings:?}");
 }
 
 /// The journals themselves are held against the log.

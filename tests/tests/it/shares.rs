@@ -4,8 +4,9 @@ use std::{collections::BTreeSet, future::Future, time::Duration};
 
 use kefu_contracts::{
     access::{
-        ActivateShareRequest, ApproveShareRequest, CreateShareRequest, RevokeShareRequest, Share,
-        ShareMode, ShareTerms, SubmitShareRequest, share_service_client::ShareServiceClient,
+        ActivateShareRequest, ApproveShareRequest, CreateShareRequest, GetShareReceiptRequest,
+        RevokeShareRequest, Share, ShareMode, ShareTerms, SubmitShareRequest,
+        share_service_client::ShareServiceClient,
     },
     journal::{Event, event},
     order::ListOrdersRequest,
@@ -253,4 +254,57 @@ async fn a_share_ends_at_its_moment() {
         said(&refused, "rule").contains(&format!("{grant} ended at")),
         "{refused:?}"
     );
+}
+
+/// Clause CF-6.3: what was seen is told to whoever allowed it, by person, file and class;
+/// what was not seen is not in it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_receipt_tells_what_was_seen() {
+    let world = World::new().await;
+    let share = world.granted().await;
+    let reader = world.suite.caller("song.yue");
+    felt(|| async { get(&reader, &world.shared.name).await.ok() }).await;
+    tickets(&reader)
+        .list_tickets(ListTicketsRequest::default())
+        .await
+        .unwrap();
+    get(&reader, &world.other.name).await.unwrap_err();
+    let request = GetShareReceiptRequest {
+        name: share.name.clone(),
+    };
+    let of = |login: &str| shares(&world.suite.caller(login));
+    // The log is collected within moments.
+    let collected = async {
+        loop {
+            let receipt = of("qian.hua")
+                .get_share_receipt(request.clone())
+                .await
+                .unwrap()
+                .into_inner();
+            if receipt.looks.iter().any(|look| look.record_count >= 2) {
+                return receipt;
+            }
+        }
+    };
+    let receipt = tokio::time::timeout(Duration::from_secs(20), collected)
+        .await
+        .unwrap();
+    let [look] = receipt.looks.as_slice() else {
+        panic!("{receipt:?}")
+    };
+    assert_eq!(
+        look.receiver,
+        format!("employees/{}", employee_id("song.yue"))
+    );
+    assert_eq!(look.customer, world.shared.name);
+    assert_eq!(
+        look.classes,
+        [DataClass::Basic as i32, DataClass::Contact as i32]
+    );
+    assert_eq!(
+        look.permissions,
+        ["profile.customers.get", "ticket.tickets.list"]
+    );
+    let stranger = of("tang.wei").get_share_receipt(request).await.unwrap_err();
+    assert_eq!(refusal(&stranger).1, "NOT_FOUND_OR_OUT_OF_SCOPE");
 }

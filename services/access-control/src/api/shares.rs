@@ -6,11 +6,13 @@ mod form;
 mod kind;
 mod look;
 mod messages;
+mod receipt;
 
 use kefu_contracts::access::{
     AccompanyShareRequest, ActivateShareRequest, ApproveShareRequest, CreateShareRequest,
-    GetShareRequest, ListSharesRequest, ListSharesResponse, RejectShareRequest, ReturnShareRequest,
-    RevokeShareRequest, Share, SubmitShareRequest, UpdateShareRequest, WithdrawShareRequest,
+    GetShareReceiptRequest, GetShareRequest, ListSharesRequest, ListSharesResponse,
+    RejectShareRequest, ReturnShareRequest, RevokeShareRequest, Share, ShareReceipt,
+    SubmitShareRequest, UpdateShareRequest, WithdrawShareRequest,
     share_service_server::ShareService,
 };
 use kefu_service::call::answer;
@@ -55,6 +57,16 @@ impl ShareService for SharesApi {
         request: Request<ListSharesRequest>,
     ) -> Result<Response<ListSharesResponse>, Status> {
         answer(request, |call, message| look::list(&self.0, call, message)).await
+    }
+
+    async fn get_share_receipt(
+        &self,
+        request: Request<GetShareReceiptRequest>,
+    ) -> Result<Response<ShareReceipt>, Status> {
+        answer(request, |call, message| {
+            receipt::get(&self.0, call, message)
+        })
+        .await
     }
 
     async fn submit_share(

@@ -5,6 +5,6 @@ mod read;
 
 pub(crate) use append::append;
 pub(crate) use read::{
-    Filter, Listed, checkpoints, hashes, head, latest_checkpoint, list, nodes, put_checkpoint,
-    stretch,
+    Filter, Listed, Look, checkpoints, hashes, head, latest_checkpoint, list, looks, nodes,
+    put_checkpoint, stretch,
 };

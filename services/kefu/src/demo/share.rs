@@ -5,8 +5,8 @@ use std::time::{Duration, SystemTime};
 use anyhow::{Context, bail};
 use kefu_contracts::{
     access::{
-        ActivateShareRequest, ApproveShareRequest, CreateShareRequest, Share, ShareMode,
-        ShareTerms, SubmitShareRequest, share_service_client::ShareServiceClient,
+        ActivateShareRequest, ApproveShareRequest, CreateShareRequest, GetShareReceiptRequest,
+        Share, ShareMode, ShareTerms, SubmitShareRequest, share_service_client::ShareServiceClient,
     },
     policy::{DataClass, Purpose},
     profile::{
@@ -49,7 +49,8 @@ pub(super) async fn play(args: ShareArgs) -> anyhow::Result<()> {
     let share = narrowed(&stage, &share, args.seconds).await?;
     let share = approved(&stage, &share).await?;
     let share = read(&stage, &share, &customer).await?;
-    ended(&stage, &share, &customer).await
+    ended(&stage, &share, &customer).await?;
+    receipt(&stage, &share).await
 }
 
 fn shares(client: &Client) -> ShareServiceClient<Channel> {
@@ -251,6 +252,43 @@ async fn ended(stage: &Stage, share: &Share, customer: &str) -> anyhow::Result<(
             Err(status) => return Err(unexpected(&status)),
         }
         tokio::time::sleep(left.min(Duration::from_secs(1))).await;
+    }
+}
+
+/// Whoever allowed it sees what came of it, once it is in the audit log.
+async fn receipt(stage: &Stage, share: &Share) -> anyhow::Result<()> {
+    stage.tell(HEAD, "asks what was seen.");
+    let head = stage.client(HEAD)?;
+    let bound = tokio::time::Instant::now() + Duration::from_secs(5);
+    loop {
+        let request = GetShareReceiptRequest {
+            name: share.name.clone(),
+        };
+        let receipt = shares(&head).get_share_receipt(head.request(request)).await;
+        let receipt = receipt.map_err(|status| unexpected(&status))?.into_inner();
+        if receipt.looks.is_empty() && tokio::time::Instant::now() < bound {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            continue;
+        }
+        for look in &receipt.looks {
+            let classes = look.classes().map(|class| class.as_str_name());
+            let classes: Vec<_> = classes
+                .map(|name| name.trim_start_matches("DATA_CLASS_"))
+                .collect();
+            let (first, last) = (
+                look.first_time.unwrap_or_default(),
+                look.last_time.unwrap_or_default(),
+            );
+            stage.show(&format!(
+                "{} saw {}\n  {} times, {first} to {last}\n  {} by {}",
+                look.receiver,
+                look.customer,
+                look.record_count,
+                classes.join(" "),
+                look.permissions.join(", "),
+            ));
+        }
+        return Ok(());
     }
 }
 

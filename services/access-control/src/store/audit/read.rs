@@ -3,7 +3,10 @@
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
 use kefu_audit::{Hash, NodeId};
-use kefu_contracts::access::{AuditEntry, ExportedEntry, ExportedNode};
+use kefu_contracts::{
+    access::{AuditEntry, ExportedEntry, ExportedNode},
+    journal::EntryKind,
+};
 use kefu_service::{error::Fault, fields, time::to_proto};
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -100,7 +103,7 @@ pub(crate) async fn list(
            AND ($4::uuid IS NULL OR customer_id = $4)
            AND ($5::text IS NULL OR permission = $5)
            AND ($6::int2 IS NULL OR purpose = $6)
-           AND ($7::uuid IS NULL OR grant_ids @> ARRAY[$7])
+           AND ($7::uuid IS NULL OR (grant_ids @> ARRAY[$7] AND grant_ids <> '{}'))
            AND ($8::int2 IS NULL OR kind = $8)
            AND ($9::text IS NULL OR service = $9)
            AND ($10::timestamptz IS NULL OR recorded_at >= $10)
@@ -239,4 +242,35 @@ pub(crate) async fn put_checkpoint(
     .execute(connection)
     .await?;
     Ok(())
+}
+
+/// One person's looks at one file by a grant.
+pub(crate) struct Look {
+    pub(crate) actor_id: Uuid,
+    pub(crate) customer_id: Uuid,
+    pub(crate) first_at: jiff_sqlx::Timestamp,
+    pub(crate) last_at: jiff_sqlx::Timestamp,
+    pub(crate) count: i64,
+    pub(crate) classes: Vec<i16>,
+    pub(crate) permissions: Vec<String>,
+}
+
+/// What was seen by a grant, of each file by each person.
+pub(crate) async fn looks(connection: &mut PgConnection, grant: Uuid) -> Result<Vec<Look>, Fault> {
+    let looks = sqlx::query_as!(
+        Look,
+        r#"SELECT actor_id AS "actor_id!", customer_id AS "customer_id!", min(recorded_at) AS "first_at!",
+                  max(recorded_at) AS "last_at!", count(DISTINCT seq) AS "count!",
+                  COALESCE(array_agg(DISTINCT class) FILTER (WHERE class IS NOT NULL), '{}') AS "classes!",
+                  array_agg(DISTINCT permission) AS "permissions!"
+           FROM access.audit_entry LEFT JOIN LATERAL unnest(cleared) AS class ON true
+           WHERE grant_ids @> ARRAY[$1::uuid] AND grant_ids <> '{}' AND kind = $2
+             AND actor_id IS NOT NULL AND customer_id IS NOT NULL
+           GROUP BY actor_id, customer_id ORDER BY min(recorded_at), actor_id, customer_id"#,
+        grant,
+        EntryKind::View as i16,
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(looks)
 }
