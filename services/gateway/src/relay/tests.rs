@@ -136,15 +136,15 @@ fn stack(clock: &ManualClock, issuer: &DevIssuer) -> Arc<Stack> {
 
 /// A stream that never waits (`busy`), or one that waits after its first message.
 async fn open(busy: bool) -> Open {
-    open_for(busy, DataClass::Basic).await
+    open_under(busy, full(DataClass::Basic)).await
 }
 
-async fn open_for(busy: bool, class: DataClass) -> Open {
+async fn open_under(busy: bool, full: WatchSnapshotResponse) -> Open {
     let clock = ManualClock::at(start());
     let issuer = DevIssuer::generate(&SystemRandom::new()).unwrap();
     let stack = stack(&clock, &issuer);
     let policy = stack.policy.clone();
-    policy.take(&full(class)).unwrap();
+    policy.take(&full).unwrap();
 
     let now = clock.now();
     let token = issuer.issue(AGENT, now, Duration::from_secs(600)).unwrap();
@@ -277,12 +277,17 @@ async fn a_stream_ends_in_the_second_in_which_its_token_does() {
 #[tokio::test]
 async fn a_stream_ends_when_its_subject_leaves() {
     for busy in [false, true] {
-        let mut open = open(busy).await;
-        let leaves_at = Some(to_proto(start() + Duration::from_secs(60)));
-        open.change(|subject| subject.leaves_at = leaves_at);
-        open.goes_on().await;
-        open.clock.advance(Duration::from_secs(60));
-        assert_eq!(open.end().await, "SUBJECT_UNKNOWN", "busy: {busy}");
+        let at_once = open(busy).await;
+        at_once.change(|subject| subject.leaves_at = Some(to_proto(start())));
+        assert_eq!(at_once.end().await, "SUBJECT_UNKNOWN", "busy: {busy}");
+
+        let mut full = full(DataClass::Basic);
+        full.subjects[0].leaves_at = Some(to_proto(start() + Duration::from_secs(60)));
+        let mut later = open_under(busy, full).await;
+        later.clock.advance(Duration::from_secs(59));
+        later.goes_on().await;
+        later.clock.advance(Duration::from_secs(1));
+        assert_eq!(later.end().await, "SUBJECT_UNKNOWN", "busy: {busy}");
     }
 }
 
@@ -291,7 +296,7 @@ async fn a_stream_ends_when_its_subject_leaves() {
 #[tokio::test]
 async fn a_stream_ends_when_the_agreement_lapses() {
     for busy in [false, true] {
-        let mut open = open_for(busy, DataClass::Contact).await;
+        let mut open = open_under(busy, full(DataClass::Contact)).await;
         open.clock.advance(AGREEMENT - Duration::from_secs(1));
         open.goes_on().await;
         open.clock.advance(Duration::from_secs(1));

@@ -100,6 +100,7 @@ fn keys_that_cannot_be_relied_upon_are_refused() {
     assert_problem(|config| config.jwks = "nonsense".into(), "not a jwk set");
 }
 
+/// Clause CF-5.3.
 #[tokio::test]
 async fn published_keys_need_an_address_that_can_be_relied_upon() {
     let published = |url: &'static str, environment| {

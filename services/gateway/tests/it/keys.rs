@@ -1,5 +1,5 @@
-//! Keys that the issuer publishes, rotates, withdraws and mistakes. Clause OP-7.2;
-//! issue 3, point 7.
+//! Keys that the issuer publishes, rotates, withdraws and mistakes. Issue 3,
+//! point 7.
 
 use std::{sync::Arc, time::Duration};
 
@@ -86,6 +86,7 @@ async fn a_new_key_is_fetched_with_the_first_token_that_needs_it() {
     assert_eq!(issuer.asked(), 2);
 }
 
+/// Clause CC-2.5.
 #[tokio::test]
 async fn a_withdrawn_key_is_believed_no_longer_though_its_token_was() {
     let (issuer, old, new) = (TestIssuer::start().await, key(), key());
