@@ -12,6 +12,7 @@ use tonic::Code;
 use crate::{
     issuer::{Page, TestIssuer},
     policy::{AGENT, GET_TICKET, REVISION},
+    upstream::Behaviour,
     world::{Answer, World, settle},
 };
 
@@ -97,6 +98,30 @@ async fn a_withdrawn_key_is_believed_no_longer_though_its_token_was() {
     pass(&world, 300).await;
     until(&world, &old, "TOKEN_INVALID").await;
     call(&world, &new).await.is_ok();
+}
+
+#[tokio::test]
+async fn an_open_answer_ends_when_its_key_is_withdrawn() {
+    let (issuer, old, new) = (TestIssuer::start().await, key(), key());
+    issuer.publish(&[&old]);
+    let world = following(&issuer).await;
+    call(&world, &old).await.is_ok();
+    let (frames, stream) = tokio::sync::mpsc::unbounded_channel();
+    world.upstream.behave(Behaviour::Stream(stream));
+    let waiting = call(&world, &old);
+    let rotating = async {
+        settle().await;
+        issuer.publish(&[&old, &new]);
+        pass(&world, 5).await;
+        call(&world, &new).await.is_ok();
+        assert!(!frames.is_closed(), "its own key is there still");
+        issuer.publish(&[&new]);
+        pass(&world, 300).await;
+    };
+    let (answer, ()) = futures_util::join!(waiting, rotating);
+    answer.is_refused(Code::Unauthenticated, "TOKEN_INVALID");
+    assert!(frames.is_closed());
+    assert_eq!(world.access.journaled().len(), 1);
 }
 
 #[tokio::test]
