@@ -6,6 +6,7 @@
 mod connection;
 mod health;
 mod options;
+mod peer_certificate;
 mod route;
 #[cfg(test)]
 mod tests;
@@ -19,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::{
     body::Body,
     transport::{
-        Identity, Server, ServerTlsConfig,
+        Certificate, Identity, Server, ServerTlsConfig,
         server::{TcpConnectInfo, TcpIncoming},
     },
 };
@@ -29,6 +30,7 @@ use self::connection::Connections;
 pub use self::{
     health::Health,
     options::ServeOptions,
+    peer_certificate::PeerCertificate,
     route::{with_health, with_reflection},
 };
 
@@ -117,9 +119,16 @@ fn server(options: &ServeOptions) -> Result<Server, ServeError> {
     if let Some(age) = options.max_connection_age {
         server = server.max_connection_age(age);
     }
-    if let Some(tls) = &options.tls {
-        let identity = Identity::from_pem(&tls.certificate, tls.key.expose());
-        let tls = ServerTlsConfig::new().identity(identity).timeout(HANDSHAKE);
+    if let Some(config) = &options.tls {
+        let identity = Identity::from_pem(&config.certificate, config.key.expose());
+        let mut tls = ServerTlsConfig::new().identity(identity).timeout(HANDSHAKE);
+        if let Some(authorities) = &config.client_ca {
+            // Optional: people come with tokens alone. One that no authority of ours
+            // signed ends the handshake.
+            tls = tls
+                .client_ca_root(Certificate::from_pem(authorities))
+                .client_auth_optional(true);
+        }
         server = server.tls_config(tls).map_err(ServeError::Tls)?;
     }
     Ok(server)

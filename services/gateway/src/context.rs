@@ -38,6 +38,14 @@ pub(crate) struct Ready {
     pub(crate) ground: Ground,
     from: Timestamp,
     until: Timestamp,
+    expires_at: Timestamp,
+}
+
+impl Ready {
+    /// How long services will believe it yet.
+    pub(crate) fn life(&self, now: Timestamp) -> Duration {
+        Duration::try_from(self.expires_at.duration_since(now)).unwrap_or_default()
+    }
 }
 
 /// What a context rests on.
@@ -156,6 +164,7 @@ impl Contexts {
             },
             from: now,
             until: after(USED).min(valid_until),
+            expires_at,
         })
     }
 }

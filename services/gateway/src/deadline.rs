@@ -33,6 +33,20 @@ pub(crate) struct Deadline {
     pub(crate) remaining: HeaderValue,
 }
 
+impl Deadline {
+    /// Ends it, or of a stream the wait for its beginning, within this time.
+    pub(crate) fn end_within(&mut self, bound: Duration, streams: bool) {
+        let end = Instant::now() + bound;
+        if end >= self.head {
+            return;
+        }
+        self.head = end;
+        if !streams {
+            self.remaining = timeout(bound);
+        }
+    }
+}
+
 impl Deadlines {
     pub(crate) fn new(config: &GatewayConfig) -> Self {
         let header = |bound: Duration| (bound, timeout(bound));

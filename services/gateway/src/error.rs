@@ -40,6 +40,8 @@ pub(crate) struct Seen {
     pub(crate) purpose: Purpose,
     pub(crate) revision: i64,
     pub(crate) journaling: Journaling,
+    /// Refused for want of the issuer's newest keys.
+    pub(crate) keys_wanted: bool,
 }
 
 impl Seen {
@@ -52,6 +54,7 @@ impl Seen {
             purpose: Purpose::Unspecified,
             revision: 0,
             journaling: Journaling::Stranger,
+            keys_wanted: false,
         }
     }
 

@@ -22,6 +22,7 @@ use crate::{
     relay::{Relay, relay},
     stack::Stack,
     standing::Standing,
+    token::Verified,
 };
 
 /// The services behind the gateway.
@@ -72,6 +73,8 @@ pub(crate) struct Admitted {
     pub(crate) method: &'static Method,
     /// What the gateway vouches for.
     pub(crate) ready: Arc<Ready>,
+    /// Who the issuer says it is.
+    pub(crate) token: Verified,
     /// For the journal, should the decision fall.
     pub(crate) seen: Seen,
 }
@@ -82,7 +85,7 @@ pub(crate) async fn forward(
     admitted: Admitted,
     mut request: Request<Body>,
     call_id: HeaderValue,
-    deadline: Deadline,
+    mut deadline: Deadline,
     permit: OwnedSemaphorePermit,
     language: Language,
 ) -> Response<Body> {
@@ -90,6 +93,9 @@ pub(crate) async fn forward(
     let Some(upstream) = stack.upstreams.of(admitted.method) else {
         return refuse(Fault::internal("method without a service"));
     };
+    // What is not answered while the context lives is answered for another decision.
+    let life = admitted.ready.life(admitted.seen.now);
+    deadline.end_within(life, admitted.method.server_streaming);
     let headers = request.headers_mut();
     // The token opens the gateway, not the services: where it is not, it cannot leak.
     headers.remove(AUTHORIZATION);
@@ -121,6 +127,7 @@ pub(crate) async fn forward(
                 stack: stack.clone(),
                 seen: admitted.seen,
                 ready: admitted.ready,
+                token: admitted.token,
             }),
         },
     )

@@ -14,15 +14,16 @@
 //! | load shedding | `OVERLOADED` | `limits` |
 //! | deadline | `DEADLINE_EXCEEDED` | `deadline` |
 //! | method table | `METHOD_UNKNOWN` | `stack` |
-//! | token | `TOKEN_MISSING`, `TOKEN_INVALID`, `TOKEN_EXPIRED` | `token`, `jwks` |
+//! | token | `TOKEN_MISSING`, `TOKEN_INVALID`, `TOKEN_EXPIRED`, `ISSUER_UNAVAILABLE` | `token`, `jwks`, `keys`, `issuer` |
 //! | rate of the subject | `OVERLOADED` | `limits` |
 //! | purpose | `PURPOSE_REQUIRED` | `purpose` |
-//! | decision | `POLICY_STALE`, `SUBJECT_UNKNOWN`, `PERMISSION_MISSING`, `PURPOSE_NOT_ALLOWED` | `snapshot` |
+//! | decision | `POLICY_STALE`, `SUBJECT_UNKNOWN`, `PERMISSION_MISSING`, `PURPOSE_NOT_ALLOWED`; `TOKEN_INVALID` for a system account whose token must be bound | `snapshot` |
 //! | signed context | – | `context` |
-//! | pass-through | `UPSTREAM_UNAVAILABLE`; an open answer ends as its decision does | `forward`, `relay`, `standing` |
+//! | pass-through | `UPSTREAM_UNAVAILABLE`; an open answer ends as its decision and its token do | `forward`, `relay`, `standing` |
 //!
-//! Two jobs run beside it: one follows the policy (`snapshot`), one journals
-//! refusals (`refusals`). Clauses: CF-8.1, CC-2.1, OP-7.2.
+//! Jobs run beside it: one follows the policy (`snapshot`), one journals refusals
+//! (`refusals`), and one follows the issuer's keys (`keys`) unless they stand in the
+//! configuration. Clauses: CF-5.3, CF-8.1, CC-2.1, CC-2.5, OP-7.2.
 
 mod config;
 mod context;
@@ -30,7 +31,9 @@ mod deadline;
 pub mod dev_issuer;
 mod error;
 mod forward;
+mod issuer;
 mod jwks;
+mod keys;
 mod limits;
 mod patience;
 mod purpose;
@@ -86,8 +89,10 @@ pub fn build(
 
     let policy = snapshot::Policy::new(config, deps.clock.clone());
     let (refusals, recorder) = refusals::Refusals::new(config, deps.clock.clone());
-    let jobs = vec![policy.follow(access.clone()), recorder.job(access)];
-    let service = stack::Stack::new(config, deps, policy, refusals, upstreams)?.service();
+    let keys = keys::Keys::new(config, deps.clock.clone())?;
+    let mut jobs = vec![policy.follow(access.clone()), recorder.job(access)];
+    jobs.extend(keys.follow());
+    let service = stack::Stack::new(config, deps, policy, keys, refusals, upstreams).service();
     Ok(Hosted {
         name: NAME,
         service,

@@ -2,6 +2,9 @@
 //! how it ends is looked at, because a connection that dies would reach the caller
 //! as UNKNOWN, or as a stream cut short in silence.
 
+#[cfg(test)]
+mod tests;
+
 use std::{
     pin::Pin,
     task::{Context, Poll},

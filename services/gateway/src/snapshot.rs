@@ -109,7 +109,7 @@ impl Policy {
     }
 
     /// Takes in one message. Only the watcher does, one at a time.
-    fn take(&self, message: &WatchSnapshotResponse) -> Result<(), SnapshotError> {
+    pub(crate) fn take(&self, message: &WatchSnapshotResponse) -> Result<(), SnapshotError> {
         let held = self.held.load();
         let moved = !is_heartbeat(message, held.snapshot.revision());
         if moved {

@@ -6,7 +6,8 @@
 //! 3. **deadline**: around all that follows, so that nothing outlasts it;
 //! 4. **method table**: before the token, because a path that does not exist is
 //!    no secret, and all below needs to know what is asked for;
-//! 5. **token**: before anything that is kept per subject;
+//! 5. **token**: before anything that is kept per subject. Where the issuer may have
+//!    keys that are not held, it is asked once, and the call looked at again;
 //! 6. **rate of the subject**: as soon as there is one, before decisions and signatures;
 //! 7. **purpose**: the decision needs it;
 //! 8. **decision**: from the policy in memory, or not at all;
@@ -25,7 +26,7 @@ use std::{
 
 use futures_util::future::BoxFuture;
 use http::{HeaderMap, HeaderValue, Request, Response};
-use kefu_contracts::{Method, common::Reason, method};
+use kefu_contracts::{Method, access::SubjectKind, common::Reason, method};
 use kefu_service::{
     call::CALL_ID,
     clock::Clock,
@@ -47,11 +48,12 @@ use crate::{
     deadline::{Deadline, Deadlines},
     error::{COME_BACK, Journaling, Seen, overloaded},
     forward::{Admitted, forward},
+    keys::Keys,
     limits::{Load, Rates},
     purpose,
     refusals::Refusals,
-    snapshot::Policy,
-    token::Tokens,
+    snapshot::{Held, Policy},
+    token::{Tokens, Verified},
 };
 
 /// The layers and what they share.
@@ -60,7 +62,9 @@ pub(crate) struct Stack {
     ids: Ids,
     load: Load,
     deadlines: Deadlines,
-    tokens: Tokens,
+    pub(crate) tokens: Tokens,
+    /// Whether system accounts need tokens bound to their certificate.
+    bound_system_accounts: bool,
     rates: Rates,
     pub(crate) policy: Arc<Policy>,
     pub(crate) contexts: Contexts,
@@ -73,13 +77,15 @@ impl Stack {
         config: &GatewayConfig,
         deps: GatewayDeps,
         policy: Arc<Policy>,
+        keys: Arc<Keys>,
         refusals: Refusals,
         upstreams: Upstreams,
-    ) -> Result<Self, Fault> {
-        Ok(Self {
+    ) -> Self {
+        Self {
             load: Load::new(config.max_in_flight),
             deadlines: Deadlines::new(config),
-            tokens: Tokens::new(config)?,
+            tokens: Tokens::new(config, keys),
+            bound_system_accounts: config.require_bound_tokens_for_system_accounts,
             rates: Rates::new(config.calls_per_second, config.burst),
             contexts: Contexts::new(config, deps.signer),
             clock: deps.clock,
@@ -87,7 +93,7 @@ impl Stack {
             policy,
             refusals,
             upstreams,
-        })
+        }
     }
 
     pub(crate) fn service(self) -> GrpcService {
@@ -111,7 +117,13 @@ impl Stack {
                 let deadline = self.deadlines.of(request.headers());
                 // 4.–9. Who may.
                 let mut seen = Seen::at(self.clock.now());
-                match self.admit(request.uri().path(), request.headers(), &mut seen) {
+                let mut admitted = self.admit(&request, &mut seen);
+                if seen.keys_wanted {
+                    self.tokens.seek_keys(deadline.head).await;
+                    seen = Seen::at(self.clock.now());
+                    admitted = self.admit(&request, &mut seen);
+                }
+                match admitted {
                     // 10. Pass-through.
                     Ok(admitted) => {
                         let id = call_id.clone();
@@ -130,21 +142,24 @@ impl Stack {
     }
 
     /// Layers 4 to 9.
-    fn admit(&self, path: &str, headers: &HeaderMap, seen: &mut Seen) -> Result<Admitted, Fault> {
+    fn admit(&self, request: &Request<Body>, seen: &mut Seen) -> Result<Admitted, Fault> {
+        let headers = request.headers();
         // 4. Method table.
-        let Some(method) = public(path) else {
-            self.knocked(headers, seen);
+        let Some(method) = public(request.uri().path()) else {
+            self.knocked(request, seen);
             return Err(Fault::new(Reason::MethodUnknown));
         };
         seen.method = Some(method);
         // 5. Token.
-        let subject = self
+        let token = self
             .tokens
-            .subject(headers, seen.now)
-            .map_err(|unbelieved| {
-                seen.subject = unbelieved.subject;
-                Fault::from(unbelieved)
-            })?;
+            .believed(headers, request.extensions(), seen.now);
+        let token = token.map_err(|unbelieved| {
+            seen.subject = unbelieved.subject;
+            seen.keys_wanted = unbelieved.by_keys;
+            Fault::from(unbelieved)
+        })?;
+        let subject = token.subject;
         seen.subject = Some(subject);
         // 6. Rate of the subject.
         self.take_rate(subject, seen)?;
@@ -154,6 +169,7 @@ impl Stack {
         // 8. Decision, and 9. signed context.
         let held = self.policy.current(seen.now)?;
         seen.revision = held.snapshot.revision();
+        self.check_bound(&held, &token)?;
         let ready = self
             .contexts
             .context(&held, subject, method, purpose, seen.now);
@@ -167,8 +183,24 @@ impl Stack {
         Ok(Admitted {
             method,
             ready: ready?,
+            token,
             seen: *seen,
         })
+    }
+
+    /// A system account's token lies in another company system: with the certificate
+    /// beside it, the token alone is worth nothing to a thief.
+    fn check_bound(&self, held: &Held, token: &Verified) -> Result<(), Fault> {
+        if !self.bound_system_accounts || token.is_bound() {
+            return Ok(());
+        }
+        match held.snapshot.subject(token.subject) {
+            Some(subject) if subject.kind != SubjectKind::Employee => Err(Fault {
+                detail: "a system account's token is not bound".into(),
+                ..Fault::new(Reason::TokenInvalid)
+            }),
+            _ => Ok(()),
+        }
     }
 
     fn take_rate(&self, subject: Uuid, seen: &mut Seen) -> Result<(), Fault> {
@@ -190,12 +222,13 @@ impl Stack {
 
     /// A path that does not exist, or not for the caller: journaled when one of ours
     /// tries it, and not when a scanner does.
-    fn knocked(&self, headers: &HeaderMap, seen: &mut Seen) {
+    fn knocked(&self, request: &Request<Body>, seen: &mut Seen) {
         seen.journaling = Journaling::Never;
-        if let Ok(subject) = self.tokens.subject(headers, seen.now) {
-            seen.subject = Some(subject);
+        let (headers, extensions) = (request.headers(), request.extensions());
+        if let Ok(token) = self.tokens.believed(headers, extensions, seen.now) {
+            seen.subject = Some(token.subject);
             // The answer is the same over the rate; only the journal is spared.
-            let _ = self.take_rate(subject, seen);
+            let _ = self.take_rate(token.subject, seen);
         }
     }
 

@@ -1,6 +1,7 @@
 //! Whether what an open answer rests on still stands. A decision is made when a call
 //! comes; an answer that is still under way when the policy moves, when a rule ends or
-//! when the policy grows too old must not outlive it.
+//! when the policy grows too old must not outlive it; nor may it outlive the caller's
+//! token, or the issuer's word for the key that signed it.
 
 use std::sync::Arc;
 
@@ -12,6 +13,7 @@ use crate::{
     context::Ready,
     error::{Seen, decided_anew},
     stack::Stack,
+    token::Verified,
 };
 
 /// How an answer whose ground is gone ends.
@@ -27,6 +29,7 @@ pub(crate) struct Standing {
     pub(crate) stack: Arc<Stack>,
     pub(crate) seen: Seen,
     pub(crate) ready: Arc<Ready>,
+    pub(crate) token: Verified,
 }
 
 enum Gone {
@@ -40,9 +43,11 @@ impl Standing {
     /// Ends when the answer must.
     pub(crate) async fn lost(mut self) -> Closing {
         let mut moved = self.stack.policy.moved();
+        let mut keys_moved = self.stack.tokens.keys_moved();
         loop {
             // Before the look, so that what moves during it is looked at again.
             moved.borrow_and_update();
+            keys_moved.borrow_and_update();
             let now = self.stack.clock.now();
             if let Err(gone) = self.look(now) {
                 return self.close(gone, now);
@@ -50,12 +55,15 @@ impl Standing {
             let clock = self.stack.clock.clone();
             tokio::select! {
                 _ = moved.changed() => {}
+                _ = keys_moved.changed() => {}
                 () = clock.sleep_until(self.next_look()) => {}
             }
         }
     }
 
     fn look(&mut self, now: Timestamp) -> Result<(), Gone> {
+        let token = self.stack.tokens.stands(&self.token, now);
+        token.map_err(|unbelieved| Gone::Refused(unbelieved.into()))?;
         let held = self.stack.policy.current(now).map_err(Gone::Refused)?;
         self.seen.revision = held.snapshot.revision();
         if self.ready.generation == held.generation && now < self.ready.ground.until {
@@ -77,7 +85,8 @@ impl Standing {
     }
 
     fn next_look(&self) -> Timestamp {
-        self.ready.ground.until.min(self.stack.policy.stale_at())
+        let decision = self.ready.ground.until.min(self.stack.policy.stale_at());
+        decision.min(self.stack.tokens.stands_until(&self.token))
     }
 
     fn close(self, gone: Gone, now: Timestamp) -> Closing {

@@ -189,6 +189,17 @@ fn gateway(
         .signing_key
         .as_ref()
         .context("gateway.signing_key is not set")?;
+    let tls = settings.gateway.server.tls.as_ref();
+    if settings
+        .gateway
+        .rules
+        .require_bound_tokens_for_system_accounts
+        && tls.is_none_or(|tls| tls.client_ca.is_none())
+    {
+        bail!(
+            "gateway.rules.require_bound_tokens_for_system_accounts needs gateway.server.tls.client_ca"
+        );
+    }
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let deps = GatewayDeps {
         ids: Ids::new(clock.clone(), system_randomness()),

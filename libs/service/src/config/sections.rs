@@ -62,6 +62,11 @@ pub struct TlsConfig {
     pub certificate: String,
     /// Private key, PEM.
     pub key: Secret,
+    /// Authorities whose client certificates are taken, PEM: a client may show one, and
+    /// one of theirs or none. Set `client_ca_file` to take them from a file; none: no
+    /// client is asked for a certificate.
+    #[serde(default)]
+    pub client_ca: Option<String>,
 }
 
 /// Logs, traces and metrics.

@@ -291,6 +291,7 @@ async fn tls_is_spoken_when_there_is_a_certificate() {
     let tls = Some(TlsConfig {
         certificate: certificate.clone(),
         key: Secret::new(made.signing_key.serialize_pem()),
+        client_ca: None,
     });
     let served = Served::start(
         echo(),

@@ -3,11 +3,12 @@
 use std::{num::NonZeroU32, time::Duration};
 
 use http_body::Frame;
+use kefu_contracts::access::WatchSnapshotResponse;
 use tokio::sync::mpsc;
 use tonic::Code;
 
 use crate::{
-    policy::{AGENT, GET_TICKET, HEAD},
+    policy::{AGENT, GET_TICKET, HEAD, REVISION, binding, start},
     upstream::Behaviour,
     world::{World, settle},
 };
@@ -92,6 +93,26 @@ async fn past_the_deadline_it_is_deadline_exceeded() {
     assert!(world.access.journaled().is_empty(), "nobody was refused");
 }
 
+/// Whatever the caller allows: an answer must not come from a decision that is over.
+#[tokio::test]
+async fn no_answer_is_waited_for_longer_than_the_context_lives() {
+    let world = World::new().await;
+    // A binding that ends sooner than any context would.
+    world.access.send(WatchSnapshotResponse {
+        revision: REVISION + 1,
+        bindings: vec![binding(Some(start() + Duration::from_millis(20)))],
+        ..Default::default()
+    });
+    settle().await;
+    world.upstream.behave(Behaviour::Silence);
+    let answer = world.good().header("grpc-timeout", "1H").send();
+    let answer = tokio::time::timeout(Duration::from_secs(5), answer).await;
+    answer
+        .unwrap()
+        .is_refused(Code::DeadlineExceeded, "DEADLINE_EXCEEDED");
+    assert_eq!(world.upstream.last_header("grpc-timeout").unwrap(), "20m");
+}
+
 #[tokio::test]
 async fn the_deadline_holds_until_the_last_byte() {
     let world = World::new().await;
@@ -109,8 +130,9 @@ async fn the_service_is_told_what_remains() {
     for (given, told) in [
         (None, "10000m"),
         (Some("5S"), "5S"),
-        (Some("1H"), "60000m"),
-        (Some("99999999H"), "60000m"),
+        // No longer than the signed context lives.
+        (Some("1H"), "30000m"),
+        (Some("99999999H"), "30000m"),
         (Some("soon"), "10000m"),
     ] {
         let mut call = world.call(AGENT, GET_TICKET);
