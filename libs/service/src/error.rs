@@ -165,7 +165,7 @@ fn code(reason: Reason) -> Code {
         Reason::PolicyStale | Reason::UpstreamUnavailable | Reason::StorageUnavailable => {
             Code::Unavailable
         }
-        Reason::Overloaded => Code::ResourceExhausted,
+        Reason::Overloaded | Reason::MessageTooLarge => Code::ResourceExhausted,
         Reason::DeadlineExceeded => Code::DeadlineExceeded,
         Reason::Internal | Reason::Unspecified => Code::Internal,
     }

@@ -10,6 +10,7 @@
 //!
 //! | layer | refuses with | file |
 //! |---|---|---|
+//! | gRPC-web and CORS, around them all | – | `web` |
 //! | span and call id | – | `stack` |
 //! | load shedding | `OVERLOADED` | `limits` |
 //! | deadline | `DEADLINE_EXCEEDED` | `deadline` |
@@ -19,11 +20,12 @@
 //! | purpose | `PURPOSE_REQUIRED` | `purpose` |
 //! | decision | `POLICY_STALE`, `SUBJECT_UNKNOWN`, `PERMISSION_MISSING`, `PURPOSE_NOT_ALLOWED` | `snapshot` |
 //! | signed context | – | `context` |
-//! | pass-through | `UPSTREAM_UNAVAILABLE`; an open answer ends as its decision does | `forward`, `relay`, `standing` |
+//! | pass-through | `UPSTREAM_UNAVAILABLE`; an open answer ends as its decision does | `forward`, `upstream`, `breaker`, `relay`, `standing` |
 //!
 //! Two jobs run beside it: one follows the policy (`snapshot`), one journals
 //! refusals (`refusals`). Clauses: CF-8.1, CC-2.1, OP-7.2.
 
+mod breaker;
 mod config;
 mod context;
 mod deadline;
@@ -31,6 +33,7 @@ pub mod dev_issuer;
 mod error;
 mod forward;
 mod jwks;
+mod kept;
 mod limits;
 mod patience;
 mod purpose;
@@ -40,6 +43,8 @@ mod snapshot;
 mod stack;
 mod standing;
 mod token;
+mod upstream;
+mod web;
 
 use std::sync::Arc;
 
@@ -87,7 +92,8 @@ pub fn build(
     let policy = snapshot::Policy::new(config, deps.clock.clone());
     let (refusals, recorder) = refusals::Refusals::new(config, deps.clock.clone());
     let jobs = vec![policy.follow(access.clone()), recorder.job(access)];
-    let service = stack::Stack::new(config, deps, policy, refusals, upstreams)?.service();
+    let layers = stack::Stack::new(config, deps, policy, refusals, upstreams)?.service();
+    let service = web::with_browsers(layers, &config.web_origins);
     Ok(Hosted {
         name: NAME,
         service,

@@ -14,6 +14,9 @@
 //! 10. **pass-through**: last, with the caller's own context and token taken off; an
 //!     answer still open when its decision falls ends with it (`standing`).
 //!
+//! Around them all stands `web`: gRPC-web is another spelling of the same call, and a
+//! preflight is none.
+//!
 //! Layers 4 to 9 do not wait: they are one function from headers to a context or a
 //! fault. Whatever they refuse is journaled before the refusal leaves.
 
@@ -46,7 +49,7 @@ use crate::{
     context::Contexts,
     deadline::{Deadline, Deadlines},
     error::{COME_BACK, Journaling, Seen, overloaded},
-    forward::{Admitted, forward},
+    forward::{Admitted, Watched, forward},
     limits::{Load, Rates},
     purpose,
     refusals::Refusals,
@@ -65,7 +68,7 @@ pub(crate) struct Stack {
     pub(crate) policy: Arc<Policy>,
     pub(crate) contexts: Contexts,
     refusals: Refusals,
-    pub(crate) upstreams: Upstreams,
+    pub(crate) upstreams: Watched,
 }
 
 impl Stack {
@@ -82,11 +85,11 @@ impl Stack {
             tokens: Tokens::new(config)?,
             rates: Rates::new(config.calls_per_second, config.burst),
             contexts: Contexts::new(config, deps.signer),
+            upstreams: upstreams.watched(config, &deps.clock),
             clock: deps.clock,
             ids: deps.ids,
             policy,
             refusals,
-            upstreams,
         })
     }
 

@@ -288,6 +288,10 @@ pub(crate) fn reason(reason: Reason, language: Language) -> &'static str {
             "the database cannot be reached",
         ),
         Reason::Overloaded => ("请求过多，请稍后再试。", "too many calls"),
+        Reason::MessageTooLarge => (
+            "消息过大，请分批处理或缩小范围。",
+            "the message is too large: ask for less at a time",
+        ),
         Reason::DeadlineExceeded => ("处理超时。", "the deadline has passed"),
         Reason::PositionNotReached => (
             "数据尚未同步到所需位置。",

@@ -20,6 +20,7 @@ fn record(house: &House, id: u128) -> RefusalRecord {
         purpose: Purpose::Sales.into(),
         reason: "PURPOSE_NOT_ALLOWED".into(),
         policy_revision: 12,
+        repeated_count: 3,
     }
 }
 
