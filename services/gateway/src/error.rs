@@ -25,8 +25,8 @@ pub(crate) enum Journaling {
     Always,
     /// Within the bound of all strangers together: nobody vouches for the caller.
     Stranger,
-    /// Not this one.
-    Never,
+    /// With others like it, once a second: see `tally`.
+    Counted,
 }
 
 /// What is known about a call so far; filled in layer by layer.

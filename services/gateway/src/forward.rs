@@ -131,7 +131,10 @@ pub(crate) async fn forward(
     let answered = upstream.call(admitted.method, request, &deadline).await;
     let response = match answered {
         Ok(response) => response,
-        Err(fault) => return refuse(fault),
+        Err(fault) => {
+            stack.count(&admitted.seen, fault.reason);
+            return refuse(fault);
+        }
     };
     let streams = admitted.method.server_streaming;
     relay(
@@ -146,6 +149,8 @@ pub(crate) async fn forward(
             },
             language,
             streams,
+            stack: stack.clone(),
+            seen: admitted.seen,
             standing: Some(Standing {
                 stack: stack.clone(),
                 seen: admitted.seen,

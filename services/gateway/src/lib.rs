@@ -22,6 +22,9 @@
 //! | signed context | – | `context` |
 //! | pass-through | `UPSTREAM_UNAVAILABLE`; an open answer ends as its decision does | `forward`, `upstream`, `breaker`, `relay`, `standing` |
 //!
+//! Every refusal is journaled: by an entry of its own, or, where there are too many
+//! (load, rate, strangers, services that are gone), by a count once a second (`tally`).
+//!
 //! Two jobs run beside it: one follows the policy (`snapshot`), one journals
 //! refusals (`refusals`). Clauses: CF-8.1, CC-2.1, OP-7.2.
 
@@ -42,6 +45,7 @@ mod relay;
 mod snapshot;
 mod stack;
 mod standing;
+mod tally;
 mod token;
 mod upstream;
 mod web;

@@ -106,9 +106,12 @@ impl Stack {
             Ok(call_id) => call_id,
             Err(fault) => return refuse(fault),
         };
-        // 2. Load shedding. Not journaled: that would be work.
+        // 2. Load shedding. Counted only: more would be work.
         let mut response = match self.load.admit() {
-            None => refuse(overloaded(COME_BACK)),
+            None => {
+                self.count(&Seen::at(self.clock.now()), Reason::Overloaded);
+                refuse(overloaded(COME_BACK))
+            }
             Some(permit) => {
                 // 3. Deadline.
                 let deadline = self.deadlines.of(request.headers());
@@ -184,7 +187,7 @@ impl Stack {
                 seen.journaling = if limited.first {
                     Journaling::Always
                 } else {
-                    Journaling::Never
+                    Journaling::Counted
                 };
                 Err(overloaded(limited.retry_after))
             }
@@ -194,7 +197,7 @@ impl Stack {
     /// A path that does not exist, or not for the caller: journaled when one of ours
     /// tries it, and not when a scanner does.
     fn knocked(&self, headers: &HeaderMap, seen: &mut Seen) {
-        seen.journaling = Journaling::Never;
+        seen.journaling = Journaling::Counted;
         if let Ok(subject) = self.tokens.subject(headers, seen.now) {
             seen.subject = Some(subject);
             // The answer is the same over the rate; only the journal is spared.
@@ -212,13 +215,27 @@ impl Stack {
     /// Journals a refusal, within the bounds of the journal.
     pub(crate) async fn note(&self, seen: &Seen, reason: Reason, path: &str) {
         if !self.refusals.admits(seen.journaling, seen.now) {
-            return;
+            return self.count(seen, reason);
         }
         match self.ids.next() {
             Ok(id) => {
                 let record = seen.record(id, path, reason);
                 self.refusals.record(record).await;
             }
+            Err(fault) => tracing::error!(detail = %fault.detail, "refusal cannot be named"),
+        }
+    }
+
+    /// Counts a refusal: without the path, which of an unknown method is the caller's
+    /// own text, and of strangers without who they say they are.
+    pub(crate) fn count(&self, seen: &Seen, reason: Reason) {
+        let mut seen = *seen;
+        if seen.journaling == Journaling::Stranger {
+            seen.subject = None;
+        }
+        let path = seen.method.map_or("", |method| method.path);
+        match self.ids.next() {
+            Ok(id) => self.refusals.count(seen.record(id, path, reason)),
             Err(fault) => tracing::error!(detail = %fault.detail, "refusal cannot be named"),
         }
     }
