@@ -93,7 +93,7 @@ async fn a_generated_client_calls_through_http2_on_both_sides() {
 #[tokio::test]
 async fn contexts_of_many_large_grants_reach_the_service() {
     let access = Access::new();
-    let customers = || (0..500).map(|_| uuid::Uuid::new_v4().as_bytes().to_vec());
+    let customers = || (0..500_u128).map(|id| uuid::Uuid::from_u128(id).as_bytes().to_vec());
     let grant = |number: u128| kefu_contracts::access::SnapshotGrant {
         id: uuid::Uuid::from_u128(number).as_bytes().to_vec(),
         subject_ids: vec![HEAD.as_bytes().to_vec()],
