@@ -31,7 +31,7 @@ pub use self::{
     health::Health,
     options::ServeOptions,
     peer_certificate::PeerCertificate,
-    route::{with_health, with_reflection},
+    route::{Reflected, with_health, with_reflection},
 };
 
 /// What a service is to those who call it, over the wire or in one process.
@@ -47,6 +47,9 @@ const KEEPALIVE: Duration = Duration::from_secs(20);
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
 /// The same below HTTP/2, for peers that vanished before they said anything.
 const TCP_KEEPALIVE: Duration = Duration::from_secs(60);
+/// All metadata of a call, in bytes. A context names up to 500 customers for each grant,
+/// some 12 KiB; the 16 KiB that hyper takes by itself are too few for two of them.
+pub(crate) const MAX_HEADERS: u32 = 256 * 1024;
 /// How long a TLS handshake may take.
 const HANDSHAKE: Duration = Duration::from_secs(10);
 /// How long connections already cut may take to notice.
@@ -113,6 +116,7 @@ fn server(options: &ServeOptions) -> Result<Server, ServeError> {
     let mut server = Server::builder()
         .http2_keepalive_interval(Some(KEEPALIVE))
         .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
+        .http2_max_header_list_size(MAX_HEADERS)
         .max_concurrent_streams(options.max_concurrent_streams)
         .accept_http1(options.accept_http1);
     // Without tonic's grace for the age: with it, it skips GOAWAY and just cuts.

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     dev_issuer,
     jwks::{KeySet, Terms},
+    web,
 };
 
 /// Where the suite runs.
@@ -77,6 +78,17 @@ pub struct GatewayConfig {
     pub refusal_wait_ms: u64,
     /// Refusals a second that are journaled of callers who bring no good token; 20.
     pub stranger_refusals_per_second: u32,
+    /// Failures in a row after which nobody is sent to a service for a while; 5.
+    pub breaker_failures: NonZeroU32,
+    /// How long that is, in milliseconds, until one call tries again; 2000.
+    pub breaker_open_ms: u64,
+    /// Reads in a hundred that may be sent to a service once more; 20, at most 100.
+    pub retry_percent: u8,
+    /// Reads a second that may be sent once more however few there are; 1.
+    pub retries_per_second: u32,
+    /// Origins whose pages may read answers, as browsers name them
+    /// (`https://desk.example.com`); none.
+    pub web_origins: Vec<String>,
 }
 
 impl Default for GatewayConfig {
@@ -105,11 +117,17 @@ impl Default for GatewayConfig {
             refusals_kept: 10_000,
             refusal_wait_ms: 1_000,
             stranger_refusals_per_second: 20,
+            breaker_failures: BREAKER_FAILURES,
+            breaker_open_ms: 2_000,
+            retry_percent: 20,
+            retries_per_second: 1,
+            web_origins: Vec::new(),
         }
     }
 }
 
 const CALLS_PER_SECOND: NonZeroU32 = NonZeroU32::new(200).expect("not zero");
+const BREAKER_FAILURES: NonZeroU32 = NonZeroU32::new(5).expect("not zero");
 const BURST: NonZeroU32 = NonZeroU32::new(400).expect("not zero");
 
 impl GatewayConfig {
@@ -148,6 +166,16 @@ impl GatewayConfig {
             (
                 self.default_deadline_ms == 0 || self.default_deadline_ms > self.max_deadline_ms,
                 "default_deadline_ms is not between 1 and max_deadline_ms",
+            ),
+            (self.retry_percent > 100, "retry_percent is over 100"),
+            (
+                // A budget of 32 bits over ten seconds, with up to 100 for each.
+                self.retries_per_second > 100_000,
+                "retries_per_second is over 100000",
+            ),
+            (
+                !self.web_origins.iter().all(|origin| web::is_origin(origin)),
+                "web_origins holds what is not an origin",
             ),
             (
                 self.allow_development_issuer && !development,

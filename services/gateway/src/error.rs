@@ -25,8 +25,8 @@ pub(crate) enum Journaling {
     Always,
     /// Within the bound of all strangers together: nobody vouches for the caller.
     Stranger,
-    /// Not this one.
-    Never,
+    /// With others like it, once a second: see `tally`.
+    Counted,
 }
 
 /// What is known about a call so far; filled in layer by layer.
@@ -77,6 +77,7 @@ impl Seen {
             purpose: self.purpose.into(),
             reason: reason_name(reason).to_owned(),
             policy_revision: self.revision,
+            repeated_count: 0,
         }
     }
 }
@@ -100,6 +101,11 @@ pub(crate) fn decided_anew() -> Fault {
 /// A dead connection speaks of itself, not of the call: nothing of it leaves.
 pub(crate) fn upstream_unavailable() -> Fault {
     Fault::new(Reason::UpstreamUnavailable).retry_after(COME_BACK)
+}
+
+/// The service was gone a moment ago, and is given this long to come back.
+pub(crate) fn upstream_down(left: Duration) -> Fault {
+    Fault::new(Reason::UpstreamUnavailable).retry_after(left)
 }
 
 /// The purpose is missing, or none of the contract's.

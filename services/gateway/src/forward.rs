@@ -4,18 +4,19 @@
 use std::sync::Arc;
 
 use http::{HeaderValue, Request, Response, header::AUTHORIZATION};
-use kefu_contracts::{METHODS, Method, common::Reason};
+use kefu_contracts::{METHODS, Method};
 use kefu_service::{
     call::{CALL_ID, CONTEXT},
+    clock::Clock,
     error::{Fault, Language},
     server::GrpcService,
     telemetry,
 };
-use tokio::{sync::OwnedSemaphorePermit, time::timeout_at};
+use tokio::sync::OwnedSemaphorePermit;
 use tonic::body::Body;
-use tower::ServiceExt;
 
 use crate::{
+    config::GatewayConfig,
     context::Ready,
     deadline::{Deadline, TIMEOUT},
     error::Seen,
@@ -23,6 +24,7 @@ use crate::{
     stack::Stack,
     standing::Standing,
     token::Verified,
+    upstream::Upstream,
 };
 
 /// The services behind the gateway.
@@ -43,15 +45,25 @@ pub struct Upstreams {
 impl Upstreams {
     /// The service that answers this method.
     fn of(&self, method: &Method) -> Option<&GrpcService> {
-        let domain = method.service.strip_prefix("kefu.")?.split('.').next()?;
-        Some(match domain {
-            "profile" => &self.profile,
-            "ticket" => &self.ticket,
-            "order" => &self.order,
-            "analytics" => &self.analytics,
-            "access" => &self.access,
-            _ => return None,
-        })
+        self.all().into_iter().nth(place(method)?)
+    }
+
+    fn all(&self) -> [&GrpcService; 5] {
+        [
+            &self.profile,
+            &self.ticket,
+            &self.order,
+            &self.analytics,
+            &self.access,
+        ]
+    }
+
+    /// Each with what is known of how it does.
+    pub(crate) fn watched(&self, config: &GatewayConfig, clock: &Arc<dyn Clock>) -> Watched {
+        Watched(
+            self.all()
+                .map(|service| Upstream::new(service.clone(), config, clock.clone())),
+        )
     }
 
     /// Every public method has a service behind it.
@@ -65,6 +77,23 @@ impl Upstreams {
                 method.path
             )))
         })
+    }
+}
+
+/// Which service answers the method, in the order of [`Upstreams`].
+fn place(method: &Method) -> Option<usize> {
+    let domain = method.service.strip_prefix("kefu.")?.split('.').next()?;
+    ["profile", "ticket", "order", "analytics", "access"]
+        .iter()
+        .position(|one| *one == domain)
+}
+
+/// The services, each with how it does.
+pub(crate) struct Watched([Upstream; 5]);
+
+impl Watched {
+    fn of(&self, method: &Method) -> Option<&Upstream> {
+        self.0.get(place(method)?)
     }
 }
 
@@ -102,14 +131,17 @@ pub(crate) async fn forward(
     // `insert` puts one value in the place of all that the caller may have sent.
     headers.insert(CONTEXT, admitted.ready.value.clone());
     headers.insert(CALL_ID, call_id);
-    headers.insert(TIMEOUT, deadline.remaining);
+    headers.insert(TIMEOUT, deadline.remaining.clone());
     telemetry::inject(&tracing::Span::current(), headers);
 
-    let answered = timeout_at(deadline.head, upstream.clone().oneshot(request)).await;
-    let Ok(answered) = answered else {
-        return refuse(Fault::new(Reason::DeadlineExceeded));
+    let answered = upstream.call(admitted.method, request, &deadline).await;
+    let response = match answered {
+        Ok(response) => response,
+        Err(fault) => {
+            stack.count(&admitted.seen, fault.reason);
+            return refuse(fault);
+        }
     };
-    let response = answered.unwrap_or_else(|never| match never {});
     let streams = admitted.method.server_streaming;
     relay(
         response,
@@ -123,6 +155,8 @@ pub(crate) async fn forward(
             },
             language,
             streams,
+            stack: stack.clone(),
+            seen: admitted.seen,
             standing: Some(Standing {
                 stack: stack.clone(),
                 seen: admitted.seen,

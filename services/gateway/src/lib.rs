@@ -10,6 +10,7 @@
 //!
 //! | layer | refuses with | file |
 //! |---|---|---|
+//! | gRPC-web and CORS, around them all | – | `web` |
 //! | span and call id | – | `stack` |
 //! | load shedding | `OVERLOADED` | `limits` |
 //! | deadline | `DEADLINE_EXCEEDED` | `deadline` |
@@ -19,12 +20,16 @@
 //! | purpose | `PURPOSE_REQUIRED` | `purpose` |
 //! | decision | `POLICY_STALE`, `SUBJECT_UNKNOWN`, `PERMISSION_MISSING`, `PURPOSE_NOT_ALLOWED`; `TOKEN_INVALID` for a system account whose token must be bound | `snapshot` |
 //! | signed context | – | `context` |
-//! | pass-through | `UPSTREAM_UNAVAILABLE`; an open answer ends as its decision and its token do | `forward`, `relay`, `standing` |
+//! | pass-through | `UPSTREAM_UNAVAILABLE`; an open answer ends as its decision and its token do | `forward`, `upstream`, `breaker`, `relay`, `standing` |
+//!
+//! Every refusal is journaled: by an entry of its own, or, where there are too many
+//! (load, rate, strangers, services that are gone), by a count once a second (`tally`).
 //!
 //! Jobs run beside it: one follows the policy (`snapshot`), one journals refusals
 //! (`refusals`), and one follows the issuer's keys (`keys`) unless they stand in the
 //! configuration. Clauses: CF-5.3, CF-8.1, CC-2.1, CC-2.5, OP-7.2.
 
+mod breaker;
 mod config;
 mod context;
 mod deadline;
@@ -33,6 +38,7 @@ mod error;
 mod forward;
 mod issuer;
 mod jwks;
+mod kept;
 mod keys;
 mod limits;
 mod patience;
@@ -42,7 +48,10 @@ mod relay;
 mod snapshot;
 mod stack;
 mod standing;
+mod tally;
 mod token;
+mod upstream;
+mod web;
 
 use std::sync::Arc;
 
@@ -92,7 +101,8 @@ pub fn build(
     let keys = keys::Keys::new(config, deps.clock.clone())?;
     let mut jobs = vec![policy.follow(access.clone()), recorder.job(access)];
     jobs.extend(keys.follow());
-    let service = stack::Stack::new(config, deps, policy, keys, refusals, upstreams).service();
+    let layers = stack::Stack::new(config, deps, policy, keys, refusals, upstreams).service();
+    let service = web::with_browsers(layers, &config.web_origins);
     Ok(Hosted {
         name: NAME,
         service,

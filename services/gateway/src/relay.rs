@@ -7,6 +7,7 @@ mod tests;
 
 use std::{
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
 };
 
@@ -23,7 +24,8 @@ use tokio::{
 use tonic::{Code, Status, body::Body};
 
 use crate::{
-    error::upstream_unavailable,
+    error::{Seen, upstream_unavailable},
+    stack::Stack,
     standing::{Closing, Standing},
 };
 
@@ -40,6 +42,9 @@ pub(crate) struct Relay {
     pub(crate) language: Language,
     /// Whether the answer is a stream of messages.
     pub(crate) streams: bool,
+    /// Counts what the gateway ends by itself.
+    pub(crate) stack: Arc<Stack>,
+    pub(crate) seen: Seen,
     /// What it rests on, until it is watched.
     pub(crate) standing: Option<Standing>,
 }
@@ -49,6 +54,7 @@ pub(crate) fn relay(response: Response<Body>, relay: Relay) -> Response<Body> {
     let ended = response.headers().contains_key(STATUS);
     if is_connection_talk(response.headers()) || (!ended && response.status() != StatusCode::OK) {
         tracing::warn!(status = %response.status(), "service answered without a status of its own");
+        relay.stack.count(&relay.seen, Reason::UpstreamUnavailable);
         return upstream_unavailable()
             .into_status(relay.language)
             .into_http();
@@ -97,6 +103,12 @@ impl Relayed {
         self.body = Body::empty();
         self.relay.permit = None;
         Frame::trailers(trailers(&fault.into_status(self.relay.language)))
+    }
+
+    /// The same, where nobody else has journaled it.
+    fn fail(&mut self, fault: Fault) -> Frame<Bytes> {
+        self.relay.stack.count(&self.relay.seen, fault.reason);
+        self.end_with(fault)
     }
 
     /// The fault to end with, once the decision has fallen and that is journaled.
@@ -160,9 +172,7 @@ impl http_body::Body for Relayed {
         Poll::Ready(Some(Ok(match Pin::new(&mut self.body).poll_frame(cx) {
             Poll::Ready(Some(Ok(frame))) => match frame.trailers_ref() {
                 None => frame,
-                Some(trailers) if is_connection_talk(trailers) => {
-                    self.end_with(upstream_unavailable())
-                }
+                Some(trailers) if is_connection_talk(trailers) => self.fail(upstream_unavailable()),
                 Some(_) => {
                     self.ended = true;
                     self.relay.permit = None;
@@ -172,14 +182,14 @@ impl http_body::Body for Relayed {
             // Cut off, with or without a word: a stream that was whole has trailers.
             Poll::Ready(Some(Err(error))) => {
                 tracing::warn!(code = %error.code(), message = error.message(), "answer broke off");
-                self.end_with(upstream_unavailable())
+                self.fail(upstream_unavailable())
             }
             Poll::Ready(None) => {
                 tracing::warn!("answer ended without a status");
-                self.end_with(upstream_unavailable())
+                self.fail(upstream_unavailable())
             }
             Poll::Pending => match self.poll_deadline(cx) {
-                Poll::Ready(()) => self.end_with(Fault::new(Reason::DeadlineExceeded)),
+                Poll::Ready(()) => self.fail(Fault::new(Reason::DeadlineExceeded)),
                 Poll::Pending if self.watch() => return self.poll_frame(cx),
                 Poll::Pending => return Poll::Pending,
             },

@@ -15,6 +15,9 @@
 //! 10. **pass-through**: last, with the caller's own context and token taken off; an
 //!     answer still open when its decision falls ends with it (`standing`).
 //!
+//! Around them all stands `web`: gRPC-web is another spelling of the same call, and a
+//! preflight is none.
+//!
 //! Layers 4 to 9 do not wait: they are one function from headers to a context or a
 //! fault. Whatever they refuse is journaled before the refusal leaves.
 
@@ -47,7 +50,7 @@ use crate::{
     context::Contexts,
     deadline::{Deadline, Deadlines},
     error::{COME_BACK, Journaling, Seen, overloaded},
-    forward::{Admitted, forward},
+    forward::{Admitted, Watched, forward},
     keys::Keys,
     limits::{Load, Rates},
     purpose,
@@ -69,7 +72,7 @@ pub(crate) struct Stack {
     pub(crate) policy: Arc<Policy>,
     pub(crate) contexts: Contexts,
     refusals: Refusals,
-    pub(crate) upstreams: Upstreams,
+    pub(crate) upstreams: Watched,
 }
 
 impl Stack {
@@ -88,11 +91,11 @@ impl Stack {
             bound_system_accounts: config.require_bound_tokens_for_system_accounts,
             rates: Rates::new(config.calls_per_second, config.burst),
             contexts: Contexts::new(config, deps.signer),
+            upstreams: upstreams.watched(config, &deps.clock),
             clock: deps.clock,
             ids: deps.ids,
             policy,
             refusals,
-            upstreams,
         }
     }
 
@@ -109,9 +112,12 @@ impl Stack {
             Ok(call_id) => call_id,
             Err(fault) => return refuse(fault),
         };
-        // 2. Load shedding. Not journaled: that would be work.
+        // 2. Load shedding. Counted only: more would be work.
         let mut response = match self.load.admit() {
-            None => refuse(overloaded(COME_BACK)),
+            None => {
+                self.count(&Seen::at(self.clock.now()), Reason::Overloaded);
+                refuse(overloaded(COME_BACK))
+            }
             Some(permit) => {
                 // 3. Deadline.
                 let deadline = self.deadlines.of(request.headers());
@@ -213,7 +219,7 @@ impl Stack {
                 seen.journaling = if limited.first {
                     Journaling::Always
                 } else {
-                    Journaling::Never
+                    Journaling::Counted
                 };
                 Err(overloaded(limited.retry_after))
             }
@@ -223,7 +229,7 @@ impl Stack {
     /// A path that does not exist, or not for the caller: journaled when one of ours
     /// tries it, and not when a scanner does.
     fn knocked(&self, request: &Request<Body>, seen: &mut Seen) {
-        seen.journaling = Journaling::Never;
+        seen.journaling = Journaling::Counted;
         let (headers, extensions) = (request.headers(), request.extensions());
         if let Ok(token) = self.tokens.believed(headers, extensions, seen.now) {
             seen.subject = Some(token.subject);
@@ -242,13 +248,27 @@ impl Stack {
     /// Journals a refusal, within the bounds of the journal.
     pub(crate) async fn note(&self, seen: &Seen, reason: Reason, path: &str) {
         if !self.refusals.admits(seen.journaling, seen.now) {
-            return;
+            return self.count(seen, reason);
         }
         match self.ids.next() {
             Ok(id) => {
                 let record = seen.record(id, path, reason);
                 self.refusals.record(record).await;
             }
+            Err(fault) => tracing::error!(detail = %fault.detail, "refusal cannot be named"),
+        }
+    }
+
+    /// Counts a refusal: without the path, which of an unknown method is the caller's
+    /// own text, and of strangers without who they say they are.
+    pub(crate) fn count(&self, seen: &Seen, reason: Reason) {
+        let mut seen = *seen;
+        if seen.journaling == Journaling::Stranger {
+            seen.subject = None;
+        }
+        let path = seen.method.map_or("", |method| method.path);
+        match self.ids.next() {
+            Ok(id) => self.refusals.count(seen.record(id, path, reason)),
             Err(fault) => tracing::error!(detail = %fault.detail, "refusal cannot be named"),
         }
     }

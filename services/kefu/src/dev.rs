@@ -18,7 +18,7 @@ use kefu_service::{
     error::Fault,
     host::{self, Seat, start_jobs},
     ids::{Ids, system_randomness},
-    server::ServeOptions,
+    server::{Reflected, ServeOptions},
     telemetry,
 };
 use kefu_vault::Vault;
@@ -90,10 +90,11 @@ pub async fn run(arguments: DevArgs) -> anyhow::Result<()> {
         health_listener: None,
         options: ServeOptions {
             drain: Duration::from_secs(5),
+            accept_http1: true,
             ..ServeOptions::default()
         },
         notice: Duration::ZERO,
-        reflection: true,
+        reflection: Reflected::Public,
     };
     let address = format!("http://{}", arguments.listen);
     let greeting = tokio::spawn(async move {

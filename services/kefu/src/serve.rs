@@ -15,7 +15,7 @@ use kefu_service::{
     host::{self, Hosted, Seat},
     ids::{Ids, system_randomness},
     peer::remote,
-    server::{GrpcService, ServeOptions},
+    server::{GrpcService, Reflected, ServeOptions},
     telemetry,
 };
 use kefu_vault::{LocalKeyProvider, Vault};
@@ -34,6 +34,7 @@ pub async fn run(settings: Settings, service: &str) -> anyhow::Result<()> {
         &std::process::id().to_string(),
     )?;
     let (hosted, server) = build(&settings, service)?;
+    let is_gateway = hosted.name == kefu_gateway::NAME;
     let listener = TcpListener::bind(server.listen)
         .await
         .with_context(|| format!("cannot listen on {}", server.listen))?;
@@ -48,9 +49,17 @@ pub async fn run(settings: Settings, service: &str) -> anyhow::Result<()> {
     let seat = Seat {
         listener,
         health_listener,
-        options: ServeOptions::from(&server),
+        options: ServeOptions {
+            // Browsers call the gateway alone.
+            accept_http1: is_gateway,
+            ..ServeOptions::from(&server)
+        },
         notice: Duration::from_millis(500),
-        reflection: true,
+        reflection: match (server.reflection, is_gateway) {
+            (false, _) => Reflected::Nothing,
+            (true, true) => Reflected::Public,
+            (true, false) => Reflected::All,
+        },
     };
     let outcome = host::run(hosted, seat, told_to_end()).await;
     telemetry.shutdown().await;

@@ -52,6 +52,13 @@ pub struct ServerConfig {
     /// Calls served at one time; 1024.
     #[serde(default = "count::<1024>")]
     pub concurrency: usize,
+    /// Answers `grpc.reflection.v1`, the gateway for what is public; true.
+    #[serde(default = "yes")]
+    pub reflection: bool,
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// The server's certificate: give `certificate_file` and `key_file`, or the PEM itself.

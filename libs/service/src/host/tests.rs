@@ -49,7 +49,7 @@ async fn seat() -> (Seat, String, String) {
         health_listener: Some(probes),
         options,
         notice: Duration::ZERO,
-        reflection: true,
+        reflection: crate::server::Reflected::All,
     };
     (seat, main, health)
 }

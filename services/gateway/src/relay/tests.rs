@@ -183,6 +183,8 @@ async fn open_under(busy: bool, full: WatchSnapshotResponse) -> Open {
             end: None,
             language: Language::English,
             streams: true,
+            stack: stack.clone(),
+            seen,
             standing: Some(Standing {
                 stack,
                 seen,

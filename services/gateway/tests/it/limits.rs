@@ -24,6 +24,14 @@ async fn over_the_load_calls_are_refused_at_once() {
     assert!(answer.retry_after().is_some());
     assert!(answer.headers.contains_key("kefu-call-id"));
     assert!(world.access.journaled().is_empty(), "that would be work");
+    for _ in 0..4 {
+        world.good().send().await;
+    }
+    world.turn(1).await;
+    let journaled = world.access.journaled();
+    assert_eq!(journaled.len(), 1, "one a second");
+    assert_eq!(journaled[0].reason, "OVERLOADED");
+    assert_eq!(journaled[0].repeated_count, 4);
 
     first.abort();
     settle().await;
@@ -75,13 +83,17 @@ async fn a_subject_has_its_rate() {
         .send()
         .await
         .is_refused(Code::ResourceExhausted, "OVERLOADED");
-    let over = world
-        .access
-        .journaled()
+    let journaled = world.access.journaled();
+    let over: Vec<_> = journaled
         .iter()
         .filter(|record| record.reason == "OVERLOADED")
-        .count();
-    assert_eq!(over, 2);
+        .map(|record| record.repeated_count)
+        .collect();
+    assert_eq!(
+        over,
+        [0, 3, 0],
+        "the first, the four after it, the next first"
+    );
 }
 
 #[tokio::test]
@@ -90,7 +102,11 @@ async fn past_the_deadline_it_is_deadline_exceeded() {
     world.upstream.behave(Behaviour::Silence);
     let answer = world.good().header("grpc-timeout", "20m").send().await;
     answer.is_refused(Code::DeadlineExceeded, "DEADLINE_EXCEEDED");
-    assert!(world.access.journaled().is_empty(), "nobody was refused");
+    world.turn(1).await;
+    let journaled = world.access.journaled();
+    assert_eq!(journaled.len(), 1);
+    assert_eq!(journaled[0].reason, "DEADLINE_EXCEEDED");
+    assert_eq!(journaled[0].subject_id, AGENT.as_bytes());
 }
 
 /// Whatever the caller allows: an answer must not come from a decision that is over.
