@@ -162,7 +162,8 @@ async fn whatever_is_done_to_the_log_is_found_and_named() {
     let swap = "UPDATE access.audit_entry SET seq = -seq + 2000000 WHERE seq IN (8, 9);
                 UPDATE access.audit_entry SET seq = 17 - (2000000 - seq) WHERE seq > 1000000";
     let below = |first, last| Finding::Subtree { first, last };
-    let cases: [(String, Box<dyn Fn(&Finding) -> bool>); 6] = [
+    type Named = Box<dyn Fn(&Finding) -> bool>;
+    let cases: [(String, Named); 6] = [
         (row.into(), Box::new(|found| *found == Finding::Changed(5))),
         (format!("{row}; {hash}"), Box::new(move |found| *found == below(4, 5))),
         (
@@ -207,7 +208,8 @@ async fn whatever_is_done_to_the_log_is_found_and_named() {
 #[tokio::test(flavor = "multi_thread")]
 async fn whatever_is_done_to_a_journal_is_found_and_named() {
     let mut world = World::new().await;
-    let cases: [(&str, fn(&Finding) -> bool); 3] = [
+    type Named = fn(&Finding) -> bool;
+    let cases: [(&str, Named); 3] = [
         (
             "UPDATE profile.journal SET actor_id = NULL WHERE position = 2",
             |found| matches!(found, Finding::JournalChanged(place) if place.service == "customer-profile" && place.position == 2),

@@ -10,11 +10,11 @@ use std::pin::Pin;
 
 use kefu_contracts::{
     access::{
-        ExportAuditLogRequest, ExportAuditLogResponse, ExportJournalRequest, ExportJournalResponse,
-        GetAuditEntryRequest, GetAuditEntryResponse, GetCheckpointRequest, GetCheckpointResponse,
-        ListAuditEntriesRequest, ListAuditEntriesResponse, audit_service_server::AuditService,
+        AuditKind, ExportAuditLogRequest, ExportAuditLogResponse, ExportJournalRequest,
+        ExportJournalResponse, GetAuditEntryRequest, GetAuditEntryResponse, GetCheckpointRequest,
+        GetCheckpointResponse, ListAuditEntriesRequest, ListAuditEntriesResponse,
+        audit_service_server::AuditService,
     },
-    journal::EntryKind,
     policy::Purpose,
 };
 use kefu_service::{
@@ -176,7 +176,7 @@ fn filter(fields: &mut Fields, request: &ListAuditEntriesRequest) -> Filter {
     let known = request.service.is_empty() || SERVICES.contains(&request.service.as_str());
     fields.ensure(known, "service", Violation::Unknown);
     let purpose: Option<Purpose> = fields.optional_enum("purpose", request.purpose);
-    let kind: Option<EntryKind> = fields.optional_enum("kind", request.kind);
+    let kind: Option<AuditKind> = fields.optional_enum("kind", request.kind);
     let named = |purpose: &Purpose| *purpose != Purpose::Unspecified;
     Filter {
         subject,
@@ -185,7 +185,7 @@ fn filter(fields: &mut Fields, request: &ListAuditEntriesRequest) -> Filter {
         purpose: purpose.filter(named).map(|purpose| purpose as i16),
         grant: fields.optional_name("grant", &request.grant, SHARES),
         kind: kind
-            .filter(|kind| *kind != EntryKind::Unspecified)
+            .filter(|kind| *kind != AuditKind::Unspecified)
             .map(|kind| kind as i16),
         service: text(&request.service),
         from: moment(fields, "start_time", request.start_time.as_ref()),

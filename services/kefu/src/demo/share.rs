@@ -1,6 +1,6 @@
 //! A share from the refusal to the last second.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 use kefu_contracts::{
@@ -13,6 +13,10 @@ use kefu_contracts::{
         Customer, GetCustomerRequest, LookupCustomerRequest,
         customer_service_client::CustomerServiceClient, lookup_customer_request::By,
     },
+};
+use kefu_service::{
+    clock::{Clock, SystemClock},
+    time::{from_proto, to_proto},
 };
 use tonic::{Code, Status, transport::Channel};
 
@@ -97,7 +101,7 @@ async fn asked_for(stage: &Stage, customer: &str) -> anyhow::Result<Share> {
         "fills in the share form and hands it in (CF-6.2).",
     );
     let client = stage.client(APPLICANT)?;
-    let hour = SystemTime::now() + Duration::from_secs(3600);
+    let hour = to_proto(SystemClock.now() + Duration::from_secs(3600));
     let classes = [
         DataClass::Basic,
         DataClass::Contact,
@@ -112,7 +116,7 @@ async fn asked_for(stage: &Stage, customer: &str) -> anyhow::Result<Share> {
             customers: vec![customer.to_owned()],
             classes: classes.map(i32::from).to_vec(),
             receivers: vec![employee(APPLICANT)],
-            end_time: Some(hour.into()),
+            end_time: Some(hour),
             ..ShareTerms::default()
         }),
         ..Share::default()
@@ -237,9 +241,10 @@ async fn ended(stage: &Stage, share: &Share, customer: &str) -> anyhow::Result<(
     let end = share
         .active_until
         .context("an active share without an end")?;
-    let end = SystemTime::try_from(end).context("the end of the share")?;
+    let end = from_proto(&end).context("the end of the share")?;
     loop {
-        let left = end.duration_since(SystemTime::now()).unwrap_or_default();
+        let left = end.duration_since(SystemClock.now());
+        let left = Duration::try_from(left).unwrap_or_default();
         match get(&client, customer).await {
             Ok(file) => {
                 let left = left.as_secs_f32();
