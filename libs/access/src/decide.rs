@@ -159,7 +159,7 @@ impl<'a> Gathered<'a> {
             source: &grant.source,
             sensitive_source: &grant.sensitive_source,
             classes: grant.classes,
-            scope: &|_| Scope::Customers(grant.customers.clone()),
+            scope: &|_| grant.scope(),
             ends_at: Some(period.end),
         });
     }

@@ -171,15 +171,13 @@ fn grant_parts(
         [] => format!("grant:{}", uuid(&grant.id)),
         companion => format!("grant:{}@{}", uuid(&grant.id), uuid(companion)),
     };
+    let mut scope = Scope::Customers(customers);
+    if [4, 5].contains(&grant.purpose) {
+        let purpose = Purpose::try_from(grant.purpose).unwrap();
+        scope = Scope::Consented(purpose, Box::new(scope));
+    }
     let end = grant_end(policy, grant, now);
-    parts(
-        subject,
-        &source,
-        &grant.classes,
-        &Scope::Customers(customers),
-        end,
-        now,
-    )
+    parts(subject, &source, &grant.classes, &scope, end, now)
 }
 
 fn scope(

@@ -221,7 +221,8 @@ proptest! {
                     grant.customer_ids.iter().map(|id| Uuid::from_slice(id).unwrap()).collect();
                 let named = ClassSet::from_numbers(&grant.classes);
                 rule.source.starts_with(&format!("grant:{}", Uuid::from_slice(&grant.id).unwrap()))
-                    && rule.scope == Scope::Customers(files)
+                    && (rule.scope == Scope::Customers(files.clone())
+                        || rule.scope == Scope::Consented(query.purpose, Box::new(Scope::Customers(files))))
                     && rule.classes.without(named).is_empty()
                     && grant.purpose == query.purpose as i32
                     && grant.subject_ids.iter().any(|id| id == query.subject.as_bytes())
