@@ -1,4 +1,6 @@
 //! What runs on its own.
 
 pub(crate) mod approvals;
+pub(crate) mod audit;
 pub(crate) mod revisions;
+pub(crate) mod transfers;

@@ -18,6 +18,7 @@ use kefu_contracts::profile::customer_service_server::CustomerServiceServer;
 use kefu_service::{
     core::{Core, Deps},
     error::Fault,
+    facts::RecordFacts,
     host::Hosted,
     server::GrpcService,
 };
@@ -56,6 +57,7 @@ pub fn build(config: CustomerProfileConfig, deps: Deps, peers: Peers) -> Result<
         ),
     ];
     let customers = api::Customers::new(&core, &config);
-    let routes = Routes::new(CustomerServiceServer::new(customers));
+    let facts = RecordFacts::server(core.deps.db.clone(), store::records::FACTS);
+    let routes = Routes::new(CustomerServiceServer::new(customers)).add_service(facts);
     Ok(core.host(routes, jobs))
 }

@@ -88,6 +88,12 @@ pub(crate) fn policy_stale() -> Fault {
     Fault::new(Reason::PolicyStale).retry_after(COME_BACK)
 }
 
+/// The caller may go on, but by other rules than the service was told of: the call
+/// is to be made again, and is decided anew.
+pub(crate) fn decided_anew() -> Fault {
+    Fault::new(Reason::PolicyStale).retry_after(Duration::ZERO)
+}
+
 /// A dead connection speaks of itself, not of the call: nothing of it leaves.
 pub(crate) fn upstream_unavailable() -> Fault {
     Fault::new(Reason::UpstreamUnavailable).retry_after(COME_BACK)

@@ -1,6 +1,8 @@
 //! Where a call goes, and how: without what was for the gateway only, with what the
 //! gateway vouches for, its body untouched.
 
+use std::sync::Arc;
+
 use http::{HeaderValue, Request, Response, header::AUTHORIZATION};
 use kefu_contracts::{METHODS, Method, common::Reason};
 use kefu_service::{
@@ -14,8 +16,12 @@ use tonic::body::Body;
 use tower::ServiceExt;
 
 use crate::{
+    context::Ready,
     deadline::{Deadline, TIMEOUT},
+    error::Seen,
     relay::{Relay, relay},
+    stack::Stack,
+    standing::Standing,
 };
 
 /// The services behind the gateway.
@@ -65,12 +71,14 @@ impl Upstreams {
 pub(crate) struct Admitted {
     pub(crate) method: &'static Method,
     /// What the gateway vouches for.
-    pub(crate) context: HeaderValue,
+    pub(crate) ready: Arc<Ready>,
+    /// For the journal, should the decision fall.
+    pub(crate) seen: Seen,
 }
 
 /// Sends an admitted call on and relays the answer.
 pub(crate) async fn forward(
-    upstreams: &Upstreams,
+    stack: &Arc<Stack>,
     admitted: Admitted,
     mut request: Request<Body>,
     call_id: HeaderValue,
@@ -79,14 +87,14 @@ pub(crate) async fn forward(
     language: Language,
 ) -> Response<Body> {
     let refuse = |fault: Fault| fault.into_status(language).into_http();
-    let Some(upstream) = upstreams.of(admitted.method) else {
+    let Some(upstream) = stack.upstreams.of(admitted.method) else {
         return refuse(Fault::internal("method without a service"));
     };
     let headers = request.headers_mut();
     // The token opens the gateway, not the services: where it is not, it cannot leak.
     headers.remove(AUTHORIZATION);
     // `insert` puts one value in the place of all that the caller may have sent.
-    headers.insert(CONTEXT, admitted.context);
+    headers.insert(CONTEXT, admitted.ready.value.clone());
     headers.insert(CALL_ID, call_id);
     headers.insert(TIMEOUT, deadline.remaining);
     telemetry::inject(&tracing::Span::current(), headers);
@@ -108,6 +116,12 @@ pub(crate) async fn forward(
                 Some(deadline.head)
             },
             language,
+            streams,
+            standing: Some(Standing {
+                stack: stack.clone(),
+                seen: admitted.seen,
+                ready: admitted.ready,
+            }),
         },
     )
 }

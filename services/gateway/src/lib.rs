@@ -19,7 +19,7 @@
 //! | purpose | `PURPOSE_REQUIRED` | `purpose` |
 //! | decision | `POLICY_STALE`, `SUBJECT_UNKNOWN`, `PERMISSION_MISSING`, `PURPOSE_NOT_ALLOWED` | `snapshot` |
 //! | signed context | – | `context` |
-//! | pass-through | `UPSTREAM_UNAVAILABLE` | `forward`, `relay` |
+//! | pass-through | `UPSTREAM_UNAVAILABLE`; an open answer ends as its decision does | `forward`, `relay`, `standing` |
 //!
 //! Two jobs run beside it: one follows the policy (`snapshot`), one journals
 //! refusals (`refusals`). Clauses: CF-8.1, CC-2.1, OP-7.2.
@@ -38,6 +38,7 @@ mod refusals;
 mod relay;
 mod snapshot;
 mod stack;
+mod standing;
 mod token;
 
 use std::sync::Arc;

@@ -8,6 +8,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use futures_util::future::BoxFuture;
 use http::{HeaderMap, Response, StatusCode};
 use http_body::Frame;
 use kefu_contracts::common::Reason;
@@ -18,7 +19,10 @@ use tokio::{
 };
 use tonic::{Code, Status, body::Body};
 
-use crate::error::upstream_unavailable;
+use crate::{
+    error::upstream_unavailable,
+    standing::{Closing, Standing},
+};
 
 const STATUS: &str = "grpc-status";
 const DETAILS: &str = "grpc-status-details-bin";
@@ -31,6 +35,10 @@ pub(crate) struct Relay {
     pub(crate) end: Option<Instant>,
     /// For what the gateway says itself.
     pub(crate) language: Language,
+    /// Whether the answer is a stream of messages.
+    pub(crate) streams: bool,
+    /// What it rests on, until it is watched.
+    pub(crate) standing: Option<Standing>,
 }
 
 /// Relays an answer.
@@ -50,6 +58,8 @@ pub(crate) fn relay(response: Response<Body>, relay: Relay) -> Response<Body> {
             body,
             relay,
             timer: None,
+            lost: None,
+            closing: None,
             ended: false,
         })
     })
@@ -69,6 +79,11 @@ struct Relayed {
     relay: Relay,
     /// Set only once the answer lets one wait: most do not.
     timer: Option<Pin<Box<Sleep>>>,
+    /// Ends when the decision falls. Set at once for a stream, and for other answers
+    /// when they let one wait.
+    lost: Option<BoxFuture<'static, Closing>>,
+    /// The decision fell: nothing more of the answer leaves.
+    closing: Option<Closing>,
     ended: bool,
 }
 
@@ -79,6 +94,35 @@ impl Relayed {
         self.body = Body::empty();
         self.relay.permit = None;
         Frame::trailers(trailers(&fault.into_status(self.relay.language)))
+    }
+
+    /// The fault to end with, once the decision has fallen and that is journaled.
+    fn poll_lost(&mut self, cx: &mut Context<'_>) -> Poll<Fault> {
+        if let Some(lost) = &mut self.lost
+            && let Poll::Ready(closing) = lost.as_mut().poll(cx)
+        {
+            self.lost = None;
+            self.closing = Some(closing);
+            // The service stops working for nobody.
+            self.body = Body::empty();
+        }
+        match &mut self.closing {
+            Some(closing) => closing
+                .noted
+                .as_mut()
+                .poll(cx)
+                .map(|()| closing.fault.clone()),
+            None => Poll::Pending,
+        }
+    }
+
+    fn watch(&mut self) -> bool {
+        let standing = self.relay.standing.take();
+        let begins = standing.is_some();
+        if let Some(standing) = standing {
+            self.lost = Some(Box::pin(standing.lost()));
+        }
+        begins
     }
 
     fn poll_deadline(&mut self, cx: &mut Context<'_>) -> Poll<()> {
@@ -100,6 +144,15 @@ impl http_body::Body for Relayed {
     ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
         if self.ended {
             return Poll::Ready(None);
+        }
+        if self.relay.streams {
+            self.watch();
+        }
+        // Before the body, so that a busy stream ends too.
+        match self.poll_lost(cx) {
+            Poll::Ready(fault) => return Poll::Ready(Some(Ok(self.end_with(fault)))),
+            Poll::Pending if self.closing.is_some() => return Poll::Pending,
+            Poll::Pending => {}
         }
         Poll::Ready(Some(Ok(match Pin::new(&mut self.body).poll_frame(cx) {
             Poll::Ready(Some(Ok(frame))) => match frame.trailers_ref() {
@@ -124,6 +177,7 @@ impl http_body::Body for Relayed {
             }
             Poll::Pending => match self.poll_deadline(cx) {
                 Poll::Ready(()) => self.end_with(Fault::new(Reason::DeadlineExceeded)),
+                Poll::Pending if self.watch() => return self.poll_frame(cx),
                 Poll::Pending => return Poll::Pending,
             },
         })))

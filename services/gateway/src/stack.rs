@@ -11,7 +11,8 @@
 //! 7. **purpose**: the decision needs it;
 //! 8. **decision**: from the policy in memory, or not at all;
 //! 9. **signed context**: only for what was decided, so it comes with the decision;
-//! 10. **pass-through**: last, with the caller's own context and token taken off.
+//! 10. **pass-through**: last, with the caller's own context and token taken off; an
+//!     answer still open when its decision falls ends with it (`standing`).
 //!
 //! Layers 4 to 9 do not wait: they are one function from headers to a context or a
 //! fault. Whatever they refuse is journaled before the refusal leaves.
@@ -55,16 +56,16 @@ use crate::{
 
 /// The layers and what they share.
 pub(crate) struct Stack {
-    clock: Arc<dyn Clock>,
+    pub(crate) clock: Arc<dyn Clock>,
     ids: Ids,
     load: Load,
     deadlines: Deadlines,
     tokens: Tokens,
     rates: Rates,
-    policy: Arc<Policy>,
-    contexts: Contexts,
+    pub(crate) policy: Arc<Policy>,
+    pub(crate) contexts: Contexts,
     refusals: Refusals,
-    upstreams: Upstreams,
+    pub(crate) upstreams: Upstreams,
 }
 
 impl Stack {
@@ -94,7 +95,7 @@ impl Stack {
     }
 
     /// One call.
-    async fn handle(&self, request: Request<Body>) -> Response<Body> {
+    async fn handle(self: &Arc<Self>, request: Request<Body>) -> Response<Body> {
         let language = language(request.headers());
         let refuse = |fault: Fault| fault.into_status(language).into_http();
         // 1. Span and call id (the span is around this function).
@@ -114,16 +115,7 @@ impl Stack {
                     // 10. Pass-through.
                     Ok(admitted) => {
                         let id = call_id.clone();
-                        forward(
-                            &self.upstreams,
-                            admitted,
-                            request,
-                            id,
-                            deadline,
-                            permit,
-                            language,
-                        )
-                        .await
+                        forward(self, admitted, request, id, deadline, permit, language).await
                     }
                     Err(fault) => {
                         self.journal(&seen, &fault, request.uri().path(), &deadline)
@@ -162,10 +154,10 @@ impl Stack {
         // 8. Decision, and 9. signed context.
         let held = self.policy.current(seen.now)?;
         seen.revision = held.snapshot.revision();
-        let context = self
+        let ready = self
             .contexts
             .context(&held, subject, method, purpose, seen.now);
-        if context
+        if ready
             .as_ref()
             .is_err_and(|fault| fault.reason == Reason::SubjectUnknown)
         {
@@ -174,7 +166,8 @@ impl Stack {
         }
         Ok(Admitted {
             method,
-            context: context?,
+            ready: ready?,
+            seen: *seen,
         })
     }
 
@@ -209,14 +202,19 @@ impl Stack {
     /// No journal, no refusal, within bounds.
     async fn journal(&self, seen: &Seen, fault: &Fault, path: &str, deadline: &Deadline) {
         tracing::debug!(reason = ?fault.reason, detail = %fault.detail, subject = ?seen.subject, "refused");
+        // Out of time, it leaves; the record is queued by then.
+        let _ = timeout_at(deadline.head, self.note(seen, fault.reason, path)).await;
+    }
+
+    /// Journals a refusal, within the bounds of the journal.
+    pub(crate) async fn note(&self, seen: &Seen, reason: Reason, path: &str) {
         if !self.refusals.admits(seen.journaling, seen.now) {
             return;
         }
         match self.ids.next() {
             Ok(id) => {
-                let record = seen.record(id, path, fault.reason);
-                // Out of time, it leaves; the record is queued by then.
-                let _ = timeout_at(deadline.head, self.refusals.record(record)).await;
+                let record = seen.record(id, path, reason);
+                self.refusals.record(record).await;
             }
             Err(fault) => tracing::error!(detail = %fault.detail, "refusal cannot be named"),
         }

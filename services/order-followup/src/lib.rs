@@ -18,6 +18,7 @@ use kefu_contracts::order::order_service_server::OrderServiceServer;
 use kefu_service::{
     core::{Core, Deps},
     error::Fault,
+    facts::RecordFacts,
     host::Hosted,
     server::GrpcService,
 };
@@ -51,6 +52,7 @@ pub fn build(config: OrderFollowupConfig, deps: Deps, peers: Peers) -> Result<Ho
         Arc::new(jobs::KnownCustomers),
     )];
     let orders = api::Orders::new(&core, &config);
-    let routes = Routes::new(OrderServiceServer::new(orders));
+    let facts = RecordFacts::server(core.deps.db.clone(), store::records::FACTS);
+    let routes = Routes::new(OrderServiceServer::new(orders)).add_service(facts);
     Ok(core.host(routes, jobs))
 }

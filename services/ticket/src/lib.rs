@@ -19,6 +19,7 @@ use kefu_contracts::ticket::ticket_service_server::TicketServiceServer;
 use kefu_service::{
     core::{Core, Deps},
     error::Fault,
+    facts::RecordFacts,
     host::Hosted,
     server::GrpcService,
 };
@@ -52,6 +53,7 @@ pub fn build(config: TicketConfig, deps: Deps, peers: Peers) -> Result<Hosted, F
         Arc::new(jobs::KnownCustomers),
     )];
     let tickets = api::Tickets::new(&core, &config);
-    let routes = Routes::new(TicketServiceServer::new(tickets));
+    let facts = RecordFacts::server(core.deps.db.clone(), store::records::FACTS);
+    let routes = Routes::new(TicketServiceServer::new(tickets)).add_service(facts);
     Ok(core.host(routes, jobs))
 }

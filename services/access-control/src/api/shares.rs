@@ -3,9 +3,9 @@
 
 mod act;
 mod form;
+mod kind;
 mod look;
 mod messages;
-mod write;
 
 use kefu_contracts::access::{
     AccompanyShareRequest, ActivateShareRequest, ApproveShareRequest, CreateShareRequest,
@@ -17,13 +17,9 @@ use kefu_service::call::answer;
 use tonic::{Request, Response, Status};
 
 use super::Register;
-pub(crate) use write::by_time;
 
 /// The service over the register.
 pub(crate) struct SharesApi(pub(crate) Register);
-
-/// Journals shares that are shown under this type.
-const VIEWED: &str = "share.viewed";
 
 #[tonic::async_trait]
 impl ShareService for SharesApi {

@@ -19,15 +19,20 @@ use kefu_access::{
     Trust,
 };
 use kefu_access_control::{
-    MIGRATOR, NAME, SCHEMA, build,
+    MIGRATOR, NAME, Peers, SCHEMA, build,
     config::AccessControlConfig,
     seed::{self, Company, Seeded},
 };
 use kefu_contracts::{
     access::{
+        borrowing_service_client::BorrowingServiceClient,
+        delegation_service_client::DelegationServiceClient,
+        device_service_client::DeviceServiceClient, explain_service_client::ExplainServiceClient,
+        history_service_client::HistoryServiceClient,
         organisation_service_client::OrganisationServiceClient,
         refusal_service_client::RefusalServiceClient, role_service_client::RoleServiceClient,
         share_service_client::ShareServiceClient, snapshot_service_client::SnapshotServiceClient,
+        staff_service_client::StaffServiceClient,
     },
     journal::EntryKind,
     method,
@@ -42,7 +47,7 @@ use kefu_service::{
     database::Db,
     host::{Hosted, Job},
     ids::{Ids, system_randomness},
-    peer::{Identity, PeerService},
+    peer::{Identity, Late, PeerService},
     server::GrpcService,
 };
 use kefu_vault::{LocalKeyProvider, Vault};
@@ -256,12 +261,23 @@ fn start(config: AccessControlConfig, deps: &Deps, stop: &CancellationToken) -> 
         service,
         jobs,
         ..
-    } = build(config, deps.clone()).unwrap();
+    } = build(config, deps.clone(), peers()).unwrap();
     assert_eq!(name, NAME);
     for Job { run, .. } in jobs {
         tokio::spawn(run(stop.clone()));
     }
     service
+}
+
+/// Owners of records that are not there: what needs none works without them.
+fn peers() -> Peers {
+    let nobody = Late::default();
+    Peers {
+        customer_profile: nobody.service(),
+        ticket: nobody.service(),
+        order_followup: nobody.service(),
+        analytics: nobody.service(),
+    }
 }
 
 fn database_number() -> impl std::fmt::Display {
@@ -314,12 +330,36 @@ impl Caller {
         OrganisationServiceClient::new(self.clone())
     }
 
+    pub(crate) fn delegations(&self) -> DelegationServiceClient<Self> {
+        DelegationServiceClient::new(self.clone())
+    }
+
+    pub(crate) fn devices(&self) -> DeviceServiceClient<Self> {
+        DeviceServiceClient::new(self.clone())
+    }
+
+    pub(crate) fn history(&self) -> HistoryServiceClient<Self> {
+        HistoryServiceClient::new(self.clone())
+    }
+
+    pub(crate) fn staff(&self) -> StaffServiceClient<Self> {
+        StaffServiceClient::new(self.clone())
+    }
+
     pub(crate) fn roles(&self) -> RoleServiceClient<Self> {
         RoleServiceClient::new(self.clone())
     }
 
     pub(crate) fn shares(&self) -> ShareServiceClient<Self> {
         ShareServiceClient::new(self.clone())
+    }
+
+    pub(crate) fn explaining(&self) -> ExplainServiceClient<Self> {
+        ExplainServiceClient::new(self.clone())
+    }
+
+    pub(crate) fn borrowings(&self) -> BorrowingServiceClient<Self> {
+        BorrowingServiceClient::new(self.clone())
     }
 
     fn context(&self, path: &str) -> HeaderValue {

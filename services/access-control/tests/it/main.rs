@@ -3,8 +3,13 @@
 #![allow(clippy::unwrap_used, reason = "tests unwrap freely")]
 
 mod bindings;
+mod borrowings;
+mod delegations;
 mod departments;
+mod devices;
 mod employees;
+mod explain;
+mod history;
 mod house;
 mod journal;
 mod policy;
@@ -14,3 +19,5 @@ mod schema;
 mod seed;
 mod shares;
 mod snapshot;
+mod staff;
+mod transfers;

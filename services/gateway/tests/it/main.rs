@@ -11,6 +11,7 @@ mod journal;
 mod limits;
 mod passing;
 mod policy;
+mod standing;
 mod tcp;
 mod tokens;
 mod upstream;

@@ -9,12 +9,12 @@ use super::*;
 
 /// What the reference says: rules and the reason of a refusal.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Answer {
+pub(crate) enum Answer {
     Rules(Vec<Rule>),
     Refused(Reason),
 }
 
-pub(super) fn decide(policy: &WatchSnapshotResponse, query: &Query<'_>, now: i64) -> Answer {
+pub(crate) fn decide(policy: &WatchSnapshotResponse, query: &Query<'_>, now: i64) -> Answer {
     let subject = policy
         .subjects
         .iter()

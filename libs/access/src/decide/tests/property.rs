@@ -124,7 +124,7 @@ fn any_grants() -> impl Strategy<Value = Vec<SnapshotGrant>> {
     })
 }
 
-fn any_policy() -> impl Strategy<Value = WatchSnapshotResponse> {
+pub(crate) fn any_policy() -> impl Strategy<Value = WatchSnapshotResponse> {
     let subjects = (any_subject(1), any_subject(2));
     let roles = (any_role("a"), any_role("b"));
     (
@@ -147,7 +147,7 @@ fn any_policy() -> impl Strategy<Value = WatchSnapshotResponse> {
         )
 }
 
-fn any_query() -> impl Strategy<Value = Query<'static>> {
+pub(crate) fn any_query() -> impl Strategy<Value = Query<'static>> {
     let purposes = prop_oneof![
         Just(Purpose::Unspecified),
         Just(Purpose::Service),

@@ -68,6 +68,10 @@ pub struct Flow {
     pub activation: SignedDuration,
     /// Codes of the departments whose people may accompany (CF-9.1), with all below.
     pub companion_departments: Vec<String>,
+    /// Who puts it to use and takes it back, where that is not the applicant's own to do.
+    pub custodian: Option<Finder>,
+    /// Every how long what is overdue is chased.
+    pub chase_every: SignedDuration,
 }
 
 /// The flows of all kinds.
@@ -108,6 +112,10 @@ struct FlowEntry {
     activation_days: u16,
     #[serde(default)]
     companion_departments: Vec<String>,
+    #[serde(default)]
+    custodian: Option<Finder>,
+    #[serde(default = "daily")]
+    chase_every_hours: u16,
     stages: Vec<StageEntry>,
 }
 
@@ -124,6 +132,10 @@ struct StageEntry {
     reminder_hours: u16,
     deadline_hours: u16,
     fallback_hours: u16,
+}
+
+fn daily() -> u16 {
+    24
 }
 
 impl Flows {
@@ -161,10 +173,15 @@ fn flow(kind: &'static str, entry: FlowEntry) -> Result<Flow, FlowsProblem> {
     if stages.iter().any(|stage| stage.reminder > stage.deadline) {
         return Err(wrong("a reminder after the deadline"));
     }
+    if entry.chase_every_hours == 0 {
+        return Err(wrong("chased without end"));
+    }
     Ok(Flow {
         stages,
         activation: SignedDuration::from_hours(24 * i64::from(entry.activation_days)),
         companion_departments: entry.companion_departments,
+        custodian: entry.custodian,
+        chase_every: SignedDuration::from_hours(entry.chase_every_hours.into()),
     })
 }
 
