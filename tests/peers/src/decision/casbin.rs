@@ -30,7 +30,7 @@ impl Casbin {
         let mut enforcer = Enforcer::new(model, MemoryAdapter::default()).await?;
         enforcer.add_function(
             "has",
-            casbin::OperatorFunction::Arg2(|list, name| {
+            casbin::function_map::OperatorFunction::Arg2(|list, name| {
                 let list = list.into_string().unwrap_or_default();
                 let name = name.into_string().unwrap_or_default();
                 list.split('|').any(|one| one == name).into()

@@ -97,7 +97,6 @@ fn message(company: &Company) -> WatchSnapshotResponse {
         training_valid_until: at(person.training),
         joins_at: at(person.joins),
         leaves_at: at(person.leaves),
-        ..Default::default()
     });
     let bindings = company
         .people
@@ -112,7 +111,6 @@ fn message(company: &Company) -> WatchSnapshotResponse {
             department_ids: vec![bytes(department(binding.department))],
             starts_at: at(binding.start),
             ends_at: at(binding.end),
-            ..Default::default()
         });
     let grants = company.grants.iter().map(|grant| SnapshotGrant {
         id: bytes(grant.id),
@@ -164,7 +162,6 @@ fn roles() -> Vec<SnapshotRole> {
                 ..Default::default()
             })
             .collect(),
-        ..Default::default()
     });
     roles.collect()
 }

@@ -8,7 +8,7 @@ use crate::{PROXY_CORE, Process, on};
 
 pub(crate) struct Peer {
     pub(crate) address: String,
-    _process: Process,
+    pub(crate) process: Process,
     _folder: tempfile::TempDir,
 }
 
@@ -113,7 +113,7 @@ fn start(
     anyhow::ensure!(reached, "{program} does not listen");
     Ok(Some(Peer {
         address: format!("http://127.0.0.1:{port}"),
-        _process: process,
+        process,
         _folder: folder,
     }))
 }

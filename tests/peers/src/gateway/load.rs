@@ -28,6 +28,8 @@ pub(crate) struct Round {
     pub(crate) median: f64,
     pub(crate) p99: f64,
     pub(crate) spent: Spent,
+    /// Microseconds of processor that the proxy used for a call.
+    pub(crate) used: f64,
 }
 
 impl Round {
@@ -41,6 +43,7 @@ impl Round {
             median,
             p99,
             spent,
+            used: 0.0,
         })
     }
 }

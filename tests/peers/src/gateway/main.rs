@@ -90,48 +90,55 @@ fn part(core: &str, arguments: &[&str]) -> anyhow::Result<(Process, String)> {
     Ok((process, line.trim().to_owned()))
 }
 
-fn load(address: &str, in_flight: usize, millis: u64, tokens: &[&str]) -> anyhow::Result<Round> {
-    let (in_flight, millis) = (in_flight.to_string(), millis.to_string());
+fn load(one: &Series, in_flight: usize, length: u64, tokens: &[&str]) -> anyhow::Result<Round> {
+    let (address, in_flight, millis) = (&one.address, in_flight.to_string(), length.to_string());
     let mut arguments = vec!["load", address, &in_flight, &millis];
     arguments.extend(tokens);
-    let before = processor::read();
+    let used = || one.process.map_or(0, processor::used_by);
+    let (before, used_before) = (processor::read(), used());
     let (_process, line) = part(OTHER_CORE, &arguments)?;
-    Round::parse(&line, processor::read().since(before))
-        .with_context(|| format!("load on {address}: {line}"))
+    let mut round = Round::parse(&line, processor::read().since(before))
+        .with_context(|| format!("load on {address}: {line}"))?;
+    let calls = round.rate * length as f64 / 1_000.0;
+    round.used = (used() - used_before) as f64 * 10_000.0 / calls;
+    Ok(round)
 }
 
 fn contest() -> anyhow::Result<()> {
     let (_echo, echo) = part(OTHER_CORE, &["echo"])?;
-    let (_bare, bare) = part(PROXY_CORE, &["bare", &echo])?;
-    let (_kefu, said) = part(PROXY_CORE, &["kefu", &echo])?;
+    let (bare_process, bare) = part(PROXY_CORE, &["bare", &echo])?;
+    let (kefu_process, said) = part(PROXY_CORE, &["kefu", &echo])?;
     let mut words = said.split(' ');
     let kefu = words.next().unwrap_or_default().to_owned();
     let tokens: Vec<&str> = words.collect();
     let mut series = vec![
-        Series::new("kefu's gateway", kefu),
-        Series::new("bare tonic", bare),
-        Series::new("direct", echo.clone()),
+        Series::new("kefu's gateway", kefu, Some(kefu_process.0.id())),
+        Series::new("bare tonic", bare, Some(bare_process.0.id())),
+        Series::new("direct", echo.clone(), None),
     ];
     let nginx = foreign::nginx(&echo)?;
     let envoy = foreign::envoy(&echo)?;
     for (name, peer) in [("nginx grpc_pass", &nginx), ("Envoy with RBAC", &envoy)] {
         match peer {
-            Some(peer) => series.push(Series::new(name, peer.address.clone())),
+            Some(peer) => series.push(Series::new(
+                name,
+                peer.address.clone(),
+                Some(peer.process.0.id()),
+            )),
             None => println!(
                 "{name} is left out: it is not on this machine and could not be had (see .ci/peers)."
             ),
         }
     }
     for one in &series {
-        load(&one.address, IN_FLIGHT, ROUND / 2, &tokens).with_context(|| one.name)?;
+        load(one, IN_FLIGHT, ROUND / 2, &tokens).with_context(|| one.name)?;
     }
     for _ in 0..ROUNDS {
         for one in &mut series {
-            one.many
-                .push(load(&one.address, IN_FLIGHT, ROUND, &tokens)?);
+            one.many.push(load(one, IN_FLIGHT, ROUND, &tokens)?);
         }
         for one in &mut series {
-            one.single.push(load(&one.address, 1, ROUND / 2, &tokens)?);
+            one.single.push(load(one, 1, ROUND / 2, &tokens)?);
         }
     }
     table::print(&series);

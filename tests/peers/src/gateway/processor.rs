@@ -39,6 +39,16 @@ pub(crate) fn read() -> Spent {
     }
 }
 
+/// Hundredths of a second that the process has used, in all its threads; nothing where
+/// there is no /proc.
+pub(crate) fn used_by(process: u32) -> u64 {
+    let text = fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+    // Its name, in brackets, may hold anything.
+    let fields = text.rsplit(')').next().unwrap_or_default();
+    let used = fields.split_whitespace().skip(11).take(2);
+    used.filter_map(|one| one.parse::<u64>().ok()).sum()
+}
+
 /// Processes that ran or wanted to, over the last minute.
 pub(crate) fn load() -> String {
     let text = fs::read_to_string("/proc/loadavg").unwrap_or_default();

@@ -203,7 +203,6 @@ fn policy() -> WatchSnapshotResponse {
                 purposes: vec![Purpose::Service as i32],
                 ..Default::default()
             }],
-            ..Default::default()
         }],
         bindings: (0..CONNECTIONS)
             .map(|number| SnapshotBinding {
