@@ -94,11 +94,15 @@ pub(super) async fn create(
 ) -> Result<Answer<wire::Binding>, Fault> {
     let id = register.core.deps.ids.next()?;
     let claim = claim(&call, &request.request_id, &request);
-    let (caller, roles) = (call.clone(), register.roles.clone());
     register
-        .change(&call, claim, move |revision| {
-            let (call, roles, request) = (caller.clone(), roles.clone(), request.clone());
-            Box::pin(async move { give(revision, &call, &roles, id, &request).await })
+        .change(call, claim, request, move |revision, asking| {
+            Box::pin(give(
+                revision,
+                &asking.call,
+                &asking.register.roles,
+                id,
+                &asking.request,
+            ))
         })
         .await
 }
@@ -249,11 +253,9 @@ pub(super) async fn revoke(
     request: RevokeBindingRequest,
 ) -> Result<Answer<wire::Binding>, Fault> {
     let claim = claim(&call, &request.request_id, &request);
-    let caller = call.clone();
     register
-        .change(&call, claim, move |revision| {
-            let (call, request) = (caller.clone(), request.clone());
-            Box::pin(async move { take_away(revision, &call, &request).await })
+        .change(call, claim, request, move |revision, asking| {
+            Box::pin(take_away(revision, &asking.call, &asking.request))
         })
         .await
 }

@@ -130,11 +130,9 @@ async fn create(
 ) -> Result<Answer<wire::Delegation>, Fault> {
     let id = register.core.deps.ids.next()?;
     let claim = claim(&call, &request.request_id, &request);
-    let caller = call.clone();
     register
-        .change(&call, claim, move |revision| {
-            let (call, request) = (caller.clone(), request.clone());
-            Box::pin(async move { lend(revision, &call, id, &request).await })
+        .change(call, claim, request, move |revision, asking| {
+            Box::pin(lend(revision, &asking.call, id, &asking.request))
         })
         .await
 }
@@ -285,11 +283,9 @@ async fn revoke(
     request: RevokeDelegationRequest,
 ) -> Result<Answer<wire::Delegation>, Fault> {
     let claim = claim(&call, &request.request_id, &request);
-    let caller = call.clone();
     register
-        .change(&call, claim, move |revision| {
-            let (call, request) = (caller.clone(), request.clone());
-            Box::pin(async move { take_back(revision, &call, &request).await })
+        .change(call, claim, request, move |revision, asking| {
+            Box::pin(take_back(revision, &asking.call, &asking.request))
         })
         .await
 }

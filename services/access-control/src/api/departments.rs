@@ -98,11 +98,9 @@ pub(super) async fn create(
 ) -> Result<Answer<wire::Department>, Fault> {
     let id = register.core.deps.ids.next()?;
     let claim = claim(&call, &request.request_id, &request);
-    let caller = call.clone();
     register
-        .change(&call, claim, move |revision| {
-            let (call, request) = (caller.clone(), request.clone());
-            Box::pin(async move { add(revision, &call, id, &request).await })
+        .change(call, claim, request, move |revision, asking| {
+            Box::pin(add(revision, &asking.call, id, &asking.request))
         })
         .await
 }
@@ -146,11 +144,9 @@ pub(super) async fn update(
     request: UpdateDepartmentRequest,
 ) -> Result<Answer<wire::Department>, Fault> {
     let claim = claim(&call, &request.request_id, &request);
-    let caller = call.clone();
     register
-        .change(&call, claim, move |revision| {
-            let (call, request) = (caller.clone(), request.clone());
-            Box::pin(async move { amend(revision, &call, &request).await })
+        .change(call, claim, request, move |revision, asking| {
+            Box::pin(amend(revision, &asking.call, &asking.request))
         })
         .await
 }

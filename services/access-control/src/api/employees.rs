@@ -134,11 +134,9 @@ pub(super) async fn create(
 ) -> Result<Answer<wire::Employee>, Fault> {
     let id = register.core.deps.ids.next()?;
     let claim = claim(&call, &request.request_id, &request);
-    let caller = call.clone();
     register
-        .change(&call, claim, move |revision| {
-            let (call, request) = (caller.clone(), request.clone());
-            Box::pin(async move { add(revision, &call, id, &request).await })
+        .change(call, claim, request, move |revision, asking| {
+            Box::pin(add(revision, &asking.call, id, &asking.request))
         })
         .await
 }
@@ -185,11 +183,9 @@ pub(super) async fn update(
     request: UpdateEmployeeRequest,
 ) -> Result<Answer<wire::Employee>, Fault> {
     let claim = claim(&call, &request.request_id, &request);
-    let caller = call.clone();
     register
-        .change(&call, claim, move |revision| {
-            let (call, request) = (caller.clone(), request.clone());
-            Box::pin(async move { amend(revision, &call, &request).await })
+        .change(call, claim, request, move |revision, asking| {
+            Box::pin(amend(revision, &asking.call, &asking.request))
         })
         .await
 }

@@ -105,11 +105,9 @@ async fn record(
     wanted: Wanted,
 ) -> Result<Answer<wire::Qualification>, Fault> {
     let id = register.core.deps.ids.next()?;
-    let caller = call.clone();
     register
-        .change(&call, claim, move |revision| {
-            let (call, wanted) = (caller.clone(), wanted.clone());
-            Box::pin(async move { add(revision, &call, id, &wanted).await })
+        .change(call, claim, wanted, move |revision, asking| {
+            Box::pin(add(revision, &asking.call, id, &asking.request))
         })
         .await
 }

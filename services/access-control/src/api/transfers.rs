@@ -66,11 +66,9 @@ pub(super) async fn order(
 ) -> Result<Answer<wire::Transfer>, Fault> {
     let id = register.core.deps.ids.next()?;
     let claim = claim(&call, &request.request_id, &request);
-    let caller = call.clone();
     register
-        .change(&call, claim, move |revision| {
-            let (call, request) = (caller.clone(), request.clone());
-            Box::pin(async move { plan(revision, &call, id, &request).await })
+        .change(call, claim, request, move |revision, asking| {
+            Box::pin(plan(revision, &asking.call, id, &asking.request))
         })
         .await
 }
@@ -164,11 +162,9 @@ pub(super) async fn cancel(
     request: CancelTransferRequest,
 ) -> Result<Answer<wire::Transfer>, Fault> {
     let claim = claim(&call, &request.request_id, &request);
-    let caller = call.clone();
     register
-        .change(&call, claim, move |revision| {
-            let (call, request) = (caller.clone(), request.clone());
-            Box::pin(async move { call_off(revision, &call, &request).await })
+        .change(call, claim, request, move |revision, asking| {
+            Box::pin(call_off(revision, &asking.call, &asking.request))
         })
         .await
 }

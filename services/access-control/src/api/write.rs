@@ -43,28 +43,46 @@ struct Outcome<M> {
     revision: Option<i64>,
 }
 
+/// What a change is made from: kept for as long as it may have to be tried again.
+pub(super) struct Asking<R> {
+    pub(super) register: Register,
+    pub(super) call: Call,
+    pub(super) request: R,
+}
+
 impl Register {
     /// Changes the register, once for each request id.
-    pub(super) async fn change<M, W>(
+    pub(super) async fn change<R, M, W>(
         &self,
-        call: &Call,
+        call: Call,
         claim: Option<Claim>,
+        request: R,
         work: W,
     ) -> Result<Answer<M>, Fault>
     where
+        R: Send + Sync + 'static,
         M: Message + Default + 'static,
-        W: for<'w> Fn(&'w mut Revision<'_>) -> Use<'w, Done<M>> + Send + Sync + 'static,
+        W: for<'w> Fn(&'w mut Revision<'_>, &'w Asking<R>) -> Use<'w, Done<M>>
+            + Send
+            + Sync
+            + 'static,
     {
-        let (call, work) = (call.clone(), Arc::new(work));
+        let asking = Asking {
+            register: self.clone(),
+            call,
+            request,
+        };
+        let tried = Arc::new((asking, claim, work));
         let outcome = self
             .core
             .deps
             .db
             .transaction(move |connection| {
-                let (call, claim, work) = (call.clone(), claim.clone(), work.clone());
-                Box::pin(
-                    async move { attempt(connection, &call, claim.as_ref(), work.as_ref()).await },
-                )
+                let tried = tried.clone();
+                Box::pin(async move {
+                    let (asking, claim, work) = tried.as_ref();
+                    attempt(connection, asking, claim.as_ref(), work).await
+                })
             })
             .await?;
         if let Some(revision) = outcome.revision {
@@ -74,16 +92,18 @@ impl Register {
     }
 }
 
-async fn attempt<M, W>(
+async fn attempt<R, M, W>(
     connection: &mut PgConnection,
-    call: &Call,
+    asking: &Asking<R>,
     claim: Option<&Claim>,
     work: &W,
 ) -> Result<Outcome<M>, Fault>
 where
+    R: Send + Sync,
     M: Message + Default,
-    W: for<'w> Fn(&'w mut Revision<'_>) -> Use<'w, Done<M>> + Send + Sync,
+    W: for<'w> Fn(&'w mut Revision<'_>, &'w Asking<R>) -> Use<'w, Done<M>> + Send + Sync,
 {
+    let call = &asking.call;
     let by = By {
         actor: Some(call.context.subject.id),
         at: call.now,
@@ -107,7 +127,7 @@ where
         id,
         resource,
         kind,
-    } = work(&mut revision).await?;
+    } = work(&mut revision, asking).await?;
     let event = revision.told();
     let entry = present::entry(call, EntryKind::Change, kind, resource, None, event);
     let position = kefu_journal::append(revision.connection, &[entry]).await?;

@@ -102,12 +102,15 @@ pub(crate) async fn act<K: Kind, M: Message>(
     what: What<K>,
 ) -> Result<Answer<K::Message>, Fault> {
     let claim = claim(&call, &asked.request_id, request);
-    let (caller, owner) = (call.clone(), register.clone());
     register
-        .change(&call, claim, move |revision| {
-            let (call, register) = (caller.clone(), owner.clone());
-            let (asked, what) = (asked.clone(), what.clone());
-            Box::pin(async move { attempt(revision, &call, &register, &asked, what).await })
+        .change(call, claim, (asked, what), move |revision, asking| {
+            Box::pin(attempt(
+                revision,
+                &asking.call,
+                &asking.register,
+                &asking.request.0,
+                asking.request.1.clone(),
+            ))
         })
         .await
 }

@@ -168,12 +168,15 @@ async fn serve<M: Message>(
     doing: Doing,
 ) -> Result<Answer<wire::Borrowing>, Fault> {
     let claim = claim(&call, &asked.request_id, request);
-    let (caller, owner) = (call.clone(), register.clone());
     register
-        .change(&call, claim, move |revision| {
-            let (call, register) = (caller.clone(), owner.clone());
-            let (asked, doing) = (asked.clone(), doing.clone());
-            Box::pin(async move { attempt(revision, &call, &register, &asked, &doing).await })
+        .change(call, claim, (asked, doing), move |revision, asking| {
+            Box::pin(attempt(
+                revision,
+                &asking.call,
+                &asking.register,
+                &asking.request.0,
+                &asking.request.1,
+            ))
         })
         .await
 }

@@ -37,11 +37,9 @@ pub(super) async fn register(
 ) -> Result<Answer<wire::Device>, Fault> {
     let id = register.core.deps.ids.next()?;
     let claim = claim(&call, &request.request_id, &request);
-    let caller = call.clone();
     register
-        .change(&call, claim, move |revision| {
-            let (call, request) = (caller.clone(), request.clone());
-            Box::pin(async move { add(revision, &call, id, &request).await })
+        .change(call, claim, request, move |revision, asking| {
+            Box::pin(add(revision, &asking.call, id, &asking.request))
         })
         .await
 }
@@ -161,11 +159,9 @@ async fn change(
     claim: Option<Claim>,
     wanted: Wanted,
 ) -> Result<Answer<wire::Device>, Fault> {
-    let caller = call.clone();
     register
-        .change(&call, claim, move |revision| {
-            let (call, wanted) = (caller.clone(), wanted.clone());
-            Box::pin(async move { take_step(revision, &call, &wanted).await })
+        .change(call, claim, wanted, move |revision, asking| {
+            Box::pin(take_step(revision, &asking.call, &asking.request))
         })
         .await
 }

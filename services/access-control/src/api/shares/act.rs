@@ -138,11 +138,14 @@ pub(super) async fn accompany(
     request: AccompanyShareRequest,
 ) -> Result<Answer<wire::Share>, Fault> {
     let claim = claim(&call, &request.request_id, &request);
-    let (caller, owner) = (call.clone(), register.clone());
     register
-        .change(&call, claim, move |revision| {
-            let (call, register, request) = (caller.clone(), owner.clone(), request.clone());
-            Box::pin(async move { stand_by(revision, &call, &register, &request).await })
+        .change(call, claim, request, move |revision, asking| {
+            Box::pin(stand_by(
+                revision,
+                &asking.call,
+                &asking.register,
+                &asking.request,
+            ))
         })
         .await
 }

@@ -43,11 +43,15 @@ pub(super) async fn create(
 ) -> Result<Answer<wire::Share>, Fault> {
     let id = register.core.deps.ids.next()?;
     let claim = claim(&call, &request.request_id, &request);
-    let (caller, owner) = (call.clone(), register.clone());
     register
-        .change(&call, claim, move |revision| {
-            let (call, register, request) = (caller.clone(), owner.clone(), request.clone());
-            Box::pin(async move { add(revision, &call, &register, id, &request).await })
+        .change(call, claim, request, move |revision, asking| {
+            Box::pin(add(
+                revision,
+                &asking.call,
+                &asking.register,
+                id,
+                &asking.request,
+            ))
         })
         .await
 }
@@ -83,11 +87,14 @@ pub(super) async fn update(
     request: UpdateShareRequest,
 ) -> Result<Answer<wire::Share>, Fault> {
     let claim = claim(&call, &request.request_id, &request);
-    let (caller, owner) = (call.clone(), register.clone());
     register
-        .change(&call, claim, move |revision| {
-            let (call, register, request) = (caller.clone(), owner.clone(), request.clone());
-            Box::pin(async move { again(revision, &call, &register, &request).await })
+        .change(call, claim, request, move |revision, asking| {
+            Box::pin(again(
+                revision,
+                &asking.call,
+                &asking.register,
+                &asking.request,
+            ))
         })
         .await
 }
