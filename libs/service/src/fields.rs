@@ -57,15 +57,19 @@ impl Fields {
 
     /// A resource name `collection/uuid`; `None` notes why.
     pub fn name(&mut self, field: impl Display, value: &str, collection: &str) -> Option<Uuid> {
+        self.named(field, value, parse_name(value, collection))
+    }
+
+    /// What a resource name of whatever form was read as; `None` notes why it was not.
+    pub fn named<T>(&mut self, field: impl Display, value: &str, read: Option<T>) -> Option<T> {
         if value.is_empty() {
             self.refuse(field, Violation::Required);
             return None;
         }
-        let id = parse_name(value, collection);
-        if id.is_none() {
+        if read.is_none() {
             self.refuse(field, Violation::ResourceName);
         }
-        id
+        read
     }
 
     /// A resource name that may be left out.

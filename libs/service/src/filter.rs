@@ -23,6 +23,18 @@ pub struct FilterField {
     pub class: DataClass,
 }
 
+impl FilterField {
+    /// A field that tells nothing about a customer.
+    pub const fn system(name: &'static str, column: &'static str, kind: FilterKind) -> Self {
+        Self {
+            name,
+            column,
+            kind,
+            class: DataClass::System,
+        }
+    }
+}
+
 /// What a field is compared with.
 pub enum FilterKind {
     /// Text, by equality.

@@ -40,6 +40,7 @@ use self::approvals::{Desk, Kind};
 use crate::{
     domain::{
         approval::{Chart, Flows},
+        register::parse_subject,
         roles::Roles,
     },
     jobs::revisions::Revisions,
@@ -91,6 +92,14 @@ fn missing(mut fields: Fields, field: &str) -> Fault {
         .finish()
         .err()
         .unwrap_or_else(|| Fault::internal("a violation was lost"))
+}
+
+/// A subject that may be left out: its id, and whether it is a system account.
+fn optional_subject(fields: &mut Fields, field: &str, name: &str) -> Option<(Uuid, bool)> {
+    match name {
+        "" => None,
+        name => fields.named(field, name, parse_subject(name)),
+    }
 }
 
 /// The purpose of this number; what is no purpose is none.

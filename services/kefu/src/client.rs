@@ -4,7 +4,11 @@
 mod refusal;
 mod token;
 
-use std::{fs, path::PathBuf, time::Duration};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use anyhow::{Context, bail};
 use kefu_service::call::PURPOSE;
@@ -52,6 +56,14 @@ impl ConnectArgs {
             ..self.clone()
         }
     }
+}
+
+/// The file of this name in a folder, or in the nearest above it that has one.
+pub(crate) fn nearest(from: &Path, file: &str) -> Option<PathBuf> {
+    let folders = from.ancestors();
+    folders
+        .map(|folder| folder.join(file))
+        .find(|path| path.is_file())
 }
 
 /// A gateway, and what goes along with every call to it. Cheap to clone.

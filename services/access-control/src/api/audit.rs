@@ -31,9 +31,9 @@ use tokio_stream::Stream;
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
-use super::{Register, clearance, messages::moment};
+use super::{Register, clearance, messages::moment, optional_subject};
 use crate::{
-    domain::{audit::SERVICES, register::parse_subject, share::SHARES},
+    domain::{audit::SERVICES, share::SHARES},
     store::audit::{self, Filter},
 };
 
@@ -165,21 +165,14 @@ const VIEWED: &str = "audit.viewed";
 
 fn filter(fields: &mut Fields, request: &ListAuditEntriesRequest) -> Filter {
     let text = |text: &String| Some(text.clone()).filter(|text| !text.is_empty());
-    let subject = match request.subject.as_str() {
-        "" => None,
-        name => {
-            let subject = parse_subject(name).map(|(id, _)| id);
-            fields.ensure(subject.is_some(), "subject", Violation::ResourceName);
-            subject
-        }
-    };
+    let subject = optional_subject(fields, "subject", &request.subject);
     let known = request.service.is_empty() || SERVICES.contains(&request.service.as_str());
     fields.ensure(known, "service", Violation::Unknown);
     let purpose: Option<Purpose> = fields.optional_enum("purpose", request.purpose);
     let kind: Option<AuditKind> = fields.optional_enum("kind", request.kind);
     let named = |purpose: &Purpose| *purpose != Purpose::Unspecified;
     Filter {
-        subject,
+        subject: subject.map(|(id, _)| id),
         customer: fields.optional_name("customer", &request.customer, "customers"),
         permission: text(&request.permission),
         purpose: purpose.filter(named).map(|purpose| purpose as i16),

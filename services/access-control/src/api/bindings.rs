@@ -15,7 +15,7 @@ use kefu_service::{
 use uuid::Uuid;
 
 use super::{
-    Register, VIEWED, clearance, messages, missing,
+    Register, VIEWED, clearance, messages, missing, optional_subject,
     write::{Done, claim},
 };
 use crate::{
@@ -39,14 +39,7 @@ pub(super) async fn list(
     request: ListBindingsRequest,
 ) -> Result<Answer<ListBindingsResponse>, Fault> {
     let mut fields = Fields::new();
-    let subject = match request.subject.as_str() {
-        "" => None,
-        name => {
-            let subject = parse_subject(name);
-            fields.ensure(subject.is_some(), "subject", Violation::ResourceName);
-            subject
-        }
-    };
+    let subject = optional_subject(&mut fields, "subject", &request.subject);
     fields.finish()?;
 
     let reader = call.clone();
@@ -165,12 +158,8 @@ async fn holder(
     fields: &mut Fields,
     name: &str,
 ) -> Result<Option<Employee>, Fault> {
-    if name.is_empty() {
-        fields.refuse("binding.subject", Violation::Required);
-        return Ok(None);
-    }
-    let Some((id, system_account)) = parse_subject(name) else {
-        fields.refuse("binding.subject", Violation::ResourceName);
+    let subject = fields.named("binding.subject", name, parse_subject(name));
+    let Some((id, system_account)) = subject else {
         return Ok(None);
     };
     let found = employee::get(revision.connection, id).await?.filter(|one| {
@@ -192,13 +181,7 @@ async fn role(
     let id = name
         .strip_prefix(ROLES)
         .and_then(|rest| rest.strip_prefix('/'));
-    let Some(id) = id else {
-        let unreadable = if name.is_empty() {
-            Violation::Required
-        } else {
-            Violation::ResourceName
-        };
-        fields.refuse("binding.role", unreadable);
+    let Some(id) = fields.named("binding.role", name, id) else {
         return Ok(String::new());
     };
     match roles.role(id) {

@@ -95,13 +95,7 @@ pub(super) async fn get(
     request: GetEmployeeRequest,
 ) -> Result<Answer<wire::Employee>, Fault> {
     let mut fields = Fields::new();
-    let subject = parse_subject(&request.name);
-    let unreadable = if request.name.is_empty() {
-        Violation::Required
-    } else {
-        Violation::ResourceName
-    };
-    fields.ensure(subject.is_some(), "name", unreadable);
+    let subject = fields.named("name", &request.name, parse_subject(&request.name));
     fields.finish()?;
     let (id, system_account) = subject.unwrap_or_default();
     let found = register
@@ -200,14 +194,7 @@ async fn amend(
     let Some(wanted) = &request.employee else {
         return Err(missing(fields, "employee"));
     };
-    let subject = parse_subject(&wanted.name);
-    let empty = wanted.name.is_empty();
-    let unreadable = if empty {
-        Violation::Required
-    } else {
-        Violation::ResourceName
-    };
-    fields.ensure(subject.is_some(), "employee.name", unreadable);
+    let subject = fields.named("employee.name", &wanted.name, parse_subject(&wanted.name));
     let etag = fields.etag("employee.etag", &wanted.etag);
     let (id, system_account) = subject.unwrap_or_default();
     let mut employee = read(&mut fields, id, wanted);

@@ -7,7 +7,7 @@ use kefu_contracts::access::{
 };
 use kefu_service::{
     call::{Answer, Call, answer},
-    error::{Fault, Violation},
+    error::Fault,
     fields::{self, Fields, parse_name},
     page::{self, Binding},
     present::Shown,
@@ -60,12 +60,7 @@ async fn list(
     let mut fields = Fields::new();
     let size = page::size(&mut fields, request.page_size);
     let record = record(&request.resource);
-    let unreadable = if request.resource.is_empty() {
-        Violation::Required
-    } else {
-        Violation::ResourceName
-    };
-    fields.ensure(record.is_some(), "resource", unreadable);
+    let record = fields.named("resource", &request.resource, record);
     fields.finish()?;
     let record = record.ok_or_else(|| Fault::internal("history of nothing"))?;
     let (binding, key) = (

@@ -1,34 +1,17 @@
 //! Requests for approval: where they stand, and everything that happened to them.
 
+pub(super) mod record;
+
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
 use kefu_contracts::{access::ApprovalEvent, policy::Purpose};
-use kefu_service::{error::Fault, scope::After};
-use sqlx::{PgConnection, Row, postgres::PgRow};
+use kefu_service::error::Fault;
+use sqlx::PgConnection;
 use uuid::Uuid;
 
+pub(crate) use record::Reached;
+
 use crate::domain::approval::{Case, Decision, Finder, Flow, Hat, State, case::Terms};
-
-/// A request within reach: where it stands in a list, and the rules that let it through.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Reached {
-    pub(crate) at: After,
-    pub(crate) matched: i64,
-}
-
-impl Reached {
-    /// Reads a row of a kind's record.
-    pub(crate) fn read(row: &PgRow) -> Result<Self, Fault> {
-        let at = row.try_get::<jiff_sqlx::Timestamp, _>(1)?.to_jiff();
-        Ok(Self {
-            at: After {
-                at,
-                id: row.try_get(0)?,
-            },
-            matched: row.try_get(2)?,
-        })
-    }
-}
 
 /// A request as it is stored, without what is its kind's own.
 #[derive(Debug, Clone)]

@@ -2,71 +2,40 @@
 
 use jiff::{SignedDuration, Timestamp};
 use jiff_sqlx::ToSqlx;
-use kefu_access::{DutySql, ScopeColumns};
-use kefu_contracts::{
-    access::{ApprovalState, CopyMedium},
-    policy::Purpose,
+use kefu_contracts::access::CopyMedium;
+use kefu_service::{
+    error::Fault,
+    filter::{FilterField, FilterKind},
+    scope::RecordSpec,
 };
-use kefu_service::{error::Fault, filter::FilterKind, scope::RecordSpec};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::{
-    approval::{self, Stored},
+    approval::{self, Stored, record},
     borrowing_line,
-    share::system,
 };
 use crate::domain::borrowing::{BorrowedCopy, Borrowing, BorrowingTerms};
 
 /// Under which every look at borrowings is taken: one's own, those one has a part in, and
 /// those of one's departments.
 pub(crate) const RECORD: RecordSpec = RecordSpec {
-    columns: "a.id, a.created_at",
+    columns: record::COLUMNS,
     from: "access.approval a JOIN access.borrowing b ON b.approval_id = a.id",
     id: "a.id",
-    scope: ScopeColumns {
-        department: Some("a.department_id"),
-        owner: Some("a.applicant_id"),
-        customer: None,
-        duty: Some(DutySql {
-            before: "EXISTS (SELECT 1 FROM access.approval_party p WHERE p.approval_id = a.id AND p.subject_id = ",
-            after: ")",
-        }),
-        consent: None,
-    },
+    scope: record::SCOPE,
     fields: &[
-        system(
-            "state",
-            "a.state_number",
-            FilterKind::Enum {
-                prefix: "APPROVAL_STATE_",
-                parse: |name| ApprovalState::from_str_name(name).map(i32::from),
-            },
-        ),
-        system(
-            "purpose",
-            "a.purpose",
-            FilterKind::Enum {
-                prefix: "PURPOSE_",
-                parse: |name| Purpose::from_str_name(name).map(i32::from),
-            },
-        ),
-        system("applicant", "a.applicant_id", FilterKind::Name("employees")),
-        system("create_time", "a.created_at", FilterKind::Time),
-        system(
+        record::STATE,
+        record::PURPOSE,
+        record::APPLICANT,
+        record::CREATE_TIME,
+        FilterField::system(
             "due_time",
             "(SELECT min(l.due_at) FROM access.borrowing_line l WHERE l.approval_id = a.id AND l.state = 'out')",
             FilterKind::Time,
         ),
-        system(
-            "party",
-            "a.id",
-            FilterKind::Related {
-                collection: "employees",
-                of: "SELECT approval_id FROM access.approval_party WHERE subject_id",
-            },
-        ),
-        system(
+        record::PARTY,
+        FilterField::system(
             "customer",
             "a.id",
             FilterKind::Related {

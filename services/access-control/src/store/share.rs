@@ -2,12 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use jiff_sqlx::ToSqlx;
-use kefu_access::{DutySql, ScopeColumns};
-use kefu_contracts::{
-    ClassSet,
-    access::{ApprovalState, ShareMode},
-    policy::{DataClass, Purpose},
-};
+use kefu_contracts::{ClassSet, access::ShareMode};
 use kefu_service::{
     error::Fault,
     filter::{FilterField, FilterKind},
@@ -16,7 +11,7 @@ use kefu_service::{
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::approval::{self, Stored};
+use super::approval::{self, Stored, record};
 use crate::domain::share::{Share, ShareTerms};
 
 /// How long a grant that ended by itself is remembered by gateways.
@@ -25,37 +20,14 @@ const REMEMBERED: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// Under which every look at shares is taken: one's own, those one has a part in, and
 /// those of one's departments.
 pub(crate) const RECORD: RecordSpec = RecordSpec {
-    columns: "a.id, a.created_at",
+    columns: record::COLUMNS,
     from: "access.approval a JOIN access.share s ON s.approval_id = a.id",
     id: "a.id",
-    scope: ScopeColumns {
-        department: Some("a.department_id"),
-        owner: Some("a.applicant_id"),
-        customer: None,
-        duty: Some(DutySql {
-            before: "EXISTS (SELECT 1 FROM access.approval_party p WHERE p.approval_id = a.id AND p.subject_id = ",
-            after: ")",
-        }),
-        consent: None,
-    },
+    scope: record::SCOPE,
     fields: &[
-        system(
-            "state",
-            "a.state_number",
-            FilterKind::Enum {
-                prefix: "APPROVAL_STATE_",
-                parse: |name| ApprovalState::from_str_name(name).map(i32::from),
-            },
-        ),
-        system(
-            "purpose",
-            "a.purpose",
-            FilterKind::Enum {
-                prefix: "PURPOSE_",
-                parse: |name| Purpose::from_str_name(name).map(i32::from),
-            },
-        ),
-        system(
+        record::STATE,
+        record::PURPOSE,
+        FilterField::system(
             "mode",
             "s.mode",
             FilterKind::Enum {
@@ -63,17 +35,10 @@ pub(crate) const RECORD: RecordSpec = RecordSpec {
                 parse: |name| ShareMode::from_str_name(name).map(i32::from),
             },
         ),
-        system("applicant", "a.applicant_id", FilterKind::Name("employees")),
-        system("create_time", "a.created_at", FilterKind::Time),
-        system(
-            "party",
-            "a.id",
-            FilterKind::Related {
-                collection: "employees",
-                of: "SELECT approval_id FROM access.approval_party WHERE subject_id",
-            },
-        ),
-        system(
+        record::APPLICANT,
+        record::CREATE_TIME,
+        record::PARTY,
+        FilterField::system(
             "customer",
             "a.id",
             FilterKind::Related {
@@ -83,20 +48,6 @@ pub(crate) const RECORD: RecordSpec = RecordSpec {
         ),
     ],
 };
-
-/// A field that tells nothing about a customer.
-pub(super) const fn system(
-    name: &'static str,
-    column: &'static str,
-    kind: FilterKind,
-) -> FilterField {
-    FilterField {
-        name,
-        column,
-        kind,
-        class: DataClass::System,
-    }
-}
 
 /// A share as it is stored.
 #[derive(Debug, Clone)]

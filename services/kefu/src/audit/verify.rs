@@ -14,7 +14,7 @@ use kefu_contracts::access::{
 use tonic::{Status, transport::Channel};
 
 use super::Check;
-use crate::client::{Client, ConnectArgs, Refusal};
+use crate::client::{Client, ConnectArgs, Refusal, nearest};
 
 /// What is told first at most; all are counted.
 const TOLD: usize = 50;
@@ -116,17 +116,10 @@ fn report(check: &Check) -> anyhow::Result<()> {
 fn key(path: Option<&Path>) -> anyhow::Result<String> {
     let path = match path {
         Some(path) => path.to_owned(),
-        None => nearest(&env::current_dir()?)
+        None => nearest(&env::current_dir()?, DEVELOPMENT_KEY)
             .with_context(|| format!("no --key, and no {DEVELOPMENT_KEY} here or above"))?,
     };
     fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))
-}
-
-fn nearest(from: &Path) -> Option<PathBuf> {
-    let folders = from.ancestors();
-    folders
-        .map(|folder| folder.join(DEVELOPMENT_KEY))
-        .find(|path| path.is_file())
 }
 
 fn refused(status: Status) -> anyhow::Error {

@@ -1,13 +1,11 @@
 //! Finds the token to ask with. Never taken from the command line, where every
 //! user of the machine could read it.
 
-use std::{
-    collections::BTreeMap,
-    env, fs,
-    path::{Path, PathBuf},
-};
+use std::{collections::BTreeMap, env, fs, path::Path};
 
 use anyhow::{Context, bail};
+
+use super::nearest;
 
 /// Environment variable that holds a token.
 const VARIABLE: &str = "KEFU_TOKEN";
@@ -34,7 +32,7 @@ pub(super) fn find(login: Option<&str>, file: Option<&Path>) -> anyhow::Result<S
 /// The token of a login of the example company, from the nearest folder
 /// upwards that has such tokens.
 fn of_login(login: &str, from: &Path) -> anyhow::Result<String> {
-    let path = nearest(from).with_context(|| {
+    let path = nearest(from, DEVELOPMENT_TOKENS).with_context(|| {
         format!(
             "no {DEVELOPMENT_TOKENS} in {} or above: `make run` writes it",
             from.display()
@@ -53,12 +51,6 @@ fn of_login(login: &str, from: &Path) -> anyhow::Result<String> {
             known.join(", ")
         )
     })
-}
-
-fn nearest(from: &Path) -> Option<PathBuf> {
-    from.ancestors()
-        .map(|folder| folder.join(DEVELOPMENT_TOKENS))
-        .find(|path| path.is_file())
 }
 
 #[cfg(test)]

@@ -2,10 +2,7 @@
 
 use jiff::Timestamp;
 use kefu_access::{DutySql, ScopeColumns};
-use kefu_contracts::{
-    policy::DataClass,
-    ticket::{Priority, Ticket, TicketKind, TicketState},
-};
+use kefu_contracts::ticket::{Priority, Ticket, TicketKind, TicketState};
 use kefu_service::{
     error::Fault,
     facts::FactsOf,
@@ -41,8 +38,8 @@ pub(crate) const RECORD: RecordSpec = RecordSpec {
         consent: None,
     },
     fields: &[
-        system("customer", "t.customer_id", FilterKind::Name("customers")),
-        system(
+        FilterField::system("customer", "t.customer_id", FilterKind::Name("customers")),
+        FilterField::system(
             "state",
             "t.state",
             FilterKind::Enum {
@@ -50,7 +47,7 @@ pub(crate) const RECORD: RecordSpec = RecordSpec {
                 parse: |name| number(TicketState::from_str_name(name)),
             },
         ),
-        system(
+        FilterField::system(
             "kind",
             "t.kind",
             FilterKind::Enum {
@@ -58,7 +55,7 @@ pub(crate) const RECORD: RecordSpec = RecordSpec {
                 parse: |name| number(TicketKind::from_str_name(name)),
             },
         ),
-        system(
+        FilterField::system(
             "priority",
             "t.priority",
             FilterKind::Enum {
@@ -66,10 +63,10 @@ pub(crate) const RECORD: RecordSpec = RecordSpec {
                 parse: |name| number(Priority::from_str_name(name)),
             },
         ),
-        system("department", "t.department_id", FilterKind::Name("departments")),
-        system("assignee", "t.assignee_id", FilterKind::Name("employees")),
-        system("external_ref", "t.external_ref", FilterKind::Text),
-        system("received_time", "t.received_at", FilterKind::Time),
+        FilterField::system("department", "t.department_id", FilterKind::Name("departments")),
+        FilterField::system("assignee", "t.assignee_id", FilterKind::Name("employees")),
+        FilterField::system("external_ref", "t.external_ref", FilterKind::Text),
+        FilterField::system("received_time", "t.received_at", FilterKind::Time),
     ],
 };
 
@@ -78,15 +75,6 @@ pub(crate) const FACTS: &[FactsOf] = &[FactsOf {
     collection: "tickets",
     record: &RECORD,
 }];
-
-const fn system(name: &'static str, column: &'static str, kind: FilterKind) -> FilterField {
-    FilterField {
-        name,
-        column,
-        kind,
-        class: DataClass::System,
-    }
-}
 
 fn number<E: Into<i32>>(value: Option<E>) -> Option<i32> {
     value.map(Into::into)
