@@ -80,15 +80,21 @@ impl Asked {
 /// What is done to a request, the same for all kinds.
 #[derive(Clone)]
 pub(crate) enum What<K: Kind> {
-    Plain(ApprovalEvent, Act<K::Terms>),
+    Plain(Act<K::Terms>),
     Approve(Option<K::TermsMessage>),
 }
 
 impl<K: Kind> What<K> {
+    /// What has happened once it is done.
     fn event(&self) -> ApprovalEvent {
         match self {
-            Self::Plain(event, _) => *event,
-            Self::Approve(_) => ApprovalEvent::Approved,
+            Self::Approve(_) | Self::Plain(Act::Approve(_)) => ApprovalEvent::Approved,
+            Self::Plain(Act::Submit) => ApprovalEvent::Submitted,
+            Self::Plain(Act::Return) => ApprovalEvent::Returned,
+            Self::Plain(Act::Reject) => ApprovalEvent::Rejected,
+            Self::Plain(Act::Withdraw) => ApprovalEvent::Withdrawn,
+            Self::Plain(Act::Activate) => ApprovalEvent::Activated,
+            Self::Plain(Act::Revoke) => ApprovalEvent::Revoked,
         }
     }
 }
@@ -179,7 +185,7 @@ fn decide<K: Kind>(
     desk: &Desk<'_>,
 ) -> Result<Option<Hat>, Fault> {
     let act = match what {
-        What::Plain(_, act) => act,
+        What::Plain(act) => act,
         What::Approve(_) => {
             let wider = terms
                 .as_ref()

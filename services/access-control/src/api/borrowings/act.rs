@@ -1,8 +1,8 @@
 //! What people do to a borrowing on its way.
 
 use kefu_contracts::access::{
-    ApprovalEvent, ApproveBorrowingRequest, Borrowing, RejectBorrowingRequest,
-    ReturnBorrowingFormRequest, SubmitBorrowingRequest, WithdrawBorrowingRequest,
+    ApproveBorrowingRequest, Borrowing, RejectBorrowingRequest, ReturnBorrowingFormRequest,
+    SubmitBorrowingRequest, WithdrawBorrowingRequest,
 };
 use kefu_service::{
     call::{Answer, Call},
@@ -22,7 +22,7 @@ pub(super) async fn submit(
     call: Call,
     request: SubmitBorrowingRequest,
 ) -> Result<Answer<Borrowing>, Fault> {
-    let what = What::<StoredBorrowing>::Plain(ApprovalEvent::Submitted, Act::Submit);
+    let what = What::<StoredBorrowing>::Plain(Act::Submit);
     act(register, call, &request, asked!(request, etag false), what).await
 }
 
@@ -49,7 +49,7 @@ pub(super) async fn give_back(
     call: Call,
     request: ReturnBorrowingFormRequest,
 ) -> Result<Answer<Borrowing>, Fault> {
-    let what = What::<StoredBorrowing>::Plain(ApprovalEvent::Returned, Act::Return);
+    let what = What::<StoredBorrowing>::Plain(Act::Return);
     act(
         register,
         call,
@@ -66,7 +66,7 @@ pub(super) async fn reject(
     call: Call,
     request: RejectBorrowingRequest,
 ) -> Result<Answer<Borrowing>, Fault> {
-    let what = What::<StoredBorrowing>::Plain(ApprovalEvent::Rejected, Act::Reject);
+    let what = What::<StoredBorrowing>::Plain(Act::Reject);
     act(
         register,
         call,
@@ -83,7 +83,7 @@ pub(super) async fn withdraw(
     call: Call,
     request: WithdrawBorrowingRequest,
 ) -> Result<Answer<Borrowing>, Fault> {
-    let what = What::<StoredBorrowing>::Plain(ApprovalEvent::Withdrawn, Act::Withdraw);
+    let what = What::<StoredBorrowing>::Plain(Act::Withdraw);
     act(
         register,
         call,

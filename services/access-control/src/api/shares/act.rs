@@ -32,7 +32,7 @@ pub(super) async fn submit(
     call: Call,
     request: SubmitShareRequest,
 ) -> Result<Answer<wire::Share>, Fault> {
-    let what = What::<StoredShare>::Plain(ApprovalEvent::Submitted, Act::Submit);
+    let what = What::<StoredShare>::Plain(Act::Submit);
     act(register, call, &request, asked!(request, etag false), what).await
 }
 
@@ -59,7 +59,7 @@ pub(super) async fn give_back(
     call: Call,
     request: ReturnShareRequest,
 ) -> Result<Answer<wire::Share>, Fault> {
-    let what = What::<StoredShare>::Plain(ApprovalEvent::Returned, Act::Return);
+    let what = What::<StoredShare>::Plain(Act::Return);
     act(
         register,
         call,
@@ -76,7 +76,7 @@ pub(super) async fn reject(
     call: Call,
     request: RejectShareRequest,
 ) -> Result<Answer<wire::Share>, Fault> {
-    let what = What::<StoredShare>::Plain(ApprovalEvent::Rejected, Act::Reject);
+    let what = What::<StoredShare>::Plain(Act::Reject);
     act(
         register,
         call,
@@ -93,7 +93,7 @@ pub(super) async fn withdraw(
     call: Call,
     request: WithdrawShareRequest,
 ) -> Result<Answer<wire::Share>, Fault> {
-    let what = What::<StoredShare>::Plain(ApprovalEvent::Withdrawn, Act::Withdraw);
+    let what = What::<StoredShare>::Plain(Act::Withdraw);
     act(
         register,
         call,
@@ -110,7 +110,7 @@ pub(super) async fn activate(
     call: Call,
     request: ActivateShareRequest,
 ) -> Result<Answer<wire::Share>, Fault> {
-    let what = What::<StoredShare>::Plain(ApprovalEvent::Activated, Act::Activate);
+    let what = What::<StoredShare>::Plain(Act::Activate);
     act(register, call, &request, asked!(request), what).await
 }
 
@@ -120,7 +120,7 @@ pub(super) async fn revoke(
     call: Call,
     request: RevokeShareRequest,
 ) -> Result<Answer<wire::Share>, Fault> {
-    let what = What::<StoredShare>::Plain(ApprovalEvent::Revoked, Act::Revoke);
+    let what = What::<StoredShare>::Plain(Act::Revoke);
     act(
         register,
         call,
