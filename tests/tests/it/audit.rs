@@ -100,12 +100,7 @@ impl World {
             .unwrap()
             .into_inner();
         while let Some(stretch) = log.message().await.unwrap() {
-            stretch.entries.iter().for_each(|one| check.entry(one));
-            stretch.nodes.iter().for_each(|one| check.node(one));
-            stretch
-                .checkpoints
-                .iter()
-                .for_each(|one| check.checkpoint(one));
+            check.stretch(&stretch);
         }
         check.log_ends();
         for service in SERVICES {
