@@ -112,6 +112,7 @@ pub(super) async fn journal(
         .await?;
     let request = FollowRequest {
         until_caught_up: true,
+        damaged_too: true,
         ..FollowRequest::default()
     };
     let unreachable = |_| Fault::new(Reason::UpstreamUnavailable);
