@@ -13,6 +13,7 @@ pub mod database;
 pub mod error;
 pub mod feed;
 pub mod fields;
+pub mod files;
 pub mod filter;
 pub mod host;
 pub mod idempotency;

@@ -3,6 +3,7 @@
 pub(crate) mod bindings;
 pub(crate) mod departments;
 pub(crate) mod employees;
+pub(crate) mod exports;
 mod messages;
 pub(crate) mod organisation;
 pub(crate) mod refusals;

@@ -16,6 +16,11 @@ pub struct AccessControlConfig {
     pub poll_ms: u64,
     /// How often it is written down what time did to requests for approval.
     pub approvals_ms: u64,
+    /// How often it is looked for exports that were left, or are due.
+    pub exports_ms: u64,
+    /// Base-2 logarithm of scrypt's N for packages under a passphrase; making one takes
+    /// 2^(this + 10) bytes of memory.
+    pub passphrase_work_factor: u8,
 }
 
 impl Default for AccessControlConfig {
@@ -24,6 +29,8 @@ impl Default for AccessControlConfig {
             heartbeat_ms: 1000,
             poll_ms: 200,
             approvals_ms: 1000,
+            exports_ms: 1000,
+            passphrase_work_factor: 18,
         }
     }
 }
@@ -38,6 +45,7 @@ impl AccessControlConfig {
             ("heartbeat_ms", self.heartbeat_ms),
             ("poll_ms", self.poll_ms),
             ("approvals_ms", self.approvals_ms),
+            ("exports_ms", self.exports_ms),
         ] {
             if !(10..=60_000).contains(&value) {
                 return Err(Fault::internal(format!(
@@ -45,7 +53,16 @@ impl AccessControlConfig {
                 )));
             }
         }
+        if !(1..=22).contains(&self.passphrase_work_factor) {
+            return Err(Fault::internal(
+                "access_control.passphrase_work_factor is not from 1 to 22",
+            ));
+        }
         Ok(())
+    }
+
+    pub(crate) fn exports(&self) -> Duration {
+        Duration::from_millis(self.exports_ms)
     }
 
     pub(crate) fn heartbeat(&self) -> Duration {

@@ -3,6 +3,8 @@
 pub mod approval;
 pub mod binding;
 pub mod company;
+pub mod export;
+pub mod package;
 pub mod register;
 pub mod roles;
 mod roles_file;

@@ -1,4 +1,5 @@
 //! What runs on its own.
 
 pub(crate) mod approvals;
+pub(crate) mod exports;
 pub(crate) mod revisions;

@@ -9,6 +9,7 @@
 //! |----------|------------------------------------------------------------|
 //! | employee | before joining → with the company → left                   |
 //! | binding  | not begun → counts → ended, or revoked from either before  |
+//! | export   | to carry out → packaging → ready → recalled (→ overdue) → deleted; `domain/export.rs` |
 //!
 //! Nothing runs when a state ends by time: gateways decide to the second from the
 //! moments themselves. What refusals gateways report is journaled once each.
@@ -27,7 +28,7 @@ mod store;
 use std::sync::Arc;
 
 use kefu_contracts::access::{
-    organisation_service_server::OrganisationServiceServer,
+    export_service_server::ExportServiceServer, organisation_service_server::OrganisationServiceServer,
     refusal_service_server::RefusalServiceServer, role_service_server::RoleServiceServer,
     share_service_server::ShareServiceServer, snapshot_service_server::SnapshotServiceServer,
 };
@@ -35,17 +36,22 @@ use kefu_service::{
     core::{Core, Deps},
     error::Fault,
     host::Hosted,
+    server::GrpcService,
 };
 use tonic::service::Routes;
 
 use crate::{
     api::{
-        Register, organisation::Organisation, refusals::Refusals, roles::RolesApi,
+        Register, exports::ExportsApi, organisation::Organisation, refusals::Refusals, roles::RolesApi,
         shares::SharesApi, snapshot::SnapshotApi,
     },
     config::AccessControlConfig,
     domain::{approval::Flows, roles::Roles},
-    jobs::{approvals, revisions::Revisions},
+    jobs::{
+        approvals,
+        exports::{self, Owners, Packager},
+        revisions::Revisions,
+    },
 };
 
 /// Name of the service.
@@ -55,11 +61,22 @@ pub const SCHEMA: &str = "access";
 /// Its migrations; table names in them are found by the search path.
 pub static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!();
 
+/// The services that own records: asked for those of a package, where files are shared
+/// as one (CF-6.3).
+pub struct Peers {
+    /// Customer files.
+    pub customer_profile: GrpcService,
+    /// Tickets.
+    pub ticket: GrpcService,
+    /// Orders.
+    pub order_followup: GrpcService,
+}
+
 /// The service, ready to be hosted.
 ///
 /// # Errors
 /// When its section of the configuration or the shipped roles are not right.
-pub fn build(config: AccessControlConfig, deps: Deps) -> Result<Hosted, Fault> {
+pub fn build(config: AccessControlConfig, deps: Deps, peers: Peers) -> Result<Hosted, Fault> {
     config.check()?;
     let revisions = Revisions::new();
     let watch = revisions.job(deps.db.clone(), deps.clock.clone(), config.poll());
@@ -76,6 +93,18 @@ pub fn build(config: AccessControlConfig, deps: Deps) -> Result<Hosted, Fault> {
         register.flows.clone(),
         config.approvals(),
     );
+    let owners = Owners {
+        customers: core.identity.calling(peers.customer_profile),
+        tickets: core.identity.calling(peers.ticket),
+        orders: core.identity.calling(peers.order_followup),
+    };
+    let flows = register.flows.clone();
+    let packager = Packager::new(core.clone(), flows, owners, config.passphrase_work_factor)?;
+    let packages = exports::job(packager.clone(), config.exports());
+    let exports = ExportsApi {
+        register: register.clone(),
+        packager,
+    };
     let snapshot = SnapshotApi {
         register: register.clone(),
         heartbeat: config.heartbeat(),
@@ -85,7 +114,8 @@ pub fn build(config: AccessControlConfig, deps: Deps) -> Result<Hosted, Fault> {
     )))
     .add_service(RoleServiceServer::new(RolesApi(register.clone())))
     .add_service(ShareServiceServer::new(SharesApi(register.clone())))
+    .add_service(ExportServiceServer::new(exports))
     .add_service(SnapshotServiceServer::new(snapshot))
     .add_service(RefusalServiceServer::new(Refusals(register)));
-    Ok(core.host(routes, vec![watch, approvals]))
+    Ok(core.host(routes, vec![watch, approvals, packages]))
 }

@@ -6,6 +6,7 @@ pub(crate) mod changes;
 pub(crate) mod chart;
 pub(crate) mod department;
 pub(crate) mod employee;
+pub(crate) mod export;
 pub(crate) mod policy;
 pub(crate) mod refusal;
 pub(crate) mod role;

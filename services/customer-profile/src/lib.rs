@@ -18,6 +18,7 @@ use kefu_contracts::profile::customer_service_server::CustomerServiceServer;
 use kefu_service::{
     core::{Core, Deps},
     error::Fault,
+    files::FileExport,
     host::Hosted,
     server::GrpcService,
 };
@@ -56,6 +57,7 @@ pub fn build(config: CustomerProfileConfig, deps: Deps, peers: Peers) -> Result<
         ),
     ];
     let customers = api::Customers::new(&core, &config);
-    let routes = Routes::new(CustomerServiceServer::new(customers));
+    let files = FileExport::server(customers.clone(), &store::records::RECORD, core.views.clone());
+    let routes = Routes::new(CustomerServiceServer::new(customers)).add_service(files);
     Ok(core.host(routes, jobs))
 }

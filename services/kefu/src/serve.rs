@@ -90,8 +90,13 @@ fn build(settings: &Settings, service: &str) -> anyhow::Result<(Hosted, ServerCo
                 kefu_access_control::SCHEMA,
                 &own.server,
             )?;
+            let peers = kefu_access_control::Peers {
+                customer_profile: profile()?,
+                ticket: tickets()?,
+                order_followup: orders()?,
+            };
             (
-                kefu_access_control::build(own.rules.clone(), deps),
+                kefu_access_control::build(own.rules.clone(), deps, peers),
                 &own.server,
             )
         }

@@ -75,9 +75,16 @@ impl Parts {
     /// When a service's configuration cannot be carried out.
     pub fn assemble(self) -> Result<Suite, Fault> {
         let databases = &self.databases;
-        let (ticket, orders) = (Late::default(), Late::default());
-        let access_control =
-            kefu_access_control::build(Default::default(), self.deps(&databases.access_control))?;
+        let (ticket, orders, profiles) = (Late::default(), Late::default(), Late::default());
+        let access_control = kefu_access_control::build(
+            Default::default(),
+            self.deps(&databases.access_control),
+            kefu_access_control::Peers {
+                customer_profile: profiles.service(),
+                ticket: ticket.service(),
+                order_followup: orders.service(),
+            },
+        )?;
         let customer_profile = kefu_customer_profile::build(
             Default::default(),
             self.deps(&databases.customer_profile),
@@ -109,6 +116,7 @@ impl Parts {
                 order_followup: orders.service(),
             },
         )?;
+        profiles.bind(profile.clone());
         ticket.bind(tickets.service.clone());
         orders.bind(order_followup.service.clone());
         let upstreams = Upstreams {

@@ -18,6 +18,7 @@ use kefu_contracts::order::order_service_server::OrderServiceServer;
 use kefu_service::{
     core::{Core, Deps},
     error::Fault,
+    files::FileExport,
     host::Hosted,
     server::GrpcService,
 };
@@ -51,6 +52,7 @@ pub fn build(config: OrderFollowupConfig, deps: Deps, peers: Peers) -> Result<Ho
         Arc::new(jobs::KnownCustomers),
     )];
     let orders = api::Orders::new(&core, &config);
-    let routes = Routes::new(OrderServiceServer::new(orders));
+    let files = FileExport::server(orders.clone(), &store::records::WHOLE, core.views.clone());
+    let routes = Routes::new(OrderServiceServer::new(orders)).add_service(files);
     Ok(core.host(routes, jobs))
 }

@@ -19,6 +19,7 @@ use kefu_contracts::ticket::ticket_service_server::TicketServiceServer;
 use kefu_service::{
     core::{Core, Deps},
     error::Fault,
+    files::FileExport,
     host::Hosted,
     server::GrpcService,
 };
@@ -52,6 +53,7 @@ pub fn build(config: TicketConfig, deps: Deps, peers: Peers) -> Result<Hosted, F
         Arc::new(jobs::KnownCustomers),
     )];
     let tickets = api::Tickets::new(&core, &config);
-    let routes = Routes::new(TicketServiceServer::new(tickets));
+    let files = FileExport::server(tickets.clone(), &store::records::RECORD, core.views.clone());
+    let routes = Routes::new(TicketServiceServer::new(tickets)).add_service(files);
     Ok(core.host(routes, jobs))
 }

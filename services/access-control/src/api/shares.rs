@@ -3,9 +3,9 @@
 
 mod act;
 mod form;
-mod look;
+pub(super) mod look;
 mod messages;
-mod write;
+pub(super) mod write;
 
 use kefu_contracts::access::{
     AccompanyShareRequest, ActivateShareRequest, ApproveShareRequest, CreateShareRequest,

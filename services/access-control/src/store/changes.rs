@@ -89,6 +89,11 @@ impl<'c> Revision<'c> {
         })
     }
 
+    /// When the change is made.
+    pub(crate) fn at(&self) -> Timestamp {
+        self.by.at
+    }
+
     /// The record as the database holds it, for [`Revision::note`].
     pub(crate) async fn image(&mut self, record: &Record) -> Result<Option<String>, Fault> {
         let connection = &mut *self.connection;

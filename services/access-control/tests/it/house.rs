@@ -19,12 +19,13 @@ use kefu_access::{
     Trust,
 };
 use kefu_access_control::{
-    MIGRATOR, NAME, SCHEMA, build,
+    MIGRATOR, NAME, Peers, SCHEMA, build,
     config::AccessControlConfig,
     seed::{self, Company, Seeded},
 };
 use kefu_contracts::{
     access::{
+        export_service_client::ExportServiceClient,
         organisation_service_client::OrganisationServiceClient,
         refusal_service_client::RefusalServiceClient, role_service_client::RoleServiceClient,
         share_service_client::ShareServiceClient, snapshot_service_client::SnapshotServiceClient,
@@ -53,6 +54,8 @@ use tonic_types::StatusExt;
 use tower::{Service, ServiceExt};
 use uuid::Uuid;
 
+use crate::records::Records;
+
 /// When the register was seeded.
 pub(crate) const SEEDED: &str = "2026-03-02T08:00:00Z";
 
@@ -66,6 +69,8 @@ pub(crate) struct House {
     signer: Arc<ContextSigner>,
     service: GrpcService,
     jobs: CancellationToken,
+    /// The records of the services that own them.
+    pub(crate) records: Records,
     server: PgConnectOptions,
     database: PgConnectOptions,
     name: String,
@@ -110,7 +115,8 @@ impl House {
             max_deadline: Duration::from_secs(60),
         };
         let jobs = CancellationToken::new();
-        let service = start(AccessControlConfig::default(), &deps, &jobs);
+        let records = Records::default();
+        let service = start(quick(AccessControlConfig::default()), &deps, &jobs, &records);
         Self {
             clock,
             ids,
@@ -120,6 +126,7 @@ impl House {
             signer,
             service,
             jobs,
+            records,
             server,
             database,
             name,
@@ -133,7 +140,7 @@ impl House {
             heartbeat_ms: 60_000,
             ..AccessControlConfig::default()
         };
-        start(config, &self.deps, &self.jobs)
+        start(config, &self.deps, &self.jobs, &self.records)
     }
 
     /// The id of somebody of the example company.
@@ -250,13 +257,31 @@ impl Drop for House {
     }
 }
 
-fn start(config: AccessControlConfig, deps: &Deps, stop: &CancellationToken) -> GrpcService {
+/// Passphrases that cost nothing to try.
+fn quick(config: AccessControlConfig) -> AccessControlConfig {
+    AccessControlConfig {
+        passphrase_work_factor: 4,
+        ..config
+    }
+}
+
+fn start(
+    config: AccessControlConfig,
+    deps: &Deps,
+    stop: &CancellationToken,
+    records: &Records,
+) -> GrpcService {
+    let peers = Peers {
+        customer_profile: records.of("customers"),
+        ticket: records.of("tickets"),
+        order_followup: records.of("orders"),
+    };
     let Hosted {
         name,
         service,
         jobs,
         ..
-    } = build(config, deps.clone()).unwrap();
+    } = build(config, deps.clone(), peers).unwrap();
     assert_eq!(name, NAME);
     for Job { run, .. } in jobs {
         tokio::spawn(run(stop.clone()));
@@ -316,6 +341,10 @@ impl Caller {
 
     pub(crate) fn roles(&self) -> RoleServiceClient<Self> {
         RoleServiceClient::new(self.clone())
+    }
+
+    pub(crate) fn exports(&self) -> ExportServiceClient<Self> {
+        ExportServiceClient::new(self.clone())
     }
 
     pub(crate) fn shares(&self) -> ShareServiceClient<Self> {

@@ -5,9 +5,11 @@
 mod bindings;
 mod departments;
 mod employees;
+mod exports;
 mod house;
 mod journal;
 mod policy;
+mod records;
 mod refusals;
 mod roles;
 mod schema;

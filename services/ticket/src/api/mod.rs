@@ -4,6 +4,7 @@ mod change;
 mod commands;
 mod details;
 mod keys;
+mod files;
 mod list;
 mod open;
 mod present;

@@ -2,7 +2,7 @@
 
 use kefu_contracts::access::{
     self as wire, AccompanyShareRequest, ActivateShareRequest, ApprovalEvent, ApproveShareRequest,
-    RejectShareRequest, ReturnShareRequest, RevokeShareRequest, SubmitShareRequest,
+    RejectShareRequest, ReturnShareRequest, RevokeShareRequest, ShareMode, SubmitShareRequest,
     WithdrawShareRequest,
 };
 use kefu_service::{
@@ -269,6 +269,9 @@ async fn attempt(
                 refusal => write::refused(refusal),
             })?;
             (ApprovalEvent::Approved, hat)
+        }
+        What::Plain(_, Act::Activate) if stored.share.mode == ShareMode::Export => {
+            return Err(write::refused(Refusal::CarriedOutInstead));
         }
         What::Plain(event, act) => {
             let hat = case.act(actor, act, flow, &chart, call.now);

@@ -36,7 +36,7 @@ const LIST: ListSpec<'static, Reached> = ListSpec {
 
 /// The share within reach; what is not there and what is not the caller's to know of are
 /// the same.
-pub(super) async fn reached(
+pub(in crate::api) async fn reached(
     connection: &mut PgConnection,
     call: &Call,
     id: Uuid,

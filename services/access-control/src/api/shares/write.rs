@@ -20,7 +20,7 @@ use uuid::Uuid;
 
 use super::{look, messages};
 use crate::{
-    api::write::Done,
+    api::{exports, write::Done},
     domain::{
         approval::{Case, Chart, Flow, Hat, Refusal, State, Timed},
         share::{KIND, SHARES, ShareTerms},
@@ -34,14 +34,14 @@ use crate::{
 };
 
 /// Which share, and as it was read.
-pub(super) struct Wanted {
-    pub(super) id: Uuid,
+pub(in crate::api) struct Wanted {
+    pub(in crate::api) id: Uuid,
     /// Revision that was read, where that matters.
-    pub(super) etag: Option<i64>,
+    pub(in crate::api) etag: Option<i64>,
 }
 
 /// What somebody did.
-pub(super) struct Happened<'a> {
+pub(in crate::api) struct Happened<'a> {
     pub(super) event: ApprovalEvent,
     /// The stage that was decided; by then the share may be in the next.
     pub(super) stage: Option<usize>,
@@ -51,7 +51,7 @@ pub(super) struct Happened<'a> {
 
 impl Happened<'_> {
     /// Outside of review, without a word.
-    pub(super) fn plain(event: ApprovalEvent) -> Self {
+    pub(in crate::api) fn plain(event: ApprovalEvent) -> Self {
         Self {
             event,
             stage: None,
@@ -62,7 +62,7 @@ impl Happened<'_> {
 }
 
 /// The share within reach, locked for a change.
-pub(super) async fn open(
+pub(in crate::api) async fn open(
     revision: &mut Revision<'_>,
     call: &Call,
     wanted: &Wanted,
@@ -78,7 +78,7 @@ pub(super) async fn open(
 }
 
 /// Puts the share where it now stands. Where it is, or was, a grant, the policy changes.
-pub(super) async fn save(
+pub(in crate::api) async fn save(
     revision: &mut Revision<'_>,
     flow: &Flow,
     stored: &StoredShare,
@@ -99,11 +99,11 @@ pub(super) async fn save(
     if of_policy {
         revision.note(&record, image).await?;
     }
-    Ok(())
+    exports::follow(revision.connection, revision.at(), flow, id, before.state).await
 }
 
 /// Notes what happened, and answers with the share as it is now.
-pub(super) async fn done(
+pub(in crate::api) async fn done(
     revision: &mut Revision<'_>,
     call: &Call,
     flow: &Flow,
@@ -189,7 +189,7 @@ fn changed(
 }
 
 /// Brings a share to where time has brought it, and writes down what time did.
-pub(super) async fn time_passed(
+pub(in crate::api) async fn time_passed(
     connection: &mut PgConnection,
     now: Timestamp,
     flow: &Flow,
@@ -199,6 +199,7 @@ pub(super) async fn time_passed(
 ) -> Result<bool, Fault> {
     let id = stored.approval.id;
     let stage = (case.state == State::InReview).then_some(case.stage);
+    let before = case.state;
     let happened = case.advance(flow, now);
     if happened.is_empty() {
         return Ok(false);
@@ -229,6 +230,7 @@ pub(super) async fn time_passed(
         };
         kefu_journal::append(connection, &[entry]).await?;
     }
+    exports::follow(connection, now, flow, id, before).await?;
     Ok(true)
 }
 
@@ -261,7 +263,7 @@ pub(crate) async fn by_time(
 }
 
 /// Why somebody may not, as a fault.
-pub(super) fn refused(refusal: Refusal) -> Fault {
+pub(in crate::api) fn refused(refusal: Refusal) -> Fault {
     RegisterError::Approval(refusal).into()
 }
 

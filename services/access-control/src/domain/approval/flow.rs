@@ -68,6 +68,19 @@ pub struct Flow {
     pub activation: SignedDuration,
     /// Codes of the departments whose people may accompany (CF-9.1), with all below.
     pub companion_departments: Vec<String>,
+    /// How packages leave and are recalled (CF-6.3).
+    pub export: ExportRule,
+}
+
+/// How often a package may leave, and when its deletion has to be confirmed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ExportRule {
+    /// Times its bytes may be sent, all in all.
+    pub downloads: u16,
+    /// From the recall to the end of the time to confirm.
+    pub confirm: SignedDuration,
+    /// From one reminder to the next, from the recall on.
+    pub remind: SignedDuration,
 }
 
 /// The flows of all kinds.
@@ -108,7 +121,27 @@ struct FlowEntry {
     activation_days: u16,
     #[serde(default)]
     companion_departments: Vec<String>,
+    #[serde(default)]
+    export: ExportEntry,
     stages: Vec<StageEntry>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct ExportEntry {
+    downloads: u16,
+    confirm_hours: u16,
+    remind_hours: u16,
+}
+
+impl Default for ExportEntry {
+    fn default() -> Self {
+        Self {
+            downloads: 3,
+            confirm_hours: 72,
+            remind_hours: 24,
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -161,10 +194,23 @@ fn flow(kind: &'static str, entry: FlowEntry) -> Result<Flow, FlowsProblem> {
     if stages.iter().any(|stage| stage.reminder > stage.deadline) {
         return Err(wrong("a reminder after the deadline"));
     }
+    let ExportEntry {
+        downloads,
+        confirm_hours,
+        remind_hours,
+    } = entry.export;
+    if downloads == 0 || remind_hours == 0 {
+        return Err(wrong("an export that nobody can download or is reminded of"));
+    }
     Ok(Flow {
         stages,
         activation: SignedDuration::from_hours(24 * i64::from(entry.activation_days)),
         companion_departments: entry.companion_departments,
+        export: ExportRule {
+            downloads,
+            confirm: SignedDuration::from_hours(confirm_hours.into()),
+            remind: SignedDuration::from_hours(remind_hours.into()),
+        },
     })
 }
 

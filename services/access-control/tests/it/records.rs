@@ -1,0 +1,78 @@
+//! Stands for the services that own records: customers whose text is as long as a test
+//! wants, of exactly those who are asked for; or nothing at all, for a while.
+
+use std::{
+    pin::Pin,
+    sync::{Arc, Mutex},
+};
+
+use kefu_contracts::{
+    access::{
+        ReadFilesRequest, ReadFilesResponse,
+        file_export_service_server::{FileExportService, FileExportServiceServer},
+    },
+    profile::Customer,
+};
+use kefu_service::server::GrpcService;
+use prost::Message;
+use tokio_stream::{Stream, iter};
+use tonic::{Request, Response, Status};
+use tower::util::BoxCloneSyncService;
+use uuid::Uuid;
+
+#[derive(Clone, Default)]
+pub(crate) struct Records {
+    pub(crate) asked: Arc<Mutex<Vec<ReadFilesRequest>>>,
+    /// Characters of each customer's special needs.
+    pub(crate) length: Arc<Mutex<usize>>,
+    pub(crate) down: Arc<Mutex<bool>>,
+}
+
+impl Records {
+    pub(crate) fn of(&self, collection: &'static str) -> GrpcService {
+        BoxCloneSyncService::new(FileExportServiceServer::new(Owner {
+            records: self.clone(),
+            collection,
+        }))
+    }
+}
+
+struct Owner {
+    records: Records,
+    collection: &'static str,
+}
+
+#[tonic::async_trait]
+impl FileExportService for Owner {
+    type ReadFilesStream = Pin<Box<dyn Stream<Item = Result<ReadFilesResponse, Status>> + Send>>;
+
+    async fn read_files(
+        &self,
+        request: Request<ReadFilesRequest>,
+    ) -> Result<Response<Self::ReadFilesStream>, Status> {
+        let request = request.into_inner();
+        let mut answers = Vec::new();
+        if self.collection == "customers" {
+            for id in &request.customer_ids {
+                let name = format!("customers/{}", Uuid::from_slice(id).unwrap());
+                let customer = Customer {
+                    name: name.clone(),
+                    display_name: "张三丰".into(),
+                    special_needs: "x".repeat(*self.records.length.lock().unwrap()),
+                    ..Customer::default()
+                };
+                answers.push(Ok(ReadFilesResponse {
+                    r#type: "kefu.profile.v1.Customer".into(),
+                    name,
+                    record: customer.encode_to_vec(),
+                }));
+            }
+            self.records.asked.lock().unwrap().push(request);
+        }
+        // What was read before the service went away is lost with the rest.
+        if self.collection == "orders" && *self.records.down.lock().unwrap() {
+            answers.push(Err(Status::unavailable("down")));
+        }
+        Ok(Response::new(Box::pin(iter(answers))))
+    }
+}
