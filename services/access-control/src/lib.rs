@@ -28,7 +28,8 @@ mod store;
 use std::sync::Arc;
 
 use kefu_contracts::access::{
-    export_service_server::ExportServiceServer, organisation_service_server::OrganisationServiceServer,
+    export_service_server::ExportServiceServer,
+    organisation_service_server::OrganisationServiceServer,
     refusal_service_server::RefusalServiceServer, role_service_server::RoleServiceServer,
     share_service_server::ShareServiceServer, snapshot_service_server::SnapshotServiceServer,
 };
@@ -42,8 +43,8 @@ use tonic::service::Routes;
 
 use crate::{
     api::{
-        Register, exports::ExportsApi, organisation::Organisation, refusals::Refusals, roles::RolesApi,
-        shares::SharesApi, snapshot::SnapshotApi,
+        Register, exports::ExportsApi, organisation::Organisation, refusals::Refusals,
+        roles::RolesApi, shares::SharesApi, snapshot::SnapshotApi,
     },
     config::AccessControlConfig,
     domain::{approval::Flows, roles::Roles},

@@ -57,7 +57,11 @@ pub fn build(config: CustomerProfileConfig, deps: Deps, peers: Peers) -> Result<
         ),
     ];
     let customers = api::Customers::new(&core, &config);
-    let files = FileExport::server(customers.clone(), &store::records::RECORD, core.views.clone());
+    let files = FileExport::server(
+        customers.clone(),
+        &store::records::RECORD,
+        core.views.clone(),
+    );
     let routes = Routes::new(CustomerServiceServer::new(customers)).add_service(files);
     Ok(core.host(routes, jobs))
 }

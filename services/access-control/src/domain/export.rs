@@ -234,7 +234,13 @@ mod tests {
             }
         }
         use Due::{PassDue, Remind};
-        let wanted = [(24, Remind), (48, Remind), (60, PassDue), (72, Remind), (96, Remind)];
+        let wanted = [
+            (24, Remind),
+            (48, Remind),
+            (60, PassDue),
+            (72, Remind),
+            (96, Remind),
+        ];
         assert_eq!(seen, wanted);
         assert_eq!(rule.next(State::Deleted, hour(0), 0), None);
     }

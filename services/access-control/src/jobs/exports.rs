@@ -91,7 +91,10 @@ async fn chase_one(
             }
             Due::PassDue => {
                 stored.state = stored.state.after(Event::PassDue).unwrap_or(stored.state);
-                (ExportEvent::Overdue, approvers(connection, stored.share).await?)
+                (
+                    ExportEvent::Overdue,
+                    approvers(connection, stored.share).await?,
+                )
             }
         };
         export::update(connection, &stored, rule).await?;

@@ -438,10 +438,7 @@ pub(crate) async fn left_over(
 }
 
 /// Recalled exports to which time has done something.
-pub(crate) async fn due(
-    connection: &mut PgConnection,
-    now: Timestamp,
-) -> Result<Vec<Uuid>, Fault> {
+pub(crate) async fn due(connection: &mut PgConnection, now: Timestamp) -> Result<Vec<Uuid>, Fault> {
     let ids = sqlx::query_scalar!(
         "SELECT id FROM access.export WHERE next_at <= $1 ORDER BY next_at LIMIT 1000",
         now.to_sqlx(),

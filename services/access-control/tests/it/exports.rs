@@ -53,12 +53,22 @@ async fn approved(house: &House, mode: ShareMode) -> Share {
         share: Some(share),
         request_id: String::new(),
     };
-    let draft = applicant.shares().create_share(request).await.unwrap().into_inner();
+    let draft = applicant
+        .shares()
+        .create_share(request)
+        .await
+        .unwrap()
+        .into_inner();
     let request = SubmitShareRequest {
         name: draft.name,
         ..SubmitShareRequest::default()
     };
-    let mut share = applicant.shares().submit_share(request).await.unwrap().into_inner();
+    let mut share = applicant
+        .shares()
+        .submit_share(request)
+        .await
+        .unwrap()
+        .into_inner();
     for approver in ["qian.hua", "chen.guodong"] {
         let request = ApproveShareRequest {
             name: share.name,
@@ -66,7 +76,12 @@ async fn approved(house: &House, mode: ShareMode) -> Share {
             ..ApproveShareRequest::default()
         };
         let by = house.person(approver);
-        share = by.shares().approve_share(request).await.unwrap().into_inner();
+        share = by
+            .shares()
+            .approve_share(request)
+            .await
+            .unwrap()
+            .into_inner();
     }
     share
 }
@@ -124,7 +139,9 @@ fn lines(bytes: &[u8], identity: &dyn Identity) -> Vec<Value> {
     let mut text = String::new();
     let mut reader = decryptor.decrypt(std::iter::once(identity)).unwrap();
     reader.read_to_string(&mut text).unwrap();
-    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    text.lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
 }
 
 /// An export that is ready, and the key that opens it.
@@ -133,7 +150,9 @@ async fn ready(house: &House) -> (Share, Export, x25519::Identity) {
     let identity = x25519::Identity::generate();
     let recipient = receiver_key::Key::Recipient(identity.to_public().to_string());
     let by = carrier(house);
-    let exports = carry(&by, &share, vec![key(house, recipient)]).await.unwrap();
+    let exports = carry(&by, &share, vec![key(house, recipient)])
+        .await
+        .unwrap();
     let export = until(&by, &exports[0].name, ExportState::Ready).await;
     (share, export, identity)
 }
@@ -209,12 +228,22 @@ async fn a_package_leaves_once_carried_out_and_is_recalled_with_a_receipt() {
     let recalled = get(&receiver, &export.name).await.unwrap();
     assert_eq!(recalled.state(), ExportState::Recalled);
     assert_eq!(house.count("SELECT count(*) FROM export_chunk").await, 0);
-    assert_eq!(house.count("SELECT count(*) FROM export WHERE wrapped IS NOT NULL").await, 0);
+    assert_eq!(
+        house
+            .count("SELECT count(*) FROM export WHERE wrapped IS NOT NULL")
+            .await,
+        0
+    );
     let refused = download(&receiver, &export.name, 0).await.unwrap_err();
     assert_eq!(reason(&refused), "STATE_NOT_ALLOWED");
 
     let request = GetReceiptRequest { share: share.name };
-    let receipt = receiver.exports().get_receipt(request).await.unwrap().into_inner();
+    let receipt = receiver
+        .exports()
+        .get_receipt(request)
+        .await
+        .unwrap()
+        .into_inner();
     let opened = receipt.receivers[0].export.clone().unwrap();
     let places: Vec<_> = opened
         .downloads
@@ -230,11 +259,22 @@ async fn a_package_leaves_once_carried_out_and_is_recalled_with_a_receipt() {
         statement: "已删除全部副本".into(),
         request_id: String::new(),
     };
-    let by_another = carrier(&house).exports().confirm_deletion(request.clone()).await;
+    let by_another = carrier(&house)
+        .exports()
+        .confirm_deletion(request.clone())
+        .await;
     assert_eq!(reason(&by_another.unwrap_err()), "NOT_THE_CALLERS_TURN");
-    let deleted = receiver.exports().confirm_deletion(request.clone()).await.unwrap();
+    let deleted = receiver
+        .exports()
+        .confirm_deletion(request.clone())
+        .await
+        .unwrap();
     assert_eq!(deleted.into_inner().state(), ExportState::Deleted);
-    let again = receiver.exports().confirm_deletion(request).await.unwrap_err();
+    let again = receiver
+        .exports()
+        .confirm_deletion(request)
+        .await
+        .unwrap_err();
     assert_eq!(said(&again, "state"), "DELETED");
     use ExportEvent::{Approved, CarriedOut, Confirmed, Packaged, Recalled};
     let seen = events(&house, 5).await;
@@ -246,27 +286,56 @@ async fn a_package_leaves_once_carried_out_and_is_recalled_with_a_receipt() {
 async fn nobody_but_customer_service_carries_an_export_out() {
     let house = House::new().await;
     let share = approved(&house, ShareMode::Export).await;
-    let keys = || vec![key(&house, receiver_key::Key::Passphrase(PASSPHRASE.into()))];
+    let keys = || {
+        vec![key(
+            &house,
+            receiver_key::Key::Passphrase(PASSPHRASE.into()),
+        )]
+    };
     let request = ActivateShareRequest {
         name: share.name.clone(),
         ..ActivateShareRequest::default()
     };
-    let activated = house.person("song.yue").shares().activate_share(request).await;
+    let activated = house
+        .person("song.yue")
+        .shares()
+        .activate_share(request)
+        .await;
     assert_eq!(said(&activated.unwrap_err(), "ask"), "CarryOutExport");
     for login in ["song.yue", "feng.yulan"] {
         let by = house.caller(house.id(login), Scope::All);
         let refused = carry(&by, &share, keys()).await.unwrap_err();
-        assert_eq!(said(&refused, "rule"), "only customer service carries it out");
+        assert_eq!(
+            said(&refused, "rule"),
+            "only customer service carries it out"
+        );
     }
     let by = carrier(&house);
-    let refused = carry(&by, &share, vec![ReceiverKey::default(), key(&house, receiver_key::Key::Recipient("age1x".into()))]).await;
-    let wanted = ["keys[0].receiver RESOURCE_NAME", "keys[0].key REQUIRED", "keys[1].recipient UNKNOWN_VALUE"];
+    let refused = carry(
+        &by,
+        &share,
+        vec![
+            ReceiverKey::default(),
+            key(&house, receiver_key::Key::Recipient("age1x".into())),
+        ],
+    )
+    .await;
+    let wanted = [
+        "keys[0].receiver RESOURCE_NAME",
+        "keys[0].key REQUIRED",
+        "keys[1].recipient UNKNOWN_VALUE",
+    ];
     let seen = violations(&refused.unwrap_err());
-    assert!(wanted.iter().all(|one| seen.iter().any(|had| had == one)) || seen.len() == 3, "{seen:?}");
+    assert!(
+        wanted.iter().all(|one| seen.iter().any(|had| had == one)) || seen.len() == 3,
+        "{seen:?}"
+    );
     let other = approved(&house, ShareMode::Access).await;
     let refused = carry(&by, &other, keys()).await.unwrap_err();
     assert_eq!(violations(&refused), ["share CONTRADICTION"]);
-    let unreached = carry(&house.person("zheng.xue"), &share, keys()).await.unwrap_err();
+    let unreached = carry(&house.person("zheng.xue"), &share, keys())
+        .await
+        .unwrap_err();
     assert_eq!(reason(&unreached), "NOT_FOUND_OR_OUT_OF_SCOPE");
     carry(&by, &share, keys()).await.unwrap();
     let again = carry(&by, &share, keys()).await.unwrap_err();
@@ -281,11 +350,24 @@ async fn a_passphrase_is_kept_nowhere() {
     let by = carrier(&house);
     let request = CarryOutExportRequest {
         share: share.name.clone(),
-        keys: vec![key(&house, receiver_key::Key::Passphrase(PASSPHRASE.into()))],
+        keys: vec![key(
+            &house,
+            receiver_key::Key::Passphrase(PASSPHRASE.into()),
+        )],
         request_id: Uuid::from_u128(9).to_string(),
     };
-    let first = by.exports().carry_out_export(request.clone()).await.unwrap().into_inner();
-    let again = by.exports().carry_out_export(request).await.unwrap().into_inner();
+    let first = by
+        .exports()
+        .carry_out_export(request.clone())
+        .await
+        .unwrap()
+        .into_inner();
+    let again = by
+        .exports()
+        .carry_out_export(request)
+        .await
+        .unwrap()
+        .into_inner();
     assert_eq!(first, again);
     let name = &first.exports[0].name;
     until(&by, name, ExportState::Ready).await;
@@ -294,7 +376,11 @@ async fn a_passphrase_is_kept_nowhere() {
     assert_eq!(lines(&bytes, &identity).len(), 4);
     let wrong = scrypt::Identity::new(SecretString::from("another passphrase".to_owned()));
     let decryptor = Decryptor::new(bytes.as_slice()).unwrap();
-    assert!(decryptor.decrypt(std::iter::once(&wrong as &dyn Identity)).is_err());
+    assert!(
+        decryptor
+            .decrypt(std::iter::once(&wrong as &dyn Identity))
+            .is_err()
+    );
 }
 
 /// Clause CF-6.3: so often and no oftener, for its receiver alone, until its end to the second.
@@ -303,9 +389,13 @@ async fn downloads_are_counted_and_end_with_the_deadline() {
     let house = House::new().await;
     let (_, export, _) = ready(&house).await;
     let receiver = house.person("song.yue");
-    let refused = download(&carrier(&house), &export.name, 0).await.unwrap_err();
+    let refused = download(&carrier(&house), &export.name, 0)
+        .await
+        .unwrap_err();
     assert_eq!(said(&refused, "rule"), "only its receiver");
-    let beyond = download(&receiver, &export.name, export.size_bytes).await.unwrap_err();
+    let beyond = download(&receiver, &export.name, export.size_bytes)
+        .await
+        .unwrap_err();
     assert_eq!(violations(&beyond), ["offset OUT_OF_RANGE"]);
     for _ in 0..2 {
         download(&receiver, &export.name, 0).await.unwrap();
@@ -313,9 +403,14 @@ async fn downloads_are_counted_and_end_with_the_deadline() {
     house.clock.advance(Duration::from_secs(48 * 3600 - 3));
     download(&receiver, &export.name, 10).await.unwrap();
     let refused = download(&receiver, &export.name, 0).await.unwrap_err();
-    assert_eq!(said(&refused, "rule"), "it was downloaded as often as it may be");
+    assert_eq!(
+        said(&refused, "rule"),
+        "it was downloaded as often as it may be"
+    );
     house.clock.advance(Duration::from_secs(3));
-    let refused = download(&receiver, &export.name, export.size_bytes - 1).await.unwrap_err();
+    let refused = download(&receiver, &export.name, export.size_bytes - 1)
+        .await
+        .unwrap_err();
     assert_eq!(reason(&refused), "STATE_NOT_ALLOWED");
 }
 
@@ -330,7 +425,12 @@ async fn an_open_download_ends_when_the_share_is_revoked() {
         name: export.name.clone(),
         offset: 0,
     };
-    let mut stream = receiver.exports().download_export(request).await.unwrap().into_inner();
+    let mut stream = receiver
+        .exports()
+        .download_export(request)
+        .await
+        .unwrap()
+        .into_inner();
     stream.message().await.unwrap().unwrap();
     revoke(&house, &share).await;
     let ended = loop {
@@ -363,16 +463,23 @@ async fn overdue_confirmations_are_chased() {
         filter: "state = OVERDUE".into(),
         ..ListExportsRequest::default()
     };
-    let listed = carrier(&house).exports().list_exports(request).await.unwrap().into_inner();
+    let listed = carrier(&house)
+        .exports()
+        .list_exports(request)
+        .await
+        .unwrap()
+        .into_inner();
     assert_eq!(listed.exports.len(), 1);
-    assert_eq!(listed.exports[0].reminder_count, 2);
+    assert_eq!(listed.exports[0].reminder_count, 3);
     let entries = house.journal(EntryKind::Change, 1).await;
-    let told = entries.iter().find_map(|one| match one.entry.event.as_ref()?.event.as_ref()? {
-        event::Event::ExportChanged(changed) if changed.event() == ExportEvent::Overdue => {
-            Some(changed.approver_ids.clone())
-        }
-        _ => None,
-    });
+    let told = entries
+        .iter()
+        .find_map(|one| match one.entry.event.as_ref()?.event.as_ref()? {
+            event::Event::ExportChanged(changed) if changed.event() == ExportEvent::Overdue => {
+                Some(changed.approver_ids.clone())
+            }
+            _ => None,
+        });
     let approvers = ["qian.hua", "chen.guodong"].map(|login| house.id(login).as_bytes().to_vec());
     assert_eq!(told.unwrap(), approvers);
 }
@@ -389,9 +496,13 @@ async fn half_a_package_is_never_offered() {
     let secret = approved(&house, ShareMode::Export).await;
     let identity = x25519::Identity::generate();
     let recipient = receiver_key::Key::Recipient(identity.to_public().to_string());
-    let public_export = carry(&by, &public, vec![key(&house, recipient)]).await.unwrap();
+    let public_export = carry(&by, &public, vec![key(&house, recipient)])
+        .await
+        .unwrap();
     let passphrase = receiver_key::Key::Passphrase(PASSPHRASE.into());
-    let secret_export = carry(&by, &secret, vec![key(&house, passphrase)]).await.unwrap();
+    let secret_export = carry(&by, &secret, vec![key(&house, passphrase)])
+        .await
+        .unwrap();
     for _ in 0..2000 {
         let chunks = "SELECT count(DISTINCT export_id) FROM export_chunk";
         if house.count(chunks).await == 2 {
@@ -400,7 +511,9 @@ async fn half_a_package_is_never_offered() {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     let receiver = house.person("song.yue");
-    let refused = download(&receiver, &public_export[0].name, 0).await.unwrap_err();
+    let refused = download(&receiver, &public_export[0].name, 0)
+        .await
+        .unwrap_err();
     assert_eq!(reason(&refused), "STATE_NOT_ALLOWED");
     *house.records.down.lock().unwrap() = false;
     house.clock.advance(Duration::from_secs(301));
@@ -409,5 +522,8 @@ async fn half_a_package_is_never_offered() {
     assert_eq!(lines(&bytes, &identity).len(), 4);
     let left = until(&by, &secret_export[0].name, ExportState::ToCarryOut).await;
     revoke(&house, &secret).await;
-    assert_eq!(get(&by, &left.name).await.unwrap().state(), ExportState::Unused);
+    assert_eq!(
+        get(&by, &left.name).await.unwrap().state(),
+        ExportState::Unused
+    );
 }

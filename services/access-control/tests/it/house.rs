@@ -116,7 +116,12 @@ impl House {
         };
         let jobs = CancellationToken::new();
         let records = Records::default();
-        let service = start(quick(AccessControlConfig::default()), &deps, &jobs, &records);
+        let service = start(
+            quick(AccessControlConfig::default()),
+            &deps,
+            &jobs,
+            &records,
+        );
         Self {
             clock,
             ids,

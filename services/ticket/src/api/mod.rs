@@ -3,8 +3,8 @@
 mod change;
 mod commands;
 mod details;
-mod keys;
 mod files;
+mod keys;
 mod list;
 mod open;
 mod present;

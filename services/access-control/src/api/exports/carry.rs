@@ -26,7 +26,7 @@ use crate::{
     },
     domain::{
         approval::{Act, Chart, Flow, Refusal, State},
-        export::{Event, EXPORTS, State as Stage},
+        export::{EXPORTS, Event, State as Stage},
         package::Key,
         register::{EMPLOYEES, Employee},
         share::{MOST_RECEIVERS, SHARES},
@@ -97,7 +97,15 @@ async fn attempt(
     }
     serves(revision, call, flow, &chart).await?;
     let (before, mut case) = (stored.case(), stored.case());
-    write::time_passed(revision.connection, call.now, flow, &chart, &stored, &mut case).await?;
+    write::time_passed(
+        revision.connection,
+        call.now,
+        flow,
+        &chart,
+        &stored,
+        &mut case,
+    )
+    .await?;
     let carrier = call.context.subject.id;
     let first = case.state != State::Active;
     if first {
@@ -190,7 +198,9 @@ async fn serves(
     let department = carrier.and_then(|one| one.department);
     let serves = department.is_some_and(|own| chart.is_within(own, &flow.companion_departments));
     let refusal = || Refusal::NotCustomerService(flow.companion_departments.clone());
-    serves.then_some(()).ok_or_else(|| write::refused(refusal()))
+    serves
+        .then_some(())
+        .ok_or_else(|| write::refused(refusal()))
 }
 
 /// Whose package, of which share.
@@ -210,7 +220,9 @@ async fn one(
     let rule = &register.shares().export;
     let now = asked.call.now;
     let exports = export::of_share(revision.connection, asked.share).await?;
-    let own = exports.into_iter().find(|one| one.receiver == asked.receiver);
+    let own = exports
+        .into_iter()
+        .find(|one| one.receiver == asked.receiver);
     let unknown = || Fault::fields(vec![("keys.receiver".to_owned(), Violation::Unknown)]);
     let mut own = own
         .filter(|one| asked.chart.present.contains(&one.receiver))

@@ -124,7 +124,14 @@ async fn reserve(
             .with("downloads", rule.downloads.to_string()));
     }
     export::begin_download(connection, &stored, download, offset, call.now).await?;
-    let told = entry(call, &stored, download, (offset, stored.size), None, call.now);
+    let told = entry(
+        call,
+        &stored,
+        download,
+        (offset, stored.size),
+        None,
+        call.now,
+    );
     kefu_journal::append(connection, &[told]).await?;
     Ok(stored)
 }
@@ -210,7 +217,9 @@ impl Sending {
             tracing::warn!(detail = %fault.detail, "the end of a download is not noted");
         }
         if let Err(fault) = outcome {
-            let _ = sender.send(Err(fault.into_status(self.call.language))).await;
+            let _ = sender
+                .send(Err(fault.into_status(self.call.language)))
+                .await;
         }
     }
 

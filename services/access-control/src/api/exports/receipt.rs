@@ -36,8 +36,7 @@ pub(super) async fn get(
         .transaction(move |connection| {
             let reader = reader.clone();
             Box::pin(async move {
-                let Some((reached, share)) =
-                    shares::look::reached(connection, &reader, id).await?
+                let Some((reached, share)) = shares::look::reached(connection, &reader, id).await?
                 else {
                     return Ok(None);
                 };
@@ -62,7 +61,9 @@ pub(super) async fn get(
         customer_id: None,
         clearance: call.context.clearance(reached.matched, call.now),
     };
-    views.record(&call, "share.receipt_viewed", &[shown]).await?;
+    views
+        .record(&call, "share.receipt_viewed", &[shown])
+        .await?;
     let rule = &register.shares().export;
     let receivers = all.iter().map(|(one, downloads)| ReceiverReceipt {
         receiver: fields::name(EMPLOYEES, one.receiver),
@@ -77,7 +78,9 @@ pub(super) async fn get(
 
 fn of(stored: &StoredExport, downloads: &[Download], rule: &ExportRule) -> ExportReceipt {
     let at = |at: jiff_sqlx::Timestamp| to_proto(at.to_jiff());
-    let last = downloads.iter().map(|one| one.ended_at.unwrap_or(one.started_at));
+    let last = downloads
+        .iter()
+        .map(|one| one.ended_at.unwrap_or(one.started_at));
     let last = last.max_by_key(|at| at.to_jiff());
     ExportReceipt {
         export: Some(messages::export(stored, rule)),
@@ -105,7 +108,8 @@ pub(super) async fn identify(
     request: IdentifyWatermarkRequest,
 ) -> Result<Answer<IdentifyWatermarkResponse>, Fault> {
     let mut fields = Fields::new();
-    let digits = request.mark.len() == 32 && request.mark.bytes().all(|one| one.is_ascii_hexdigit());
+    let digits =
+        request.mark.len() == 32 && request.mark.bytes().all(|one| one.is_ascii_hexdigit());
     fields.ensure(digits, "mark", Violation::UnknownValue);
     fields.required_text("record", &request.record, 100);
     fields.finish()?;

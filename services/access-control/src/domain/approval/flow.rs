@@ -200,7 +200,9 @@ fn flow(kind: &'static str, entry: FlowEntry) -> Result<Flow, FlowsProblem> {
         remind_hours,
     } = entry.export;
     if downloads == 0 || remind_hours == 0 {
-        return Err(wrong("an export that nobody can download or is reminded of"));
+        return Err(wrong(
+            "an export that nobody can download or is reminded of",
+        ));
     }
     Ok(Flow {
         stages,

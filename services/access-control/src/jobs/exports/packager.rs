@@ -17,13 +17,7 @@ use kefu_contracts::{
     policy::DataClass,
 };
 use kefu_service::{
-    clock::Clock,
-    core::Core,
-    database::Db,
-    error::Fault,
-    fields,
-    peer::PeerService,
-    time::to_proto,
+    clock::Clock, core::Core, database::Db, error::Fault, fields, peer::PeerService, time::to_proto,
 };
 use kefu_vault::{CustomerKey, Place};
 use prost_reflect::{DescriptorPool, DynamicMessage};
@@ -234,7 +228,11 @@ impl Making<'_> {
                 .await
                 .map_err(|status| upstream(&status))?
                 .into_inner();
-            while let Some(record) = records.message().await.map_err(|status| upstream(&status))? {
+            while let Some(record) = records
+                .message()
+                .await
+                .map_err(|status| upstream(&status))?
+            {
                 let line = self.record(&record)?;
                 package.line(&line).map_err(age)?;
                 while let Some(chunk) = package.chunk() {
@@ -271,7 +269,9 @@ impl Making<'_> {
     fn header(&self) -> Value {
         let moment = |at: Option<jiff::Timestamp>| at.map(|at| at.to_string());
         let classes = self.stored.classes.iter();
-        let classes: Vec<_> = classes.map(|class: DataClass| class.as_str_name()).collect();
+        let classes: Vec<_> = classes
+            .map(|class: DataClass| class.as_str_name())
+            .collect();
         json!({ "_kefu": {
             "format": "kefu-export/1",
             "share": fields::name(SHARES, self.stored.share),
@@ -292,7 +292,8 @@ impl Making<'_> {
             .get_message_by_name(&response.r#type)
             .ok_or_else(strange)?;
         let message = DynamicMessage::decode(descriptor, response.record.as_slice());
-        let record = serde_json::to_value(message.map_err(|_| strange())?).map_err(|_| strange())?;
+        let record =
+            serde_json::to_value(message.map_err(|_| strange())?).map_err(|_| strange())?;
         let (collection, _) = response.name.split_once('/').ok_or_else(strange)?;
         self.rows += 1;
         *self.contents.entry(collection.to_owned()).or_default() += 1;
