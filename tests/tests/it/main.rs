@@ -5,6 +5,7 @@
 
 mod clauses;
 mod contexts;
+mod exports;
 mod faults;
 mod figures;
 mod five_views;
