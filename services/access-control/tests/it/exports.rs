@@ -200,6 +200,7 @@ async fn a_package_leaves_once_carried_out_and_is_recalled_with_a_receipt() {
     let bytes = download(&receiver, &export.name, 0).await.unwrap();
     assert_eq!(i64::try_from(bytes.len()).unwrap(), export.size_bytes);
     assert_eq!(digest(&SHA256, &bytes).as_ref(), export.sha256);
+    house.clock.advance(Duration::from_secs(1));
     let resumed = download(&receiver, &export.name, 150_000).await.unwrap();
     assert_eq!(resumed, bytes[150_000..]);
 
@@ -504,12 +505,13 @@ async fn half_a_package_is_never_offered() {
         .await
         .unwrap();
     for _ in 0..2000 {
-        let chunks = "SELECT count(DISTINCT export_id) FROM export_chunk";
-        if house.count(chunks).await == 2 {
+        if *house.records.cut.lock().unwrap() == 2 {
             break;
         }
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
+    let chunks = "SELECT count(DISTINCT export_id) FROM export_chunk";
+    assert_eq!(house.count(chunks).await, 2, "each stopped half-way");
     let receiver = house.person("song.yue");
     let refused = download(&receiver, &public_export[0].name, 0)
         .await

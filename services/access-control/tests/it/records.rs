@@ -26,6 +26,8 @@ pub(crate) struct Records {
     /// Characters of each customer's special needs.
     pub(crate) length: Arc<Mutex<usize>>,
     pub(crate) down: Arc<Mutex<bool>>,
+    /// Readings that were cut short.
+    pub(crate) cut: Arc<Mutex<usize>>,
 }
 
 impl Records {
@@ -71,6 +73,7 @@ impl FileExportService for Owner {
         }
         // What was read before the service went away is lost with the rest.
         if self.collection == "orders" && *self.records.down.lock().unwrap() {
+            *self.records.cut.lock().unwrap() += 1;
             answers.push(Err(Status::unavailable("down")));
         }
         Ok(Response::new(Box::pin(iter(answers))))
