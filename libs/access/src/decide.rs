@@ -159,7 +159,7 @@ impl<'a> Gathered<'a> {
             source: &grant.source,
             sensitive_source: &grant.sensitive_source,
             classes: grant.classes,
-            scope: &|_| Scope::Customers(grant.customers.clone()),
+            scope: &|_| grant.scope(),
             ends_at: Some(period.end),
         });
     }
@@ -205,4 +205,4 @@ fn earlier(one: Option<Timestamp>, other: Option<Timestamp>) -> Option<Timestamp
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -67,7 +67,7 @@ impl Snapshot {
         Denial {
             reason,
             rule,
-            ask: self.whom_to_ask(person, now),
+            ask: self.whom_to_ask(person, None, now),
         }
     }
 
@@ -147,29 +147,54 @@ impl Snapshot {
         }
     }
 
-    fn whom_to_ask(&self, person: &Person, now: Timestamp) -> Vec<String> {
+    /// Whom the subject asks about a record of this department; nobody where the
+    /// company does not know the subject.
+    pub(crate) fn whom_to_ask_about(
+        &self,
+        subject: Uuid,
+        department: Option<Uuid>,
+        now: Timestamp,
+    ) -> Vec<String> {
+        let person = self.present(subject, now);
+        person.map_or_else(
+            |denial| denial.ask,
+            |person| self.whom_to_ask(person, department, now),
+        )
+    }
+
+    /// From this department upwards, or else from the person's own.
+    fn whom_to_ask(
+        &self,
+        person: &Person,
+        department: Option<Uuid>,
+        now: Timestamp,
+    ) -> Vec<String> {
+        let own = person.subject.departments.first().copied();
+        let Some(from) = department.or(own) else {
+            return Vec::new();
+        };
         let head = |department: &Department| department.head;
         let leader = |department: &Department| department.supervising_leader;
-        let head = self.nearest(person, now, head, "head");
-        let leader = self.nearest(person, now, leader, "supervising leader");
+        let head = self.nearest(person, from, now, head, "head");
+        let leader = self.nearest(person, from, now, leader, "supervising leader");
         head.into_iter().chain(leader).collect()
     }
 
-    /// Who holds this post over the person: never the person themselves, who cannot
+    /// Who holds this post over the department: never the person themselves, who cannot
     /// approve for themselves, nor somebody who is known to be gone.
     fn nearest(
         &self,
         person: &Person,
+        from: Uuid,
         now: Timestamp,
         post: impl Fn(&Department) -> Option<Uuid>,
         title: &str,
     ) -> Option<String> {
-        let own = *person.subject.departments.first()?;
         let can_help = |id: &Uuid| {
             let gone = self.person(*id).is_some_and(|other| other.has_left(now));
             *id != person.subject.id && !gone
         };
-        self.tree().upwards(own).find_map(|department| {
+        self.tree().upwards(from).find_map(|department| {
             let id = post(department).filter(can_help)?;
             Some(format!("employees/{id} ({title} of {})", department.title))
         })

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use kefu_contracts::{ClassSet, policy::Purpose};
 use uuid::Uuid;
 
-use crate::policy::Person;
+use crate::{policy::Person, scope::Scope};
 
 /// A grant, as it came out of an approval.
 #[derive(Clone, Debug, PartialEq)]
@@ -41,6 +41,17 @@ impl Grant {
     /// by methods that need none: it was approved for that and nothing else.
     pub(crate) fn admits(&self, permission: &str, purpose: Purpose) -> bool {
         self.purpose == purpose && self.permissions.contains(permission)
+    }
+
+    /// The files it names; for selling and promotion those of them whose customer
+    /// consented to exactly that (CC-2.2): nobody in the company can approve in their
+    /// place.
+    pub(crate) fn scope(&self) -> Scope {
+        let files = Scope::Customers(self.customers.clone());
+        match self.purpose {
+            Purpose::Sales | Purpose::Marketing => Scope::Consented(self.purpose, Box::new(files)),
+            _ => files,
+        }
     }
 
     /// When it counts; `None` when it never does. With a companion, only while they

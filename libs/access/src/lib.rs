@@ -2,7 +2,7 @@
 //! them, for what purpose, and until when.
 //!
 //! - [`Snapshot`] holds the policy as access-control streams it; [`Snapshot::decide`]
-//!   turns one question into rules or a refusal.
+//!   turns one question into rules or a refusal, and [`Snapshot::account`] says why.
 //! - [`AccessContext`] carries the rules to the services, signed by [`ContextSigner`]
 //!   and believed only through [`ContextVerifier`].
 //! - [`Scope`] says which rows a rule reaches, in two readings that a property test
@@ -16,6 +16,7 @@ mod context;
 mod context_wire;
 mod decide;
 mod denial;
+mod explain;
 #[cfg(test)]
 mod fixture;
 mod fold;
@@ -32,6 +33,7 @@ mod wire;
 pub use context::{AccessContext, Clearance, MAX_RULES, Rule, Subject};
 pub use decide::{Allowance, Decision, Query};
 pub use denial::Denial;
+pub use explain::{About, Considered, Explanation, Miss, Outcome, Verdict};
 pub use kefu_contracts::{ClassSet, access::SubjectKind, policy::Purpose};
 pub use scope::{RowFacts, Scope};
 pub use scope_sql::{

@@ -77,7 +77,8 @@ where
     let call = of(&request)?;
     let service = call.service;
     let language = call.language;
-    let answer = handler(call, request.into_inner())
+    // Boxed: what a handler keeps over its waits is too large to be moved about.
+    let answer = Box::pin(handler(call, request.into_inner()))
         .await
         .map_err(|fault| fault.into_status(language))?;
     let mut response = Response::new(answer.body);

@@ -41,6 +41,8 @@ pub struct Consumer {
     pub peer: PeerService,
     /// Where the effect goes.
     pub db: Db,
+    /// Which kinds of entries take effect; empty: all.
+    pub kinds: Vec<EntryKind>,
     /// What it does.
     pub effect: Arc<dyn Effect>,
     /// Told how far it came.
@@ -79,7 +81,7 @@ impl Consumer {
             .max_decoding_message_size(64 * 1024 * 1024);
         let request = FollowRequest {
             after: Some(cursor.into()),
-            kinds: vec![EntryKind::Change as i32],
+            kinds: self.kinds.iter().map(|kind| *kind as i32).collect(),
             until_caught_up: false,
         };
         let broke = |status: tonic::Status| {

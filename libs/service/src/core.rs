@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use kefu_access::{ContextSigner, ContextVerifier};
+use kefu_contracts::journal::EntryKind;
 use kefu_journal::ViewWriter;
 use kefu_vault::Vault;
 use tonic::service::Routes;
@@ -72,12 +73,28 @@ impl Core {
         }
     }
 
-    /// The job that follows a peer's journal.
+    /// The job that follows what changes in a peer's journal.
     pub fn follow(&self, source: &'static str, peer: GrpcService, effect: Arc<dyn Effect>) -> Job {
+        self.follow_kinds(source, peer, vec![EntryKind::Change], effect)
+    }
+
+    /// The job that follows a whole journal: changes, views and refusals.
+    pub fn collect(&self, source: &'static str, peer: GrpcService, effect: Arc<dyn Effect>) -> Job {
+        self.follow_kinds(source, peer, Vec::new(), effect)
+    }
+
+    fn follow_kinds(
+        &self,
+        source: &'static str,
+        peer: GrpcService,
+        kinds: Vec<EntryKind>,
+        effect: Arc<dyn Effect>,
+    ) -> Job {
         let consumer = Consumer {
             source,
             peer: self.identity.calling(peer),
             db: self.deps.db.clone(),
+            kinds,
             effect,
             progress: self.progress.clone(),
             clock: self.deps.clock.clone(),

@@ -162,9 +162,10 @@ fn code(reason: Reason) -> Code {
         | Reason::PositionNotReached
         | Reason::SeparationOfDuties => Code::FailedPrecondition,
         Reason::MethodUnknown => Code::Unimplemented,
-        Reason::PolicyStale | Reason::UpstreamUnavailable | Reason::StorageUnavailable => {
-            Code::Unavailable
-        }
+        Reason::PolicyStale
+        | Reason::IssuerUnavailable
+        | Reason::UpstreamUnavailable
+        | Reason::StorageUnavailable => Code::Unavailable,
         Reason::Overloaded => Code::ResourceExhausted,
         Reason::DeadlineExceeded => Code::DeadlineExceeded,
         Reason::Internal | Reason::Unspecified => Code::Internal,

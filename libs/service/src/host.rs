@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use self::jobs::{Running, start_jobs};
 use crate::server::{
-    GrpcService, Health, ServeError, ServeOptions, serve, with_health, with_reflection,
+    GrpcService, Health, Reflected, ServeError, ServeOptions, serve, with_health, with_reflection,
 };
 
 /// A service, ready to be run.
@@ -65,8 +65,8 @@ pub struct Seat {
     /// Time between NOT_SERVING and GOAWAY, for callers to notice. Calls are
     /// answered meanwhile.
     pub notice: Duration,
-    /// Answers `grpc.reflection.v1` too.
-    pub reflection: bool,
+    /// What `grpc.reflection.v1` tells.
+    pub reflection: Reflected,
 }
 
 /// Runs a service until `shutdown` ends, then ends it in order.
@@ -85,12 +85,7 @@ pub async fn run(
     } = hosted;
     let drain = seat.options.drain;
     let health = Health::new(&[name]).await;
-    let service = if seat.reflection {
-        with_reflection(service)
-    } else {
-        service
-    };
-    let service = with_health(service, &health);
+    let service = with_health(with_reflection(service, seat.reflection), &health);
 
     let running = start_jobs(jobs, CancellationToken::new());
     let ending = CancellationToken::new();

@@ -11,6 +11,7 @@ pub mod consumer;
 pub mod core;
 pub mod database;
 pub mod error;
+pub mod facts;
 pub mod feed;
 pub mod fields;
 pub mod files;

@@ -27,7 +27,7 @@ use crate::{
     call::CONTEXT,
     clock::Clock,
     error::{Fault, Language},
-    server::GrpcService,
+    server::{GrpcService, MAX_HEADERS},
 };
 
 /// How long a context of ours is good for, and how long it is used.
@@ -46,7 +46,8 @@ pub fn remote(uri: &str) -> Result<GrpcService, Fault> {
         .tcp_nodelay(true)
         .http2_keep_alive_interval(Duration::from_secs(20))
         .keep_alive_timeout(Duration::from_secs(10))
-        .keep_alive_while_idle(true);
+        .keep_alive_while_idle(true)
+        .http2_max_header_list_size(MAX_HEADERS);
     Ok(BoxCloneSyncService::new(Remote(endpoint.connect_lazy())))
 }
 
@@ -73,11 +74,18 @@ impl Service<Request<Body>> for Remote {
     }
 }
 
+/// In the extensions of an answer that no service gave: it was not reached, or the
+/// connection to it died. The refusal of a service that misses another has none.
+#[derive(Debug, Clone, Copy)]
+pub struct Unreached;
+
 fn unreachable_service() -> Response<Body> {
-    Fault::new(Reason::UpstreamUnavailable)
+    let mut response = Fault::new(Reason::UpstreamUnavailable)
         .retry_after(Duration::from_secs(1))
         .into_status(Language::English)
-        .into_http()
+        .into_http();
+    response.extensions_mut().insert(Unreached);
+    response
 }
 
 /// A service of the same process that is built later than those who call it.

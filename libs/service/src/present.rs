@@ -112,6 +112,7 @@ impl Views {
             permission: call.method.permission.to_owned(),
             reason: reason_name(fault.reason).to_owned(),
             policy_revision: call.context.policy_revision,
+            repeated_count: 0,
         };
         let entry = entry(
             call,

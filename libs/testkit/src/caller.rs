@@ -70,9 +70,12 @@ impl Service<Request<Body>> for Caller {
         headers
             .entry("authorization")
             .or_insert_with(|| self.token.clone());
-        headers
-            .entry(PURPOSE)
-            .or_insert_with(|| self.purpose.clone());
+        // An empty purpose is none: the metadata is then left out.
+        if !self.purpose.is_empty() {
+            headers
+                .entry(PURPOSE)
+                .or_insert_with(|| self.purpose.clone());
+        }
         headers
             .entry("accept-language")
             .or_insert_with(|| self.language.clone());

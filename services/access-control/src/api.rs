@@ -1,19 +1,32 @@
 //! The gRPC services of the register.
 
+pub(crate) mod approvals;
+pub(crate) mod audit;
 pub(crate) mod bindings;
+pub(crate) mod borrowings;
+pub(crate) mod delegations;
 pub(crate) mod departments;
+pub(crate) mod devices;
 pub(crate) mod employees;
+pub(crate) mod explain;
 pub(crate) mod exports;
+pub(crate) mod held;
+pub(crate) mod history;
+mod lapsing;
 mod messages;
 pub(crate) mod organisation;
+mod qualifications;
 pub(crate) mod refusals;
 pub(crate) mod roles;
 pub(crate) mod shares;
 pub(crate) mod snapshot;
+pub(crate) mod staff;
+mod transfers;
 mod write;
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use kefu_access::{Clearance, RowFacts};
 use kefu_contracts::policy::Purpose;
 use kefu_service::{
@@ -21,12 +34,14 @@ use kefu_service::{
     core::Core,
     error::{Fault, Violation},
     fields::Fields,
+    peer::PeerService,
 };
 use uuid::Uuid;
 
+use self::approvals::{Desk, Kind};
 use crate::{
     domain::{
-        approval::{Flow, Flows},
+        approval::{Chart, Flows},
         roles::Roles,
     },
     jobs::revisions::Revisions,
@@ -42,10 +57,19 @@ pub(crate) struct Register {
 }
 
 impl Register {
-    /// The stages that shares pass.
-    fn shares(&self) -> &Flow {
-        &self.flows.share
+    /// By what requests of this kind are judged at a moment.
+    fn desk<'a, K: Kind>(&'a self, chart: &'a Chart, now: Timestamp) -> Desk<'a> {
+        let flow = K::flow(&self.flows);
+        Desk { flow, chart, now }
     }
+}
+
+/// The services that own records. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Owners {
+    pub(crate) customers: PeerService,
+    pub(crate) tickets: PeerService,
+    pub(crate) orders: PeerService,
 }
 
 /// Journals what of the register is shown under this type.
@@ -60,6 +84,14 @@ fn clearance(call: &Call, department: Option<Uuid>, owner: Option<Uuid>) -> Opti
         ..RowFacts::default()
     };
     call.context.clearance_of(&row, call.now)
+}
+
+impl Register {
+    /// Journals that a record was asked for and not shown.
+    async fn refuse(&self, call: &Call, resource: &str, fault: Fault) -> Fault {
+        let kind = "organisation.refused";
+        self.core.views.refuse(call, kind, resource, fault).await
+    }
 }
 
 /// Ends the search for violations at a message that is not there.

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use kefu_service::error::Fault;
+use base64::{Engine, engine::general_purpose::STANDARD};
+use kefu_audit::CheckpointKey;
+use kefu_service::{config::Secret, error::Fault};
 use serde::Deserialize;
 
 /// `[access_control]`
@@ -21,6 +23,13 @@ pub struct AccessControlConfig {
     /// Base-2 logarithm of scrypt's N for packages under a passphrase; making one takes
     /// 2^(this + 10) bytes of memory.
     pub passphrase_work_factor: u8,
+    /// How often the audit log is signed, when it has grown.
+    pub checkpoint_ms: u64,
+    /// Name of the audit log in its checkpoints; it stays the same for ever.
+    pub audit_origin: String,
+    /// Signs checkpoints: Ed25519, PKCS#8 in base64. Without it the log is collected and
+    /// not signed.
+    pub audit_key: Option<Secret>,
 }
 
 impl Default for AccessControlConfig {
@@ -31,6 +40,9 @@ impl Default for AccessControlConfig {
             approvals_ms: 1000,
             exports_ms: 1000,
             passphrase_work_factor: 18,
+            checkpoint_ms: 5000,
+            audit_origin: "kefu-audit".to_owned(),
+            audit_key: None,
         }
     }
 }
@@ -46,6 +58,7 @@ impl AccessControlConfig {
             ("poll_ms", self.poll_ms),
             ("approvals_ms", self.approvals_ms),
             ("exports_ms", self.exports_ms),
+            ("checkpoint_ms", self.checkpoint_ms),
         ] {
             if !(10..=60_000).contains(&value) {
                 return Err(Fault::internal(format!(
@@ -67,6 +80,23 @@ impl AccessControlConfig {
 
     pub(crate) fn heartbeat(&self) -> Duration {
         Duration::from_millis(self.heartbeat_ms)
+    }
+
+    pub(crate) fn checkpoints(&self) -> Duration {
+        Duration::from_millis(self.checkpoint_ms)
+    }
+
+    /// The key that signs checkpoints.
+    pub(crate) fn checkpoint_key(&self) -> Result<Option<CheckpointKey>, Fault> {
+        let Some(secret) = &self.audit_key else {
+            return Ok(None);
+        };
+        let wrong = || Fault::internal("access_control.audit_key is not an Ed25519 key in base64");
+        let pkcs8 = STANDARD
+            .decode(secret.expose().trim())
+            .map_err(|_| wrong())?;
+        let key = CheckpointKey::from_pkcs8(&self.audit_origin, &pkcs8);
+        key.map(Some).map_err(|_| wrong())
     }
 
     pub(crate) fn approvals(&self) -> Duration {

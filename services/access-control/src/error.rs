@@ -1,16 +1,24 @@
 //! What the register refuses, and how it is said.
 
-use kefu_contracts::common::Reason;
+use kefu_contracts::{
+    access::{DeviceState, TransferState},
+    common::Reason,
+};
 use kefu_service::{
     error::{Fault, Violation},
     fields,
 };
 
+use uuid::Uuid;
+
 use crate::domain::{
-    approval::{FlowsProblem, Refusal},
+    approval::{FlowsProblem, Hat, Refusal},
     binding::{BINDINGS, Collision},
+    borrowing::{BorrowedCopy, ItemRefusal, ItemState},
+    delegation::DELEGATIONS,
     register::EMPLOYEES,
     roles::RolesProblem,
+    transfer::TRANSFERS,
 };
 
 /// Why a change of the register was refused.
@@ -26,6 +34,21 @@ pub enum RegisterError {
     NotFound(String),
     /// The two roles may not be held by one person.
     KeptApart(Collision),
+    /// The same was delegated for a part of the same time.
+    DelegatedTwice(Uuid),
+    /// The delegation no longer counts: there is nothing to take back.
+    DelegationOver {
+        /// Whether somebody took it back.
+        revoked: bool,
+    },
+    /// Another transfer of the same employee has not been carried out yet.
+    TransferOrdered(Uuid),
+    /// The transfer was carried out or called off.
+    TransferSettled(TransferState),
+    /// Another device bears this number.
+    AssetNumberTaken(String),
+    /// From the one state of a device no step leads to the other.
+    DeviceState(DeviceState, DeviceState),
     /// The binding no longer counts: there is nothing to revoke.
     BindingOver {
         /// Whether somebody revoked it.
@@ -33,6 +56,8 @@ pub enum RegisterError {
     },
     /// The request for approval does not stand there, or is not theirs.
     Approval(Refusal),
+    /// The borrowed copy does not stand there, or is not of that borrowing.
+    Item(ItemRefusal),
 }
 
 impl From<RegisterError> for Fault {
@@ -51,7 +76,26 @@ impl From<RegisterError> for Fault {
                 .with("role", format!("roles/{}", collision.role))
                 .with("rule", collision.why),
             RegisterError::Approval(refusal) => approval(refusal),
-            RegisterError::BindingOver { revoked } => {
+            RegisterError::Item(refusal) => of_copy(refusal),
+            RegisterError::DelegatedTwice(id) => {
+                Self::new(Reason::AlreadyExists).with("delegation", fields::name(DELEGATIONS, id))
+            }
+            RegisterError::TransferOrdered(id) => {
+                Self::new(Reason::AlreadyExists).with("transfer", fields::name(TRANSFERS, id))
+            }
+            RegisterError::TransferSettled(state) => {
+                let state = state.as_str_name().trim_start_matches("TRANSFER_STATE_");
+                Self::state(state, "SCHEDULED")
+            }
+            RegisterError::AssetNumberTaken(number) => Self::new(Reason::AlreadyExists)
+                .with("field", "device.asset_number")
+                .with("value", number),
+            RegisterError::DeviceState(state, wanted) => {
+                let name =
+                    |state: DeviceState| state.as_str_name().trim_start_matches("DEVICE_STATE_");
+                Self::state(name(state), name(wanted))
+            }
+            RegisterError::DelegationOver { revoked } | RegisterError::BindingOver { revoked } => {
                 Self::state(if revoked { "REVOKED" } else { "ENDED" }, "STANDING")
             }
         }
@@ -68,21 +112,17 @@ fn approval(refusal: Refusal) -> Fault {
         Refusal::NotTheApplicant => turn("only whoever applied"),
         Refusal::NotAReceiver => turn("only whoever applied or receives"),
         Refusal::NotTheCompanion => turn("only whoever is named to accompany"),
+        Refusal::TheirOwn => {
+            turn("nobody hands out, inspects or follows up what they borrow themselves")
+        }
+        Refusal::NotTheCustodian(may) => {
+            turn("only whoever keeps the files").with("ask", whom(&may))
+        }
         Refusal::Involved => {
             turn("whoever applied, receives or decided an earlier stage decides none")
         }
         Refusal::NotAnApprover(may) => {
-            let may: Vec<String> = may
-                .iter()
-                .map(|hat| {
-                    format!(
-                        "{} ({})",
-                        fields::name(EMPLOYEES, hat.actor),
-                        hat.post.as_str()
-                    )
-                })
-                .collect();
-            turn("not an approver of this stage").with("ask", may.join(", "))
+            turn("not an approver of this stage").with("ask", whom(&may))
         }
         Refusal::NotYet(start) => {
             turn("not before the time that was granted").with("start_time", start.to_string())
@@ -100,6 +140,32 @@ fn approval(refusal: Refusal) -> Fault {
             "terms.end_time".to_owned(),
             Violation::Contradiction,
         )]),
+    }
+}
+
+/// Whom to ask, each with the post by which they may.
+fn whom(may: &[Hat]) -> String {
+    let one = |hat: &Hat| {
+        let post = hat.post.as_str();
+        format!("{} ({post})", fields::name(EMPLOYEES, hat.actor))
+    };
+    may.iter().map(one).collect::<Vec<_>>().join(", ")
+}
+
+/// Says which copy stands where.
+fn of_copy(refusal: ItemRefusal) -> Fault {
+    let state = |copy: BorrowedCopy, state: ItemState| {
+        Fault::new(Reason::StateNotAllowed)
+            .with("state", state.as_str().to_ascii_uppercase())
+            .with("item", copy.label)
+    };
+    match refusal {
+        ItemRefusal::Unknown(place) => {
+            Fault::fields(vec![(format!("items[{place}]"), Violation::Unknown)])
+        }
+        ItemRefusal::State(copy, now) => state(copy, now),
+        ItemRefusal::Unsettled(copy, now) => state(copy, now).with("wanted", "SETTLED"),
+        ItemRefusal::Closed => Fault::state("CLOSED", "OPEN"),
     }
 }
 

@@ -1,5 +1,7 @@
 //! What runs on its own.
 
 pub(crate) mod approvals;
+pub(crate) mod audit;
 pub(crate) mod exports;
 pub(crate) mod revisions;
+pub(crate) mod transfers;

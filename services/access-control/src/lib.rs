@@ -1,57 +1,77 @@
 //! access-control: who is who, and what they may do.
 //!
-//! It owns the register (departments, employees, system accounts), the shipped
-//! roles and the bindings, and streams them to the gateways, which decide from
-//! memory. Each change makes a new revision of the policy: revisions have no gaps,
-//! come in the order of their commits, and keep every row before and after.
+//! It owns the register (departments, employees, system accounts, who acts for
+//! whom, agreements and trainings, devices), the shipped roles and the bindings, and
+//! streams what decisions need of it to the gateways, which decide from memory. Each
+//! change makes a new revision of the policy: revisions have no gaps, come in the
+//! order of their commits, and keep every row before and after, which is the history.
 //!
-//! | what     | states                                                     |
-//! |----------|------------------------------------------------------------|
-//! | employee | before joining → with the company → left                   |
-//! | binding  | not begun → counts → ended, or revoked from either before  |
-//! | export   | to carry out → packaging → ready → recalled (→ overdue) → deleted; `domain/export.rs` |
+//! | what       | states                                                       |
+//! |------------|--------------------------------------------------------------|
+//! | employee   | before joining → with the company → left                     |
+//! | binding    | not begun → counts → ended, or revoked from either before    |
+//! | delegation | scheduled → standing → ended, or revoked from either before  |
+//! | transfer   | scheduled → applied, or cancelled                            |
+//! | device     | in stock, in use, in repair, retired: `domain/device.rs`     |
+//! | copy lent  | requested → approved → out → back, or damaged or lost → followed up |
+//! | export     | to carry out → packaging → ready → recalled (→ overdue) → deleted: `domain/export.rs` |
 //!
-//! Nothing runs when a state ends by time: gateways decide to the second from the
-//! moments themselves. What refusals gateways report is journaled once each.
+//! Nothing runs when a state ends by time: what counts is worked out to the second
+//! from the moments themselves. A transfer alone is carried out, once, when its time
+//! comes; what time does to requests for approval is written down. What refusals
+//! gateways report is journaled once each. Why a decision is as it is can be asked;
+//! records stay with the services that own them.
 //!
-//! Clauses: CC-1.1 departments; CF-8.1, CC-2.1 agreement and training; OP-7.2
-//! access by post; CF-6.1, CF-9.1, CC-2.2 what each post may see (`roles.toml`).
+//! Clauses: CC-1.1 departments, delegation; CF-8.1, CC-2.1, OP-4.1 agreement and
+//! training; OP-6 devices; OP-7.2 access by post; CF-6.1, CF-9.1, CC-2.2 what each
+//! post may see (`roles.toml`); CF-9.2 copies of files that are lent, by which nobody
+//! sees anything in the system.
 
 mod api;
 pub mod config;
 pub mod domain;
 pub mod error;
 mod jobs;
+pub mod offline;
 pub mod seed;
 mod store;
 
 use std::sync::Arc;
 
 use kefu_contracts::access::{
-    export_service_server::ExportServiceServer,
+    audit_service_server::AuditServiceServer, borrowing_service_server::BorrowingServiceServer,
+    delegation_service_server::DelegationServiceServer, device_service_server::DeviceServiceServer,
+    explain_service_server::ExplainServiceServer, export_service_server::ExportServiceServer,
+    history_service_server::HistoryServiceServer,
     organisation_service_server::OrganisationServiceServer,
     refusal_service_server::RefusalServiceServer, role_service_server::RoleServiceServer,
     share_service_server::ShareServiceServer, snapshot_service_server::SnapshotServiceServer,
+    staff_service_server::StaffServiceServer,
 };
 use kefu_service::{
     core::{Core, Deps},
     error::Fault,
-    host::Hosted,
+    host::{Hosted, Job},
+    peer::Late,
     server::GrpcService,
 };
 use tonic::service::Routes;
 
 use crate::{
     api::{
-        Register, exports::ExportsApi, organisation::Organisation, refusals::Refusals,
-        roles::RolesApi, shares::SharesApi, snapshot::SnapshotApi,
+        Owners, Register, audit::Audit, borrowings::BorrowingsApi, delegations::Delegations,
+        devices::Devices, explain::Explain, exports::ExportsApi, held::HeldPolicy,
+        history::History, organisation::Organisation, refusals::Refusals, roles::RolesApi,
+        shares::SharesApi, snapshot::SnapshotApi, staff::Staff,
     },
     config::AccessControlConfig,
     domain::{approval::Flows, roles::Roles},
     jobs::{
         approvals,
-        exports::{self, Owners, Packager},
+        audit::{self, Collect},
+        exports::{self, Packager},
         revisions::Revisions,
+        transfers::Transfers,
     },
 };
 
@@ -62,8 +82,9 @@ pub const SCHEMA: &str = "access";
 /// Its migrations; table names in them are found by the search path.
 pub static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!();
 
-/// The services that own records: asked for those of a package, where files are shared
-/// as one (CF-6.3).
+/// The services that own records: asked for what scopes look at in one of them, so
+/// that decisions can be explained (OP-7.2), and for those of a package, where files are
+/// shared as one (CF-6.3).
 pub struct Peers {
     /// Customer files.
     pub customer_profile: GrpcService,
@@ -71,6 +92,8 @@ pub struct Peers {
     pub ticket: GrpcService,
     /// Orders.
     pub order_followup: GrpcService,
+    /// Figures: only its journal is read.
+    pub analytics: GrpcService,
 }
 
 /// The service, ready to be hosted.
@@ -81,6 +104,12 @@ pub fn build(config: AccessControlConfig, deps: Deps, peers: Peers) -> Result<Ho
     config.check()?;
     let revisions = Revisions::new();
     let watch = revisions.job(deps.db.clone(), deps.clock.clone(), config.poll());
+    let transfers = Transfers {
+        db: deps.db.clone(),
+        clock: deps.clock.clone(),
+        ids: deps.ids.clone(),
+        revisions: revisions.clone(),
+    };
     let core = Core::new(NAME, deps, &[]);
     let register = Register {
         core: core.clone(),
@@ -95,12 +124,17 @@ pub fn build(config: AccessControlConfig, deps: Deps, peers: Peers) -> Result<Ho
         config.approvals(),
     );
     let owners = Owners {
-        customers: core.identity.calling(peers.customer_profile),
-        tickets: core.identity.calling(peers.ticket),
-        orders: core.identity.calling(peers.order_followup),
+        customers: core.identity.calling(peers.customer_profile.clone()),
+        tickets: core.identity.calling(peers.ticket.clone()),
+        orders: core.identity.calling(peers.order_followup.clone()),
     };
     let flows = register.flows.clone();
-    let packager = Packager::new(core.clone(), flows, owners, config.passphrase_work_factor)?;
+    let packager = Packager::new(
+        core.clone(),
+        flows,
+        owners.clone(),
+        config.passphrase_work_factor,
+    )?;
     let packages = exports::job(packager.clone(), config.exports());
     let exports = ExportsApi {
         register: register.clone(),
@@ -110,13 +144,57 @@ pub fn build(config: AccessControlConfig, deps: Deps, peers: Peers) -> Result<Ho
         register: register.clone(),
         heartbeat: config.heartbeat(),
     };
+    // The log is made from the own journal as well, through the same feed.
+    let own = Late::default();
+    let journals = [
+        (NAME, own.service()),
+        ("analytics", peers.analytics.clone()),
+        ("customer-profile", peers.customer_profile.clone()),
+        ("order-followup", peers.order_followup.clone()),
+        ("ticket", peers.ticket.clone()),
+    ];
+    let mut jobs: Vec<Job> = journals
+        .iter()
+        .map(|(service, peer)| core.collect(service, peer.clone(), Arc::new(Collect { service })))
+        .collect();
+    match config.checkpoint_key()? {
+        Some(key) => jobs.push(audit::sign(
+            core.deps.db.clone(),
+            core.deps.clock.clone(),
+            Arc::new(key),
+            config.checkpoints(),
+        )),
+        None => tracing::warn!("no access_control.audit_key: the audit log is not signed"),
+    }
+    let audit_api = Audit {
+        register: register.clone(),
+        journals: journals
+            .into_iter()
+            .map(|(service, peer)| (service, core.identity.calling(peer)))
+            .collect(),
+    };
+    let explain = Explain {
+        register: register.clone(),
+        policy: HeldPolicy::default(),
+        owners,
+    };
     let routes = Routes::new(OrganisationServiceServer::new(Organisation(
         register.clone(),
     )))
     .add_service(RoleServiceServer::new(RolesApi(register.clone())))
     .add_service(ShareServiceServer::new(SharesApi(register.clone())))
     .add_service(ExportServiceServer::new(exports))
+    .add_service(BorrowingServiceServer::new(BorrowingsApi(register.clone())))
+    .add_service(ExplainServiceServer::new(explain))
+    .add_service(DelegationServiceServer::new(Delegations(register.clone())))
+    .add_service(StaffServiceServer::new(Staff(register.clone())))
+    .add_service(DeviceServiceServer::new(Devices(register.clone())))
+    .add_service(HistoryServiceServer::new(History(register.clone())))
+    .add_service(AuditServiceServer::new(audit_api))
     .add_service(SnapshotServiceServer::new(snapshot))
     .add_service(RefusalServiceServer::new(Refusals(register)));
-    Ok(core.host(routes, vec![watch, approvals, packages]))
+    jobs.extend([watch, approvals, packages, transfers.job()]);
+    let hosted = core.host(routes, jobs);
+    own.bind(hosted.service.clone());
+    Ok(hosted)
 }

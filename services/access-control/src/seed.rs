@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use kefu_contracts::{
+    access::DeviceState,
     journal::{EntryKind, OrganisationChanged, event},
     policy::Purpose,
 };
@@ -14,19 +15,23 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 pub use crate::domain::company::{
-    Company, CompanyDepartment, CompanyEmployee, CompanyProblem, CompanyRole,
+    Company, CompanyDelegation, CompanyDepartment, CompanyDevice, CompanyEmployee, CompanyProblem,
+    CompanyRole,
 };
 use crate::{
     domain::{
         binding::Binding,
         company::in_days,
+        delegation::Delegation,
+        device::{Device, Holder},
         register::{Department, Employee},
         roles::Roles,
     },
     store::{
         binding,
         changes::{By, Record, Revision},
-        department, employee, role,
+        delegation::{self, Lent},
+        department, device, employee, role,
         role::StoredRole,
     },
 };
@@ -57,6 +62,12 @@ pub fn employee_id(login: &str) -> Uuid {
     stable(&format!("employees/{login}"))
 }
 
+/// The id that a seeded binding has.
+pub(crate) fn binding_id(subject: Uuid, role: &CompanyRole) -> Uuid {
+    let over = role.departments.join(",");
+    stable(&format!("bindings/{subject}/{}/{over}", role.role))
+}
+
 fn stable(name: &str) -> Uuid {
     let company = Uuid::new_v5(&Uuid::NAMESPACE_URL, b"https://kefu.invalid/company");
     Uuid::new_v5(&company, name.as_bytes())
@@ -74,6 +85,8 @@ pub async fn ship_roles(db: &Db, clock: &dyn Clock, ids: &Ids) -> Result<Seeded,
         Company {
             departments: Vec::new(),
             employees: Vec::new(),
+            devices: Vec::new(),
+            delegations: Vec::new(),
         },
     )
     .await
@@ -122,6 +135,8 @@ async fn seed_all(
     let new = seeding.departments(company).await?;
     seeding.employees(company).await?;
     seeding.leaders(company, &new).await?;
+    seeding.devices(company).await?;
+    seeding.delegations(company).await?;
     let Seeding {
         revision,
         mut seeded,
@@ -197,6 +212,7 @@ impl Seeding<'_> {
                 // Leaders belong to departments: they come in afterwards.
                 head: None,
                 supervising_leader: None,
+                revision: 1,
             };
             department::insert(self.revision.connection, &department, at).await?;
             self.revision.note(&Record::Department(id), None).await?;
@@ -224,6 +240,10 @@ impl Seeding<'_> {
                 training_valid_until: in_days(self.at, wanted.training_days),
                 joins_at: None,
                 leaves_at: None,
+                responsible: wanted
+                    .responsible
+                    .as_ref()
+                    .and_then(|login| self.person(login)),
                 revision: 1,
             };
             employee::insert(self.revision.connection, &employee, at).await?;
@@ -241,9 +261,8 @@ impl Seeding<'_> {
         role: &CompanyRole,
         at: Timestamp,
     ) -> Result<(), Fault> {
-        let over = role.departments.join(",");
         let binding = Binding {
-            id: stable(&format!("bindings/{subject}/{}/{over}", role.role)),
+            id: binding_id(subject, role),
             subject,
             role: role.role.clone(),
             departments: role
@@ -278,6 +297,80 @@ impl Seeding<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Devices that are not there yet.
+    async fn devices(&mut self, company: &Company) -> Result<(), Fault> {
+        for (at, wanted) in self.moments().zip(&company.devices) {
+            let number = &wanted.asset_number;
+            let found = device::find_asset_number(self.revision.connection, number).await?;
+            if found.is_some() {
+                continue;
+            }
+            let person = wanted.holder.as_ref().and_then(|login| self.person(login));
+            let department = self.department(wanted.department.as_deref());
+            let holder = person
+                .map(Holder::Employee)
+                .or(department.map(Holder::Department));
+            let device = Device {
+                id: stable(&format!("devices/{number}")),
+                asset_number: number.clone(),
+                kind: wanted.kind.clone(),
+                title: wanted.title.clone(),
+                state: match holder {
+                    Some(_) => DeviceState::InUse,
+                    None => DeviceState::InStock,
+                },
+                holder,
+                since: self.at,
+                note: String::new(),
+                revision: 1,
+            };
+            device::insert(self.revision.connection, &device, at).await?;
+            self.revision.note(&Record::Device(device.id), None).await?;
+        }
+        Ok(())
+    }
+
+    /// Delegations that were not made yet; one that is over is not made again.
+    async fn delegations(&mut self, company: &Company) -> Result<(), Fault> {
+        for (at, wanted) in self.moments().zip(&company.delegations) {
+            let (from, to) = (self.person(&wanted.from), self.person(&wanted.to));
+            let ends_at = in_days(self.at, Some(wanted.days));
+            let (Some(from), Some(to), Some(ends_at)) = (from, to, ends_at) else {
+                continue;
+            };
+            let department = self.department(wanted.department.as_deref());
+            let over = wanted.department.as_deref().unwrap_or_default();
+            let id = stable(&format!("delegations/{from}/{to}/{over}"));
+            if delegation::get(self.revision.connection, id)
+                .await?
+                .is_some()
+            {
+                continue;
+            }
+            let lent = Lent {
+                delegation: Delegation {
+                    id,
+                    from,
+                    to,
+                    department,
+                    starts_at: self.at,
+                    ends_at,
+                    revoked_at: None,
+                },
+                reason: wanted.reason.clone(),
+                left_at: None,
+                created_at: at,
+            };
+            delegation::insert(self.revision.connection, &lent).await?;
+            self.revision.note(&Record::Delegation(id), None).await?;
+        }
+        Ok(())
+    }
+
+    fn person(&self, login: &str) -> Option<Uuid> {
+        self.seeded.employees.get(login).copied()
     }
 
     fn department(&self, code: Option<&str>) -> Option<Uuid> {

@@ -1,13 +1,32 @@
 //! SQL of the register, one file an aggregate.
 
 pub(crate) mod approval;
+pub(crate) mod audit;
 pub(crate) mod binding;
+pub(crate) mod borrowing;
+pub(crate) mod borrowing_line;
 pub(crate) mod changes;
 pub(crate) mod chart;
+pub(crate) mod delegation;
 pub(crate) mod department;
+pub(crate) mod device;
 pub(crate) mod employee;
 pub(crate) mod export;
+pub(crate) mod history;
 pub(crate) mod policy;
+pub(crate) mod qualification;
 pub(crate) mod refusal;
 pub(crate) mod role;
 pub(crate) mod share;
+pub(crate) mod transfer;
+
+use kefu_service::error::Fault;
+use sqlx::PgConnection;
+
+/// Every statement of the transaction after this sees the database at one moment.
+pub(crate) async fn freeze(connection: &mut PgConnection) -> Result<(), Fault> {
+    sqlx::query("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        .execute(connection)
+        .await?;
+    Ok(())
+}

@@ -18,6 +18,7 @@ use kefu_contracts::profile::customer_service_server::CustomerServiceServer;
 use kefu_service::{
     core::{Core, Deps},
     error::Fault,
+    facts::RecordFacts,
     files::FileExport,
     host::Hosted,
     server::GrpcService,
@@ -62,6 +63,9 @@ pub fn build(config: CustomerProfileConfig, deps: Deps, peers: Peers) -> Result<
         &store::records::RECORD,
         core.views.clone(),
     );
-    let routes = Routes::new(CustomerServiceServer::new(customers)).add_service(files);
+    let facts = RecordFacts::server(core.deps.db.clone(), store::records::FACTS);
+    let routes = Routes::new(CustomerServiceServer::new(customers))
+        .add_service(files)
+        .add_service(facts);
     Ok(core.host(routes, jobs))
 }

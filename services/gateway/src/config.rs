@@ -5,7 +5,11 @@ use std::{num::NonZeroU32, time::Duration};
 use kefu_service::error::Fault;
 use serde::{Deserialize, Serialize};
 
-use crate::{dev_issuer, jwks::KeySet};
+use crate::{
+    dev_issuer,
+    jwks::{KeySet, Terms},
+    web,
+};
 
 /// Where the suite runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize)]
@@ -18,7 +22,8 @@ pub enum Environment {
     Production,
 }
 
-/// Configuration of the gateway. `issuer`, `audience` and `jwks` have no default.
+/// Configuration of the gateway. `issuer` and `audience` have no default, nor has where
+/// the issuer's keys come from: `oidc_discovery`, `jwks_url` or `jwks`, one of them.
 #[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct GatewayConfig {
@@ -32,6 +37,23 @@ pub struct GatewayConfig {
     pub audience: String,
     /// The issuer's public keys, a JWK set (RFC 7517 §5). Set `jwks_file` to take it from a file.
     pub jwks: String,
+    /// Where the issuer publishes its JWK set; only https outside of `development`.
+    pub jwks_url: String,
+    /// Whether the address of the JWK set is asked for at
+    /// `ISSUER/.well-known/openid-configuration` (OpenID Connect Discovery 1.0). `false`.
+    pub oidc_discovery: bool,
+    /// Certificate authorities that vouch for the issuer's server, PEM, in place of the
+    /// machine's own. Set `issuer_ca_file` to take them from a file; none.
+    pub issuer_ca: Option<String>,
+    /// How often published keys are fetched anew, in seconds; 300. A token of a key that
+    /// is not known yet has them fetched at once, every five seconds at the most.
+    pub jwks_refresh_seconds: u32,
+    /// How long the last keys are believed while the issuer does not answer, in seconds;
+    /// 3600. After that no token is.
+    pub jwks_max_age_seconds: u32,
+    /// Whether system accounts need tokens bound to their client certificate (RFC 8705
+    /// §3), for which `server.tls.client_ca` must be set. `false`.
+    pub require_bound_tokens_for_system_accounts: bool,
     /// How far the issuer's clock may be off, in seconds; 30.
     pub clock_skew_seconds: u32,
     /// Verified tokens kept; 100000.
@@ -56,6 +78,17 @@ pub struct GatewayConfig {
     pub refusal_wait_ms: u64,
     /// Refusals a second that are journaled of callers who bring no good token; 20.
     pub stranger_refusals_per_second: u32,
+    /// Failures in a row after which nobody is sent to a service for a while; 5.
+    pub breaker_failures: NonZeroU32,
+    /// How long that is, in milliseconds, until one call tries again; 2000.
+    pub breaker_open_ms: u64,
+    /// Reads in a hundred that may be sent to a service once more; 20, at most 100.
+    pub retry_percent: u8,
+    /// Reads a second that may be sent once more however few there are; 1.
+    pub retries_per_second: u32,
+    /// Origins whose pages may read answers, as browsers name them
+    /// (`https://desk.example.com`); none.
+    pub web_origins: Vec<String>,
 }
 
 impl Default for GatewayConfig {
@@ -66,6 +99,12 @@ impl Default for GatewayConfig {
             issuer: String::new(),
             audience: String::new(),
             jwks: String::new(),
+            jwks_url: String::new(),
+            oidc_discovery: false,
+            issuer_ca: None,
+            jwks_refresh_seconds: 300,
+            jwks_max_age_seconds: 3600,
+            require_bound_tokens_for_system_accounts: false,
             clock_skew_seconds: 30,
             tokens_kept: 100_000,
             contexts_kept: 100_000,
@@ -78,11 +117,17 @@ impl Default for GatewayConfig {
             refusals_kept: 10_000,
             refusal_wait_ms: 1_000,
             stranger_refusals_per_second: 20,
+            breaker_failures: BREAKER_FAILURES,
+            breaker_open_ms: 2_000,
+            retry_percent: 20,
+            retries_per_second: 1,
+            web_origins: Vec::new(),
         }
     }
 }
 
 const CALLS_PER_SECOND: NonZeroU32 = NonZeroU32::new(200).expect("not zero");
+const BREAKER_FAILURES: NonZeroU32 = NonZeroU32::new(5).expect("not zero");
 const BURST: NonZeroU32 = NonZeroU32::new(400).expect("not zero");
 
 impl GatewayConfig {
@@ -90,10 +135,28 @@ impl GatewayConfig {
     pub(crate) fn check(&self) -> Result<(), Fault> {
         let development = self.environment == Environment::Development;
         let trusts_development = self.issuer == dev_issuer::ISSUER;
+        let key_sources = [
+            !self.jwks.is_empty(),
+            !self.jwks_url.is_empty(),
+            self.oidc_discovery,
+        ];
+        let key_sources = key_sources.into_iter().filter(|set| *set).count();
         let problems: Vec<&str> = [
             (self.issuer.is_empty(), "issuer is not set"),
             (self.audience.is_empty(), "audience is not set"),
-            (self.jwks.is_empty(), "jwks is not set"),
+            (
+                key_sources == 0,
+                "jwks is not set, nor jwks_url, nor oidc_discovery",
+            ),
+            (
+                key_sources > 1,
+                "more than one is set of jwks, jwks_url and oidc_discovery",
+            ),
+            (self.jwks_refresh_seconds == 0, "jwks_refresh_seconds is 0"),
+            (
+                self.jwks_max_age_seconds <= self.jwks_refresh_seconds,
+                "jwks_max_age_seconds is not more than jwks_refresh_seconds",
+            ),
             (self.max_in_flight == 0, "max_in_flight is 0"),
             (self.refusals_kept == 0, "refusals_kept is 0"),
             (
@@ -103,6 +166,16 @@ impl GatewayConfig {
             (
                 self.default_deadline_ms == 0 || self.default_deadline_ms > self.max_deadline_ms,
                 "default_deadline_ms is not between 1 and max_deadline_ms",
+            ),
+            (self.retry_percent > 100, "retry_percent is over 100"),
+            (
+                // A budget of 32 bits over ten seconds, with up to 100 for each.
+                self.retries_per_second > 100_000,
+                "retries_per_second is over 100000",
+            ),
+            (
+                !self.web_origins.iter().all(|origin| web::is_origin(origin)),
+                "web_origins holds what is not an origin",
             ),
             (
                 self.allow_development_issuer && !development,
@@ -126,17 +199,27 @@ impl GatewayConfig {
         }
     }
 
-    /// The keys to believe.
+    /// The keys of the configuration itself.
     pub(crate) fn keys(&self) -> Result<KeySet, Fault> {
-        let keys = KeySet::read(&self.jwks, &self.issuer, &self.audience)
-            .map_err(|error| Fault::internal(format!("gateway configuration: jwks: {error}")))?;
-        // A development key slipped into the real set would open the suite to
-        // whoever has the key file of a desk.
-        if keys.has_development_key() && !self.allow_development_issuer {
-            let what = "gateway configuration: jwks holds a development key, which is not allowed";
-            return Err(Fault::internal(what));
+        KeySet::read(self.jwks.as_bytes(), &self.terms())
+            .map_err(|error| Fault::internal(format!("gateway configuration: jwks: {error}")))
+    }
+
+    /// What must hold of any keys that are to be believed.
+    pub(crate) fn terms(&self) -> Terms {
+        Terms {
+            issuer: self.issuer.clone(),
+            audience: self.audience.clone(),
+            development_keys: self.allow_development_issuer,
         }
-        Ok(keys)
+    }
+
+    pub(crate) fn jwks_refresh(&self) -> Duration {
+        Duration::from_secs(self.jwks_refresh_seconds.into())
+    }
+
+    pub(crate) fn jwks_max_age(&self) -> Duration {
+        Duration::from_secs(self.jwks_max_age_seconds.into())
     }
 
     pub(crate) fn default_deadline(&self) -> Duration {

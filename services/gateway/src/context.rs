@@ -6,7 +6,9 @@ use std::{sync::Arc, time::Duration};
 use base64::{Engine, engine::general_purpose::STANDARD_NO_PAD};
 use http::HeaderValue;
 use jiff::{SignedDuration, Timestamp};
-use kefu_access::{AccessContext, Allowance, ContextSigner, Decision, MAX_LIFETIME, Query};
+use kefu_access::{
+    AccessContext, Allowance, ContextSigner, Decision, MAX_LIFETIME, Query, Rule, Subject,
+};
 use kefu_contracts::{Method, policy::Purpose};
 use kefu_service::error::Fault;
 use moka::sync::Cache;
@@ -30,12 +32,35 @@ struct Question {
 }
 
 /// A context ready to be sent.
-#[derive(Clone)]
-struct Ready {
-    value: HeaderValue,
-    generation: u64,
+pub(crate) struct Ready {
+    pub(crate) value: HeaderValue,
+    pub(crate) generation: u64,
+    pub(crate) ground: Ground,
     from: Timestamp,
     until: Timestamp,
+    expires_at: Timestamp,
+}
+
+impl Ready {
+    /// How long services will believe it yet.
+    pub(crate) fn life(&self, now: Timestamp) -> Duration {
+        Duration::try_from(self.expires_at.duration_since(now)).unwrap_or_default()
+    }
+}
+
+/// What a context rests on.
+pub(crate) struct Ground {
+    subject: Subject,
+    rules: Vec<Rule>,
+    /// First moment at which time alone may change it.
+    pub(crate) until: Timestamp,
+}
+
+impl Ground {
+    /// Whether it lets the same subject through by the same rules.
+    pub(crate) fn is_that_of(&self, other: &Self) -> bool {
+        self.subject == other.subject && self.rules == other.rules
+    }
 }
 
 /// Decides, and signs what was decided.
@@ -55,7 +80,7 @@ impl Contexts {
         Self { signer, ready }
     }
 
-    /// The value of `kefu-context-bin` for this call.
+    /// The context of this call; its value goes into `kefu-context-bin`.
     ///
     /// # Errors
     /// The denial, as a fault that says which rule refused and whom to ask.
@@ -66,7 +91,7 @@ impl Contexts {
         method: &'static Method,
         purpose: Purpose,
         now: Timestamp,
-    ) -> Result<HeaderValue, Fault> {
+    ) -> Result<Arc<Ready>, Fault> {
         let question = Question {
             subject,
             permission: method.permission,
@@ -77,12 +102,11 @@ impl Contexts {
             && ready.generation == held.generation
             && (ready.from..ready.until).contains(&now)
         {
-            return Ok(ready.value.clone());
+            return Ok(ready);
         }
         let ready = Arc::new(self.decide(held, &question, now)?);
-        let value = ready.value.clone();
-        self.ready.insert(question, ready);
-        Ok(value)
+        self.ready.insert(question, ready.clone());
+        Ok(ready)
     }
 
     fn decide(&self, held: &Held, question: &Question, now: Timestamp) -> Result<Ready, Fault> {
@@ -105,7 +129,9 @@ impl Contexts {
         allowance: Allowance,
         now: Timestamp,
     ) -> Result<Ready, Fault> {
-        let valid_until = allowance.valid_until.unwrap_or(Timestamp::MAX);
+        let rules_end = allowance.rules.iter().filter_map(|rule| rule.expires_at);
+        let valid_until = rules_end.chain(allowance.valid_until).min();
+        let valid_until = valid_until.unwrap_or(Timestamp::MAX);
         let after = |lifetime| now.saturating_add(lifetime).unwrap_or(valid_until);
         let expires_at = after(MAX_LIFETIME).min(valid_until);
         let context = AccessContext {
@@ -131,8 +157,14 @@ impl Contexts {
         Ok(Ready {
             value,
             generation: held.generation,
+            ground: Ground {
+                subject: context.subject,
+                rules: context.rules,
+                until: valid_until,
+            },
             from: now,
             until: after(USED).min(valid_until),
+            expires_at,
         })
     }
 }

@@ -31,6 +31,23 @@ pub(crate) struct Deadline {
     /// What remains, as the service is told. Nothing waits between the arrival of a
     /// call and its departure, so that is what the caller gave.
     pub(crate) remaining: HeaderValue,
+    /// Long enough that a service which does not answer within it is not well: others
+    /// must not suffer because one caller is in a hurry.
+    pub(crate) patient: bool,
+}
+
+impl Deadline {
+    /// Ends it, or of a stream the wait for its beginning, within this time.
+    pub(crate) fn end_within(&mut self, bound: Duration, streams: bool) {
+        let end = Instant::now() + bound;
+        if end >= self.head {
+            return;
+        }
+        self.head = end;
+        if !streams {
+            self.remaining = timeout(bound);
+        }
+    }
 }
 
 impl Deadlines {
@@ -57,6 +74,7 @@ impl Deadlines {
             head: now + bound,
             stream_end: named.and_then(|named| now.checked_add(named)),
             remaining: remaining.clone(),
+            patient: bound >= self.default.0,
         }
     }
 }

@@ -25,8 +25,8 @@ pub(crate) enum Journaling {
     Always,
     /// Within the bound of all strangers together: nobody vouches for the caller.
     Stranger,
-    /// Not this one.
-    Never,
+    /// With others like it, once a second: see `tally`.
+    Counted,
 }
 
 /// What is known about a call so far; filled in layer by layer.
@@ -40,6 +40,8 @@ pub(crate) struct Seen {
     pub(crate) purpose: Purpose,
     pub(crate) revision: i64,
     pub(crate) journaling: Journaling,
+    /// Refused for want of the issuer's newest keys.
+    pub(crate) keys_wanted: bool,
 }
 
 impl Seen {
@@ -52,6 +54,7 @@ impl Seen {
             purpose: Purpose::Unspecified,
             revision: 0,
             journaling: Journaling::Stranger,
+            keys_wanted: false,
         }
     }
 
@@ -74,6 +77,7 @@ impl Seen {
             purpose: self.purpose.into(),
             reason: reason_name(reason).to_owned(),
             policy_revision: self.revision,
+            repeated_count: 0,
         }
     }
 }
@@ -88,9 +92,20 @@ pub(crate) fn policy_stale() -> Fault {
     Fault::new(Reason::PolicyStale).retry_after(COME_BACK)
 }
 
+/// The caller may go on, but by other rules than the service was told of: the call
+/// is to be made again, and is decided anew.
+pub(crate) fn decided_anew() -> Fault {
+    Fault::new(Reason::PolicyStale).retry_after(Duration::ZERO)
+}
+
 /// A dead connection speaks of itself, not of the call: nothing of it leaves.
 pub(crate) fn upstream_unavailable() -> Fault {
     Fault::new(Reason::UpstreamUnavailable).retry_after(COME_BACK)
+}
+
+/// The service was gone a moment ago, and is given this long to come back.
+pub(crate) fn upstream_down(left: Duration) -> Fault {
+    Fault::new(Reason::UpstreamUnavailable).retry_after(left)
 }
 
 /// The purpose is missing, or none of the contract's.

@@ -1,21 +1,30 @@
 //! Where a call goes, and how: without what was for the gateway only, with what the
 //! gateway vouches for, its body untouched.
 
+use std::sync::Arc;
+
 use http::{HeaderValue, Request, Response, header::AUTHORIZATION};
-use kefu_contracts::{METHODS, Method, common::Reason};
+use kefu_contracts::{METHODS, Method};
 use kefu_service::{
     call::{CALL_ID, CONTEXT},
+    clock::Clock,
     error::{Fault, Language},
     server::GrpcService,
     telemetry,
 };
-use tokio::{sync::OwnedSemaphorePermit, time::timeout_at};
+use tokio::sync::OwnedSemaphorePermit;
 use tonic::body::Body;
-use tower::ServiceExt;
 
 use crate::{
+    config::GatewayConfig,
+    context::Ready,
     deadline::{Deadline, TIMEOUT},
+    error::Seen,
     relay::{Relay, relay},
+    stack::Stack,
+    standing::Standing,
+    token::Verified,
+    upstream::Upstream,
 };
 
 /// The services behind the gateway.
@@ -36,15 +45,25 @@ pub struct Upstreams {
 impl Upstreams {
     /// The service that answers this method.
     fn of(&self, method: &Method) -> Option<&GrpcService> {
-        let domain = method.service.strip_prefix("kefu.")?.split('.').next()?;
-        Some(match domain {
-            "profile" => &self.profile,
-            "ticket" => &self.ticket,
-            "order" => &self.order,
-            "analytics" => &self.analytics,
-            "access" => &self.access,
-            _ => return None,
-        })
+        self.all().into_iter().nth(place(method)?)
+    }
+
+    fn all(&self) -> [&GrpcService; 5] {
+        [
+            &self.profile,
+            &self.ticket,
+            &self.order,
+            &self.analytics,
+            &self.access,
+        ]
+    }
+
+    /// Each with what is known of how it does.
+    pub(crate) fn watched(&self, config: &GatewayConfig, clock: &Arc<dyn Clock>) -> Watched {
+        Watched(
+            self.all()
+                .map(|service| Upstream::new(service.clone(), config, clock.clone())),
+        )
     }
 
     /// Every public method has a service behind it.
@@ -61,41 +80,68 @@ impl Upstreams {
     }
 }
 
+/// Which service answers the method, in the order of [`Upstreams`].
+fn place(method: &Method) -> Option<usize> {
+    let domain = method.service.strip_prefix("kefu.")?.split('.').next()?;
+    ["profile", "ticket", "order", "analytics", "access"]
+        .iter()
+        .position(|one| *one == domain)
+}
+
+/// The services, each with how it does.
+pub(crate) struct Watched([Upstream; 5]);
+
+impl Watched {
+    fn of(&self, method: &Method) -> Option<&Upstream> {
+        self.0.get(place(method)?)
+    }
+}
+
 /// A call that may pass.
 pub(crate) struct Admitted {
     pub(crate) method: &'static Method,
     /// What the gateway vouches for.
-    pub(crate) context: HeaderValue,
+    pub(crate) ready: Arc<Ready>,
+    /// Who the issuer says it is.
+    pub(crate) token: Verified,
+    /// For the journal, should the decision fall.
+    pub(crate) seen: Seen,
 }
 
 /// Sends an admitted call on and relays the answer.
 pub(crate) async fn forward(
-    upstreams: &Upstreams,
+    stack: &Arc<Stack>,
     admitted: Admitted,
     mut request: Request<Body>,
     call_id: HeaderValue,
-    deadline: Deadline,
+    mut deadline: Deadline,
     permit: OwnedSemaphorePermit,
     language: Language,
 ) -> Response<Body> {
     let refuse = |fault: Fault| fault.into_status(language).into_http();
-    let Some(upstream) = upstreams.of(admitted.method) else {
+    let Some(upstream) = stack.upstreams.of(admitted.method) else {
         return refuse(Fault::internal("method without a service"));
     };
+    // What is not answered while the context lives is answered for another decision.
+    let life = admitted.ready.life(admitted.seen.now);
+    deadline.end_within(life, admitted.method.server_streaming);
     let headers = request.headers_mut();
     // The token opens the gateway, not the services: where it is not, it cannot leak.
     headers.remove(AUTHORIZATION);
     // `insert` puts one value in the place of all that the caller may have sent.
-    headers.insert(CONTEXT, admitted.context);
+    headers.insert(CONTEXT, admitted.ready.value.clone());
     headers.insert(CALL_ID, call_id);
-    headers.insert(TIMEOUT, deadline.remaining);
+    headers.insert(TIMEOUT, deadline.remaining.clone());
     telemetry::inject(&tracing::Span::current(), headers);
 
-    let answered = timeout_at(deadline.head, upstream.clone().oneshot(request)).await;
-    let Ok(answered) = answered else {
-        return refuse(Fault::new(Reason::DeadlineExceeded));
+    let answered = upstream.call(admitted.method, request, &deadline).await;
+    let response = match answered {
+        Ok(response) => response,
+        Err(fault) => {
+            stack.count(&admitted.seen, fault.reason);
+            return refuse(fault);
+        }
     };
-    let response = answered.unwrap_or_else(|never| match never {});
     let streams = admitted.method.server_streaming;
     relay(
         response,
@@ -108,6 +154,15 @@ pub(crate) async fn forward(
                 Some(deadline.head)
             },
             language,
+            streams,
+            stack: stack.clone(),
+            seen: admitted.seen,
+            standing: Some(Standing {
+                stack: stack.clone(),
+                seen: admitted.seen,
+                ready: admitted.ready,
+                token: admitted.token,
+            }),
         },
     )
 }

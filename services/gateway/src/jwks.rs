@@ -1,7 +1,7 @@
 //! The issuer's public keys, and what a token must be to be believed (RFC 7519,
 //! RFC 8725).
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use jsonwebtoken::{
     Algorithm, DecodingKey, Validation, decode, decode_header,
@@ -33,6 +33,19 @@ pub enum JwksError {
     /// Not one EdDSA, ES256 or RS256 key.
     #[error("no key to check signatures with")]
     Empty,
+    /// A development key slipped into the real set would open the suite to whoever
+    /// has the key file of a desk.
+    #[error("a development key, which is not allowed")]
+    Development,
+}
+
+/// What must hold of a set and of the tokens that its keys sign.
+#[derive(Debug, Clone)]
+pub(crate) struct Terms {
+    pub(crate) issuer: String,
+    pub(crate) audience: String,
+    /// Whether keys of [`dev_issuer`] may be among them.
+    pub(crate) development_keys: bool,
 }
 
 /// What is read of a token's claims.
@@ -43,9 +56,30 @@ pub(crate) struct Claims {
     pub(crate) exp: f64,
     #[serde(default)]
     pub(crate) nbf: Option<f64>,
+    #[serde(default)]
+    pub(crate) cnf: Option<Confirmation>,
+}
+
+/// What the caller must prove beside the token (RFC 7800). One bound in another way is
+/// not believed at all: whoever stole it would pass for its owner.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Confirmation {
+    /// SHA-256 of the client certificate, base64url (RFC 8705 §3.1).
+    #[serde(rename = "x5t#S256")]
+    pub(crate) x5t_s256: String,
+}
+
+/// Why a token is not believed; the texts are for our logs only.
+#[derive(Debug)]
+pub(crate) enum Refused {
+    /// Signed by a key that is not of this set: another set may have it.
+    UnknownKey,
+    Invalid(&'static str),
 }
 
 struct Key {
+    jwk: Arc<Jwk>,
     material: DecodingKey,
     /// Holds exactly one algorithm, the key's own: a token cannot choose.
     validation: Validation,
@@ -56,11 +90,17 @@ pub(crate) struct KeySet {
     keys: HashMap<String, Key>,
 }
 
+impl PartialEq for KeySet {
+    fn eq(&self, other: &Self) -> bool {
+        self.keys.len() == other.keys.len() && self.keys.values().all(|key| other.has(&key.jwk))
+    }
+}
+
 impl KeySet {
     /// Reads a JWK set. Keys of other kinds and uses are passed over, as RFC 7517 §5
     /// asks; a shared secret is not.
-    pub(crate) fn read(jwks: &str, issuer: &str, audience: &str) -> Result<Self, JwksError> {
-        let set: JwkSet = serde_json::from_str(jwks)?;
+    pub(crate) fn read(jwks: &[u8], terms: &Terms) -> Result<Self, JwksError> {
+        let set: JwkSet = serde_json::from_slice(jwks)?;
         let mut keys = HashMap::new();
         for jwk in &set.keys {
             let Some(algorithm) = algorithm(jwk)? else {
@@ -72,10 +112,14 @@ impl KeySet {
             };
             let kid = jwk.common.key_id.clone().filter(|kid| !kid.is_empty());
             let kid = kid.ok_or(JwksError::Nameless)?;
+            if !terms.development_keys && kid.starts_with(dev_issuer::KEY_PREFIX) {
+                return Err(JwksError::Development);
+            }
             let material = DecodingKey::from_jwk(jwk).map_err(|_| JwksError::Key(kid.clone()))?;
             let key = Key {
+                jwk: Arc::new(jwk.clone()),
                 material,
-                validation: validation(algorithm, issuer, audience),
+                validation: validation(algorithm, &terms.issuer, &terms.audience),
             };
             if keys.insert(kid.clone(), key).is_some() {
                 return Err(JwksError::Duplicate(kid));
@@ -87,35 +131,46 @@ impl KeySet {
         Ok(Self { keys })
     }
 
-    /// Whether a key of [`dev_issuer`] is among them.
-    pub(crate) fn has_development_key(&self) -> bool {
-        self.keys
-            .keys()
-            .any(|kid| kid.starts_with(dev_issuer::KEY_PREFIX))
+    /// Whether this very key is among them, not only one of its name.
+    pub(crate) fn has(&self, jwk: &Jwk) -> bool {
+        let kid = jwk.common.key_id.as_deref().unwrap_or_default();
+        self.keys.get(kid).is_some_and(|key| *key.jwk == *jwk)
     }
 
-    /// Claims of a token that one of these keys signed for us; its time is for the
-    /// caller to check. The error is for our logs only.
-    pub(crate) fn verify(&self, token: &str) -> Result<Claims, &'static str> {
-        let header = decode_header(token).map_err(|_| "not a jwt of a known algorithm")?;
+    /// Names of the keys, in order.
+    pub(crate) fn kids(&self) -> Vec<&str> {
+        let mut kids: Vec<_> = self.keys.keys().map(String::as_str).collect();
+        kids.sort_unstable();
+        kids
+    }
+
+    /// Claims of a token that one of these keys signed for us, and that key; the
+    /// token's time is for the caller to check.
+    pub(crate) fn verify(&self, token: &str) -> Result<(Claims, Arc<Jwk>), Refused> {
+        let invalid = Refused::Invalid;
+        let header = decode_header(token).map_err(|_| invalid("not a jwt of a known algorithm"))?;
         // RFC 7515 §4.1.11: what must be understood and is not makes it invalid.
         if header.crit.is_some() {
-            return Err("critical header parameters");
+            return Err(invalid("critical header parameters"));
         }
-        let kid = header.kid.as_deref().ok_or("no kid")?;
-        let key = self.keys.get(kid).ok_or("unknown kid")?;
-        let token = decode::<Claims>(token, &key.material, &key.validation);
-        token.map(|token| token.claims).map_err(|error| {
-            use jsonwebtoken::errors::ErrorKind as Kind;
-            match error.kind() {
-                Kind::InvalidAlgorithm => "algorithm is not the key's",
-                Kind::InvalidSignature => "bad signature",
-                Kind::InvalidIssuer => "foreign issuer",
-                Kind::InvalidAudience => "foreign audience",
-                Kind::MissingRequiredClaim(_) => "a claim is missing",
-                _ => "malformed",
-            }
-        })
+        let kid = header.kid.as_deref().ok_or(invalid("no kid"))?;
+        let key = self.keys.get(kid).ok_or(Refused::UnknownKey)?;
+        match decode::<Claims>(token, &key.material, &key.validation) {
+            Ok(token) => Ok((token.claims, key.jwk.clone())),
+            Err(error) => Err(invalid(why(&error))),
+        }
+    }
+}
+
+fn why(error: &jsonwebtoken::errors::Error) -> &'static str {
+    use jsonwebtoken::errors::ErrorKind as Kind;
+    match error.kind() {
+        Kind::InvalidAlgorithm => "algorithm is not the key's",
+        Kind::InvalidSignature => "bad signature",
+        Kind::InvalidIssuer => "foreign issuer",
+        Kind::InvalidAudience => "foreign audience",
+        Kind::MissingRequiredClaim(_) => "a claim is missing",
+        _ => "malformed",
     }
 }
 

@@ -10,27 +10,36 @@
 //!
 //! | layer | refuses with | file |
 //! |---|---|---|
+//! | gRPC-web and CORS, around them all | – | `web` |
 //! | span and call id | – | `stack` |
 //! | load shedding | `OVERLOADED` | `limits` |
 //! | deadline | `DEADLINE_EXCEEDED` | `deadline` |
 //! | method table | `METHOD_UNKNOWN` | `stack` |
-//! | token | `TOKEN_MISSING`, `TOKEN_INVALID`, `TOKEN_EXPIRED` | `token`, `jwks` |
+//! | token | `TOKEN_MISSING`, `TOKEN_INVALID`, `TOKEN_EXPIRED`, `ISSUER_UNAVAILABLE` | `token`, `jwks`, `keys`, `issuer` |
 //! | rate of the subject | `OVERLOADED` | `limits` |
 //! | purpose | `PURPOSE_REQUIRED` | `purpose` |
-//! | decision | `POLICY_STALE`, `SUBJECT_UNKNOWN`, `PERMISSION_MISSING`, `PURPOSE_NOT_ALLOWED` | `snapshot` |
+//! | decision | `POLICY_STALE`, `SUBJECT_UNKNOWN`, `PERMISSION_MISSING`, `PURPOSE_NOT_ALLOWED`; `TOKEN_INVALID` for a system account whose token must be bound | `snapshot` |
 //! | signed context | – | `context` |
-//! | pass-through | `UPSTREAM_UNAVAILABLE` | `forward`, `relay` |
+//! | pass-through | `UPSTREAM_UNAVAILABLE`; an open answer ends as its decision and its token do | `forward`, `upstream`, `breaker`, `relay`, `standing` |
 //!
-//! Two jobs run beside it: one follows the policy (`snapshot`), one journals
-//! refusals (`refusals`). Clauses: CF-8.1, CC-2.1, OP-7.2.
+//! Every refusal is journaled: by an entry of its own, or, where there are too many
+//! (load, rate, strangers, services that are gone), by a count once a second (`tally`).
+//!
+//! Jobs run beside it: one follows the policy (`snapshot`), one journals refusals
+//! (`refusals`), and one follows the issuer's keys (`keys`) unless they stand in the
+//! configuration. Clauses: CF-5.3, CF-8.1, CC-2.1, CC-2.5, OP-7.2.
 
+mod breaker;
 mod config;
 mod context;
 mod deadline;
 pub mod dev_issuer;
 mod error;
 mod forward;
+mod issuer;
 mod jwks;
+mod kept;
+mod keys;
 mod limits;
 mod patience;
 mod purpose;
@@ -38,7 +47,11 @@ mod refusals;
 mod relay;
 mod snapshot;
 mod stack;
+mod standing;
+mod tally;
 mod token;
+mod upstream;
+mod web;
 
 use std::sync::Arc;
 
@@ -85,8 +98,11 @@ pub fn build(
 
     let policy = snapshot::Policy::new(config, deps.clock.clone());
     let (refusals, recorder) = refusals::Refusals::new(config, deps.clock.clone());
-    let jobs = vec![policy.follow(access.clone()), recorder.job(access)];
-    let service = stack::Stack::new(config, deps, policy, refusals, upstreams)?.service();
+    let keys = keys::Keys::new(config, deps.clock.clone())?;
+    let mut jobs = vec![policy.follow(access.clone()), recorder.job(access)];
+    jobs.extend(keys.follow());
+    let layers = stack::Stack::new(config, deps, policy, keys, refusals, upstreams).service();
+    let service = web::with_browsers(layers, &config.web_origins);
     Ok(Hosted {
         name: NAME,
         service,

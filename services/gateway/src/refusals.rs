@@ -18,7 +18,11 @@ use jiff::Timestamp;
 use kefu_contracts::access::{
     RecordRefusalsRequest, RefusalRecord, refusal_service_client::RefusalServiceClient,
 };
-use kefu_service::{clock::Clock, host::Job, peer::PeerService};
+use kefu_service::{
+    clock::{Clock, sleep},
+    host::Job,
+    peer::PeerService,
+};
 use tokio::sync::{Mutex, mpsc, oneshot};
 use tonic::{Code, Status};
 
@@ -27,10 +31,13 @@ use crate::{
     error::Journaling,
     limits::Budget,
     patience::{Backoff, within},
+    tally::Tally,
 };
 
 /// Most refusals in one group.
 const GROUP: usize = 256;
+/// How often what was counted is journaled.
+const WINDOW: Duration = Duration::from_secs(1);
 /// How long access-control may take over one group.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -42,7 +49,7 @@ pub(crate) struct Refusals {
     strangers: Budget,
     left_early: Count,
     dropped: Count,
-    unnoted: Count,
+    tally: Arc<Tally>,
 }
 
 /// Sends them to access-control.
@@ -53,19 +60,23 @@ pub(crate) struct Recorder {
 }
 
 struct Inbox {
+    tally: Arc<Tally>,
     queue: mpsc::Receiver<Pending>,
     group: Vec<Pending>,
 }
 
 struct Pending {
     record: RefusalRecord,
-    durable: oneshot::Sender<()>,
+    /// Nobody waits for what was counted.
+    durable: Option<oneshot::Sender<()>>,
 }
 
 impl Refusals {
     pub(crate) fn new(config: &GatewayConfig, clock: Arc<dyn Clock>) -> (Self, Recorder) {
         let (sender, receiver) = mpsc::channel(config.refusals_kept);
+        let tally = Arc::new(Tally::default());
         let inbox = Inbox {
+            tally: tally.clone(),
             queue: receiver,
             group: Vec::with_capacity(GROUP),
         };
@@ -76,7 +87,7 @@ impl Refusals {
             strangers: Budget::new(config.stranger_refusals_per_second),
             left_early: Count::new("refusals left before their records were durable"),
             dropped: Count::new("refusals are not journaled: too many wait"),
-            unnoted: Count::new("refusals of strangers are not journaled: too many a second"),
+            tally,
         };
         (
             refusals,
@@ -87,26 +98,32 @@ impl Refusals {
         )
     }
 
-    /// Whether this refusal is journaled at all. Strangers must not be able to fill
-    /// the journal.
+    /// Whether this refusal has an entry of its own, or is counted. Strangers must not
+    /// be able to fill the journal.
     pub(crate) fn admits(&self, journaling: Journaling, now: Timestamp) -> bool {
         match journaling {
             Journaling::Always => true,
-            Journaling::Never => false,
-            Journaling::Stranger => {
-                let admitted = self.strangers.spend(now);
-                if !admitted {
-                    self.unnoted.add();
-                }
-                admitted
-            }
+            Journaling::Counted => false,
+            Journaling::Stranger => self.strangers.spend(now),
         }
+    }
+
+    /// Journaled with all like it, within a second. Waits for nothing.
+    pub(crate) fn count(&self, record: RefusalRecord) {
+        self.tally.add(record);
     }
 
     /// Returns when the record is durable, or the wait is over.
     pub(crate) async fn record(&self, record: RefusalRecord) {
         let (durable, known) = oneshot::channel();
-        if self.queue.try_send(Pending { record, durable }).is_err() {
+        if self
+            .queue
+            .try_send(Pending {
+                record,
+                durable: Some(durable),
+            })
+            .is_err()
+        {
             self.dropped.add();
             return;
         }
@@ -151,6 +168,14 @@ impl Recorder {
 impl Inbox {
     /// What waits, up to a group, without waiting for it.
     fn gather(&mut self) {
+        // Only when the last were taken, so that those that wait stay few.
+        if self.group.is_empty() {
+            let counted = self.tally.take().into_iter();
+            self.group.extend(counted.map(|record| Pending {
+                record,
+                durable: None,
+            }));
+        }
         while self.group.len() < GROUP
             && let Ok(pending) = self.queue.try_recv()
         {
@@ -167,10 +192,24 @@ struct Run {
 impl Run {
     async fn record_forever(&mut self, inbox: &mut Inbox) {
         let mut backoff = Backoff::new();
+        let mut counted = sleep(&*self.clock, WINDOW);
         loop {
-            if inbox.group.is_empty() && inbox.queue.recv_many(&mut inbox.group, GROUP).await == 0 {
-                // Nobody can be refused any more: what is left is to be stopped.
-                return std::future::pending().await;
+            if inbox.group.is_empty() {
+                tokio::select! {
+                    received = inbox.queue.recv_many(&mut inbox.group, GROUP) => {
+                        if received == 0 {
+                            // Nobody can be refused any more: what is left is to be stopped.
+                            return std::future::pending().await;
+                        }
+                    }
+                    () = &mut counted => {
+                        counted = sleep(&*self.clock, WINDOW);
+                        inbox.gather();
+                    }
+                }
+            }
+            if inbox.group.is_empty() {
+                continue;
             }
             match self.send(&mut inbox.group).await {
                 Ok(()) => backoff.reset(),
@@ -229,7 +268,9 @@ impl Run {
 
 /// Whoever waited may be gone: the record is durable all the same.
 fn confirm(pending: Pending) {
-    let _ = pending.durable.send(());
+    if let Some(durable) = pending.durable {
+        let _ = durable.send(());
+    }
 }
 
 /// Counts what must not go unnoticed, and says so each time the number has doubled,

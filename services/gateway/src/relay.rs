@@ -2,12 +2,17 @@
 //! how it ends is looked at, because a connection that dies would reach the caller
 //! as UNKNOWN, or as a stream cut short in silence.
 
+#[cfg(test)]
+mod tests;
+
 use std::{
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
 };
 
 use bytes::Bytes;
+use futures_util::future::BoxFuture;
 use http::{HeaderMap, Response, StatusCode};
 use http_body::Frame;
 use kefu_contracts::common::Reason;
@@ -18,7 +23,11 @@ use tokio::{
 };
 use tonic::{Code, Status, body::Body};
 
-use crate::error::upstream_unavailable;
+use crate::{
+    error::{Seen, upstream_unavailable},
+    stack::Stack,
+    standing::{Closing, Standing},
+};
 
 const STATUS: &str = "grpc-status";
 const DETAILS: &str = "grpc-status-details-bin";
@@ -31,6 +40,13 @@ pub(crate) struct Relay {
     pub(crate) end: Option<Instant>,
     /// For what the gateway says itself.
     pub(crate) language: Language,
+    /// Whether the answer is a stream of messages.
+    pub(crate) streams: bool,
+    /// Counts what the gateway ends by itself.
+    pub(crate) stack: Arc<Stack>,
+    pub(crate) seen: Seen,
+    /// What it rests on, until it is watched.
+    pub(crate) standing: Option<Standing>,
 }
 
 /// Relays an answer.
@@ -38,6 +54,7 @@ pub(crate) fn relay(response: Response<Body>, relay: Relay) -> Response<Body> {
     let ended = response.headers().contains_key(STATUS);
     if is_connection_talk(response.headers()) || (!ended && response.status() != StatusCode::OK) {
         tracing::warn!(status = %response.status(), "service answered without a status of its own");
+        relay.stack.count(&relay.seen, Reason::UpstreamUnavailable);
         return upstream_unavailable()
             .into_status(relay.language)
             .into_http();
@@ -50,6 +67,8 @@ pub(crate) fn relay(response: Response<Body>, relay: Relay) -> Response<Body> {
             body,
             relay,
             timer: None,
+            lost: None,
+            closing: None,
             ended: false,
         })
     })
@@ -69,6 +88,11 @@ struct Relayed {
     relay: Relay,
     /// Set only once the answer lets one wait: most do not.
     timer: Option<Pin<Box<Sleep>>>,
+    /// Ends when the decision falls. Set at once for a stream, and for other answers
+    /// when they let one wait.
+    lost: Option<BoxFuture<'static, Closing>>,
+    /// The decision fell: nothing more of the answer leaves.
+    closing: Option<Closing>,
     ended: bool,
 }
 
@@ -79,6 +103,41 @@ impl Relayed {
         self.body = Body::empty();
         self.relay.permit = None;
         Frame::trailers(trailers(&fault.into_status(self.relay.language)))
+    }
+
+    /// The same, where nobody else has journaled it.
+    fn fail(&mut self, fault: Fault) -> Frame<Bytes> {
+        self.relay.stack.count(&self.relay.seen, fault.reason);
+        self.end_with(fault)
+    }
+
+    /// The fault to end with, once the decision has fallen and that is journaled.
+    fn poll_lost(&mut self, cx: &mut Context<'_>) -> Poll<Fault> {
+        if let Some(lost) = &mut self.lost
+            && let Poll::Ready(closing) = lost.as_mut().poll(cx)
+        {
+            self.lost = None;
+            self.closing = Some(closing);
+            // The service stops working for nobody.
+            self.body = Body::empty();
+        }
+        match &mut self.closing {
+            Some(closing) => closing
+                .noted
+                .as_mut()
+                .poll(cx)
+                .map(|()| closing.fault.clone()),
+            None => Poll::Pending,
+        }
+    }
+
+    fn watch(&mut self) -> bool {
+        let standing = self.relay.standing.take();
+        let begins = standing.is_some();
+        if let Some(standing) = standing {
+            self.lost = Some(Box::pin(standing.lost()));
+        }
+        begins
     }
 
     fn poll_deadline(&mut self, cx: &mut Context<'_>) -> Poll<()> {
@@ -101,12 +160,19 @@ impl http_body::Body for Relayed {
         if self.ended {
             return Poll::Ready(None);
         }
+        if self.relay.streams {
+            self.watch();
+        }
+        // Before the body, so that a busy stream ends too.
+        match self.poll_lost(cx) {
+            Poll::Ready(fault) => return Poll::Ready(Some(Ok(self.end_with(fault)))),
+            Poll::Pending if self.closing.is_some() => return Poll::Pending,
+            Poll::Pending => {}
+        }
         Poll::Ready(Some(Ok(match Pin::new(&mut self.body).poll_frame(cx) {
             Poll::Ready(Some(Ok(frame))) => match frame.trailers_ref() {
                 None => frame,
-                Some(trailers) if is_connection_talk(trailers) => {
-                    self.end_with(upstream_unavailable())
-                }
+                Some(trailers) if is_connection_talk(trailers) => self.fail(upstream_unavailable()),
                 Some(_) => {
                     self.ended = true;
                     self.relay.permit = None;
@@ -116,14 +182,15 @@ impl http_body::Body for Relayed {
             // Cut off, with or without a word: a stream that was whole has trailers.
             Poll::Ready(Some(Err(error))) => {
                 tracing::warn!(code = %error.code(), message = error.message(), "answer broke off");
-                self.end_with(upstream_unavailable())
+                self.fail(upstream_unavailable())
             }
             Poll::Ready(None) => {
                 tracing::warn!("answer ended without a status");
-                self.end_with(upstream_unavailable())
+                self.fail(upstream_unavailable())
             }
             Poll::Pending => match self.poll_deadline(cx) {
-                Poll::Ready(()) => self.end_with(Fault::new(Reason::DeadlineExceeded)),
+                Poll::Ready(()) => self.fail(Fault::new(Reason::DeadlineExceeded)),
+                Poll::Pending if self.watch() => return self.poll_frame(cx),
                 Poll::Pending => return Poll::Pending,
             },
         })))

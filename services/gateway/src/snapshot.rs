@@ -20,6 +20,7 @@ use kefu_contracts::access::{
 };
 use kefu_service::{clock::Clock, error::Fault, host::Job, peer::PeerService};
 use thiserror::Error;
+use tokio::sync::watch;
 use tonic::Status;
 
 use crate::{
@@ -45,6 +46,7 @@ pub(crate) struct Policy {
     held: ArcSwap<Held>,
     /// Moment of the last message, in microseconds since 1970.
     heard_at: AtomicI64,
+    moved: watch::Sender<()>,
     max_age: Duration,
     clock: Arc<dyn Clock>,
 }
@@ -74,6 +76,7 @@ impl Policy {
         Arc::new(Self {
             held: ArcSwap::from_pointee(none),
             heard_at: AtomicI64::new(NEVER),
+            moved: watch::Sender::new(()),
             max_age: config.max_snapshot_age(),
             clock,
         })
@@ -92,10 +95,24 @@ impl Policy {
         Ok(self.held.load())
     }
 
+    /// Tells whenever the generation has moved.
+    pub(crate) fn moved(&self) -> watch::Receiver<()> {
+        self.moved.subscribe()
+    }
+
+    /// First moment at which the policy is too old, if nothing more is heard.
+    pub(crate) fn stale_at(&self) -> Timestamp {
+        let heard_at = self.heard_at.load(Ordering::Acquire);
+        let max_age = i64::try_from(self.max_age.as_micros()).unwrap_or(i64::MAX);
+        let at = heard_at.saturating_add(max_age).saturating_add(1);
+        Timestamp::from_microsecond(at).unwrap_or(Timestamp::MAX)
+    }
+
     /// Takes in one message. Only the watcher does, one at a time.
-    fn take(&self, message: &WatchSnapshotResponse) -> Result<(), SnapshotError> {
+    pub(crate) fn take(&self, message: &WatchSnapshotResponse) -> Result<(), SnapshotError> {
         let held = self.held.load();
-        if !is_heartbeat(message, held.snapshot.revision()) {
+        let moved = !is_heartbeat(message, held.snapshot.revision());
+        if moved {
             // Beside the one that is decided upon: its parts are shared, so a copy is cheap.
             let mut snapshot = held.snapshot.clone();
             snapshot.apply(message)?;
@@ -107,6 +124,9 @@ impl Policy {
         }
         self.heard_at
             .store(self.clock.now().as_microsecond(), Ordering::Release);
+        if moved {
+            self.moved.send_replace(());
+        }
         Ok(())
     }
 

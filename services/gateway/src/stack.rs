@@ -6,12 +6,17 @@
 //! 3. **deadline**: around all that follows, so that nothing outlasts it;
 //! 4. **method table**: before the token, because a path that does not exist is
 //!    no secret, and all below needs to know what is asked for;
-//! 5. **token**: before anything that is kept per subject;
+//! 5. **token**: before anything that is kept per subject. Where the issuer may have
+//!    keys that are not held, it is asked once, and the call looked at again;
 //! 6. **rate of the subject**: as soon as there is one, before decisions and signatures;
 //! 7. **purpose**: the decision needs it;
 //! 8. **decision**: from the policy in memory, or not at all;
 //! 9. **signed context**: only for what was decided, so it comes with the decision;
-//! 10. **pass-through**: last, with the caller's own context and token taken off.
+//! 10. **pass-through**: last, with the caller's own context and token taken off; an
+//!     answer still open when its decision falls ends with it (`standing`).
+//!
+//! Around them all stands `web`: gRPC-web is another spelling of the same call, and a
+//! preflight is none.
 //!
 //! Layers 4 to 9 do not wait: they are one function from headers to a context or a
 //! fault. Whatever they refuse is journaled before the refusal leaves.
@@ -24,7 +29,7 @@ use std::{
 
 use futures_util::future::BoxFuture;
 use http::{HeaderMap, HeaderValue, Request, Response};
-use kefu_contracts::{Method, common::Reason, method};
+use kefu_contracts::{Method, access::SubjectKind, common::Reason, method};
 use kefu_service::{
     call::CALL_ID,
     clock::Clock,
@@ -45,26 +50,29 @@ use crate::{
     context::Contexts,
     deadline::{Deadline, Deadlines},
     error::{COME_BACK, Journaling, Seen, overloaded},
-    forward::{Admitted, forward},
+    forward::{Admitted, Watched, forward},
+    keys::Keys,
     limits::{Load, Rates},
     purpose,
     refusals::Refusals,
-    snapshot::Policy,
-    token::Tokens,
+    snapshot::{Held, Policy},
+    token::{Tokens, Verified},
 };
 
 /// The layers and what they share.
 pub(crate) struct Stack {
-    clock: Arc<dyn Clock>,
+    pub(crate) clock: Arc<dyn Clock>,
     ids: Ids,
     load: Load,
     deadlines: Deadlines,
-    tokens: Tokens,
+    pub(crate) tokens: Tokens,
+    /// Whether system accounts need tokens bound to their certificate.
+    bound_system_accounts: bool,
     rates: Rates,
-    policy: Arc<Policy>,
-    contexts: Contexts,
+    pub(crate) policy: Arc<Policy>,
+    pub(crate) contexts: Contexts,
     refusals: Refusals,
-    upstreams: Upstreams,
+    pub(crate) upstreams: Watched,
 }
 
 impl Stack {
@@ -72,21 +80,23 @@ impl Stack {
         config: &GatewayConfig,
         deps: GatewayDeps,
         policy: Arc<Policy>,
+        keys: Arc<Keys>,
         refusals: Refusals,
         upstreams: Upstreams,
-    ) -> Result<Self, Fault> {
-        Ok(Self {
+    ) -> Self {
+        Self {
             load: Load::new(config.max_in_flight),
             deadlines: Deadlines::new(config),
-            tokens: Tokens::new(config)?,
+            tokens: Tokens::new(config, keys),
+            bound_system_accounts: config.require_bound_tokens_for_system_accounts,
             rates: Rates::new(config.calls_per_second, config.burst),
             contexts: Contexts::new(config, deps.signer),
+            upstreams: upstreams.watched(config, &deps.clock),
             clock: deps.clock,
             ids: deps.ids,
             policy,
             refusals,
-            upstreams,
-        })
+        }
     }
 
     pub(crate) fn service(self) -> GrpcService {
@@ -94,7 +104,7 @@ impl Stack {
     }
 
     /// One call.
-    async fn handle(&self, request: Request<Body>) -> Response<Body> {
+    async fn handle(self: &Arc<Self>, request: Request<Body>) -> Response<Body> {
         let language = language(request.headers());
         let refuse = |fault: Fault| fault.into_status(language).into_http();
         // 1. Span and call id (the span is around this function).
@@ -102,28 +112,28 @@ impl Stack {
             Ok(call_id) => call_id,
             Err(fault) => return refuse(fault),
         };
-        // 2. Load shedding. Not journaled: that would be work.
+        // 2. Load shedding. Counted only: more would be work.
         let mut response = match self.load.admit() {
-            None => refuse(overloaded(COME_BACK)),
+            None => {
+                self.count(&Seen::at(self.clock.now()), Reason::Overloaded);
+                refuse(overloaded(COME_BACK))
+            }
             Some(permit) => {
                 // 3. Deadline.
                 let deadline = self.deadlines.of(request.headers());
                 // 4.–9. Who may.
                 let mut seen = Seen::at(self.clock.now());
-                match self.admit(request.uri().path(), request.headers(), &mut seen) {
+                let mut admitted = self.admit(&request, &mut seen);
+                if seen.keys_wanted {
+                    self.tokens.seek_keys(deadline.head).await;
+                    seen = Seen::at(self.clock.now());
+                    admitted = self.admit(&request, &mut seen);
+                }
+                match admitted {
                     // 10. Pass-through.
                     Ok(admitted) => {
                         let id = call_id.clone();
-                        forward(
-                            &self.upstreams,
-                            admitted,
-                            request,
-                            id,
-                            deadline,
-                            permit,
-                            language,
-                        )
-                        .await
+                        forward(self, admitted, request, id, deadline, permit, language).await
                     }
                     Err(fault) => {
                         self.journal(&seen, &fault, request.uri().path(), &deadline)
@@ -138,21 +148,24 @@ impl Stack {
     }
 
     /// Layers 4 to 9.
-    fn admit(&self, path: &str, headers: &HeaderMap, seen: &mut Seen) -> Result<Admitted, Fault> {
+    fn admit(&self, request: &Request<Body>, seen: &mut Seen) -> Result<Admitted, Fault> {
+        let headers = request.headers();
         // 4. Method table.
-        let Some(method) = public(path) else {
-            self.knocked(headers, seen);
+        let Some(method) = public(request.uri().path()) else {
+            self.knocked(request, seen);
             return Err(Fault::new(Reason::MethodUnknown));
         };
         seen.method = Some(method);
         // 5. Token.
-        let subject = self
+        let token = self
             .tokens
-            .subject(headers, seen.now)
-            .map_err(|unbelieved| {
-                seen.subject = unbelieved.subject;
-                Fault::from(unbelieved)
-            })?;
+            .believed(headers, request.extensions(), seen.now);
+        let token = token.map_err(|unbelieved| {
+            seen.subject = unbelieved.subject;
+            seen.keys_wanted = unbelieved.by_keys;
+            Fault::from(unbelieved)
+        })?;
+        let subject = token.subject;
         seen.subject = Some(subject);
         // 6. Rate of the subject.
         self.take_rate(subject, seen)?;
@@ -162,10 +175,11 @@ impl Stack {
         // 8. Decision, and 9. signed context.
         let held = self.policy.current(seen.now)?;
         seen.revision = held.snapshot.revision();
-        let context = self
+        self.check_bound(&held, &token)?;
+        let ready = self
             .contexts
             .context(&held, subject, method, purpose, seen.now);
-        if context
+        if ready
             .as_ref()
             .is_err_and(|fault| fault.reason == Reason::SubjectUnknown)
         {
@@ -174,8 +188,25 @@ impl Stack {
         }
         Ok(Admitted {
             method,
-            context: context?,
+            ready: ready?,
+            token,
+            seen: *seen,
         })
+    }
+
+    /// A system account's token lies in another company system: with the certificate
+    /// beside it, the token alone is worth nothing to a thief.
+    fn check_bound(&self, held: &Held, token: &Verified) -> Result<(), Fault> {
+        if !self.bound_system_accounts || token.is_bound() {
+            return Ok(());
+        }
+        match held.snapshot.subject(token.subject) {
+            Some(subject) if subject.kind != SubjectKind::Employee => Err(Fault {
+                detail: "a system account's token is not bound".into(),
+                ..Fault::new(Reason::TokenInvalid)
+            }),
+            _ => Ok(()),
+        }
     }
 
     fn take_rate(&self, subject: Uuid, seen: &mut Seen) -> Result<(), Fault> {
@@ -188,7 +219,7 @@ impl Stack {
                 seen.journaling = if limited.first {
                     Journaling::Always
                 } else {
-                    Journaling::Never
+                    Journaling::Counted
                 };
                 Err(overloaded(limited.retry_after))
             }
@@ -197,27 +228,47 @@ impl Stack {
 
     /// A path that does not exist, or not for the caller: journaled when one of ours
     /// tries it, and not when a scanner does.
-    fn knocked(&self, headers: &HeaderMap, seen: &mut Seen) {
-        seen.journaling = Journaling::Never;
-        if let Ok(subject) = self.tokens.subject(headers, seen.now) {
-            seen.subject = Some(subject);
+    fn knocked(&self, request: &Request<Body>, seen: &mut Seen) {
+        seen.journaling = Journaling::Counted;
+        let (headers, extensions) = (request.headers(), request.extensions());
+        if let Ok(token) = self.tokens.believed(headers, extensions, seen.now) {
+            seen.subject = Some(token.subject);
             // The answer is the same over the rate; only the journal is spared.
-            let _ = self.take_rate(subject, seen);
+            let _ = self.take_rate(token.subject, seen);
         }
     }
 
     /// No journal, no refusal, within bounds.
     async fn journal(&self, seen: &Seen, fault: &Fault, path: &str, deadline: &Deadline) {
         tracing::debug!(reason = ?fault.reason, detail = %fault.detail, subject = ?seen.subject, "refused");
+        // Out of time, it leaves; the record is queued by then.
+        let _ = timeout_at(deadline.head, self.note(seen, fault.reason, path)).await;
+    }
+
+    /// Journals a refusal, within the bounds of the journal.
+    pub(crate) async fn note(&self, seen: &Seen, reason: Reason, path: &str) {
         if !self.refusals.admits(seen.journaling, seen.now) {
-            return;
+            return self.count(seen, reason);
         }
         match self.ids.next() {
             Ok(id) => {
-                let record = seen.record(id, path, fault.reason);
-                // Out of time, it leaves; the record is queued by then.
-                let _ = timeout_at(deadline.head, self.refusals.record(record)).await;
+                let record = seen.record(id, path, reason);
+                self.refusals.record(record).await;
             }
+            Err(fault) => tracing::error!(detail = %fault.detail, "refusal cannot be named"),
+        }
+    }
+
+    /// Counts a refusal: without the path, which of an unknown method is the caller's
+    /// own text, and of strangers without who they say they are.
+    pub(crate) fn count(&self, seen: &Seen, reason: Reason) {
+        let mut seen = *seen;
+        if seen.journaling == Journaling::Stranger {
+            seen.subject = None;
+        }
+        let path = seen.method.map_or("", |method| method.path);
+        match self.ids.next() {
+            Ok(id) => self.refusals.count(seen.record(id, path, reason)),
             Err(fault) => tracing::error!(detail = %fault.detail, "refusal cannot be named"),
         }
     }

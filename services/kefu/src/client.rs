@@ -22,7 +22,7 @@ pub(crate) use refusal::tests;
 const CALL_LIMIT: Duration = Duration::from_secs(30);
 
 /// Where the gateway is, and who asks.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Clone, clap::Args)]
 pub(crate) struct ConnectArgs {
     /// Address of the gateway
     #[arg(
@@ -41,6 +41,17 @@ pub(crate) struct ConnectArgs {
     /// File with the bearer token; without it and --as, KEFU_TOKEN holds the token
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
+}
+
+impl ConnectArgs {
+    /// The same gateway, asked by somebody of the development tokens.
+    pub(crate) fn of(&self, login: &str) -> Self {
+        Self {
+            login: Some(login.to_owned()),
+            token_file: None,
+            ..self.clone()
+        }
+    }
 }
 
 /// A gateway, and what goes along with every call to it. Cheap to clone.

@@ -10,15 +10,15 @@ use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::Context;
 use kefu_access::{ContextVerifier, Trust};
-use kefu_access_control::{domain::company::Company, seed};
+use kefu_access_control::{config::AccessControlConfig, domain::company::Company, seed};
 use kefu_gateway::{Environment, GatewayConfig, dev_issuer};
 use kefu_service::{
     clock::{Clock, SystemClock},
-    config::{LogFormat, TelemetryConfig},
+    config::{LogFormat, Secret, TelemetryConfig},
     error::Fault,
     host::{self, Seat, start_jobs},
     ids::{Ids, system_randomness},
-    server::ServeOptions,
+    server::{Reflected, ServeOptions},
     telemetry,
 };
 use kefu_vault::Vault;
@@ -63,6 +63,7 @@ pub async fn run(arguments: DevArgs) -> anyhow::Result<()> {
         )
     })?;
     let keys = Keys::load_or_make(&arguments.home)?;
+    keys.publish_audit_key(&arguments.home)?;
     let server = database::start(&arguments.home).await?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let ids = Ids::new(clock.clone(), system_randomness());
@@ -89,10 +90,11 @@ pub async fn run(arguments: DevArgs) -> anyhow::Result<()> {
         health_listener: None,
         options: ServeOptions {
             drain: Duration::from_secs(5),
+            accept_http1: true,
             ..ServeOptions::default()
         },
         notice: Duration::ZERO,
-        reflection: true,
+        reflection: Reflected::Public,
     };
     let address = format!("http://{}", arguments.listen);
     let greeting = tokio::spawn(async move {
@@ -148,5 +150,10 @@ pub fn parts(
         service_signer: Arc::new(service),
         databases,
         gateway: rules,
+        access_control: AccessControlConfig {
+            audit_key: Some(Secret::new(keys.audit.clone())),
+            checkpoint_ms: 1000,
+            ..AccessControlConfig::default()
+        },
     })
 }

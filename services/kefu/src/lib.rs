@@ -1,11 +1,14 @@
 //! The one binary of the suite, as a library: how the services are put together,
 //! in one process or one each, and the commands around them.
 
+pub mod audit;
 pub mod call;
 mod client;
+pub mod demo;
 pub mod dev;
 pub mod import;
 pub mod migrate;
+pub mod policy;
 pub mod serve;
 pub mod settings;
 pub mod suite;

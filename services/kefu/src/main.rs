@@ -3,7 +3,7 @@
 use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
-use kefu::{call, dev, import, migrate, serve, settings::Settings};
+use kefu::{audit, call, demo, dev, import, migrate, policy, serve, settings::Settings};
 
 #[derive(Parser)]
 #[command(
@@ -34,6 +34,9 @@ enum Command {
     Config,
     Import(import::ImportArgs),
     Call(call::CallArgs),
+    Policy(policy::PolicyArgs),
+    Demo(demo::DemoArgs),
+    Audit(audit::AuditArgs),
 }
 
 #[tokio::main]
@@ -60,6 +63,9 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Config => print(&Settings::load(arguments.config)?.render()?),
         Command::Import(options) => import::run(options).await,
         Command::Call(options) => call::run(options).await,
+        Command::Policy(options) => policy::run(options),
+        Command::Demo(options) => demo::run(options).await,
+        Command::Audit(options) => audit::run(options).await,
     }
 }
 

@@ -15,7 +15,7 @@ use kefu_service::{
     host::{self, Hosted, Seat},
     ids::{Ids, system_randomness},
     peer::remote,
-    server::{GrpcService, ServeOptions},
+    server::{GrpcService, Reflected, ServeOptions},
     telemetry,
 };
 use kefu_vault::{LocalKeyProvider, Vault};
@@ -34,6 +34,7 @@ pub async fn run(settings: Settings, service: &str) -> anyhow::Result<()> {
         &std::process::id().to_string(),
     )?;
     let (hosted, server) = build(&settings, service)?;
+    let is_gateway = hosted.name == kefu_gateway::NAME;
     let listener = TcpListener::bind(server.listen)
         .await
         .with_context(|| format!("cannot listen on {}", server.listen))?;
@@ -48,9 +49,17 @@ pub async fn run(settings: Settings, service: &str) -> anyhow::Result<()> {
     let seat = Seat {
         listener,
         health_listener,
-        options: ServeOptions::from(&server),
+        options: ServeOptions {
+            // Browsers call the gateway alone.
+            accept_http1: is_gateway,
+            ..ServeOptions::from(&server)
+        },
         notice: Duration::from_millis(500),
-        reflection: true,
+        reflection: match (server.reflection, is_gateway) {
+            (false, _) => Reflected::Nothing,
+            (true, true) => Reflected::Public,
+            (true, false) => Reflected::All,
+        },
     };
     let outcome = host::run(hosted, seat, told_to_end()).await;
     telemetry.shutdown().await;
@@ -94,6 +103,7 @@ fn build(settings: &Settings, service: &str) -> anyhow::Result<(Hosted, ServerCo
                 customer_profile: profile()?,
                 ticket: tickets()?,
                 order_followup: orders()?,
+                analytics: at(&upstream.analytics.uri)?,
             };
             (
                 kefu_access_control::build(own.rules.clone(), deps, peers),
@@ -188,6 +198,17 @@ fn gateway(
         .signing_key
         .as_ref()
         .context("gateway.signing_key is not set")?;
+    let tls = settings.gateway.server.tls.as_ref();
+    if settings
+        .gateway
+        .rules
+        .require_bound_tokens_for_system_accounts
+        && tls.is_none_or(|tls| tls.client_ca.is_none())
+    {
+        bail!(
+            "gateway.rules.require_bound_tokens_for_system_accounts needs gateway.server.tls.client_ca"
+        );
+    }
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let deps = GatewayDeps {
         ids: Ids::new(clock.clone(), system_randomness()),

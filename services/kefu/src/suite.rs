@@ -4,6 +4,7 @@
 use std::{sync::Arc, time::Duration};
 
 use kefu_access::{ContextSigner, ContextVerifier};
+use kefu_access_control::config::AccessControlConfig;
 use kefu_gateway::{GatewayConfig, GatewayDeps, Upstreams};
 use kefu_service::{
     clock::Clock, core::Deps, database::Db, error::Fault, host::Hosted, ids::Ids, peer::Late,
@@ -29,6 +30,8 @@ pub struct Parts {
     pub databases: Databases,
     /// The gateway's rules.
     pub gateway: GatewayConfig,
+    /// Access-control's rules.
+    pub access_control: AccessControlConfig,
 }
 
 /// A database for each service.
@@ -75,14 +78,16 @@ impl Parts {
     /// When a service's configuration cannot be carried out.
     pub fn assemble(self) -> Result<Suite, Fault> {
         let databases = &self.databases;
-        let (ticket, orders, profiles) = (Late::default(), Late::default(), Late::default());
+        let (ticket, orders) = (Late::default(), Late::default());
+        let (profiles, figures) = (Late::default(), Late::default());
         let access_control = kefu_access_control::build(
-            Default::default(),
+            self.access_control.clone(),
             self.deps(&databases.access_control),
             kefu_access_control::Peers {
                 customer_profile: profiles.service(),
                 ticket: ticket.service(),
                 order_followup: orders.service(),
+                analytics: figures.service(),
             },
         )?;
         let customer_profile = kefu_customer_profile::build(
@@ -119,6 +124,7 @@ impl Parts {
         profiles.bind(profile.clone());
         ticket.bind(tickets.service.clone());
         orders.bind(order_followup.service.clone());
+        figures.bind(analytics.service.clone());
         let upstreams = Upstreams {
             profile,
             ticket: tickets.service.clone(),

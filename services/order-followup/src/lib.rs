@@ -18,6 +18,7 @@ use kefu_contracts::order::order_service_server::OrderServiceServer;
 use kefu_service::{
     core::{Core, Deps},
     error::Fault,
+    facts::RecordFacts,
     files::FileExport,
     host::Hosted,
     server::GrpcService,
@@ -53,6 +54,9 @@ pub fn build(config: OrderFollowupConfig, deps: Deps, peers: Peers) -> Result<Ho
     )];
     let orders = api::Orders::new(&core, &config);
     let files = FileExport::server(orders.clone(), &store::records::WHOLE, core.views.clone());
-    let routes = Routes::new(OrderServiceServer::new(orders)).add_service(files);
+    let facts = RecordFacts::server(core.deps.db.clone(), store::records::FACTS);
+    let routes = Routes::new(OrderServiceServer::new(orders))
+        .add_service(files)
+        .add_service(facts);
     Ok(core.host(routes, jobs))
 }

@@ -19,6 +19,7 @@ use kefu_contracts::ticket::ticket_service_server::TicketServiceServer;
 use kefu_service::{
     core::{Core, Deps},
     error::Fault,
+    facts::RecordFacts,
     files::FileExport,
     host::Hosted,
     server::GrpcService,
@@ -54,6 +55,9 @@ pub fn build(config: TicketConfig, deps: Deps, peers: Peers) -> Result<Hosted, F
     )];
     let tickets = api::Tickets::new(&core, &config);
     let files = FileExport::server(tickets.clone(), &store::records::RECORD, core.views.clone());
-    let routes = Routes::new(TicketServiceServer::new(tickets)).add_service(files);
+    let facts = RecordFacts::server(core.deps.db.clone(), store::records::FACTS);
+    let routes = Routes::new(TicketServiceServer::new(tickets))
+        .add_service(files)
+        .add_service(facts);
     Ok(core.host(routes, jobs))
 }

@@ -3,15 +3,20 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod audit;
 mod clauses;
 mod contexts;
+mod explain;
 mod exports;
 mod faults;
 mod figures;
 mod five_views;
+mod leak;
 mod lists;
 mod migrations;
+mod record_facts;
 mod records;
 mod refusals;
 mod scopes;
+mod shares;
 mod writes;

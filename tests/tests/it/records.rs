@@ -144,3 +144,9 @@ pub(crate) fn violations(status: &Status) -> Vec<String> {
         .unwrap_or_default();
     all.into_iter().map(|one| one.field).collect()
 }
+
+/// What the refusal says besides its reason.
+pub(crate) fn said(status: &Status, key: &str) -> String {
+    let details = status.get_error_details();
+    details.error_info().unwrap().metadata[key].clone()
+}

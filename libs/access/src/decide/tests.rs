@@ -1,7 +1,7 @@
 mod clauses;
 mod grants;
-mod naive;
-mod property;
+pub(crate) mod naive;
+pub(crate) mod property;
 mod refusals;
 
 use kefu_contracts::{

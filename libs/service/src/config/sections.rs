@@ -52,6 +52,13 @@ pub struct ServerConfig {
     /// Calls served at one time; 1024.
     #[serde(default = "count::<1024>")]
     pub concurrency: usize,
+    /// Answers `grpc.reflection.v1`, the gateway for what is public; true.
+    #[serde(default = "yes")]
+    pub reflection: bool,
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// The server's certificate: give `certificate_file` and `key_file`, or the PEM itself.
@@ -62,6 +69,11 @@ pub struct TlsConfig {
     pub certificate: String,
     /// Private key, PEM.
     pub key: Secret,
+    /// Authorities whose client certificates are taken, PEM: a client may show one, and
+    /// one of theirs or none. Set `client_ca_file` to take them from a file; none: no
+    /// client is asked for a certificate.
+    #[serde(default)]
+    pub client_ca: Option<String>,
 }
 
 /// Logs, traces and metrics.

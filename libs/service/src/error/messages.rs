@@ -279,6 +279,10 @@ pub(crate) fn reason(reason: Reason, language: Language) -> &'static str {
             "权限信息暂不可用，请稍后再试。",
             "the policy cannot be relied upon just now",
         ),
+        Reason::IssuerUnavailable => (
+            "登录服务暂不可用，请稍后再试。",
+            "the issuer of tokens cannot be reached",
+        ),
         Reason::UpstreamUnavailable => (
             "服务暂不可用，请稍后再试。",
             "the service cannot be reached",

@@ -49,7 +49,7 @@ async fn seat() -> (Seat, String, String) {
         health_listener: Some(probes),
         options,
         notice: Duration::ZERO,
-        reflection: true,
+        reflection: crate::server::Reflected::All,
     };
     (seat, main, health)
 }
@@ -150,6 +150,7 @@ async fn when_one_cannot_be_run_the_others_end() {
     bad.options.tls = Some(crate::config::TlsConfig {
         certificate: "no certificate".into(),
         key: crate::config::Secret::new("no key"),
+        client_ca: None,
     });
     let services = vec![(hosted(vec![]), good), (hosted(vec![deaf()]), bad)];
     let token = CancellationToken::new();

@@ -186,7 +186,7 @@ async fn those_who_watch_health_do_not_hold_up_the_end() {
 
 #[tokio::test]
 async fn reflection_knows_the_contracts_and_health() {
-    let served = Served::start(with_reflection(echo()), options(SOON)).await;
+    let served = Served::start(with_reflection(echo(), Reflected::All), options(SOON)).await;
     let mut client = ServerReflectionClient::new(served.channel().await);
     let question = |message| ServerReflectionRequest {
         host: String::new(),
@@ -230,6 +230,59 @@ async fn reflection_knows_the_contracts_and_health() {
     );
     drop((answers, client));
     served.end().await;
+}
+
+/// Names of the services that a server reflects.
+async fn reflected(reflected: Reflected) -> Result<Vec<String>, tonic::Status> {
+    let service = with_reflection(echo(), reflected);
+    let served = Served::start(service, options(SOON)).await;
+    let mut client = ServerReflectionClient::new(served.channel().await);
+    let asked = tokio_stream::iter([ServerReflectionRequest {
+        host: String::new(),
+        message_request: Some(MessageRequest::ListServices(String::new())),
+    }]);
+    let mut answers = client.server_reflection_info(asked).await?.into_inner();
+    let Some(answer) = answers.message().await? else {
+        return Ok(Vec::new());
+    };
+    let Some(MessageResponse::ListServicesResponse(listed)) = answer.message_response else {
+        panic!("{answer:?}")
+    };
+    Ok(listed.service.into_iter().map(|one| one.name).collect())
+}
+
+#[tokio::test]
+async fn the_public_is_shown_no_internal_service() {
+    let shown = reflected(Reflected::Public).await.unwrap();
+    for method in kefu_contracts::METHODS {
+        let public = kefu_contracts::METHODS
+            .iter()
+            .any(|other| other.service == method.service && !other.internal);
+        let is_shown = shown.iter().any(|name| name == method.service);
+        assert_eq!(is_shown, public, "{}", method.service);
+    }
+    for internal in [
+        "SnapshotService",
+        "RefusalService",
+        "JournalService",
+        "RecordFactsService",
+    ] {
+        assert!(
+            !shown.iter().any(|name| name.ends_with(internal)),
+            "{internal}"
+        );
+    }
+    assert!(shown.iter().any(|name| name == "grpc.health.v1.Health"));
+}
+
+#[tokio::test]
+async fn nothing_is_reflected_where_it_is_switched_off() {
+    assert!(
+        reflected(Reflected::Nothing)
+            .await
+            .unwrap_or_default()
+            .is_empty()
+    );
 }
 
 #[tokio::test]
@@ -291,6 +344,7 @@ async fn tls_is_spoken_when_there_is_a_certificate() {
     let tls = Some(TlsConfig {
         certificate: certificate.clone(),
         key: Secret::new(made.signing_key.serialize_pem()),
+        client_ca: None,
     });
     let served = Served::start(
         echo(),

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use kefu_contracts::access::{
-    self as wire, CreateEmployeeRequest, ListEmployeesRequest, ListEmployeesResponse,
-    UpdateEmployeeRequest,
+    self as wire, CreateEmployeeRequest, GetEmployeeRequest, ListEmployeesRequest,
+    ListEmployeesResponse, UpdateEmployeeRequest,
 };
 use kefu_service::{
     call::{Answer, Call},
@@ -20,7 +20,7 @@ use super::{
     write::{Done, claim},
 };
 use crate::{
-    domain::register::{DEPARTMENTS, Employee, MOST_TITLE, is_handle, parse_subject},
+    domain::register::{DEPARTMENTS, EMPLOYEES, Employee, MOST_TITLE, is_handle, parse_subject},
     error::RegisterError,
     store::{
         changes::{Record, Revision},
@@ -88,6 +88,44 @@ pub(super) async fn list(
     }))
 }
 
+/// One employee or system account.
+pub(super) async fn get(
+    register: &Register,
+    call: Call,
+    request: GetEmployeeRequest,
+) -> Result<Answer<wire::Employee>, Fault> {
+    let mut fields = Fields::new();
+    let subject = parse_subject(&request.name);
+    let unreadable = if request.name.is_empty() {
+        Violation::Required
+    } else {
+        Violation::ResourceName
+    };
+    fields.ensure(subject.is_some(), "name", unreadable);
+    fields.finish()?;
+    let (id, system_account) = subject.unwrap_or_default();
+    let found = register
+        .core
+        .deps
+        .db
+        .run(move |connection| Box::pin(employee::get(connection, id)))
+        .await?;
+    let within_reach = found
+        .filter(|one| one.system_account == system_account)
+        .and_then(|one| Some((clearance(&call, one.department, Some(id))?, one)));
+    let Some((clearance, employee)) = within_reach else {
+        let fault = RegisterError::NotFound(request.name.clone()).into();
+        return Err(register.refuse(&call, &request.name, fault).await);
+    };
+    let shown = Shown {
+        resource: employee.name(),
+        customer_id: None,
+        clearance,
+    };
+    register.core.views.record(&call, VIEWED, &[shown]).await?;
+    Ok(Answer::read(messages::employee(&employee)))
+}
+
 /// Somebody joins.
 pub(super) async fn create(
     register: &Register,
@@ -117,7 +155,11 @@ async fn add(
         return Err(missing(fields, "employee"));
     };
     let employee = read(&mut fields, id, wanted);
+    if employee.system_account && wanted.responsible.is_empty() {
+        fields.refuse("employee.responsible", Violation::Required);
+    }
     ensure_department(revision, call, &mut fields, &employee).await?;
+    ensure_responsible(revision, call, &mut fields, &employee).await?;
     fields.finish()?;
     if employee::find_login(revision.connection, &employee.login)
         .await?
@@ -193,6 +235,10 @@ async fn amend(
         Violation::Immutable,
     );
     ensure_department(revision, call, &mut fields, &employee).await?;
+    if before.responsible.is_some() && wanted.responsible.is_empty() {
+        fields.refuse("employee.responsible", Violation::Required);
+    }
+    ensure_responsible(revision, call, &mut fields, &employee).await?;
     fields.finish()?;
     if etag != Some(before.revision) {
         return Err(RegisterError::Stale.into());
@@ -243,6 +289,13 @@ fn read(fields: &mut Fields, id: Uuid, wanted: &wire::Employee) -> Employee {
             Violation::NotApplicable,
         );
     }
+    let responsible = fields.optional_name("employee.responsible", &wanted.responsible, EMPLOYEES);
+    // People answer for themselves.
+    fields.ensure(
+        wanted.system_account || wanted.responsible.is_empty(),
+        "employee.responsible",
+        Violation::NotApplicable,
+    );
     let joins_at = messages::moment(fields, "employee.join_time", wanted.join_time.as_ref());
     let leaves_at = messages::moment(fields, "employee.leave_time", wanted.leave_time.as_ref());
     let backwards = joins_at
@@ -263,8 +316,25 @@ fn read(fields: &mut Fields, id: Uuid, wanted: &wire::Employee) -> Employee {
         training_valid_until: messages::moment(fields, "employee.training_valid_until", training),
         joins_at,
         leaves_at,
+        responsible,
         revision: 1,
     }
+}
+
+/// Whom to ask about a system account is somebody who is with the company.
+async fn ensure_responsible(
+    revision: &mut Revision<'_>,
+    call: &Call,
+    fields: &mut Fields,
+    employee: &Employee,
+) -> Result<(), Fault> {
+    let Some(responsible) = employee.responsible.filter(|_| employee.system_account) else {
+        return Ok(());
+    };
+    let found = employee::get(revision.connection, responsible).await?;
+    let serves = found.is_some_and(|one| one.serves(call.now));
+    fields.ensure(serves, "employee.responsible", Violation::Unknown);
+    Ok(())
 }
 
 /// The department is there, and within reach.

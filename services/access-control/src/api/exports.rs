@@ -12,8 +12,8 @@ use std::pin::Pin;
 
 use kefu_contracts::access::{
     CarryOutExportRequest, CarryOutExportResponse, ConfirmDeletionRequest, DownloadExportRequest,
-    DownloadExportResponse, Export, GetExportRequest, GetReceiptRequest, IdentifyWatermarkRequest,
-    IdentifyWatermarkResponse, ListExportsRequest, ListExportsResponse, ShareReceipt,
+    DownloadExportResponse, Export, GetExportRequest, GetReceiptRequest, GetReceiptResponse,
+    IdentifyWatermarkRequest, IdentifyWatermarkResponse, ListExportsRequest, ListExportsResponse,
     export_service_server::ExportService,
 };
 use kefu_service::call::{self, answer};
@@ -93,7 +93,7 @@ impl ExportService for ExportsApi {
     async fn get_receipt(
         &self,
         request: Request<GetReceiptRequest>,
-    ) -> Result<Response<ShareReceipt>, Status> {
+    ) -> Result<Response<GetReceiptResponse>, Status> {
         answer(request, |call, message| {
             receipt::get(&self.register, call, message)
         })

@@ -1,8 +1,9 @@
 //! `OrganisationService`: departments and employees (CC-1.1, CF-8.1, OP-7.2).
 
 use kefu_contracts::access::{
-    CreateDepartmentRequest, CreateEmployeeRequest, Department, Employee, ListDepartmentsRequest,
-    ListDepartmentsResponse, ListEmployeesRequest, ListEmployeesResponse, UpdateEmployeeRequest,
+    CreateDepartmentRequest, CreateEmployeeRequest, Department, Employee, GetDepartmentRequest,
+    GetEmployeeRequest, ListDepartmentsRequest, ListDepartmentsResponse, ListEmployeesRequest,
+    ListEmployeesResponse, UpdateDepartmentRequest, UpdateEmployeeRequest,
     organisation_service_server::OrganisationService,
 };
 use kefu_service::call::answer;
@@ -31,6 +32,36 @@ impl OrganisationService for Organisation {
     ) -> Result<Response<Department>, Status> {
         answer(request, |call, message| {
             departments::create(&self.0, call, message)
+        })
+        .await
+    }
+
+    async fn get_department(
+        &self,
+        request: Request<GetDepartmentRequest>,
+    ) -> Result<Response<Department>, Status> {
+        answer(request, |call, message| {
+            departments::get(&self.0, call, message)
+        })
+        .await
+    }
+
+    async fn update_department(
+        &self,
+        request: Request<UpdateDepartmentRequest>,
+    ) -> Result<Response<Department>, Status> {
+        answer(request, |call, message| {
+            departments::update(&self.0, call, message)
+        })
+        .await
+    }
+
+    async fn get_employee(
+        &self,
+        request: Request<GetEmployeeRequest>,
+    ) -> Result<Response<Employee>, Status> {
+        answer(request, |call, message| {
+            employees::get(&self.0, call, message)
         })
         .await
     }

@@ -94,6 +94,7 @@ fn read(fields: &mut Fields, call: &Call, at: usize, record: &RefusalRecord) -> 
             permission: plain(&record.permission),
             reason: plain(&record.reason),
             policy_revision: record.policy_revision,
+            repeated_count: record.repeated_count.max(0),
         },
     })
 }

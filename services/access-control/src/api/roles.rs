@@ -80,5 +80,6 @@ async fn list(
         })
         .collect();
     register.core.views.record(&call, VIEWED, &shown).await?;
-    Ok(Answer::read(ListRolesResponse { roles }))
+    let apart = register.roles.apart.iter().map(messages::apart).collect();
+    Ok(Answer::read(ListRolesResponse { roles, apart }))
 }

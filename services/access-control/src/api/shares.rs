@@ -3,27 +3,25 @@
 
 mod act;
 mod form;
-pub(super) mod look;
+mod kind;
+mod look;
 mod messages;
-pub(super) mod write;
+mod receipt;
 
 use kefu_contracts::access::{
     AccompanyShareRequest, ActivateShareRequest, ApproveShareRequest, CreateShareRequest,
-    GetShareRequest, ListSharesRequest, ListSharesResponse, RejectShareRequest, ReturnShareRequest,
-    RevokeShareRequest, Share, SubmitShareRequest, UpdateShareRequest, WithdrawShareRequest,
+    GetShareReceiptRequest, GetShareRequest, ListSharesRequest, ListSharesResponse,
+    RejectShareRequest, ReturnShareRequest, RevokeShareRequest, Share, ShareReceipt,
+    SubmitShareRequest, UpdateShareRequest, WithdrawShareRequest,
     share_service_server::ShareService,
 };
 use kefu_service::call::answer;
 use tonic::{Request, Response, Status};
 
 use super::Register;
-pub(crate) use write::by_time;
 
 /// The service over the register.
 pub(crate) struct SharesApi(pub(crate) Register);
-
-/// Journals shares that are shown under this type.
-const VIEWED: &str = "share.viewed";
 
 #[tonic::async_trait]
 impl ShareService for SharesApi {
@@ -59,6 +57,16 @@ impl ShareService for SharesApi {
         request: Request<ListSharesRequest>,
     ) -> Result<Response<ListSharesResponse>, Status> {
         answer(request, |call, message| look::list(&self.0, call, message)).await
+    }
+
+    async fn get_share_receipt(
+        &self,
+        request: Request<GetShareReceiptRequest>,
+    ) -> Result<Response<ShareReceipt>, Status> {
+        answer(request, |call, message| {
+            receipt::get(&self.0, call, message)
+        })
+        .await
     }
 
     async fn submit_share(

@@ -145,7 +145,7 @@ impl Watcher {
 }
 
 /// `lent`: what a grant lets do.
-fn message(policy: Policy, lent: &[String], full: bool) -> WatchSnapshotResponse {
+pub(crate) fn message(policy: Policy, lent: &[String], full: bool) -> WatchSnapshotResponse {
     WatchSnapshotResponse {
         revision: policy.revision,
         full,

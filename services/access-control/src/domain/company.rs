@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::{
     binding::{Binding, collision},
+    delegation::LONGEST,
     register::is_handle,
     roles::{Holder, Roles},
     tree::parents_first,
@@ -21,6 +22,44 @@ pub struct Company {
     pub departments: Vec<CompanyDepartment>,
     /// Its people and the accounts of its other systems.
     pub employees: Vec<CompanyEmployee>,
+    /// Its devices.
+    #[serde(default)]
+    pub devices: Vec<CompanyDevice>,
+    /// Who acts for whom from now on.
+    #[serde(default)]
+    pub delegations: Vec<CompanyDelegation>,
+}
+
+/// A device; in stock when nobody holds it.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CompanyDevice {
+    /// What stands on it; names it in the file and for ever.
+    pub asset_number: String,
+    /// `headset`
+    pub kind: String,
+    /// Name for people.
+    pub title: String,
+    /// Login of who holds it.
+    pub holder: Option<String>,
+    /// Code of the department that holds it; not together with `holder`.
+    pub department: Option<String>,
+}
+
+/// Somebody acts for somebody else.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CompanyDelegation {
+    /// Login of who holds the posts.
+    pub from: String,
+    /// Login of who acts for them.
+    pub to: String,
+    /// Code of the department over which; none: all posts.
+    pub department: Option<String>,
+    /// For how many days.
+    pub days: i32,
+    /// Why.
+    pub reason: String,
 }
 
 /// A department.
@@ -57,6 +96,8 @@ pub struct CompanyEmployee {
     pub agreement_days: Option<i32>,
     /// Days from now for which the secrecy training holds; likewise.
     pub training_days: Option<i32>,
+    /// Login of whom to ask about a system account.
+    pub responsible: Option<String>,
     /// What they hold.
     #[serde(default)]
     pub roles: Vec<CompanyRole>,
@@ -98,7 +139,8 @@ impl Company {
         Ok(toml::from_str(text)?)
     }
 
-    /// Brings departments into an order in which parents come first, and refuses
+    /// Brings departments into an order in which parents come first, puts people
+    /// before the system accounts they are responsible for, and refuses
     /// what the register would refuse.
     ///
     /// # Errors
@@ -124,8 +166,77 @@ impl Company {
         }
         for employee in &self.employees {
             employee.check(&codes, roles)?;
+            self.check_responsible(employee)?;
         }
+        self.check_devices(&codes)?;
+        self.check_delegations(&codes)?;
+        self.employees.sort_by_key(|one| one.system_account);
         Ok(self)
+    }
+}
+
+impl Company {
+    /// Each system account has somebody who is responsible for it, and nobody else has.
+    fn check_responsible(&self, account: &CompanyEmployee) -> Result<(), CompanyProblem> {
+        match (&account.responsible, account.system_account) {
+            (None, false) => Ok(()),
+            (None, true) => Err(content(&account.login, "nobody is responsible for it")),
+            (Some(_), false) => Err(content(&account.login, "answers for themself")),
+            (Some(login), true) => known(self.is_person(login), &account.login, login),
+        }
+    }
+}
+
+impl Company {
+    fn is_person(&self, login: &str) -> bool {
+        let mut people = self.employees.iter().filter(|one| !one.system_account);
+        people.any(|one| one.login == login)
+    }
+
+    fn check_devices(&self, codes: &HashSet<&str>) -> Result<(), CompanyProblem> {
+        let mut numbers = HashSet::new();
+        for device in &self.devices {
+            let of = &device.asset_number;
+            if !numbers.insert(of) {
+                return Err(content(of, "is there twice"));
+            }
+            if !is_handle(&device.kind) {
+                return Err(content(of, format!("{} is no kind", device.kind)));
+            }
+            if device.holder.is_some() && device.department.is_some() {
+                return Err(content(of, "has two holders"));
+            }
+            if let Some(login) = &device.holder {
+                known(self.is_person(login), of, login)?;
+            }
+            if let Some(code) = &device.department {
+                known(codes.contains(code.as_str()), of, code)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn check_delegations(&self, codes: &HashSet<&str>) -> Result<(), CompanyProblem> {
+        let longest = i32::try_from(LONGEST.as_hours() / 24).unwrap_or(i32::MAX);
+        for one in &self.delegations {
+            known(self.is_person(&one.from), &one.from, &one.from)?;
+            known(self.is_person(&one.to), &one.from, &one.to)?;
+            if let Some(code) = &one.department {
+                known(codes.contains(code.as_str()), &one.from, code)?;
+            }
+            if one.from == one.to || !(1..=longest).contains(&one.days) {
+                return Err(content(&one.from, "delegates to themself, or for too long"));
+            }
+            let leads = self.departments.iter().any(|department| {
+                [&department.head, &department.supervising_leader]
+                    .into_iter()
+                    .any(|leader| leader.as_ref() == Some(&one.from))
+            });
+            if !leads {
+                return Err(content(&one.from, "holds no post to delegate"));
+            }
+        }
+        Ok(())
     }
 }
 
@@ -227,6 +338,23 @@ mod tests {
         title = '李伟'
         department = 'care'
         roles = [{ role = 'agent' }]
+
+        [[employees]]
+        login = 'ma'
+        title = '马超'
+        department = 'care'
+
+        [[devices]]
+        asset_number = 'KF-1'
+        kind = 'headset'
+        title = '耳机'
+        holder = 'li'
+
+        [[delegations]]
+        from = 'li'
+        to = 'ma'
+        days = 7
+        reason = '年假'
     ";
 
     fn check(text: &str) -> Result<Company, CompanyProblem> {
@@ -255,9 +383,20 @@ mod tests {
             ("head = 'li'", "boss = 'li'"),
             ("login = 'li'", "login = 'Li'"),
             ("department = 'care'", ""),
+            (
+                "department = 'care'",
+                "department = 'care'\nresponsible = 'li'",
+            ),
+            ("department = 'care'", "system_account = true"),
             ("department = 'care'", "department = 'cave'"),
             ("{ role = 'agent' }", "{ role = 'agents' }"),
             ("{ role = 'agent' }", "{ role = 'integration' }"),
+            ("holder = 'li'", "holder = 'wang'"),
+            ("holder = 'li'", "holder = 'li'\ndepartment = 'care'"),
+            ("kind = 'headset'", "kind = '耳机'"),
+            ("to = 'ma'", "to = 'li'"),
+            ("from = 'li'", "from = 'ma'"),
+            ("days = 7", "days = 93"),
             (
                 "{ role = 'agent' }",
                 "{ role = 'agent', departments = ['cave'] }",

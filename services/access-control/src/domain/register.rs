@@ -32,6 +32,8 @@ pub struct Department {
     pub head: Option<Uuid>,
     /// Who oversees it (CF-6.3).
     pub supervising_leader: Option<Uuid>,
+    /// Counts the changes, from 1.
+    pub revision: i64,
 }
 
 /// An employee, or a system account.
@@ -55,6 +57,8 @@ pub struct Employee {
     pub joins_at: Option<Timestamp>,
     /// First moment at which they no longer do.
     pub leaves_at: Option<Timestamp>,
+    /// Whom to ask about a system account.
+    pub responsible: Option<Uuid>,
     /// Counts the changes, from 1.
     pub revision: i64,
 }
@@ -63,6 +67,12 @@ impl Employee {
     /// Resource name: `employees/…` or `system-accounts/…`.
     pub fn name(&self) -> String {
         fields::name(collection(self.system_account), self.id)
+    }
+
+    /// Whether they are somebody who still is with the company at a moment, or will
+    /// have come.
+    pub fn serves(&self, at: Timestamp) -> bool {
+        !self.system_account && self.leaves_at.is_none_or(|end| at < end)
     }
 
     /// What kind of subject they are.

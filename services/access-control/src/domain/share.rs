@@ -14,8 +14,6 @@ pub const KIND: &str = "share";
 pub const MOST_CUSTOMERS: usize = 500;
 /// Most people of one share.
 pub const MOST_RECEIVERS: usize = 50;
-/// Most characters of a justification or comment.
-pub const MOST_TEXT: usize = 1000;
 /// Longest way ahead that a share may reach.
 pub const FURTHEST: SignedDuration = SignedDuration::from_hours(366 * 24);
 

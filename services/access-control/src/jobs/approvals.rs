@@ -1,20 +1,29 @@
 //! What time does to requests for approval: reminders, escalations, expiry, the begin
-//! and end of a period. A request's state does not wait for this job (whoever acts first
-//! advances it); the job writes down what happened and tells who may decide now.
+//! and end of a period, and what is overdue. A request's state does not wait for this job
+//! (whoever acts first advances it); the job writes down what happened and tells who may
+//! decide now.
 
 use std::{sync::Arc, time::Duration};
 
+use jiff::Timestamp;
 use kefu_service::{
     clock::{Clock, sleep},
     database::Db,
     error::Fault,
     host::Job,
 };
+use sqlx::PgConnection;
+use uuid::Uuid;
 
 use crate::{
-    api::shares,
+    api::approvals::{Desk, Kind, write},
     domain::approval::{Chart, Flows},
-    store::{approval, chart},
+    store::{
+        approval,
+        borrowing::{self, StoredBorrowing},
+        chart,
+        share::StoredShare,
+    },
 };
 
 /// Every how many looks it is told anew who may decide what is in review: that changes
@@ -45,7 +54,14 @@ pub(crate) fn job(db: Db, clock: Arc<dyn Clock>, flows: Arc<Flows>, every: Durat
 async fn look(db: &Db, clock: &dyn Clock, flows: &Arc<Flows>, anew: bool) -> Result<(), Fault> {
     let now = clock.now();
     let due = db
-        .run(move |connection| Box::pin(approval::due(connection, now, anew)))
+        .run(move |connection| {
+            Box::pin(async move {
+                let mut due = approval::due(connection, now, anew).await?;
+                let late = borrowing::to_chase(connection, now).await?.into_iter();
+                due.extend(late.map(|id| (id, StoredBorrowing::KIND.to_owned())));
+                Ok(due)
+            })
+        })
         .await?;
     if due.is_empty() {
         return Ok(());
@@ -54,15 +70,31 @@ async fn look(db: &Db, clock: &dyn Clock, flows: &Arc<Flows>, anew: bool) -> Res
         .run(move |connection| Box::pin(chart::at(connection, now)))
         .await?;
     let chart: Arc<Chart> = Arc::new(chart);
-    for id in due {
+    for (id, kind) in due {
         let (flows, chart) = (flows.clone(), chart.clone());
         db.transaction(move |connection| {
-            let (flows, chart) = (flows.clone(), chart.clone());
-            Box::pin(
-                async move { shares::by_time(connection, now, &flows.share, &chart, id).await },
-            )
+            let (flows, chart, kind) = (flows.clone(), chart.clone(), kind.clone());
+            Box::pin(async move {
+                match kind.as_str() {
+                    StoredShare::KIND => {
+                        one::<StoredShare>(connection, &flows, &chart, now, id).await
+                    }
+                    _ => one::<StoredBorrowing>(connection, &flows, &chart, now, id).await,
+                }
+            })
         })
         .await?;
     }
     Ok(())
+}
+
+async fn one<K: Kind>(
+    connection: &mut PgConnection,
+    flows: &Flows,
+    chart: &Chart,
+    now: Timestamp,
+    id: Uuid,
+) -> Result<(), Fault> {
+    let flow = K::flow(flows);
+    write::by_time::<K>(connection, &Desk { flow, chart, now }, id).await
 }

@@ -17,14 +17,17 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::{
-    api::exports::journal,
+    api::{approvals::Kind, exports::journal},
     domain::{
         approval::Flows,
         export::{Due, Event},
     },
-    store::{export, share},
+    store::{
+        export,
+        share::{self, StoredShare},
+    },
 };
-pub(crate) use packager::{LEASE, Owners, Packager, Work, place};
+pub(crate) use packager::{LEASE, Packager, Work, place};
 
 /// The job that looks every so often.
 pub(crate) fn job(packager: Packager, every: Duration) -> Job {
@@ -105,7 +108,7 @@ async fn chase_one(
 
 /// Those who agreed to the share.
 async fn approvers(connection: &mut PgConnection, share: Uuid) -> Result<Vec<Uuid>, Fault> {
-    let stored = share::get(connection, share).await?;
+    let stored: Option<StoredShare> = share::list(connection, &[share]).await?.pop();
     let decisions = stored.map(|stored| stored.case().decisions);
     let decisions = decisions.unwrap_or_default().into_iter();
     Ok(decisions.map(|decision| decision.hat.actor).collect())

@@ -3,11 +3,32 @@
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
 use kefu_contracts::{access::ApprovalEvent, policy::Purpose};
-use kefu_service::error::Fault;
-use sqlx::PgConnection;
+use kefu_service::{error::Fault, scope::After};
+use sqlx::{PgConnection, Row, postgres::PgRow};
 use uuid::Uuid;
 
 use crate::domain::approval::{Case, Decision, Finder, Flow, Hat, State, case::Terms};
+
+/// A request within reach: where it stands in a list, and the rules that let it through.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Reached {
+    pub(crate) at: After,
+    pub(crate) matched: i64,
+}
+
+impl Reached {
+    /// Reads a row of a kind's record.
+    pub(crate) fn read(row: &PgRow) -> Result<Self, Fault> {
+        let at = row.try_get::<jiff_sqlx::Timestamp, _>(1)?.to_jiff();
+        Ok(Self {
+            at: After {
+                at,
+                id: row.try_get(0)?,
+            },
+            matched: row.try_get(2)?,
+        })
+    }
+}
 
 /// A request as it is stored, without what is its kind's own.
 #[derive(Debug, Clone)]
@@ -272,6 +293,7 @@ pub(crate) async fn set_parties(
         "WITH wanted AS (
              SELECT unnest($2::uuid[]) AS subject_id
              UNION SELECT actor_id FROM access.approval_step WHERE approval_id = $1 AND actor_id IS NOT NULL
+             UNION SELECT principal_id FROM access.approval_step WHERE approval_id = $1 AND principal_id IS NOT NULL
          ), gone AS (
              DELETE FROM access.approval_party
              WHERE approval_id = $1 AND subject_id NOT IN (SELECT subject_id FROM wanted)
@@ -286,19 +308,20 @@ pub(crate) async fn set_parties(
     Ok(())
 }
 
-/// Requests to which time has done something, with or without all that are in review.
+/// Requests to which time has done something, each with its kind; with or without all
+/// that are in review.
 pub(crate) async fn due(
     connection: &mut PgConnection,
     now: Timestamp,
     in_review: bool,
-) -> Result<Vec<Uuid>, Fault> {
-    let ids = sqlx::query_scalar!(
-        "SELECT id FROM access.approval WHERE next_at <= $1 OR ($2 AND state = 'in_review')
+) -> Result<Vec<(Uuid, String)>, Fault> {
+    let rows = sqlx::query!(
+        "SELECT id, kind FROM access.approval WHERE next_at <= $1 OR ($2 AND state = 'in_review')
          ORDER BY next_at NULLS LAST, id LIMIT 1000",
         now.to_sqlx(),
         in_review,
     )
     .fetch_all(connection)
     .await?;
-    Ok(ids)
+    Ok(rows.into_iter().map(|row| (row.id, row.kind)).collect())
 }

@@ -19,25 +19,38 @@ pub(crate) enum Record {
     Role(String),
     Binding(Uuid),
     Grant(Uuid),
+    Delegation(Uuid),
+    Transfer(Uuid),
+    Qualification(Uuid),
+    Device(Uuid),
 }
 
 impl Record {
-    fn kind(&self) -> &'static str {
+    pub(crate) fn kind(&self) -> &'static str {
         match self {
             Self::Department(_) => "department",
             Self::Employee(_) => "employee",
             Self::Role(_) => "role",
             Self::Binding(_) => "binding",
             Self::Grant(_) => "grant",
+            Self::Delegation(_) => "delegation",
+            Self::Transfer(_) => "transfer",
+            Self::Qualification(_) => "qualification",
+            Self::Device(_) => "device",
         }
     }
 
-    fn key(&self) -> String {
+    pub(crate) fn key(&self) -> String {
         match self {
-            Self::Department(id) | Self::Employee(id) | Self::Binding(id) | Self::Grant(id) => {
-                id.to_string()
-            }
             Self::Role(id) => id.clone(),
+            Self::Department(id)
+            | Self::Employee(id)
+            | Self::Binding(id)
+            | Self::Grant(id)
+            | Self::Delegation(id)
+            | Self::Transfer(id)
+            | Self::Qualification(id)
+            | Self::Device(id) => id.to_string(),
         }
     }
 
@@ -49,6 +62,10 @@ impl Record {
             "employee" => Self::Employee(id()?),
             "binding" => Self::Binding(id()?),
             "grant" => Self::Grant(id()?),
+            "delegation" => Self::Delegation(id()?),
+            "transfer" => Self::Transfer(id()?),
+            "qualification" => Self::Qualification(id()?),
+            "device" => Self::Device(id()?),
             "role" => Self::Role(key),
             _ => return Err(strange()),
         })
@@ -89,11 +106,6 @@ impl<'c> Revision<'c> {
         })
     }
 
-    /// When the change is made.
-    pub(crate) fn at(&self) -> Timestamp {
-        self.by.at
-    }
-
     /// The record as the database holds it, for [`Revision::note`].
     pub(crate) async fn image(&mut self, record: &Record) -> Result<Option<String>, Fault> {
         let connection = &mut *self.connection;
@@ -110,6 +122,26 @@ impl<'c> Revision<'c> {
             }
             Record::Binding(id) => {
                 sqlx::query_scalar!(r#"SELECT to_jsonb(b)::text AS "row!" FROM access.binding b WHERE id = $1"#, id)
+                    .fetch_optional(connection)
+                    .await?
+            }
+            Record::Delegation(id) => {
+                sqlx::query_scalar!(r#"SELECT to_jsonb(d)::text AS "row!" FROM access.delegation d WHERE id = $1"#, id)
+                    .fetch_optional(connection)
+                    .await?
+            }
+            Record::Transfer(id) => {
+                sqlx::query_scalar!(r#"SELECT to_jsonb(t)::text AS "row!" FROM access.transfer t WHERE id = $1"#, id)
+                    .fetch_optional(connection)
+                    .await?
+            }
+            Record::Qualification(id) => {
+                sqlx::query_scalar!(r#"SELECT to_jsonb(q)::text AS "row!" FROM access.qualification q WHERE id = $1"#, id)
+                    .fetch_optional(connection)
+                    .await?
+            }
+            Record::Device(id) => {
+                sqlx::query_scalar!(r#"SELECT to_jsonb(d)::text AS "row!" FROM access.device d WHERE id = $1"#, id)
                     .fetch_optional(connection)
                     .await?
             }

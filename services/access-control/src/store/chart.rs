@@ -7,8 +7,8 @@ use jiff_sqlx::ToSqlx;
 use kefu_service::error::Fault;
 use sqlx::PgConnection;
 
-use super::department;
-use crate::domain::approval::{Chart, Finder, Seat};
+use super::{delegation, department};
+use crate::domain::approval::{Chart, Finder, Seat, Stand};
 
 /// The organisation as it is now. System accounts approve nothing and are not in it.
 pub(crate) async fn at(connection: &mut PgConnection, now: Timestamp) -> Result<Chart, Fault> {
@@ -42,16 +42,22 @@ pub(crate) async fn at(connection: &mut PgConnection, now: Timestamp) -> Result<
         &roles,
         now.to_sqlx(),
     )
-    .fetch_all(connection)
+    .fetch_all(&mut *connection)
     .await?;
     let mut holders: HashMap<String, Vec<_>> = HashMap::new();
     for row in held {
         holders.entry(row.role_id).or_default().push(row.subject_id);
     }
+    let standing = delegation::standing(connection, now).await?.into_iter();
+    let stands = standing.map(|one| Stand {
+        from: one.from,
+        to: one.to,
+        department: one.department,
+    });
     Ok(Chart {
         departments: seats.collect(),
         present: present.into_iter().collect(),
         holders,
-        stands: Vec::new(),
+        stands: stands.collect(),
     })
 }

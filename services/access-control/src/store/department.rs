@@ -15,7 +15,8 @@ pub(crate) async fn list(
 ) -> Result<Vec<Department>, Fault> {
     let departments = sqlx::query_as!(
         Department,
-        "SELECT id, code, title, parent_id AS parent, head_id AS head, supervising_leader_id AS supervising_leader
+        "SELECT id, code, title, parent_id AS parent, head_id AS head, supervising_leader_id AS supervising_leader,
+                revision
          FROM access.department
          WHERE $1::uuid[] IS NULL OR id = ANY($1)
          ORDER BY code",
@@ -63,6 +64,35 @@ pub(crate) async fn insert(
         department.head,
         department.supervising_leader,
         at.to_sqlx(),
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// The department of this id.
+pub(crate) async fn get(
+    connection: &mut PgConnection,
+    id: Uuid,
+) -> Result<Option<Department>, Fault> {
+    Ok(list(connection, Some(&[id])).await?.pop())
+}
+
+/// Puts everything that may change as it shall be.
+pub(crate) async fn update(
+    connection: &mut PgConnection,
+    department: &Department,
+) -> Result<(), Fault> {
+    sqlx::query!(
+        "UPDATE access.department
+         SET title = $2, parent_id = $3, head_id = $4, supervising_leader_id = $5, revision = $6
+         WHERE id = $1",
+        department.id,
+        department.title,
+        department.parent,
+        department.head,
+        department.supervising_leader,
+        department.revision,
     )
     .execute(connection)
     .await?;

@@ -71,7 +71,7 @@ pub(crate) async fn list(
 ) -> Result<Vec<Employee>, Fault> {
     let rows = sqlx::query!(
         "SELECT id, login, title, department_id, system_account, agreement_valid_until, training_valid_until,
-                joins_at, leaves_at, revision
+                joins_at, leaves_at, responsible_id, revision
          FROM access.employee
          WHERE $1::uuid[] IS NULL OR id = ANY($1)
          ORDER BY created_at, id",
@@ -89,6 +89,7 @@ pub(crate) async fn list(
         training_valid_until: row.training_valid_until.map(jiff_sqlx::Timestamp::to_jiff),
         joins_at: row.joins_at.map(jiff_sqlx::Timestamp::to_jiff),
         leaves_at: row.leaves_at.map(jiff_sqlx::Timestamp::to_jiff),
+        responsible: row.responsible_id,
         revision: row.revision,
     });
     Ok(employees.collect())
@@ -122,8 +123,9 @@ pub(crate) async fn insert(
 ) -> Result<(), Fault> {
     sqlx::query!(
         "INSERT INTO access.employee (id, login, title, department_id, system_account, agreement_valid_until,
-                                      training_valid_until, joins_at, leaves_at, revision, created_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+                                      training_valid_until, joins_at, leaves_at, responsible_id, revision,
+                                      created_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
         employee.id,
         employee.login,
         employee.title,
@@ -133,6 +135,7 @@ pub(crate) async fn insert(
         employee.training_valid_until.map(ToSqlx::to_sqlx),
         employee.joins_at.map(ToSqlx::to_sqlx),
         employee.leaves_at.map(ToSqlx::to_sqlx),
+        employee.responsible,
         employee.revision,
         at.to_sqlx(),
     )
@@ -149,7 +152,7 @@ pub(crate) async fn update(
     sqlx::query!(
         "UPDATE access.employee
          SET title = $2, department_id = $3, agreement_valid_until = $4, training_valid_until = $5,
-             joins_at = $6, leaves_at = $7, revision = $8
+             joins_at = $6, leaves_at = $7, responsible_id = $8, revision = $9
          WHERE id = $1",
         employee.id,
         employee.title,
@@ -158,6 +161,7 @@ pub(crate) async fn update(
         employee.training_valid_until.map(ToSqlx::to_sqlx),
         employee.joins_at.map(ToSqlx::to_sqlx),
         employee.leaves_at.map(ToSqlx::to_sqlx),
+        employee.responsible,
         employee.revision,
     )
     .execute(connection)

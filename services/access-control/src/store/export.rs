@@ -179,9 +179,23 @@ pub(crate) async fn list(
     Ok(all)
 }
 
+/// The exports of a share, in the order of their receivers.
+pub(crate) async fn of_share(
+    connection: &mut PgConnection,
+    share: Uuid,
+) -> Result<Vec<StoredExport>, Fault> {
+    let ids = sqlx::query_scalar!(
+        "SELECT id FROM access.export WHERE share_id = $1 ORDER BY receiver_id",
+        share
+    )
+    .fetch_all(&mut *connection)
+    .await?;
+    list(connection, &ids).await
+}
+
 /// The exports of a share, locked, in the order of their receivers. Whoever changes an
 /// export locks its share first, as this does.
-pub(crate) async fn of_share(
+pub(crate) async fn lock_of_share(
     connection: &mut PgConnection,
     share: Uuid,
 ) -> Result<Vec<StoredExport>, Fault> {

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::{
     binding::{self, Which},
     changes::{self, Record},
-    department, employee,
+    department, employee, freeze,
     role::{self, StoredRole},
     share::{self, StoredShare},
 };
@@ -95,6 +95,11 @@ async fn read(
             Record::Role(id) => roles.push(id),
             Record::Binding(id) => bindings.push(id),
             Record::Grant(id) => shares.push(id),
+            // Gateways decide without these.
+            Record::Delegation(_)
+            | Record::Transfer(_)
+            | Record::Qualification(_)
+            | Record::Device(_) => {}
         }
     }
     let bindings = binding::list(connection, Which::These(&bindings)).await?;
@@ -114,12 +119,4 @@ async fn read(
         grants,
         taken_back: shares,
     })
-}
-
-/// Every statement after this sees the database at one moment.
-async fn freeze(connection: &mut PgConnection) -> Result<(), Fault> {
-    sqlx::query("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-        .execute(connection)
-        .await?;
-    Ok(())
 }

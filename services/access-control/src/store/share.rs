@@ -11,16 +11,13 @@ use kefu_contracts::{
 use kefu_service::{
     error::Fault,
     filter::{FilterField, FilterKind},
-    scope::{After, RecordSpec},
+    scope::RecordSpec,
 };
-use sqlx::{PgConnection, Row, postgres::PgRow};
+use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::approval::{self, Stored};
-use crate::domain::{
-    approval::Case,
-    share::{Share, ShareTerms},
-};
+use crate::domain::share::{Share, ShareTerms};
 
 /// How long a grant that ended by itself is remembered by gateways.
 const REMEMBERED: SignedDuration = SignedDuration::from_hours(7 * 24);
@@ -87,33 +84,17 @@ pub(crate) const RECORD: RecordSpec = RecordSpec {
     ],
 };
 
-const fn system(name: &'static str, column: &'static str, kind: FilterKind) -> FilterField {
+/// A field that tells nothing about a customer.
+pub(super) const fn system(
+    name: &'static str,
+    column: &'static str,
+    kind: FilterKind,
+) -> FilterField {
     FilterField {
         name,
         column,
         kind,
         class: DataClass::System,
-    }
-}
-
-/// A share within reach: where it stands in a list, and the rules that let it through.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Reached {
-    pub(crate) at: After,
-    pub(crate) matched: i64,
-}
-
-impl Reached {
-    /// Reads a row of [`RECORD`].
-    pub(crate) fn read(row: &PgRow) -> Result<Self, Fault> {
-        let at = row.try_get::<jiff_sqlx::Timestamp, _>(1)?.to_jiff();
-        Ok(Self {
-            at: After {
-                at,
-                id: row.try_get(0)?,
-            },
-            matched: row.try_get(2)?,
-        })
     }
 }
 
@@ -123,21 +104,6 @@ pub(crate) struct StoredShare {
     pub(crate) approval: Stored,
     pub(crate) share: Share,
     pub(crate) terms: ShareTerms,
-}
-
-impl StoredShare {
-    /// The share on its way.
-    pub(crate) fn case(&self) -> Case<ShareTerms> {
-        self.approval.case(self.terms.clone())
-    }
-}
-
-/// The share of this id, whoever asks.
-pub(crate) async fn get(
-    connection: &mut PgConnection,
-    id: Uuid,
-) -> Result<Option<StoredShare>, Fault> {
-    Ok(list(connection, &[id]).await?.pop())
 }
 
 /// A row of terms, with what the form says beside them.
@@ -176,13 +142,15 @@ pub(crate) async fn list(
     let of = |id, requested| {
         let mut rows = rows.iter();
         rows.find(|row| row.approval_id == id && row.requested == requested)
-            .ok_or_else(|| Fault::internal("a share without terms"))
     };
     let mut all = Vec::with_capacity(approvals.len());
     for approval in approvals {
-        let requested = of(approval.id, true)?;
+        // Of another kind.
+        let Some((requested, left)) = of(approval.id, true).zip(of(approval.id, false)) else {
+            continue;
+        };
         all.push(StoredShare {
-            terms: of(approval.id, false)?.terms(),
+            terms: left.terms(),
             share: Share {
                 purpose: approval.purpose,
                 justification: requested.justification.clone(),

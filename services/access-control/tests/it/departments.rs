@@ -1,7 +1,10 @@
 //! The tree of departments.
 
 use kefu_access::Scope;
-use kefu_contracts::access::{CreateDepartmentRequest, Department, ListDepartmentsRequest};
+use kefu_contracts::access::{
+    CreateDepartmentRequest, Department, GetDepartmentRequest, ListDepartmentsRequest,
+    UpdateDepartmentRequest,
+};
 use tonic::Code;
 use uuid::Uuid;
 
@@ -95,6 +98,7 @@ async fn a_department_is_added_where_it_was_asked_for() {
     assert_eq!(
         Department {
             name: String::new(),
+            etag: String::new(),
             ..made.clone()
         },
         wanted
@@ -210,4 +214,131 @@ async fn of_two_at_once_one_has_the_code() {
         }
     }
     assert_eq!(made, 1);
+}
+
+async fn found(house: &House, code: &str) -> Department {
+    let request = GetDepartmentRequest {
+        name: house.department(code),
+    };
+    let mut client = house.administrator().organisation();
+    client.get_department(request).await.unwrap().into_inner()
+}
+
+fn update(department: Department) -> UpdateDepartmentRequest {
+    UpdateDepartmentRequest {
+        department: Some(department),
+        request_id: String::new(),
+    }
+}
+
+/// Clause CC-1.1: a department moves in the tree and gets another head.
+#[tokio::test]
+async fn a_department_is_changed_where_it_is_current() {
+    let house = House::new().await;
+    let mut client = house.administrator().organisation();
+    let before = found(&house, "complaints").await;
+    assert_eq!(before.head, house.employee("zhou.ting"));
+    let wanted = Department {
+        title: "投诉中心".into(),
+        parent: house.department("head_office"),
+        head: house.employee("guo.jing"),
+        supervising_leader: String::new(),
+        ..before.clone()
+    };
+    let after = client
+        .update_department(update(wanted.clone()))
+        .await
+        .unwrap()
+        .into_inner();
+    let expected = Department {
+        etag: after.etag.clone(),
+        ..wanted.clone()
+    };
+    assert_eq!(after, expected);
+    assert_ne!(after.etag, before.etag);
+    assert_eq!(found(&house, "complaints").await, after);
+    let refused = client.update_department(update(wanted)).await.unwrap_err();
+    assert_eq!(
+        (refused.code(), reason(&refused)),
+        (Code::Aborted, "ETAG_MISMATCH".into())
+    );
+}
+
+/// Clause CC-1.1: the tree has no loops, and only people who are with the company
+/// lead.
+#[tokio::test]
+async fn a_change_that_cannot_be_is_refused_with_all_that_is_wrong() {
+    let house = House::new().await;
+    let mut client = house.administrator().organisation();
+    let call_centre = found(&house, "call_centre").await;
+    let bad = Department {
+        code: "centre".into(),
+        title: String::new(),
+        parent: house.department("complaints"),
+        head: house.employee("erp"),
+        supervising_leader: format!("employees/{}", Uuid::from_u128(5)),
+        ..call_centre.clone()
+    };
+    assert_eq!(
+        violations(&client.update_department(update(bad)).await.unwrap_err()),
+        [
+            "department.title REQUIRED",
+            "department.code IMMUTABLE",
+            "department.parent CONTRADICTION",
+            "department.head UNKNOWN",
+            "department.supervising_leader UNKNOWN",
+        ]
+    );
+    let itself = Department {
+        parent: call_centre.name.clone(),
+        ..call_centre.clone()
+    };
+    assert_eq!(
+        violations(&client.update_department(update(itself)).await.unwrap_err()),
+        ["department.parent CONTRADICTION"]
+    );
+    let nameless = Department {
+        name: String::new(),
+        etag: String::new(),
+        ..call_centre
+    };
+    assert_eq!(
+        violations(
+            &client
+                .update_department(update(nameless))
+                .await
+                .unwrap_err()
+        ),
+        ["department.name REQUIRED", "department.etag REQUIRED"]
+    );
+    let nothing = UpdateDepartmentRequest::default();
+    assert_eq!(
+        violations(&client.update_department(nothing).await.unwrap_err()),
+        ["department REQUIRED"]
+    );
+}
+
+/// Promise 2: what is beyond reach is neither shown nor changed nor a place to go.
+#[tokio::test]
+async fn a_department_beyond_reach_is_not_found() {
+    let house = House::new().await;
+    let sales = found(&house, "sales").await;
+    let complaints = found(&house, "complaints").await;
+    let reach = Scope::Departments(vec![house.seeded.departments["complaints"]]);
+    let mut client = house.caller(Uuid::from_u128(9), reach).organisation();
+    let request = GetDepartmentRequest {
+        name: sales.name.clone(),
+    };
+    let refused = client.get_department(request).await.unwrap_err();
+    assert_eq!(reason(&refused), "NOT_FOUND_OR_OUT_OF_SCOPE");
+    let refused = client.update_department(update(sales.clone())).await;
+    assert_eq!(reason(&refused.unwrap_err()), "NOT_FOUND_OR_OUT_OF_SCOPE");
+    let moved = Department {
+        parent: sales.name,
+        ..complaints.clone()
+    };
+    let refused = client.update_department(update(moved)).await.unwrap_err();
+    assert_eq!(violations(&refused), ["department.parent UNKNOWN"]);
+    // Left where it is, it may be changed.
+    client.update_department(update(complaints)).await.unwrap();
 }

@@ -4,8 +4,10 @@ use std::{collections::BTreeSet, time::Duration};
 
 use kefu_access::Scope;
 use kefu_contracts::access::{
-    CreateEmployeeRequest, Employee, ListEmployeesRequest, UpdateEmployeeRequest,
+    CreateEmployeeRequest, Employee, GetEmployeeRequest, ListEmployeesRequest,
+    UpdateEmployeeRequest,
 };
+use kefu_contracts::journal::EntryKind;
 use kefu_service::clock::Clock;
 use prost_types::Timestamp;
 use tonic::Code;
@@ -163,6 +165,7 @@ async fn somebody_joins() {
         login: "crm".into(),
         title: "CRM".into(),
         system_account: true,
+        responsible: house.employee("han.bing"),
         ..Employee::default()
     };
     let made = client
@@ -224,7 +227,8 @@ async fn every_violation_is_told_at_once() {
         violations(&client.create_employee(create(machine)).await.unwrap_err()),
         [
             "employee.agreement_valid_until NOT_APPLICABLE",
-            "employee.training_valid_until NOT_APPLICABLE"
+            "employee.training_valid_until NOT_APPLICABLE",
+            "employee.responsible REQUIRED"
         ]
     );
     let nobody = CreateEmployeeRequest {
@@ -481,4 +485,92 @@ async fn of_the_same_request_at_once_one_counts() {
         names.insert(attempt.await.unwrap());
     }
     assert_eq!(names.len(), 1);
+}
+
+fn get(name: String) -> GetEmployeeRequest {
+    GetEmployeeRequest { name }
+}
+
+/// One's own entry is shown to oneself, others' to who reaches them, and both are
+/// journaled; what is beyond reach is not there.
+#[tokio::test]
+async fn somebody_is_shown_within_reach() {
+    let house = House::new().await;
+    let name = house.employee("li.wei");
+    let mut own = house.person("li.wei").organisation();
+    let shown = own
+        .get_employee(get(name.clone()))
+        .await
+        .unwrap()
+        .into_inner();
+    assert_eq!(
+        (shown.login.as_str(), shown.name.as_str()),
+        ("li.wei", name.as_str())
+    );
+    let views = house.journal(EntryKind::View, 1).await;
+    assert_eq!(views[0].entry.resource, name);
+    for other in [
+        house.employee("wang.fang"),
+        format!("employees/{}", Uuid::from_u128(5)),
+        name.replace("employees", "system-accounts"),
+    ] {
+        let refused = own.get_employee(get(other)).await.unwrap_err();
+        assert_eq!(reason(&refused), "NOT_FOUND_OR_OUT_OF_SCOPE");
+    }
+    assert_eq!(house.journal(EntryKind::Refusal, 3).await.len(), 3);
+    let refused = own
+        .get_employee(get("customers/1".into()))
+        .await
+        .unwrap_err();
+    assert_eq!(violations(&refused), ["name RESOURCE_NAME"]);
+}
+
+/// Somebody answers for each account of another system; it is ended like anybody's.
+#[tokio::test]
+async fn a_system_account_has_somebody_to_ask_and_an_end() {
+    let house = House::new().await;
+    let mut client = house.administrator().organisation();
+    let name = format!("system-accounts/{}", house.id("erp"));
+    let before = client.get_employee(get(name)).await.unwrap().into_inner();
+    assert_eq!(before.responsible, house.employee("han.bing"));
+    for (responsible, what) in [
+        (String::new(), "employee.responsible REQUIRED"),
+        (house.employee("webshop"), "employee.responsible UNKNOWN"),
+        ("han.bing".into(), "employee.responsible RESOURCE_NAME"),
+    ] {
+        let bad = Employee {
+            responsible,
+            ..before.clone()
+        };
+        let refused = client.update_employee(update(bad)).await.unwrap_err();
+        assert_eq!(violations(&refused), [what]);
+    }
+    let ended = Employee {
+        responsible: house.employee("ma.chao"),
+        leave_time: at(1_800_000_000),
+        ..before
+    };
+    let after = client
+        .update_employee(update(ended.clone()))
+        .await
+        .unwrap()
+        .into_inner();
+    assert_eq!(
+        (after.responsible, after.leave_time),
+        (ended.responsible, ended.leave_time)
+    );
+    let person = client
+        .get_employee(get(house.employee("li.wei")))
+        .await
+        .unwrap()
+        .into_inner();
+    let answered = Employee {
+        responsible: house.employee("han.bing"),
+        ..person
+    };
+    let refused = client.update_employee(update(answered)).await.unwrap_err();
+    assert_eq!(
+        violations(&refused),
+        ["employee.responsible NOT_APPLICABLE"]
+    );
 }

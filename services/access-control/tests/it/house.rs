@@ -25,10 +25,14 @@ use kefu_access_control::{
 };
 use kefu_contracts::{
     access::{
-        export_service_client::ExportServiceClient,
+        borrowing_service_client::BorrowingServiceClient,
+        delegation_service_client::DelegationServiceClient,
+        device_service_client::DeviceServiceClient, explain_service_client::ExplainServiceClient,
+        export_service_client::ExportServiceClient, history_service_client::HistoryServiceClient,
         organisation_service_client::OrganisationServiceClient,
         refusal_service_client::RefusalServiceClient, role_service_client::RoleServiceClient,
         share_service_client::ShareServiceClient, snapshot_service_client::SnapshotServiceClient,
+        staff_service_client::StaffServiceClient,
     },
     journal::EntryKind,
     method,
@@ -43,7 +47,7 @@ use kefu_service::{
     database::Db,
     host::{Hosted, Job},
     ids::{Ids, system_randomness},
-    peer::{Identity, PeerService},
+    peer::{Identity, Late, PeerService},
     server::GrpcService,
 };
 use kefu_vault::{LocalKeyProvider, Vault};
@@ -280,6 +284,7 @@ fn start(
         customer_profile: records.of("customers"),
         ticket: records.of("tickets"),
         order_followup: records.of("orders"),
+        analytics: Late::default().service(),
     };
     let Hosted {
         name,
@@ -344,6 +349,22 @@ impl Caller {
         OrganisationServiceClient::new(self.clone())
     }
 
+    pub(crate) fn delegations(&self) -> DelegationServiceClient<Self> {
+        DelegationServiceClient::new(self.clone())
+    }
+
+    pub(crate) fn devices(&self) -> DeviceServiceClient<Self> {
+        DeviceServiceClient::new(self.clone())
+    }
+
+    pub(crate) fn history(&self) -> HistoryServiceClient<Self> {
+        HistoryServiceClient::new(self.clone())
+    }
+
+    pub(crate) fn staff(&self) -> StaffServiceClient<Self> {
+        StaffServiceClient::new(self.clone())
+    }
+
     pub(crate) fn roles(&self) -> RoleServiceClient<Self> {
         RoleServiceClient::new(self.clone())
     }
@@ -354,6 +375,14 @@ impl Caller {
 
     pub(crate) fn shares(&self) -> ShareServiceClient<Self> {
         ShareServiceClient::new(self.clone())
+    }
+
+    pub(crate) fn explaining(&self) -> ExplainServiceClient<Self> {
+        ExplainServiceClient::new(self.clone())
+    }
+
+    pub(crate) fn borrowings(&self) -> BorrowingServiceClient<Self> {
+        BorrowingServiceClient::new(self.clone())
     }
 
     fn context(&self, path: &str) -> HeaderValue {

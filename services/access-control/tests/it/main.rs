@@ -3,9 +3,14 @@
 #![allow(clippy::unwrap_used, reason = "tests unwrap freely")]
 
 mod bindings;
+mod borrowings;
+mod delegations;
 mod departments;
+mod devices;
 mod employees;
+mod explain;
 mod exports;
+mod history;
 mod house;
 mod journal;
 mod policy;
@@ -16,3 +21,5 @@ mod schema;
 mod seed;
 mod shares;
 mod snapshot;
+mod staff;
+mod transfers;

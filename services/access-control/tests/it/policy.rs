@@ -5,53 +5,19 @@ use std::{collections::BTreeSet, time::Duration};
 
 use jiff::Timestamp;
 use kefu_access::{Decision, Query, Scope, Snapshot};
-use kefu_contracts::{
-    ClassSet, METHODS, Method,
-    access::WatchSnapshotRequest,
-    common::Reason,
-    policy::{DataClass, Purpose},
+use kefu_access_control::{
+    domain::{
+        cases::{SHIPPED, Table},
+        roles::Roles,
+    },
+    offline::World,
+    seed::{self, Company},
 };
+use kefu_contracts::{ClassSet, METHODS, Method, access::WatchSnapshotRequest, policy::Purpose};
 use kefu_service::clock::Clock;
-use serde::Deserialize;
 use uuid::Uuid;
 
 use crate::house::{House, SEEDED};
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Cases {
-    posts: Vec<Post>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Post {
-    role: String,
-    login: String,
-    allow: Vec<Allowed>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Allowed {
-    permissions: Vec<String>,
-    purposes: Vec<String>,
-    scopes: BTreeSet<String>,
-    classes: Vec<String>,
-}
-
-impl Allowed {
-    fn admits(&self, purpose: Purpose) -> bool {
-        let name = purpose.as_str_name().trim_start_matches("PURPOSE_");
-        self.purposes == ["*"] || self.purposes.iter().any(|one| one == name)
-    }
-
-    fn classes(&self) -> ClassSet {
-        let class =
-            |name: &String| DataClass::from_str_name(&format!("DATA_CLASS_{name}")).unwrap();
-        self.classes.iter().map(class).collect()
-    }
-}
 
 async fn snapshot(house: &House) -> Snapshot {
     let mut stream = house
@@ -86,67 +52,23 @@ fn decide(
     )
 }
 
-fn purposes() -> impl Iterator<Item = Purpose> {
-    (0..).map_while(|number| Purpose::try_from(number).ok())
-}
-
-fn scope_name(scope: &Scope) -> String {
-    match scope {
-        Scope::All => "all".into(),
-        Scope::Departments(_) => "departments".into(),
-        Scope::Owner(_) => "owner".into(),
-        Scope::Duty(_) => "duty".into(),
-        other => format!("{other:?}"),
-    }
-}
-
 /// Clauses OP-7.2, CF-6.1, CF-9.1, CC-2.2: each post may do what the table says,
 /// and nothing else.
 #[tokio::test]
 async fn every_post_may_do_exactly_what_the_table_says() {
     let house = House::new().await;
     let snapshot = snapshot(&house).await;
-    let cases: Cases = toml::from_str(include_str!("../../policy_cases.toml")).unwrap();
-    assert_eq!(cases.posts.len(), 14);
-    for post in &cases.posts {
-        for method in METHODS.iter().filter(|method| !method.internal) {
-            let stands =
-                |one: &&Allowed| one.permissions.iter().any(|one| one == method.permission);
-            let entry = post.allow.iter().find(stands);
-            for purpose in purposes() {
-                let case = format!("{} {} {purpose:?}", post.role, method.permission);
-                let decision = decide(
-                    &snapshot,
-                    house.id(&post.login),
-                    method,
-                    purpose,
-                    house.clock.now(),
-                );
-                match (entry, decision) {
-                    (Some(allowed), Decision::Allow(allowance)) if allowed.admits(purpose) => {
-                        let scopes: BTreeSet<_> = allowance
-                            .rules
-                            .iter()
-                            .map(|rule| scope_name(&rule.scope))
-                            .collect();
-                        assert_eq!(scopes, allowed.scopes, "{case}");
-                        let classes = allowance
-                            .rules
-                            .iter()
-                            .fold(ClassSet::NONE, |all, rule| all.union(rule.classes));
-                        assert_eq!(classes, allowed.classes(), "{case}");
-                    }
-                    (Some(allowed), Decision::Deny(denial)) if !allowed.admits(purpose) => {
-                        assert_eq!(denial.reason, Reason::PurposeNotAllowed, "{case}");
-                    }
-                    (None, Decision::Deny(denial)) => {
-                        assert_eq!(denial.reason, Reason::PermissionMissing, "{case}")
-                    }
-                    (_, decision) => panic!("{case}: {decision:?}"),
-                }
-            }
-        }
-    }
+    let roles = Roles::shipped().unwrap();
+    let company = Company::from_toml(seed::EXAMPLE_COMPANY).unwrap();
+    let mut world = World::new(roles, company, SEEDED.parse().unwrap()).unwrap();
+    // What `kefu policy test` decides from is what the register streams.
+    assert_eq!(world.policy, snapshot);
+    let table = Table::read(SHIPPED, &world).unwrap();
+    (world.policy, world.start) = (snapshot, house.clock.now());
+    let report = table.run(&world);
+    assert!(report.mismatches.is_empty(), "{:#?}", report.mismatches);
+    assert!(report.uncovered.is_empty(), "{:?}", report.uncovered);
+    assert_eq!(report.posts, 15);
 }
 
 fn cleared(snapshot: &Snapshot, subject: Uuid, now: Timestamp) -> ClassSet {

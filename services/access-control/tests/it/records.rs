@@ -6,6 +6,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
+use http::Request;
 use kefu_contracts::{
     access::{
         ReadFilesRequest, ReadFilesResponse,
@@ -13,11 +14,11 @@ use kefu_contracts::{
     },
     profile::Customer,
 };
-use kefu_service::server::GrpcService;
+use kefu_service::{peer::Late, server::GrpcService};
 use prost::Message;
 use tokio_stream::{Stream, iter};
-use tonic::{Request, Response, Status};
-use tower::util::BoxCloneSyncService;
+use tonic::{Response, Status, body::Body};
+use tower::{Service, ServiceExt, service_fn, util::BoxCloneSyncService};
 use uuid::Uuid;
 
 #[derive(Clone, Default)]
@@ -32,9 +33,21 @@ pub(crate) struct Records {
 
 impl Records {
     pub(crate) fn of(&self, collection: &'static str) -> GrpcService {
-        BoxCloneSyncService::new(FileExportServiceServer::new(Owner {
+        // Nothing else of them is there: who asks for it finds nobody.
+        let files = FileExportServiceServer::new(Owner {
             records: self.clone(),
             collection,
+        });
+        let nobody = Late::default().service();
+        BoxCloneSyncService::new(service_fn(move |request: Request<Body>| {
+            let (mut files, nobody) = (files.clone(), nobody.clone());
+            async move {
+                let path = request.uri().path();
+                if path.starts_with("/kefu.access.v1.FileExportService/") {
+                    return files.call(request).await;
+                }
+                nobody.oneshot(request).await
+            }
         }))
     }
 }
@@ -50,7 +63,7 @@ impl FileExportService for Owner {
 
     async fn read_files(
         &self,
-        request: Request<ReadFilesRequest>,
+        request: tonic::Request<ReadFilesRequest>,
     ) -> Result<Response<Self::ReadFilesStream>, Status> {
         let request = request.into_inner();
         let mut answers = Vec::new();

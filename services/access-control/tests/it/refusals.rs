@@ -20,6 +20,7 @@ fn record(house: &House, id: u128) -> RefusalRecord {
         purpose: Purpose::Sales.into(),
         reason: "PURPOSE_NOT_ALLOWED".into(),
         policy_revision: 12,
+        repeated_count: 3,
     }
 }
 
@@ -66,6 +67,7 @@ async fn refusals_are_journaled_once() {
     assert_eq!(refused.permission, one.permission);
     assert_eq!(refused.reason, one.reason);
     assert_eq!(refused.policy_revision, 12);
+    assert_eq!(refused.repeated_count, 3);
     assert!(entries[2].entry.actor_id.is_empty());
 }
 

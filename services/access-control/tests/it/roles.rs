@@ -10,13 +10,18 @@ use crate::house::House;
 async fn the_shipped_roles_are_listed_with_their_rules() {
     let house = House::new().await;
     let mut client = house.administrator().roles();
-    let listed = client
+    let answer = client
         .list_roles(ListRolesRequest {})
         .await
         .unwrap()
-        .into_inner()
-        .roles;
+        .into_inner();
+    let (listed, apart) = (answer.roles, answer.apart);
     let shipped = Roles::shipped().unwrap();
+    assert_eq!(apart.len(), shipped.apart.len());
+    for (shown, kept) in apart.iter().zip(&shipped.apart) {
+        let names = kept.roles.each_ref().map(|id| format!("roles/{id}"));
+        assert_eq!((&shown.roles[..], &shown.reason), (&names[..], &kept.why));
+    }
     assert_eq!(listed.len(), shipped.roles.len());
     for role in &shipped.roles {
         let view = listed

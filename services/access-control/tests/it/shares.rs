@@ -8,9 +8,9 @@ use jiff::{SignedDuration, Timestamp};
 use kefu_contracts::{
     access::{
         ActivateShareRequest, ApprovalEvent, ApprovalState, ApproveShareRequest,
-        CreateShareRequest, GetShareRequest, ListSharesRequest, RevokeShareRequest, Share,
-        ShareMode, ShareTerms, SnapshotGrant, SubmitShareRequest, WatchSnapshotRequest,
-        WatchSnapshotResponse, WithdrawShareRequest,
+        CreateDelegationRequest, CreateShareRequest, Delegation, GetShareRequest,
+        ListSharesRequest, RevokeShareRequest, Share, ShareMode, ShareTerms, SnapshotGrant,
+        SubmitShareRequest, WatchSnapshotRequest, WatchSnapshotResponse, WithdrawShareRequest,
     },
     journal::{EntryKind, event},
     policy::{DataClass, Purpose},
@@ -447,4 +447,45 @@ async fn a_step_that_is_sent_twice_is_taken_once() {
     }
     let now = get(&head, &share.name).await.unwrap();
     assert_eq!(events(&now).len(), 3);
+}
+
+/// Clause CF-6.3: whoever stands in for the head decides in the head's place, and both
+/// names are kept; whoever applies does not come to decide by it.
+#[tokio::test]
+async fn who_stands_in_decides_and_both_names_are_kept() {
+    let house = House::new().await;
+    let head = house.person("qian.hua");
+    let lend = |to: &str| CreateDelegationRequest {
+        delegation: Some(Delegation {
+            delegator: house.employee("qian.hua"),
+            delegate: house.employee(to),
+            end_time: in_hours(&house, 24),
+            reason: "出差".into(),
+            ..Delegation::default()
+        }),
+        request_id: String::new(),
+    };
+    for to in ["tang.wei", "song.yue"] {
+        head.delegations()
+            .create_delegation(lend(to))
+            .await
+            .unwrap();
+    }
+    let share = handed_in(&house, form(&house)).await;
+    let approvers = ["qian.hua", "tang.wei"].map(|login| house.employee(login));
+    assert_eq!(share.stage.clone().unwrap().approvers, approvers);
+    let own = approve(&house.person("song.yue"), &share, None)
+        .await
+        .unwrap_err();
+    assert!(said(&own, "rule").starts_with("whoever applied"));
+    let share = approve(&house.person("tang.wei"), &share, None)
+        .await
+        .unwrap();
+    let step = share.steps.last().unwrap();
+    assert_eq!(
+        (&step.actor, &step.principal),
+        (&house.employee("tang.wei"), &house.employee("qian.hua"))
+    );
+    let twice = approve(&head, &share, None).await.unwrap_err();
+    assert!(said(&twice, "rule").starts_with("whoever applied"));
 }

@@ -9,6 +9,7 @@ use kefu_contracts::{
 };
 use kefu_service::{
     error::Fault,
+    facts::FactsOf,
     fields::{etag, name},
     filter::{FilterField, FilterKind},
     scope::RecordSpec,
@@ -101,6 +102,12 @@ pub(crate) const RECORD: RecordSpec = RecordSpec {
         },
     ],
 };
+
+/// What access-control may be told of, to explain decisions by.
+pub(crate) const FACTS: &[FactsOf] = &[FactsOf {
+    collection: "customers",
+    record: &RECORD,
+}];
 
 fn number<E: Into<i32>>(value: Option<E>) -> Option<i32> {
     value.map(Into::into)

@@ -100,6 +100,44 @@ fn keys_that_cannot_be_relied_upon_are_refused() {
     assert_problem(|config| config.jwks = "nonsense".into(), "not a jwk set");
 }
 
+/// Clause CF-5.3.
+#[tokio::test]
+async fn published_keys_need_an_address_that_can_be_relied_upon() {
+    let published = |url: &'static str, environment| {
+        move |config: &mut GatewayConfig| {
+            config.environment = environment;
+            config.allow_development_issuer = environment == Environment::Development;
+            if environment == Environment::Production {
+                config.issuer = "https://id.example".into();
+            }
+            config.jwks = String::new();
+            config.jwks_url = url.into();
+        }
+    };
+    use Environment::{Development, Production};
+    let (plain, safe) = ("http://id.example/keys", "https://id.example/keys");
+    assert_eq!(problem(published(plain, Development)), None);
+    assert_eq!(problem(published(safe, Production)), None);
+    assert_problem(published(plain, Production), "not an https address");
+    assert_problem(published("file:///keys", Development), "not an");
+    assert_problem(published("/keys", Development), "not an address");
+    let discovered = |config: &mut GatewayConfig| {
+        published("", Production)(config);
+        config.issuer = "http://id.example".into();
+        config.oidc_discovery = true;
+    };
+    assert_problem(discovered, "not an https address");
+    let twice = |config: &mut GatewayConfig| config.oidc_discovery = true;
+    assert_problem(twice, "more than one is set");
+    let nobody = |config: &mut GatewayConfig| {
+        published(safe, Production)(config);
+        config.issuer_ca = Some("no certificate".into());
+    };
+    assert_problem(nobody, "issuer_ca");
+    let forgetful = |config: &mut GatewayConfig| config.jwks_max_age_seconds = 300;
+    assert_problem(forgetful, "jwks_max_age_seconds");
+}
+
 #[test]
 fn all_that_is_missing_is_said_at_once() {
     let problem = problem(|config| *config = GatewayConfig::default()).unwrap();

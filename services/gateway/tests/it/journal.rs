@@ -124,8 +124,13 @@ async fn strangers_cannot_fill_the_journal() {
         "they take nothing from others"
     );
     world.turn(1).await;
+    assert_eq!(
+        world.access.journaled().len(),
+        6,
+        "two counts: no token, and not known"
+    );
     world.bare(GET_TICKET).send().await;
-    assert_eq!(world.access.journaled().len(), 5);
+    assert_eq!(world.access.journaled().len(), 7);
 }
 
 #[tokio::test]
@@ -219,4 +224,38 @@ async fn what_is_queued_is_journaled_before_the_end() {
         .unwrap()
         .is_refused(Code::PermissionDenied, "PERMISSION_MISSING");
     assert_eq!(world.access.journaled().len(), 1);
+}
+
+/// Clause CC-2.5: what is too much to be journaled one by one is counted whole.
+#[tokio::test]
+async fn every_refusal_is_in_the_journal_or_in_a_count_of_it() {
+    let world = World::with(|config| {
+        config.stranger_refusals_per_second = 3;
+        (config.retry_percent, config.retries_per_second) = (0, 0);
+    })
+    .await;
+    for _ in 0..10 {
+        world.bare(GET_TICKET).send().await;
+        world.bare(UNKNOWN).send().await;
+    }
+    for _ in 0..2 {
+        let (frames, stream) = tokio::sync::mpsc::unbounded_channel();
+        drop(frames);
+        world
+            .upstream
+            .behave(crate::upstream::Behaviour::Stream(stream));
+        world.good().send().await;
+        world.upstream.behave(crate::upstream::Behaviour::Http(502));
+        world.good().send().await;
+    }
+    world.turn(1).await;
+    let counted = |reason: &str| -> i32 {
+        let journaled = world.access.journaled();
+        let of_it = journaled.iter().filter(|record| record.reason == reason);
+        of_it.map(|record| 1 + record.repeated_count).sum()
+    };
+    assert_eq!(counted("TOKEN_MISSING"), 10);
+    assert_eq!(counted("METHOD_UNKNOWN"), 10);
+    assert_eq!(counted("UPSTREAM_UNAVAILABLE"), 4);
+    assert_eq!(world.access.journaled().len(), 3 + 1 + 1 + 1);
 }

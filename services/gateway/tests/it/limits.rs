@@ -3,11 +3,12 @@
 use std::{num::NonZeroU32, time::Duration};
 
 use http_body::Frame;
+use kefu_contracts::access::WatchSnapshotResponse;
 use tokio::sync::mpsc;
 use tonic::Code;
 
 use crate::{
-    policy::{AGENT, GET_TICKET, HEAD},
+    policy::{AGENT, GET_TICKET, HEAD, REVISION, binding, start},
     upstream::Behaviour,
     world::{World, settle},
 };
@@ -23,6 +24,14 @@ async fn over_the_load_calls_are_refused_at_once() {
     assert!(answer.retry_after().is_some());
     assert!(answer.headers.contains_key("kefu-call-id"));
     assert!(world.access.journaled().is_empty(), "that would be work");
+    for _ in 0..4 {
+        world.good().send().await;
+    }
+    world.turn(1).await;
+    let journaled = world.access.journaled();
+    assert_eq!(journaled.len(), 1, "one a second");
+    assert_eq!(journaled[0].reason, "OVERLOADED");
+    assert_eq!(journaled[0].repeated_count, 4);
 
     first.abort();
     settle().await;
@@ -74,13 +83,17 @@ async fn a_subject_has_its_rate() {
         .send()
         .await
         .is_refused(Code::ResourceExhausted, "OVERLOADED");
-    let over = world
-        .access
-        .journaled()
+    let journaled = world.access.journaled();
+    let over: Vec<_> = journaled
         .iter()
         .filter(|record| record.reason == "OVERLOADED")
-        .count();
-    assert_eq!(over, 2);
+        .map(|record| record.repeated_count)
+        .collect();
+    assert_eq!(
+        over,
+        [0, 3, 0],
+        "the first, the four after it, the next first"
+    );
 }
 
 #[tokio::test]
@@ -89,7 +102,31 @@ async fn past_the_deadline_it_is_deadline_exceeded() {
     world.upstream.behave(Behaviour::Silence);
     let answer = world.good().header("grpc-timeout", "20m").send().await;
     answer.is_refused(Code::DeadlineExceeded, "DEADLINE_EXCEEDED");
-    assert!(world.access.journaled().is_empty(), "nobody was refused");
+    world.turn(1).await;
+    let journaled = world.access.journaled();
+    assert_eq!(journaled.len(), 1);
+    assert_eq!(journaled[0].reason, "DEADLINE_EXCEEDED");
+    assert_eq!(journaled[0].subject_id, AGENT.as_bytes());
+}
+
+/// Whatever the caller allows: an answer must not come from a decision that is over.
+#[tokio::test]
+async fn no_answer_is_waited_for_longer_than_the_context_lives() {
+    let world = World::new().await;
+    // A binding that ends sooner than any context would.
+    world.access.send(WatchSnapshotResponse {
+        revision: REVISION + 1,
+        bindings: vec![binding(Some(start() + Duration::from_millis(20)))],
+        ..Default::default()
+    });
+    settle().await;
+    world.upstream.behave(Behaviour::Silence);
+    let answer = world.good().header("grpc-timeout", "1H").send();
+    let answer = tokio::time::timeout(Duration::from_secs(5), answer).await;
+    answer
+        .unwrap()
+        .is_refused(Code::DeadlineExceeded, "DEADLINE_EXCEEDED");
+    assert_eq!(world.upstream.last_header("grpc-timeout").unwrap(), "20m");
 }
 
 #[tokio::test]
@@ -109,8 +146,9 @@ async fn the_service_is_told_what_remains() {
     for (given, told) in [
         (None, "10000m"),
         (Some("5S"), "5S"),
-        (Some("1H"), "60000m"),
-        (Some("99999999H"), "60000m"),
+        // No longer than the signed context lives.
+        (Some("1H"), "30000m"),
+        (Some("99999999H"), "30000m"),
         (Some("soon"), "10000m"),
     ] {
         let mut call = world.call(AGENT, GET_TICKET);

@@ -87,3 +87,40 @@ async fn a_generated_client_calls_through_http2_on_both_sides() {
         answer.metadata().get("kefu-call-id").unwrap().as_bytes()
     );
 }
+
+/// A context of six grants of 500 files each is some 70 KiB, four times what HTTP/2
+/// servers take by themselves.
+#[tokio::test]
+async fn contexts_of_many_large_grants_reach_the_service() {
+    let access = Access::new();
+    let customers = || (0..500_u128).map(|id| uuid::Uuid::from_u128(id).as_bytes().to_vec());
+    let grant = |number: u128| kefu_contracts::access::SnapshotGrant {
+        id: uuid::Uuid::from_u128(number).as_bytes().to_vec(),
+        subject_ids: vec![HEAD.as_bytes().to_vec()],
+        customer_ids: customers().collect(),
+        permissions: vec![crate::policy::permission(crate::policy::GET_TICKET).into()],
+        purpose: kefu_contracts::policy::Purpose::Service.into(),
+        starts_at: Some(kefu_service::time::to_proto(jiff::Timestamp::UNIX_EPOCH)),
+        ends_at: Some(kefu_service::time::to_proto(jiff::Timestamp::MAX)),
+        ..Default::default()
+    };
+    access.full.lock().unwrap().grants = (1..=6).map(grant).collect();
+
+    let upstream = std::sync::Arc::new(Upstream::default());
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let uri = format!("http://{}", listener.local_addr().unwrap());
+    let options = kefu_service::server::ServeOptions::default();
+    let never = std::future::pending();
+    let server = kefu_service::server::serve(upstream.service(), listener, options, never);
+    let server = tokio::spawn(server);
+    let ticket = peer::remote(&uri).unwrap();
+    let world = World::around(access, Some(ticket), |_| {}).await;
+    world
+        .call(HEAD, crate::policy::GET_TICKET)
+        .send()
+        .await
+        .is_ok();
+    let context = upstream.last_header("kefu-context-bin").unwrap();
+    assert!(context.len() > 60_000, "{} bytes", context.len());
+    server.abort();
+}

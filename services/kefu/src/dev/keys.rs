@@ -9,9 +9,14 @@ use std::{
 };
 
 use anyhow::Context;
-use aws_lc_rs::rand::{SecureRandom, SystemRandom};
+use aws_lc_rs::{
+    rand::{SecureRandom, SystemRandom},
+    signature::Ed25519KeyPair,
+};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use kefu_access::ContextSigner;
+use kefu_access_control::config::AccessControlConfig;
+use kefu_audit::CheckpointKey;
 use kefu_gateway::dev_issuer::DevIssuer;
 use kefu_vault::LocalKeyProvider;
 use serde::{Deserialize, Serialize};
@@ -27,6 +32,9 @@ pub struct Keys {
     database: String,
     /// Text of the vault's key file.
     vault: String,
+    /// Signs the audit log.
+    #[serde(default)]
+    pub(crate) audit: String,
 }
 
 impl Keys {
@@ -47,6 +55,7 @@ impl Keys {
             issuer: STANDARD.encode(issuer.pkcs8()),
             database: password.iter().map(|byte| format!("{byte:02x}")).collect(),
             vault: LocalKeyProvider::generate()?.1,
+            audit: new_audit_key(&randomness)?,
         })
     }
 
@@ -60,8 +69,14 @@ impl Keys {
             let text = fs::read_to_string(&path)
                 .with_context(|| format!("cannot read {}", path.display()))?;
             // The parser's own message would quote the line, and with it a key.
-            return toml::from_str(&text)
-                .map_err(|_| anyhow::anyhow!("{} is damaged", path.display()));
+            let mut keys: Self = toml::from_str(&text)
+                .map_err(|_| anyhow::anyhow!("{} is damaged", path.display()))?;
+            // Folders made before there was an audit log.
+            if keys.audit.is_empty() {
+                keys.audit = new_audit_key(&SystemRandom::new())?;
+                write_private(&path, &toml::to_string(&keys)?)?;
+            }
+            return Ok(keys);
         }
         let keys = Self::make()?;
         write_private(&path, &toml::to_string(&keys)?)?;
@@ -110,10 +125,34 @@ impl Keys {
         &self.vault
     }
 
+    /// What checks the audit log's checkpoints, for `kefu audit verify`.
+    ///
+    /// # Errors
+    /// When the key cannot be read.
+    pub fn audit_verifier(&self) -> anyhow::Result<String> {
+        let origin = AccessControlConfig::default().audit_origin;
+        let key = CheckpointKey::from_pkcs8(&origin, &STANDARD.decode(&self.audit)?)?;
+        Ok(key.verifier_text())
+    }
+
+    /// Puts what checks the audit log where `kefu audit verify` looks for it.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub(crate) fn publish_audit_key(&self, home: &Path) -> anyhow::Result<()> {
+        write_private(&home.join("audit.pub"), &self.audit_verifier()?)
+    }
+
     /// The gateway's and the services' keys, PKCS#8 in base64.
     pub fn signing_keys(&self) -> (&str, &str) {
         (&self.gateway, &self.service)
     }
+}
+
+fn new_audit_key(randomness: &SystemRandom) -> anyhow::Result<String> {
+    let pkcs8 =
+        Ed25519KeyPair::generate_pkcs8(randomness).map_err(|_| anyhow::anyhow!("no randomness"))?;
+    Ok(STANDARD.encode(pkcs8.as_ref()))
 }
 
 fn signer(key: &str) -> anyhow::Result<ContextSigner> {

@@ -16,8 +16,10 @@ use kefu_access_control::{
     seed::{employee_id, seed},
 };
 use kefu_contracts::{
+    access::{ExplainRequest, ExplanationOutcome, explain_service_client::ExplainServiceClient},
     analytics::{QueryMetricRequest, metrics_service_client::MetricsServiceClient},
     common::Channel as ContactChannel,
+    policy::Purpose,
     profile::{
         CreateCustomerRequest, Customer, CustomerType,
         customer_service_client::CustomerServiceClient,
@@ -186,6 +188,21 @@ async fn six_processes_are_one_suite() {
         .connect_lazy();
     let agent = token("li.wei");
     let (customer, entered) = enter(&channel, &agent).await;
+
+    // What a record says is told by the process that owns it.
+    let question = ExplainRequest {
+        permission: "profile.customers.get".into(),
+        record: customer.clone(),
+        purpose: Purpose::Service.into(),
+        ..Default::default()
+    };
+    let explained = ExplainServiceClient::new(channel.clone())
+        .explain(request(question, &agent, "service", &entered))
+        .await
+        .unwrap()
+        .into_inner();
+    assert_eq!(explained.outcome(), ExplanationOutcome::Allowed);
+    assert_eq!(explained.sources[0], "role:agent#own");
 
     // Through three processes and two journals: profile → ticket → analytics.
     let ticket = Ticket {

@@ -8,6 +8,7 @@ use kefu_contracts::{
 };
 use kefu_service::{
     error::Fault,
+    facts::FactsOf,
     fields::{etag, name},
     filter::{FilterField, FilterKind},
     scope::RecordSpec,
@@ -40,6 +41,12 @@ pub(crate) const RECORD: RecordSpec = RecordSpec {
     scope: SCOPE,
     fields: FIELDS,
 };
+
+/// What access-control may be told of, to explain decisions by.
+pub(crate) const FACTS: &[FactsOf] = &[FactsOf {
+    collection: "orders",
+    record: &RECORD,
+}];
 
 /// The same with events and reviews, all of one moment.
 pub(crate) const WHOLE: RecordSpec = RecordSpec {

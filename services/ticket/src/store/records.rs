@@ -8,6 +8,7 @@ use kefu_contracts::{
 };
 use kefu_service::{
     error::Fault,
+    facts::FactsOf,
     fields::{etag, name},
     filter::{FilterField, FilterKind},
     scope::RecordSpec,
@@ -71,6 +72,12 @@ pub(crate) const RECORD: RecordSpec = RecordSpec {
         system("received_time", "t.received_at", FilterKind::Time),
     ],
 };
+
+/// What access-control may be told of, to explain decisions by.
+pub(crate) const FACTS: &[FactsOf] = &[FactsOf {
+    collection: "tickets",
+    record: &RECORD,
+}];
 
 const fn system(name: &'static str, column: &'static str, kind: FilterKind) -> FilterField {
     FilterField {

@@ -132,3 +132,24 @@ fn a_removed_grant_is_gone() {
     held.apply(&removal).unwrap();
     denied(held.decide(&quality(22), at(1)));
 }
+
+/// Clause CC-2.2: no approval stands in for the customer's own consent to selling and
+/// promotion.
+#[test]
+fn a_grant_for_promotion_reaches_who_consented_to_it() {
+    let held = with(SnapshotGrant {
+        purpose: Purpose::Marketing as i32,
+        ..grant(500, &[21], &[60])
+    });
+    let allowance = allowed(held.decide(&query(21, Purpose::Marketing), at(1)));
+    let file = |consents| RowFacts {
+        customer: Some(id(60)),
+        consents,
+        ..RowFacts::default()
+    };
+    for rule in &allowance.rules {
+        assert!(!rule.scope.matches(&file(vec![])));
+        assert!(!rule.scope.matches(&file(vec![Purpose::Sales])));
+        assert!(rule.scope.matches(&file(vec![Purpose::Marketing])));
+    }
+}

@@ -9,12 +9,12 @@ use super::*;
 
 /// What the reference says: rules and the reason of a refusal.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Answer {
+pub(crate) enum Answer {
     Rules(Vec<Rule>),
     Refused(Reason),
 }
 
-pub(super) fn decide(policy: &WatchSnapshotResponse, query: &Query<'_>, now: i64) -> Answer {
+pub(crate) fn decide(policy: &WatchSnapshotResponse, query: &Query<'_>, now: i64) -> Answer {
     let subject = policy
         .subjects
         .iter()
@@ -171,15 +171,13 @@ fn grant_parts(
         [] => format!("grant:{}", uuid(&grant.id)),
         companion => format!("grant:{}@{}", uuid(&grant.id), uuid(companion)),
     };
+    let mut scope = Scope::Customers(customers);
+    if [4, 5].contains(&grant.purpose) {
+        let purpose = Purpose::try_from(grant.purpose).unwrap();
+        scope = Scope::Consented(purpose, Box::new(scope));
+    }
     let end = grant_end(policy, grant, now);
-    parts(
-        subject,
-        &source,
-        &grant.classes,
-        &Scope::Customers(customers),
-        end,
-        now,
-    )
+    parts(subject, &source, &grant.classes, &scope, end, now)
 }
 
 fn scope(

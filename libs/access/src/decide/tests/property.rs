@@ -124,7 +124,7 @@ fn any_grants() -> impl Strategy<Value = Vec<SnapshotGrant>> {
     })
 }
 
-fn any_policy() -> impl Strategy<Value = WatchSnapshotResponse> {
+pub(crate) fn any_policy() -> impl Strategy<Value = WatchSnapshotResponse> {
     let subjects = (any_subject(1), any_subject(2));
     let roles = (any_role("a"), any_role("b"));
     (
@@ -147,7 +147,7 @@ fn any_policy() -> impl Strategy<Value = WatchSnapshotResponse> {
         )
 }
 
-fn any_query() -> impl Strategy<Value = Query<'static>> {
+pub(crate) fn any_query() -> impl Strategy<Value = Query<'static>> {
     let purposes = prop_oneof![
         Just(Purpose::Unspecified),
         Just(Purpose::Service),
@@ -221,7 +221,8 @@ proptest! {
                     grant.customer_ids.iter().map(|id| Uuid::from_slice(id).unwrap()).collect();
                 let named = ClassSet::from_numbers(&grant.classes);
                 rule.source.starts_with(&format!("grant:{}", Uuid::from_slice(&grant.id).unwrap()))
-                    && rule.scope == Scope::Customers(files)
+                    && (rule.scope == Scope::Customers(files.clone())
+                        || rule.scope == Scope::Consented(query.purpose, Box::new(Scope::Customers(files))))
                     && rule.classes.without(named).is_empty()
                     && grant.purpose == query.purpose as i32
                     && grant.subject_ids.iter().any(|id| id == query.subject.as_bytes())

@@ -21,18 +21,22 @@ use super::{follow, messages};
 use crate::{
     api::{
         Register,
-        shares::write::{self, Happened, Wanted},
+        approvals::{
+            Desk, Kind,
+            act::opened,
+            write::{self, Happened, Wanted},
+        },
         write::{Done, claim},
     },
     domain::{
-        approval::{Act, Chart, Flow, Refusal, State},
+        approval::{Act, Chart, Refusal, State},
         export::{EXPORTS, Event, State as Stage},
         package::Key,
         register::{EMPLOYEES, Employee},
         share::{MOST_RECEIVERS, SHARES},
     },
     jobs::exports::{LEASE, Packager, Work},
-    store::{changes::Revision, chart, employee, export},
+    store::{changes::Revision, chart, employee, export, share::StoredShare},
 };
 
 /// Makes the share active, and has the packages made.
@@ -82,7 +86,6 @@ async fn attempt(
     register: &Register,
     request: &CarryOutExportRequest,
 ) -> Result<(Done<CarryOutExportResponse>, Vec<Work>), Fault> {
-    let flow = register.shares();
     let mut fields = Fields::new();
     fields.request_id(&request.request_id);
     let id = fields.name("share", &request.share, SHARES);
@@ -90,31 +93,23 @@ async fn attempt(
     fields.finish()?;
     let id = id.unwrap_or_default();
     let chart = chart::at(revision.connection, call.now).await?;
-    let stored = write::open(revision, call, &Wanted { id, etag: None }).await?;
+    let desk = register.desk::<StoredShare>(&chart, call.now);
+    let wanted = Wanted { id, etag: None };
+    let (stored, mut case) = opened::<StoredShare>(revision, call, &desk, &wanted).await?;
     if stored.share.mode != ShareMode::Export {
         let field = ("share".to_owned(), Violation::Contradiction);
         return Err(Fault::fields(vec![field]));
     }
-    serves(revision, call, flow, &chart).await?;
-    let (before, mut case) = (stored.case(), stored.case());
-    write::time_passed(
-        revision.connection,
-        call.now,
-        flow,
-        &chart,
-        &stored,
-        &mut case,
-    )
-    .await?;
+    serves(revision, call, &desk).await?;
     let carrier = call.context.subject.id;
     let first = case.state != State::Active;
     if first {
-        let act = case.act(carrier, Act::CarryOut, flow, &chart, call.now);
+        let act = case.act(carrier, Act::CarryOut, desk.flow, desk.chart, desk.now);
         act.map_err(write::refused)?;
     }
     case.ensure_carrier(carrier).map_err(write::refused)?;
     if first {
-        write::save(revision, flow, &stored, &before, &case).await?;
+        stored.save(revision, &desk, &case).await?;
     }
     let mut works = Vec::new();
     for (receiver, key) in keys {
@@ -131,12 +126,12 @@ async fn attempt(
     let body = CarryOutExportResponse {
         exports: exports
             .iter()
-            .map(|one| messages::export(one, &flow.export))
+            .map(|one| messages::export(one, &desk.flow.export))
             .collect(),
     };
     let done = if first {
         let happened = Happened::plain(ApprovalEvent::Activated);
-        let done = write::done(revision, call, flow, &chart, id, happened).await?;
+        let done = write::done::<StoredShare>(revision, call, &desk, id, happened).await?;
         Done {
             body,
             id,
@@ -188,16 +183,12 @@ fn read_keys(fields: &mut Fields, keys: &[ReceiverKey]) -> Vec<(Uuid, Key)> {
 }
 
 /// Only customer service carries exports out (CF-6.3).
-async fn serves(
-    revision: &mut Revision<'_>,
-    call: &Call,
-    flow: &Flow,
-    chart: &Chart,
-) -> Result<(), Fault> {
+async fn serves(revision: &mut Revision<'_>, call: &Call, desk: &Desk<'_>) -> Result<(), Fault> {
     let carrier = employee::get(revision.connection, call.context.subject.id).await?;
     let department = carrier.and_then(|one| one.department);
-    let serves = department.is_some_and(|own| chart.is_within(own, &flow.companion_departments));
-    let refusal = || Refusal::NotCustomerService(flow.companion_departments.clone());
+    let serves =
+        department.is_some_and(|own| desk.chart.is_within(own, &desk.flow.companion_departments));
+    let refusal = || Refusal::NotCustomerService(desk.flow.companion_departments.clone());
     serves
         .then_some(())
         .ok_or_else(|| write::refused(refusal()))
@@ -217,9 +208,9 @@ async fn one(
     asked: &Carried<'_>,
     key: Key,
 ) -> Result<Work, Fault> {
-    let rule = &register.shares().export;
+    let rule = &register.flows.share.export;
     let now = asked.call.now;
-    let exports = export::of_share(revision.connection, asked.share).await?;
+    let exports = export::lock_of_share(revision.connection, asked.share).await?;
     let own = exports
         .into_iter()
         .find(|one| one.receiver == asked.receiver);

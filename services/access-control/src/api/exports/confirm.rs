@@ -60,7 +60,7 @@ async fn attempt(
     stored.state = state;
     stored.confirmed_at = Some(call.now);
     stored.statement = request.statement.clone();
-    let rule = &register.shares().export;
+    let rule = &register.flows.share.export;
     export::update(revision.connection, &stored, rule).await?;
     let stored = export::get(revision.connection, id).await?;
     let stored = stored.ok_or_else(|| Fault::internal("an export that was just written"))?;

@@ -61,7 +61,7 @@ pub(super) async fn begin(
     let (id, offset) = (id.unwrap_or_default(), request.offset);
     let deps = &register.core.deps;
     let download = deps.ids.next()?;
-    let (caller, rule) = (call.clone(), register.shares().export);
+    let (caller, rule) = (call.clone(), register.flows.share.export);
     let reserved = deps
         .db
         .transaction(move |connection| {

@@ -11,13 +11,14 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::{
+    api::approvals::Desk,
     domain::{
         approval::{Flow, State},
         export::{self as rules, EXPORTS, Event},
     },
     store::{
         export::{self, StoredExport},
-        share,
+        share::{self, StoredShare},
     },
 };
 
@@ -25,16 +26,18 @@ use crate::{
 /// destroyed, and what left is to be confirmed as deleted (CF-6.3).
 pub(crate) async fn follow(
     connection: &mut PgConnection,
-    now: Timestamp,
-    flow: &Flow,
-    share: Uuid,
-    before: State,
+    desk: &Desk<'_>,
+    before: &StoredShare,
 ) -> Result<(), Fault> {
-    let Some(stored) = share::get(connection, share).await? else {
+    if before.share.mode != ShareMode::Export {
+        return Ok(());
+    }
+    let (now, share) = (desk.now, before.approval.id);
+    let Some(stored) = share::list(connection, &[share]).await?.pop() else {
         return Ok(());
     };
     let state = stored.approval.state;
-    if stored.share.mode != ShareMode::Export || state == before {
+    if state == before.approval.state {
         return Ok(());
     }
     if state == State::Approved {
@@ -45,8 +48,8 @@ pub(crate) async fn follow(
         }
     }
     if state.is_over() {
-        for one in export::of_share(connection, share).await? {
-            end(connection, now, flow, one).await?;
+        for one in export::lock_of_share(connection, share).await? {
+            end(connection, now, desk.flow, one).await?;
         }
     }
     Ok(())

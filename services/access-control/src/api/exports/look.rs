@@ -19,8 +19,9 @@ use crate::{
     api::Register,
     domain::export::EXPORTS,
     store::{
+        self,
+        approval::Reached,
         export::{self, RECORD, StoredExport},
-        share::Reached,
     },
 };
 
@@ -64,7 +65,13 @@ pub(super) async fn get(
         .core
         .deps
         .db
-        .run(move |connection| Box::pin(async move { reached(connection, &reader, id).await }))
+        .transaction(move |connection| {
+            let reader = reader.clone();
+            Box::pin(async move {
+                store::freeze(connection).await?;
+                reached(connection, &reader, id).await
+            })
+        })
         .await?;
     let views = &register.core.views;
     let Some((reached, stored)) = found else {
@@ -76,7 +83,7 @@ pub(super) async fn get(
     views
         .record(&call, VIEWED, &[shown(&call, &reached)])
         .await?;
-    let rule = &register.shares().export;
+    let rule = &register.flows.share.export;
     Ok(Answer::read(messages::export(&stored, rule)))
 }
 
@@ -103,10 +110,16 @@ pub(super) async fn list(
         .core
         .deps
         .db
-        .run(move |connection| Box::pin(async move { export::list(connection, &ids).await }))
+        .transaction(move |connection| {
+            let ids = ids.clone();
+            Box::pin(async move {
+                store::freeze(connection).await?;
+                export::list(connection, &ids).await
+            })
+        })
         .await?;
     let found: HashMap<Uuid, StoredExport> = found.into_iter().map(|one| (one.id, one)).collect();
-    let rule = &register.shares().export;
+    let rule = &register.flows.share.export;
     let present = |one: &Reached| {
         let stored = found.get(&one.at.id)?;
         Some((shown(&call, one), messages::export(stored, rule)))

@@ -1,8 +1,8 @@
 //! What of a share was opened, and from which export a row comes.
 
 use kefu_contracts::access::{
-    ExportDownload, ExportReceipt, GetReceiptRequest, IdentifyWatermarkRequest,
-    IdentifyWatermarkResponse, ReceiverReceipt, ShareReceipt,
+    ExportDownload, ExportReceipt, GetReceiptRequest, GetReceiptResponse, IdentifyWatermarkRequest,
+    IdentifyWatermarkResponse, ReceiverReceipt,
 };
 use kefu_service::{
     call::{Answer, Call},
@@ -14,9 +14,16 @@ use kefu_service::{
 
 use super::{VIEWED, look, messages};
 use crate::{
-    api::{Register, shares},
+    api::{
+        Register,
+        approvals::{Kind, look::reached},
+    },
     domain::{approval::ExportRule, export::EXPORTS, package, register::EMPLOYEES, share::SHARES},
-    store::export::{self, Download, StoredExport},
+    store::{
+        self,
+        export::{self, Download, StoredExport},
+        share::StoredShare,
+    },
 };
 
 /// Clause CF-6.3.
@@ -24,7 +31,7 @@ pub(super) async fn get(
     register: &Register,
     call: Call,
     request: GetReceiptRequest,
-) -> Result<Answer<ShareReceipt>, Fault> {
+) -> Result<Answer<GetReceiptResponse>, Fault> {
     let mut fields = Fields::new();
     let id = fields.name("share", &request.share, SHARES);
     fields.finish()?;
@@ -36,7 +43,9 @@ pub(super) async fn get(
         .transaction(move |connection| {
             let reader = reader.clone();
             Box::pin(async move {
-                let Some((reached, share)) = shares::look::reached(connection, &reader, id).await?
+                store::freeze(connection).await?;
+                let Some((reached, share)) =
+                    reached::<StoredShare>(connection, &reader, id).await?
                 else {
                     return Ok(None);
                 };
@@ -53,7 +62,7 @@ pub(super) async fn get(
     let Some((reached, share, all)) = found else {
         let fault = Fault::not_found(&request.share);
         return Err(views
-            .refuse(&call, "share.refused", &request.share, fault)
+            .refuse(&call, StoredShare::REFUSED, &request.share, fault)
             .await);
     };
     let shown = Shown {
@@ -64,12 +73,12 @@ pub(super) async fn get(
     views
         .record(&call, "share.receipt_viewed", &[shown])
         .await?;
-    let rule = &register.shares().export;
+    let rule = &register.flows.share.export;
     let receivers = all.iter().map(|(one, downloads)| ReceiverReceipt {
         receiver: fields::name(EMPLOYEES, one.receiver),
         export: Some(of(one, downloads, rule)),
     });
-    Ok(Answer::read(ShareReceipt {
+    Ok(Answer::read(GetReceiptResponse {
         share: request.share,
         purpose: share.share.purpose.into(),
         receivers: receivers.collect(),
@@ -140,6 +149,6 @@ pub(super) async fn identify(
     let shown = look::shown(&call, &reached);
     core.views.record(&call, VIEWED, &[shown]).await?;
     Ok(Answer::read(IdentifyWatermarkResponse {
-        export: Some(messages::export(&stored, &register.shares().export)),
+        export: Some(messages::export(&stored, &register.flows.share.export)),
     }))
 }

@@ -2,7 +2,7 @@
 
 use kefu_contracts::access::{
     self as wire, AccompanyShareRequest, ActivateShareRequest, ApprovalEvent, ApproveShareRequest,
-    RejectShareRequest, ReturnShareRequest, RevokeShareRequest, ShareMode, SubmitShareRequest,
+    RejectShareRequest, ReturnShareRequest, RevokeShareRequest, SubmitShareRequest,
     WithdrawShareRequest,
 };
 use kefu_service::{
@@ -10,62 +10,21 @@ use kefu_service::{
     error::{Fault, Violation},
     fields::Fields,
 };
-use prost::Message;
 
-use super::{
-    Register, form, messages,
-    write::{self, Happened, Wanted},
-};
+use super::Register;
 use crate::{
     api::{
+        approvals::{
+            Kind,
+            act::{What, act, asked, opened},
+            write::{self, Happened},
+        },
         messages::moment,
         write::{Done, claim},
     },
-    domain::{
-        approval::{Act, Refusal, State},
-        share::{MOST_TEXT, SHARES, ShareTerms},
-    },
-    store::{changes::Revision, chart},
+    domain::{approval::Act, share::SHARES},
+    store::{changes::Revision, chart, share::StoredShare},
 };
-
-/// What a request to act on a share says.
-#[derive(Clone)]
-struct Asked {
-    name: String,
-    /// Empty where the act does not depend on what was read.
-    etag: String,
-    etag_required: bool,
-    comment: String,
-    comment_required: bool,
-    request_id: String,
-    what: What,
-}
-
-#[derive(Clone)]
-enum What {
-    Plain(ApprovalEvent, Act<ShareTerms>),
-    Approve(Option<wire::ShareTerms>),
-    Accompany(Option<prost_types::Timestamp>),
-}
-
-/// A request as it is read in the same way everywhere.
-macro_rules! asked {
-    ($request:expr, $what:expr $(, etag $etag:expr)? $(, comment $comment:expr)?) => {{
-        #[allow(unused_mut, reason = "not every request has both")]
-        let mut asked = Asked {
-            name: $request.name.clone(),
-            etag: String::new(),
-            etag_required: false,
-            comment: String::new(),
-            comment_required: false,
-            request_id: $request.request_id.clone(),
-            what: $what,
-        };
-        $(asked.etag = $request.etag.clone(); asked.etag_required = $etag;)?
-        $(asked.comment = $request.comment.clone(); asked.comment_required = $comment;)?
-        asked
-    }};
-}
 
 /// Hands it in.
 pub(super) async fn submit(
@@ -73,8 +32,8 @@ pub(super) async fn submit(
     call: Call,
     request: SubmitShareRequest,
 ) -> Result<Answer<wire::Share>, Fault> {
-    let what = What::Plain(ApprovalEvent::Submitted, Act::Submit);
-    act(register, call, &request, asked!(request, what, etag false)).await
+    let what = What::<StoredShare>::Plain(ApprovalEvent::Submitted, Act::Submit);
+    act(register, call, &request, asked!(request, etag false), what).await
 }
 
 /// Agrees, to all or to less.
@@ -83,12 +42,13 @@ pub(super) async fn approve(
     call: Call,
     request: ApproveShareRequest,
 ) -> Result<Answer<wire::Share>, Fault> {
-    let what = What::Approve(request.terms.clone());
+    let what = What::<StoredShare>::Approve(request.terms.clone());
     act(
         register,
         call,
         &request,
-        asked!(request, what, etag true, comment false),
+        asked!(request, etag true, comment false),
+        what,
     )
     .await
 }
@@ -99,12 +59,13 @@ pub(super) async fn give_back(
     call: Call,
     request: ReturnShareRequest,
 ) -> Result<Answer<wire::Share>, Fault> {
-    let what = What::Plain(ApprovalEvent::Returned, Act::Return);
+    let what = What::<StoredShare>::Plain(ApprovalEvent::Returned, Act::Return);
     act(
         register,
         call,
         &request,
-        asked!(request, what, etag true, comment true),
+        asked!(request, etag true, comment true),
+        what,
     )
     .await
 }
@@ -115,12 +76,13 @@ pub(super) async fn reject(
     call: Call,
     request: RejectShareRequest,
 ) -> Result<Answer<wire::Share>, Fault> {
-    let what = What::Plain(ApprovalEvent::Rejected, Act::Reject);
+    let what = What::<StoredShare>::Plain(ApprovalEvent::Rejected, Act::Reject);
     act(
         register,
         call,
         &request,
-        asked!(request, what, etag true, comment true),
+        asked!(request, etag true, comment true),
+        what,
     )
     .await
 }
@@ -131,12 +93,13 @@ pub(super) async fn withdraw(
     call: Call,
     request: WithdrawShareRequest,
 ) -> Result<Answer<wire::Share>, Fault> {
-    let what = What::Plain(ApprovalEvent::Withdrawn, Act::Withdraw);
+    let what = What::<StoredShare>::Plain(ApprovalEvent::Withdrawn, Act::Withdraw);
     act(
         register,
         call,
         &request,
-        asked!(request, what, comment false),
+        asked!(request, comment false),
+        what,
     )
     .await
 }
@@ -147,18 +110,8 @@ pub(super) async fn activate(
     call: Call,
     request: ActivateShareRequest,
 ) -> Result<Answer<wire::Share>, Fault> {
-    let what = What::Plain(ApprovalEvent::Activated, Act::Activate);
-    act(register, call, &request, asked!(request, what)).await
-}
-
-/// Agrees to accompany, or no longer.
-pub(super) async fn accompany(
-    register: &Register,
-    call: Call,
-    request: AccompanyShareRequest,
-) -> Result<Answer<wire::Share>, Fault> {
-    let what = What::Accompany(request.until);
-    act(register, call, &request, asked!(request, what)).await
+    let what = What::<StoredShare>::Plain(ApprovalEvent::Activated, Act::Activate);
+    act(register, call, &request, asked!(request), what).await
 }
 
 /// Takes it back from those who have it.
@@ -167,123 +120,57 @@ pub(super) async fn revoke(
     call: Call,
     request: RevokeShareRequest,
 ) -> Result<Answer<wire::Share>, Fault> {
-    let what = What::Plain(ApprovalEvent::Revoked, Act::Revoke);
+    let what = What::<StoredShare>::Plain(ApprovalEvent::Revoked, Act::Revoke);
     act(
         register,
         call,
         &request,
-        asked!(request, what, comment true),
+        asked!(request, comment true),
+        what,
     )
     .await
 }
 
-async fn act<M: Message>(
+/// Agrees to accompany, or no longer.
+pub(super) async fn accompany(
     register: &Register,
     call: Call,
-    request: &M,
-    asked: Asked,
+    request: AccompanyShareRequest,
 ) -> Result<Answer<wire::Share>, Fault> {
-    let claim = claim(&call, &asked.request_id, request);
+    let claim = claim(&call, &request.request_id, &request);
     let (caller, owner) = (call.clone(), register.clone());
     register
         .change(&call, claim, move |revision| {
-            let (call, register, asked) = (caller.clone(), owner.clone(), asked.clone());
-            Box::pin(async move { attempt(revision, &call, &register, asked).await })
+            let (call, register, request) = (caller.clone(), owner.clone(), request.clone());
+            Box::pin(async move { stand_by(revision, &call, &register, &request).await })
         })
         .await
 }
 
-async fn attempt(
+async fn stand_by(
     revision: &mut Revision<'_>,
     call: &Call,
     register: &Register,
-    asked: Asked,
+    request: &AccompanyShareRequest,
 ) -> Result<Done<wire::Share>, Fault> {
-    let flow = register.shares();
     let mut fields = Fields::new();
-    fields.request_id(&asked.request_id);
-    let id = fields.name("name", &asked.name, SHARES);
-    let etag = match asked.etag.as_str() {
-        "" if !asked.etag_required => None,
-        etag => fields.etag("etag", etag),
-    };
-    if asked.comment_required {
-        fields.required_text("comment", &asked.comment, MOST_TEXT);
-    } else {
-        fields.text("comment", &asked.comment, MOST_TEXT);
-    }
-    let chart = chart::at(revision.connection, call.now).await?;
-    let actor = call.context.subject.id;
-    let terms = match &asked.what {
-        What::Approve(Some(terms)) => messages::terms(&mut fields, "terms", terms, call.now),
-        _ => None,
-    };
-    if let Some(terms) = &terms {
-        form::people(revision, &mut fields, flow, &chart, "terms", terms, actor).await?;
-    }
-    let until = match &asked.what {
-        What::Accompany(until) => moment(&mut fields, "until", until.as_ref()),
-        _ => None,
-    };
+    let wanted = asked!(request).wanted(&mut fields, SHARES);
+    let until = moment(&mut fields, "until", request.until.as_ref());
     fields.ensure(
         until.is_none_or(|until| until > call.now),
         "until",
         Violation::Time,
     );
     fields.finish()?;
-
-    let wanted = Wanted {
-        id: id.unwrap_or_default(),
-        etag,
-    };
-    let mut stored = write::open(revision, call, &wanted).await?;
-    let companion = terms.as_ref().and_then(|terms| terms.companion);
-    if companion == Some(stored.approval.applicant) {
-        let field = "terms.companion".to_owned();
-        return Err(Fault::fields(vec![(field, Violation::Contradiction)]));
-    }
-    let before = stored.case();
-    let mut case = stored.case();
-    write::time_passed(
-        revision.connection,
-        call.now,
-        flow,
-        &chart,
-        &stored,
-        &mut case,
-    )
-    .await?;
-    let (event, hat) = match asked.what {
-        What::Accompany(_) => {
-            stored
-                .share
-                .accompany(&case, actor, until)
-                .map_err(write::refused)?;
-            (ApprovalEvent::Accompanied, None)
-        }
-        What::Approve(_) => {
-            let wider = terms.as_ref().map(|terms| terms.wider_fields(&case.terms));
-            let hat = case.act(actor, Act::Approve(terms), flow, &chart, call.now);
-            let hat = hat.map_err(|refusal| match refusal {
-                Refusal::Wider => write::wider(wider.unwrap_or_default()),
-                refusal => write::refused(refusal),
-            })?;
-            (ApprovalEvent::Approved, hat)
-        }
-        What::Plain(_, Act::Activate) if stored.share.mode == ShareMode::Export => {
-            return Err(write::refused(Refusal::CarriedOutInstead));
-        }
-        What::Plain(event, act) => {
-            let hat = case.act(actor, act, flow, &chart, call.now);
-            (event, hat.map_err(write::refused)?)
-        }
-    };
-    write::save(revision, flow, &stored, &before, &case).await?;
-    let happened = Happened {
-        event,
-        stage: (before.state == State::InReview).then_some(before.stage),
-        hat,
-        comment: &asked.comment,
-    };
-    write::done(revision, call, flow, &chart, stored.approval.id, happened).await
+    let chart = chart::at(revision.connection, call.now).await?;
+    let desk = register.desk::<StoredShare>(&chart, call.now);
+    let (mut stored, case) = opened::<StoredShare>(revision, call, &desk, &wanted).await?;
+    let actor = call.context.subject.id;
+    stored
+        .share
+        .accompany(&case, actor, until)
+        .map_err(write::refused)?;
+    stored.save(revision, &desk, &case).await?;
+    let happened = Happened::plain(ApprovalEvent::Accompanied);
+    write::done::<StoredShare>(revision, call, &desk, wanted.id, happened).await
 }

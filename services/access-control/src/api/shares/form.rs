@@ -9,25 +9,29 @@ use kefu_service::{
     error::{Fault, Violation},
     fields::Fields,
 };
+use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{
-    Register,
-    write::{self, Happened, Wanted},
-};
+use super::Register;
 use crate::{
     api::{
+        approvals::{
+            Desk, Kind,
+            act::MOST_TEXT,
+            write::{self, Happened, Wanted},
+        },
         missing,
         write::{Done, claim},
     },
     domain::{
-        approval::{Case, Chart, Flow, Refusal, State},
-        share::{KIND, MOST_TEXT, SHARES, Share, ShareTerms},
+        approval::Case,
+        share::{SHARES, Share, ShareTerms},
     },
     store::{
-        approval::{self, New},
+        approval,
         changes::Revision,
-        chart, employee, share,
+        chart, employee,
+        share::{self, StoredShare},
     },
 };
 
@@ -43,7 +47,7 @@ pub(super) async fn create(
     register
         .change(&call, claim, move |revision| {
             let (call, register, request) = (caller.clone(), owner.clone(), request.clone());
-            Box::pin(async move { add(revision, &call, register.shares(), id, &request).await })
+            Box::pin(async move { add(revision, &call, &register, id, &request).await })
         })
         .await
 }
@@ -51,7 +55,7 @@ pub(super) async fn create(
 async fn add(
     revision: &mut Revision<'_>,
     call: &Call,
-    flow: &Flow,
+    register: &Register,
     id: Uuid,
     request: &CreateShareRequest,
 ) -> Result<Done<wire::Share>, Fault> {
@@ -60,30 +64,16 @@ async fn add(
     let Some(wanted) = &request.share else {
         return Err(missing(fields, "share"));
     };
-    let applicant = call.context.subject.id;
     let chart = chart::at(revision.connection, call.now).await?;
-    let share = read(revision, call, &mut fields, flow, &chart, wanted).await?;
+    let desk = register.desk::<StoredShare>(&chart, call.now);
+    let share = read(revision.connection, call, &mut fields, &desk, wanted).await?;
     fields.finish()?;
     let share = share.ok_or_else(|| Fault::internal("a share without terms"))?;
-    let department = department_of(revision, applicant).await?;
-    let case = Case::draft(applicant, department, share.requested.clone(), call.now);
-    let new = New {
-        id,
-        kind: KIND,
-        purpose: share.purpose,
-        case: &case,
-    };
-    approval::insert(revision.connection, &new, call.now).await?;
-    share::put(revision.connection, id, &share, &case.terms).await?;
-    write::done(
-        revision,
-        call,
-        flow,
-        &chart,
-        id,
-        Happened::plain(ApprovalEvent::Created),
-    )
-    .await
+    let left = &share.requested;
+    write::draft::<StoredShare>(revision, call, id, share.purpose, left).await?;
+    share::put(revision.connection, id, &share, left).await?;
+    let happened = Happened::plain(ApprovalEvent::Created);
+    write::done::<StoredShare>(revision, call, &desk, id, happened).await
 }
 
 /// Writes the form again; only whoever applies may, while it is theirs.
@@ -97,7 +87,7 @@ pub(super) async fn update(
     register
         .change(&call, claim, move |revision| {
             let (call, register, request) = (caller.clone(), owner.clone(), request.clone());
-            Box::pin(async move { again(revision, &call, register.shares(), &request).await })
+            Box::pin(async move { again(revision, &call, &register, &request).await })
         })
         .await
 }
@@ -105,7 +95,7 @@ pub(super) async fn update(
 async fn again(
     revision: &mut Revision<'_>,
     call: &Call,
-    flow: &Flow,
+    register: &Register,
     request: &UpdateShareRequest,
 ) -> Result<Done<wire::Share>, Fault> {
     let mut fields = Fields::new();
@@ -116,52 +106,32 @@ async fn again(
     let id = fields.name("share.name", &wanted.name, SHARES);
     let etag = fields.etag("share.etag", &wanted.etag);
     let chart = chart::at(revision.connection, call.now).await?;
-    let share = read(revision, call, &mut fields, flow, &chart, wanted).await?;
+    let desk = register.desk::<StoredShare>(&chart, call.now);
+    let share = read(revision.connection, call, &mut fields, &desk, wanted).await?;
     fields.finish()?;
     let wanted = Wanted {
         id: id.unwrap_or_default(),
         etag,
     };
-    let stored = write::open(revision, call, &wanted).await?;
+    let stored: StoredShare = write::open_form(revision, call, &wanted).await?;
     let share = share.ok_or_else(|| Fault::internal("a share without terms"))?;
-    let case = stored.case();
-    if case.applicant != call.context.subject.id {
-        return Err(write::refused(Refusal::NotTheApplicant));
-    }
-    if !matches!(case.state, State::Draft | State::Returned) {
-        return Err(write::refused(Refusal::State(case.state)));
-    }
     let case = Case {
         terms: share.requested.clone(),
-        ..case
+        ..stored.case()
     };
-    let id = stored.approval.id;
-    approval::update(revision.connection, id, share.purpose, &case, flow).await?;
+    let (id, purpose) = (wanted.id, share.purpose);
+    approval::update(revision.connection, id, purpose, &case, desk.flow).await?;
     share::put(revision.connection, id, &share, &case.terms).await?;
-    write::done(
-        revision,
-        call,
-        flow,
-        &chart,
-        id,
-        Happened::plain(ApprovalEvent::Changed),
-    )
-    .await
-}
-
-async fn department_of(revision: &mut Revision<'_>, applicant: Uuid) -> Result<Uuid, Fault> {
-    let applicant = employee::get(revision.connection, applicant).await?;
-    let department = applicant.and_then(|one| one.department);
-    department.ok_or_else(|| Fault::internal("an applicant without a department"))
+    let happened = Happened::plain(ApprovalEvent::Changed);
+    write::done::<StoredShare>(revision, call, &desk, id, happened).await
 }
 
 /// Reads a form, and finds the people it names.
 async fn read(
-    revision: &mut Revision<'_>,
+    connection: &mut PgConnection,
     call: &Call,
     fields: &mut Fields,
-    flow: &Flow,
-    chart: &Chart,
+    desk: &Desk<'_>,
     wanted: &wire::Share,
 ) -> Result<Option<Share>, Fault> {
     let purpose: Option<Purpose> = fields.required_enum("share.purpose", wanted.purpose);
@@ -172,21 +142,11 @@ async fn read(
         return Ok(None);
     };
     let at = "share.requested";
-    let requested = super::messages::terms(fields, at, requested, call.now);
-    let Some(requested) = requested else {
-        return Ok(None);
-    };
-    people(
-        revision,
-        fields,
-        flow,
-        chart,
-        at,
-        &requested,
-        call.context.subject.id,
-    )
-    .await?;
-    Ok(purpose.zip(mode).map(|(purpose, mode)| Share {
+    let reader = call.context.subject.id;
+    let requested =
+        StoredShare::read_terms(connection, fields, desk, at, requested, reader).await?;
+    let whole = purpose.zip(mode).zip(requested);
+    Ok(whole.map(|((purpose, mode), requested)| Share {
         purpose,
         justification: wanted.justification.clone(),
         mode,
@@ -198,16 +158,15 @@ async fn read(
 /// Receivers are employees who are here; a companion is of customer service, and neither
 /// receives nor applies.
 pub(super) async fn people(
-    revision: &mut Revision<'_>,
+    connection: &mut PgConnection,
     fields: &mut Fields,
-    flow: &Flow,
-    chart: &Chart,
+    desk: &Desk<'_>,
     at: &str,
     terms: &ShareTerms,
     applicant: Uuid,
 ) -> Result<(), Fault> {
     for (place, receiver) in terms.receivers.iter().enumerate() {
-        let here = chart.present.contains(receiver);
+        let here = desk.chart.present.contains(receiver);
         fields.ensure(here, format!("{at}.receivers[{place}]"), Violation::Unknown);
     }
     let Some(companion) = terms.companion else {
@@ -216,11 +175,13 @@ pub(super) async fn people(
     let field = format!("{at}.companion");
     let involved = companion == applicant || terms.receivers.contains(&companion);
     fields.ensure(!involved, &field, Violation::Contradiction);
-    let found = employee::get(revision.connection, companion).await?;
+    let found = employee::get(connection, companion).await?;
     let department = found.and_then(|one| one.department);
     let serves = department.is_some_and(|department| {
-        chart.present.contains(&companion)
-            && chart.is_within(department, &flow.companion_departments)
+        desk.chart.present.contains(&companion)
+            && desk
+                .chart
+                .is_within(department, &desk.flow.companion_departments)
     });
     fields.ensure(serves, &field, Violation::Unknown);
     Ok(())

@@ -1,11 +1,7 @@
 //! Shares as messages carry them, and terms as they are read.
 
 use jiff::{SignedDuration, Timestamp};
-use kefu_contracts::{
-    ClassSet,
-    access::{self as wire, ApprovalEvent, ApprovalStage, ApprovalStep},
-    policy::DataClass,
-};
+use kefu_contracts::{ClassSet, access as wire, policy::DataClass};
 use kefu_service::{
     error::Violation,
     fields::{self, Fields, etag},
@@ -14,30 +10,26 @@ use kefu_service::{
 use uuid::Uuid;
 
 use crate::{
-    api::messages::moment,
+    api::{
+        approvals::{
+            Desk, Kind,
+            messages::{employee, employees, stage, steps},
+        },
+        messages::moment,
+    },
     domain::{
-        approval::{Chart, Flow, State},
         register::{DEPARTMENTS, EMPLOYEES},
         share::{FURTHEST, MOST_CUSTOMERS, MOST_RECEIVERS, SHARES, ShareTerms},
     },
-    store::{approval::Step, share::StoredShare},
+    store::share::StoredShare,
 };
 
 const CUSTOMERS: &str = "customers";
 
 /// The whole share: each approver sees all of it.
-pub(super) fn share(stored: &StoredShare, flow: &Flow, chart: &Chart) -> wire::Share {
+pub(super) fn share(stored: &StoredShare, desk: &Desk<'_>) -> wire::Share {
     let (approval, share) = (&stored.approval, &stored.share);
     let case = stored.case();
-    let stage_name = |stage: usize| flow.stages.get(stage).map(|rule| rule.id.clone());
-    let stage = (case.state == State::InReview).then(|| ApprovalStage {
-        stage: stage_name(case.stage).unwrap_or_default(),
-        approvers: employees(case.approvers(flow, chart).iter().map(|hat| hat.actor)),
-        open_time: Some(to_proto(case.stage_opened_at)),
-        escalated: case.escalated,
-        next_time: case.next_by_time(flow).map(|(at, _)| to_proto(at)),
-    });
-    let steps = approval.steps.iter();
     wire::Share {
         name: fields::name(SHARES, approval.id),
         applicant: fields::name(EMPLOYEES, approval.applicant),
@@ -48,30 +40,13 @@ pub(super) fn share(stored: &StoredShare, flow: &Flow, chart: &Chart) -> wire::S
         requested: Some(terms_to_proto(&share.requested)),
         terms: Some(terms_to_proto(&stored.terms)),
         state: case.state.to_proto().into(),
-        stage,
-        steps: steps.map(|one| step(one, &stage_name)).collect(),
+        stage: stage(&case, desk),
+        steps: steps(approval, desk.flow),
         active_from: case.period.map(|(start, _)| to_proto(start)),
         active_until: case.period.map(|(_, end)| to_proto(end)),
         accompanied_until: share.accompanied_until.map(to_proto),
         etag: etag(approval.revision),
     }
-}
-
-fn step(step: &Step, stage_name: impl Fn(usize) -> Option<String>) -> ApprovalStep {
-    let employee = |id: Option<Uuid>| id.map(|id| fields::name(EMPLOYEES, id)).unwrap_or_default();
-    let stood_in = step.hat.filter(|hat| hat.actor != hat.principal);
-    ApprovalStep {
-        event: step.event.into(),
-        event_time: Some(to_proto(step.at)),
-        stage: step.stage.and_then(stage_name).unwrap_or_default(),
-        actor: employee(step.actor),
-        principal: employee(stood_in.map(|hat| hat.principal)),
-        comment: step.comment.clone(),
-    }
-}
-
-fn employees(ids: impl Iterator<Item = Uuid>) -> Vec<String> {
-    ids.map(|id| fields::name(EMPLOYEES, id)).collect()
 }
 
 /// Terms as messages and histories carry them.
@@ -90,10 +65,7 @@ pub(super) fn terms_to_proto(terms: &ShareTerms) -> wire::ShareTerms {
             seconds: duration.as_secs(),
             nanos: 0,
         }),
-        companion: terms
-            .companion
-            .map(|id| fields::name(EMPLOYEES, id))
-            .unwrap_or_default(),
+        companion: employee(terms.companion),
     }
 }
 
@@ -185,25 +157,4 @@ fn names(fields: &mut Fields, at: &str, names: &[String], of: &str, most: usize)
     }
     ids.sort_unstable();
     ids
-}
-
-/// Type of the journal entry of this event: `share.approved`.
-pub(super) fn kind(event: ApprovalEvent) -> &'static str {
-    match event {
-        ApprovalEvent::Unspecified | ApprovalEvent::Changed => "share.changed",
-        ApprovalEvent::Created => "share.created",
-        ApprovalEvent::Submitted => "share.submitted",
-        ApprovalEvent::Approved => "share.approved",
-        ApprovalEvent::Returned => "share.returned",
-        ApprovalEvent::Rejected => "share.rejected",
-        ApprovalEvent::Withdrawn => "share.withdrawn",
-        ApprovalEvent::Activated => "share.activated",
-        ApprovalEvent::Revoked => "share.revoked",
-        ApprovalEvent::Reminded => "share.reminded",
-        ApprovalEvent::Escalated => "share.escalated",
-        ApprovalEvent::Expired => "share.expired",
-        ApprovalEvent::Begun => "share.begun",
-        ApprovalEvent::Ended => "share.ended",
-        ApprovalEvent::Accompanied => "share.accompanied",
-    }
 }

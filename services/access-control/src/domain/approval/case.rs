@@ -112,6 +112,10 @@ pub enum Refusal {
     NotAReceiver,
     /// Only whoever was named to accompany may.
     NotTheCompanion,
+    /// Nobody keeps the register on what they have themselves.
+    TheirOwn,
+    /// Only whoever keeps what this is about may; these do.
+    NotTheCustodian(Vec<Hat>),
     /// They applied, benefit, or decided before: never also this.
     Involved,
     /// It is not theirs to decide; these may.
@@ -212,7 +216,7 @@ impl<T: Terms> Case<T> {
             Act::Return => self.say_no(actor, Event::Return, flow, chart).map(Some),
             Act::Reject => self.say_no(actor, Event::Reject, flow, chart).map(Some),
             Act::Withdraw => self.withdraw(actor).map(|()| None),
-            Act::Activate => self.activate(actor, now).map(|()| None),
+            Act::Activate => self.activate(actor, flow, chart, now),
             Act::CarryOut => self.carry_out(actor, now).map(|()| None),
             Act::Revoke => self.revoke(actor, chart),
         }
@@ -291,11 +295,19 @@ impl<T: Terms> Case<T> {
         Ok(())
     }
 
-    fn activate(&mut self, actor: Uuid, now: Timestamp) -> Result<(), Refusal> {
+    fn activate(
+        &mut self,
+        actor: Uuid,
+        flow: &Flow,
+        chart: &Chart,
+        now: Timestamp,
+    ) -> Result<Option<Hat>, Refusal> {
         self.ensure(Event::Schedule)?;
-        if actor != self.applicant && !self.terms.beneficiaries().contains(&actor) {
-            return Err(Refusal::NotAReceiver);
-        }
+        let hat = match flow.custodian {
+            Some(_) => Some(self.custodian(actor, flow, chart)?),
+            None if actor == self.applicant || self.terms.beneficiaries().contains(&actor) => None,
+            None => return Err(Refusal::NotAReceiver),
+        };
         let (start, end) = self.terms.period(now).ok_or(Refusal::NothingLeft)?;
         self.period = Some((start, end));
         self.move_on(if start <= now {
@@ -303,6 +315,36 @@ impl<T: Terms> Case<T> {
         } else {
             Event::Schedule
         });
+        Ok(hat)
+    }
+
+    /// In what capacity somebody keeps what this is about; never whoever it is for.
+    ///
+    /// # Errors
+    /// Why they may not.
+    pub fn custodian(&self, actor: Uuid, flow: &Flow, chart: &Chart) -> Result<Hat, Refusal> {
+        let mut own: HashSet<Uuid> = self.beneficiaries.iter().copied().collect();
+        own.extend(self.terms.beneficiaries());
+        own.insert(self.applicant);
+        if own.contains(&actor) {
+            return Err(Refusal::TheirOwn);
+        }
+        let keep = |post| chart.hats(post, self.department, &own);
+        let hats = flow.custodian.map(keep).unwrap_or_default();
+        let hat = hats.iter().find(|hat| hat.actor == actor).copied();
+        hat.ok_or(Refusal::NotTheCustodian(hats))
+    }
+
+    /// Ends it before its time, or notes that its time is over.
+    ///
+    /// # Errors
+    /// When it was never put to use.
+    pub fn finish(&mut self) -> Result<(), Refusal> {
+        if self.state == State::Ended {
+            return Ok(());
+        }
+        self.ensure(Event::End)?;
+        self.move_on(Event::End);
         Ok(())
     }
 

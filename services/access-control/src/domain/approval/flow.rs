@@ -70,6 +70,10 @@ pub struct Flow {
     pub companion_departments: Vec<String>,
     /// How packages leave and are recalled (CF-6.3).
     pub export: ExportRule,
+    /// Who puts it to use and takes it back, where that is not the applicant's own to do.
+    pub custodian: Option<Finder>,
+    /// Every how long what is overdue is chased.
+    pub chase_every: SignedDuration,
 }
 
 /// How often a package may leave, and when its deletion has to be confirmed.
@@ -123,6 +127,9 @@ struct FlowEntry {
     companion_departments: Vec<String>,
     #[serde(default)]
     export: ExportEntry,
+    custodian: Option<Finder>,
+    #[serde(default = "daily")]
+    chase_every_hours: u16,
     stages: Vec<StageEntry>,
 }
 
@@ -157,6 +164,10 @@ struct StageEntry {
     reminder_hours: u16,
     deadline_hours: u16,
     fallback_hours: u16,
+}
+
+fn daily() -> u16 {
+    24
 }
 
 impl Flows {
@@ -204,6 +215,9 @@ fn flow(kind: &'static str, entry: FlowEntry) -> Result<Flow, FlowsProblem> {
             "an export that nobody can download or is reminded of",
         ));
     }
+    if entry.chase_every_hours == 0 {
+        return Err(wrong("chased without end"));
+    }
     Ok(Flow {
         stages,
         activation: SignedDuration::from_hours(24 * i64::from(entry.activation_days)),
@@ -213,6 +227,8 @@ fn flow(kind: &'static str, entry: FlowEntry) -> Result<Flow, FlowsProblem> {
             confirm: SignedDuration::from_hours(confirm_hours.into()),
             remind: SignedDuration::from_hours(remind_hours.into()),
         },
+        custodian: entry.custodian,
+        chase_every: SignedDuration::from_hours(entry.chase_every_hours.into()),
     })
 }
 

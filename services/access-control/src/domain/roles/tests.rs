@@ -73,12 +73,8 @@ fn sales_and_marketing_clear_no_contact_data() {
         }
     }
     let marketing = shipped().role("marketing").cloned().unwrap();
-    let permissions = marketing.rules.iter().flat_map(|rule| &rule.permissions);
-    assert!(
-        permissions
-            .clone()
-            .all(|one| one.starts_with("analytics.") || one.starts_with("access."))
-    );
+    let mut permissions = marketing.rules.iter().flat_map(|rule| &rule.permissions);
+    assert!(permissions.all(|one| one.starts_with("analytics.") || one.starts_with("access.")));
 }
 
 /// Clauses OP-7.2, CC-2.5: who hands out access and who audits it see no data.

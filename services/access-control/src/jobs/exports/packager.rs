@@ -16,9 +16,7 @@ use kefu_contracts::{
     },
     policy::DataClass,
 };
-use kefu_service::{
-    clock::Clock, core::Core, database::Db, error::Fault, fields, peer::PeerService, time::to_proto,
-};
+use kefu_service::{clock::Clock, core::Core, database::Db, error::Fault, fields, time::to_proto};
 use kefu_vault::{CustomerKey, Place};
 use prost_reflect::{DescriptorPool, DynamicMessage};
 use serde_json::{Value, json};
@@ -26,7 +24,7 @@ use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use crate::{
-    api::exports::journal,
+    api::{Owners, exports::journal},
     domain::{
         approval::Flows,
         export::{EXPORTS, Event, State},
@@ -39,14 +37,6 @@ use crate::{
 
 /// How long a making is believed to go on without a word.
 pub(crate) const LEASE: SignedDuration = SignedDuration::from_mins(5);
-
-/// The services whose records go into packages.
-#[derive(Clone)]
-pub(crate) struct Owners {
-    pub(crate) customers: PeerService,
-    pub(crate) tickets: PeerService,
-    pub(crate) orders: PeerService,
-}
 
 /// A package to be made.
 pub(crate) struct Work {

@@ -1,0 +1,193 @@
+//! What people do to a request on its way.
+
+use kefu_contracts::access::ApprovalEvent;
+use kefu_service::{
+    call::{Answer, Call},
+    error::Fault,
+    fields::Fields,
+};
+use prost::Message;
+use uuid::Uuid;
+
+use super::{
+    Desk, Kind,
+    write::{self, Happened, Wanted},
+};
+use crate::{
+    api::{
+        Register,
+        write::{Done, claim},
+    },
+    domain::approval::{Act, Case, Hat, Refusal, State},
+    store::{changes::Revision, chart},
+};
+
+/// Most characters of a justification, comment or note.
+pub(crate) const MOST_TEXT: usize = 1000;
+
+/// What a request to act says, whatever it does.
+#[derive(Clone)]
+pub(crate) struct Asked {
+    pub(crate) name: String,
+    /// Empty where the act does not depend on what was read.
+    pub(crate) etag: String,
+    pub(crate) etag_required: bool,
+    pub(crate) comment: String,
+    pub(crate) comment_required: bool,
+    pub(crate) request_id: String,
+}
+
+/// A request as it is read in the same way everywhere.
+macro_rules! asked {
+    ($request:expr $(, etag $etag:expr)? $(, comment $comment:expr)?) => {{
+        #[allow(unused_mut, reason = "not every request has both")]
+        let mut asked = $crate::api::approvals::act::Asked {
+            name: $request.name.clone(),
+            etag: String::new(),
+            etag_required: false,
+            comment: String::new(),
+            comment_required: false,
+            request_id: $request.request_id.clone(),
+        };
+        $(asked.etag = $request.etag.clone(); asked.etag_required = $etag;)?
+        $(asked.comment = $request.comment.clone(); asked.comment_required = $comment;)?
+        asked
+    }};
+}
+pub(crate) use asked;
+
+impl Asked {
+    /// Reads it; what cannot be read is noted.
+    pub(crate) fn wanted(&self, fields: &mut Fields, collection: &str) -> Wanted {
+        fields.request_id(&self.request_id);
+        let id = fields.name("name", &self.name, collection);
+        let etag = match self.etag.as_str() {
+            "" if !self.etag_required => None,
+            etag => fields.etag("etag", etag),
+        };
+        if self.comment_required {
+            fields.required_text("comment", &self.comment, MOST_TEXT);
+        } else {
+            fields.text("comment", &self.comment, MOST_TEXT);
+        }
+        Wanted {
+            id: id.unwrap_or_default(),
+            etag,
+        }
+    }
+}
+
+/// What is done to a request, the same for all kinds.
+#[derive(Clone)]
+pub(crate) enum What<K: Kind> {
+    Plain(ApprovalEvent, Act<K::Terms>),
+    Approve(Option<K::TermsMessage>),
+}
+
+impl<K: Kind> What<K> {
+    fn event(&self) -> ApprovalEvent {
+        match self {
+            Self::Plain(event, _) => *event,
+            Self::Approve(_) => ApprovalEvent::Approved,
+        }
+    }
+}
+
+/// Does it, once for each request id.
+pub(crate) async fn act<K: Kind, M: Message>(
+    register: &Register,
+    call: Call,
+    request: &M,
+    asked: Asked,
+    what: What<K>,
+) -> Result<Answer<K::Message>, Fault> {
+    let claim = claim(&call, &asked.request_id, request);
+    let (caller, owner) = (call.clone(), register.clone());
+    register
+        .change(&call, claim, move |revision| {
+            let (call, register) = (caller.clone(), owner.clone());
+            let (asked, what) = (asked.clone(), what.clone());
+            Box::pin(async move { attempt(revision, &call, &register, &asked, what).await })
+        })
+        .await
+}
+
+async fn attempt<K: Kind>(
+    revision: &mut Revision<'_>,
+    call: &Call,
+    register: &Register,
+    asked: &Asked,
+    what: What<K>,
+) -> Result<Done<K::Message>, Fault> {
+    let mut fields = Fields::new();
+    let wanted = asked.wanted(&mut fields, K::COLLECTION);
+    let chart = chart::at(revision.connection, call.now).await?;
+    let desk = register.desk::<K>(&chart, call.now);
+    let actor = call.context.subject.id;
+    let terms = match &what {
+        What::Approve(Some(terms)) => {
+            K::read_terms(
+                revision.connection,
+                &mut fields,
+                &desk,
+                "terms",
+                terms,
+                actor,
+            )
+            .await?
+        }
+        _ => None,
+    };
+    fields.finish()?;
+    let (stored, mut case) = opened::<K>(revision, call, &desk, &wanted).await?;
+    let event = what.event();
+    stored.check(event, terms.as_ref())?;
+    let stage = case.stage;
+    let in_review = case.state == State::InReview;
+    let hat = decide::<K>(&mut case, actor, what, terms, &desk)?;
+    stored.save(revision, &desk, &case).await?;
+    let happened = Happened {
+        event,
+        stage: in_review.then_some(stage),
+        hat,
+        comment: &asked.comment,
+    };
+    write::done::<K>(revision, call, &desk, wanted.id, happened).await
+}
+
+/// The request within reach, locked, and where it stands at this moment.
+pub(crate) async fn opened<K: Kind>(
+    revision: &mut Revision<'_>,
+    call: &Call,
+    desk: &Desk<'_>,
+    wanted: &Wanted,
+) -> Result<(K, Case<K::Terms>), Fault> {
+    let mut stored: K = write::open(revision, call, wanted).await?;
+    let mut case = stored.case();
+    write::time_passed(revision.connection, desk, &mut stored, &mut case).await?;
+    Ok((stored, case))
+}
+
+fn decide<K: Kind>(
+    case: &mut Case<K::Terms>,
+    actor: Uuid,
+    what: What<K>,
+    terms: Option<K::Terms>,
+    desk: &Desk<'_>,
+) -> Result<Option<Hat>, Fault> {
+    let act = match what {
+        What::Plain(_, act) => act,
+        What::Approve(_) => {
+            let wider = terms
+                .as_ref()
+                .map(|terms| K::wider_fields(terms, &case.terms));
+            let hat = case.act(actor, Act::Approve(terms), desk.flow, desk.chart, desk.now);
+            return hat.map_err(|refusal| match refusal {
+                Refusal::Wider => write::wider(wider.unwrap_or_default()),
+                refusal => write::refused(refusal),
+            });
+        }
+    };
+    let hat = case.act(actor, act, desk.flow, desk.chart, desk.now);
+    hat.map_err(write::refused)
+}

@@ -1,0 +1,78 @@
+//! What was seen by a share: whoever allowed it learns what came of it (CF-6.3).
+
+use kefu_contracts::access::{GetShareReceiptRequest, ShareLook, ShareReceipt};
+use kefu_service::{
+    call::{Answer, Call},
+    error::Fault,
+    fields::{self, Fields},
+    present::Shown,
+    time::to_proto,
+};
+
+use crate::{
+    api::{
+        Register,
+        approvals::{Kind, look::reached},
+    },
+    domain::{register::EMPLOYEES, share::SHARES},
+    store::{self, audit, share::StoredShare},
+};
+
+/// The looks at each file by each person, as the audit log has them.
+pub(super) async fn get(
+    register: &Register,
+    call: Call,
+    request: GetShareReceiptRequest,
+) -> Result<Answer<ShareReceipt>, Fault> {
+    let mut fields = Fields::new();
+    let id = fields.name("name", &request.name, SHARES);
+    fields.finish()?;
+    let (id, reader) = (id.unwrap_or_default(), call.clone());
+    let found = register
+        .core
+        .deps
+        .db
+        .transaction(move |connection| {
+            let reader = reader.clone();
+            Box::pin(async move {
+                store::freeze(connection).await?;
+                let Some((reached, _)) = reached::<StoredShare>(connection, &reader, id).await?
+                else {
+                    return Ok(None);
+                };
+                let looks = audit::looks(connection, id).await?;
+                Ok(Some((reached, looks, audit::head(connection).await?)))
+            })
+        })
+        .await?;
+    let views = &register.core.views;
+    let Some((reached, looks, size)) = found else {
+        let fault = Fault::not_found(&request.name);
+        return Err(views
+            .refuse(&call, StoredShare::REFUSED, &request.name, fault)
+            .await);
+    };
+    let shown = Shown {
+        resource: request.name.clone(),
+        customer_id: None,
+        clearance: call.context.clearance(reached.matched, call.now),
+    };
+    views.record(&call, StoredShare::VIEWED, &[shown]).await?;
+    Ok(Answer::read(ShareReceipt {
+        share: request.name,
+        looks: looks.into_iter().map(look).collect(),
+        log_size: i64::try_from(size).unwrap_or(i64::MAX),
+    }))
+}
+
+fn look(look: audit::Look) -> ShareLook {
+    ShareLook {
+        receiver: fields::name(EMPLOYEES, look.actor_id),
+        customer: fields::name("customers", look.customer_id),
+        first_time: Some(to_proto(look.first_at.to_jiff())),
+        last_time: Some(to_proto(look.last_at.to_jiff())),
+        record_count: look.count,
+        classes: look.classes.into_iter().map(i32::from).collect(),
+        permissions: look.permissions,
+    }
+}

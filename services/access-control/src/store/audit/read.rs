@@ -1,0 +1,276 @@
+//! The log is looked at.
+
+use jiff::Timestamp;
+use jiff_sqlx::ToSqlx;
+use kefu_audit::{Hash, NodeId};
+use kefu_contracts::{
+    access::{AuditEntry, ExportedEntry, ExportedNode},
+    journal::EntryKind,
+};
+use kefu_service::{error::Fault, fields, time::to_proto};
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use crate::domain::{register::EMPLOYEES, share::SHARES};
+
+/// What entries are looked for; absent: all.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Filter {
+    pub(crate) subject: Option<Uuid>,
+    pub(crate) customer: Option<Uuid>,
+    pub(crate) permission: Option<String>,
+    pub(crate) purpose: Option<i16>,
+    pub(crate) grant: Option<Uuid>,
+    pub(crate) kind: Option<i16>,
+    pub(crate) service: Option<String>,
+    pub(crate) from: Option<Timestamp>,
+    pub(crate) until: Option<Timestamp>,
+}
+
+/// An entry as it is stored.
+pub(crate) struct Listed {
+    seq: i64,
+    service: String,
+    recorded_at: jiff_sqlx::Timestamp,
+    actor_id: Option<Uuid>,
+    purpose: i16,
+    kind: i16,
+    resource: String,
+    customer_id: Option<Uuid>,
+    r#type: String,
+    method: String,
+    permission: String,
+    reason: String,
+    cleared: Vec<i16>,
+    grant_ids: Vec<Uuid>,
+    leaf: Vec<u8>,
+    leaf_hash: Vec<u8>,
+}
+
+impl Listed {
+    /// As messages carry it.
+    pub(crate) fn entry(&self) -> AuditEntry {
+        let named = |collection, id: Option<Uuid>| {
+            id.map(|id| fields::name(collection, id))
+                .unwrap_or_default()
+        };
+        AuditEntry {
+            seq: self.seq,
+            service: self.service.clone(),
+            record_time: Some(to_proto(self.recorded_at.to_jiff())),
+            actor: named(EMPLOYEES, self.actor_id),
+            purpose: self.purpose.into(),
+            kind: self.kind.into(),
+            resource: self.resource.clone(),
+            customer: named("customers", self.customer_id),
+            r#type: self.r#type.clone(),
+            method: self.method.clone(),
+            permission: self.permission.clone(),
+            reason: self.reason.clone(),
+            cleared: self.cleared.iter().copied().map(i32::from).collect(),
+            grants: self
+                .grant_ids
+                .iter()
+                .map(|id| fields::name(SHARES, *id))
+                .collect(),
+        }
+    }
+
+    /// As it leaves for checking.
+    pub(crate) fn exported(self) -> ExportedEntry {
+        ExportedEntry {
+            entry: Some(self.entry()),
+            leaf: self.leaf,
+            leaf_hash: self.leaf_hash,
+        }
+    }
+}
+
+/// Entries from `seq` on, oldest first.
+pub(crate) async fn list(
+    connection: &mut PgConnection,
+    filter: &Filter,
+    from: i64,
+    most: i64,
+) -> Result<Vec<Listed>, Fault> {
+    let rows = sqlx::query_as!(
+        Listed,
+        "SELECT seq, service, recorded_at, actor_id, purpose, kind, resource, customer_id, type, method, permission,
+                reason, cleared, grant_ids, leaf, leaf_hash
+         FROM access.audit_entry
+         WHERE seq >= $1
+           AND ($3::uuid IS NULL OR actor_id = $3)
+           AND ($4::uuid IS NULL OR customer_id = $4)
+           AND ($5::text IS NULL OR permission = $5)
+           AND ($6::int2 IS NULL OR purpose = $6)
+           AND ($7::uuid IS NULL OR (grant_ids @> ARRAY[$7] AND grant_ids <> '{}'))
+           AND ($8::int2 IS NULL OR kind = $8)
+           AND ($9::text IS NULL OR service = $9)
+           AND ($10::timestamptz IS NULL OR recorded_at >= $10)
+           AND ($11::timestamptz IS NULL OR recorded_at < $11)
+         ORDER BY seq LIMIT $2",
+        from,
+        most,
+        filter.subject,
+        filter.customer,
+        filter.permission,
+        filter.purpose,
+        filter.grant,
+        filter.kind,
+        filter.service,
+        filter.from.map(ToSqlx::to_sqlx) as Option<jiff_sqlx::Timestamp>,
+        filter.until.map(ToSqlx::to_sqlx) as Option<jiff_sqlx::Timestamp>,
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(rows)
+}
+
+/// Entries of these places, for checking: a place whose row is gone is passed over.
+pub(crate) async fn stretch(
+    connection: &mut PgConnection,
+    from: i64,
+    most: i64,
+) -> Result<Vec<Listed>, Fault> {
+    list(connection, &Filter::default(), from, most).await
+}
+
+/// How many entries the log has.
+pub(crate) async fn head(connection: &mut PgConnection) -> Result<u64, Fault> {
+    let size = sqlx::query_scalar!("SELECT size FROM access.audit_head")
+        .fetch_one(connection)
+        .await?;
+    u64::try_from(size).map_err(|_| Fault::internal("size of the audit log"))
+}
+
+/// Hashes of these subtrees, in their order.
+pub(crate) async fn hashes(
+    connection: &mut PgConnection,
+    wanted: &[NodeId],
+) -> Result<Vec<Hash>, Fault> {
+    let levels: Vec<i16> = wanted.iter().map(|id| id.level.into()).collect();
+    let places: Vec<i64> = wanted
+        .iter()
+        .map(|id| i64::try_from(id.index).unwrap_or(i64::MAX))
+        .collect();
+    let found = sqlx::query_scalar!(
+        r#"SELECT COALESCE(n.hash, e.leaf_hash) AS "hash!"
+           FROM UNNEST($1::int2[], $2::int8[]) WITH ORDINALITY AS wanted (level, index, place)
+           LEFT JOIN access.audit_node n ON n.level = wanted.level AND n.index = wanted.index
+           LEFT JOIN access.audit_entry e ON wanted.level = 0 AND e.seq = wanted.index
+           WHERE n.hash IS NOT NULL OR e.leaf_hash IS NOT NULL
+           ORDER BY wanted.place"#,
+        &levels,
+        &places,
+    )
+    .fetch_all(connection)
+    .await?;
+    let hashes = found.into_iter().map(|hash| Hash::try_from(hash).ok());
+    let hashes: Option<Vec<Hash>> = hashes.collect();
+    hashes
+        .filter(|hashes| hashes.len() == wanted.len())
+        .ok_or_else(|| Fault::internal("the audit log lacks a node"))
+}
+
+/// Subtrees above these leaves: those whose last leaf is one of them.
+pub(crate) async fn nodes(
+    connection: &mut PgConnection,
+    from: i64,
+    until: i64,
+) -> Result<Vec<ExportedNode>, Fault> {
+    let rows = sqlx::query!(
+        r#"SELECT n.level, n.index, n.hash
+           FROM generate_series(1, 62) AS l (level)
+           JOIN access.audit_node n ON n.level = l.level::int2
+               AND n.index >= ($1::int8 >> l.level) AND n.index <= ($2::int8 >> l.level)
+           WHERE ((n.index + 1) << n.level) > $1 AND ((n.index + 1) << n.level) <= $2
+           ORDER BY (n.index + 1) << n.level, n.level"#,
+        from,
+        until,
+    )
+    .fetch_all(connection)
+    .await?;
+    let nodes = rows.into_iter().map(|row| ExportedNode {
+        level: row.level.into(),
+        index: row.index,
+        hash: row.hash,
+    });
+    Ok(nodes.collect())
+}
+
+/// Signed checkpoints of sizes above one and up to another.
+pub(crate) async fn checkpoints(
+    connection: &mut PgConnection,
+    above: i64,
+    up_to: i64,
+) -> Result<Vec<String>, Fault> {
+    let notes = sqlx::query_scalar!(
+        "SELECT note FROM access.audit_checkpoint WHERE size > $1 AND size <= $2 ORDER BY size",
+        above,
+        up_to,
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(notes)
+}
+
+/// The latest signed checkpoint and its size.
+pub(crate) async fn latest_checkpoint(
+    connection: &mut PgConnection,
+) -> Result<Option<(u64, String)>, Fault> {
+    let row =
+        sqlx::query!("SELECT size, note FROM access.audit_checkpoint ORDER BY size DESC LIMIT 1")
+            .fetch_optional(connection)
+            .await?;
+    Ok(row.and_then(|row| Some((u64::try_from(row.size).ok()?, row.note))))
+}
+
+/// Keeps a signed checkpoint; the first of a size counts.
+pub(crate) async fn put_checkpoint(
+    connection: &mut PgConnection,
+    size: u64,
+    note: &str,
+    at: Timestamp,
+) -> Result<(), Fault> {
+    let size = i64::try_from(size).map_err(|_| Fault::internal("size of the audit log"))?;
+    sqlx::query!(
+        "INSERT INTO access.audit_checkpoint (size, note, signed_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+        size,
+        note,
+        at.to_sqlx(),
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// One person's looks at one file by a grant.
+pub(crate) struct Look {
+    pub(crate) actor_id: Uuid,
+    pub(crate) customer_id: Uuid,
+    pub(crate) first_at: jiff_sqlx::Timestamp,
+    pub(crate) last_at: jiff_sqlx::Timestamp,
+    pub(crate) count: i64,
+    pub(crate) classes: Vec<i16>,
+    pub(crate) permissions: Vec<String>,
+}
+
+/// What was seen by a grant, of each file by each person.
+pub(crate) async fn looks(connection: &mut PgConnection, grant: Uuid) -> Result<Vec<Look>, Fault> {
+    let looks = sqlx::query_as!(
+        Look,
+        r#"SELECT actor_id AS "actor_id!", customer_id AS "customer_id!", min(recorded_at) AS "first_at!",
+                  max(recorded_at) AS "last_at!", count(DISTINCT seq) AS "count!",
+                  COALESCE(array_agg(DISTINCT class) FILTER (WHERE class IS NOT NULL), '{}') AS "classes!",
+                  array_agg(DISTINCT permission) AS "permissions!"
+           FROM access.audit_entry LEFT JOIN LATERAL unnest(cleared) AS class ON true
+           WHERE grant_ids @> ARRAY[$1::uuid] AND grant_ids <> '{}' AND kind = $2
+             AND actor_id IS NOT NULL AND customer_id IS NOT NULL
+           GROUP BY actor_id, customer_id ORDER BY min(recorded_at), actor_id, customer_id"#,
+        grant,
+        EntryKind::View as i16,
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(looks)
+}

@@ -1,0 +1,112 @@
+//! Whether what an open answer rests on still stands. A decision is made when a call
+//! comes; an answer that is still under way when the policy moves, when a rule ends or
+//! when the policy grows too old must not outlive it; nor may it outlive the caller's
+//! token, or the issuer's word for the key that signed it.
+
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+use jiff::Timestamp;
+use kefu_service::error::Fault;
+
+use crate::{
+    context::Ready,
+    error::{Seen, decided_anew},
+    stack::Stack,
+    token::Verified,
+};
+
+/// How an answer whose ground is gone ends.
+pub(crate) struct Closing {
+    /// What the caller is told.
+    pub(crate) fault: Fault,
+    /// Ends when the refusal is journaled, or the wait for it is over.
+    pub(crate) noted: BoxFuture<'static, ()>,
+}
+
+/// What one open answer rests on.
+pub(crate) struct Standing {
+    pub(crate) stack: Arc<Stack>,
+    pub(crate) seen: Seen,
+    pub(crate) ready: Arc<Ready>,
+    pub(crate) token: Verified,
+}
+
+enum Gone {
+    /// Refused now, as a new call would be.
+    Refused(Fault),
+    /// Let through by other rules than those the service was told of.
+    Changed,
+}
+
+impl Standing {
+    /// Ends when the answer must.
+    pub(crate) async fn lost(mut self) -> Closing {
+        let mut moved = self.stack.policy.moved();
+        let mut keys_moved = self.stack.tokens.keys_moved();
+        loop {
+            // Before the look, so that what moves during it is looked at again.
+            moved.borrow_and_update();
+            keys_moved.borrow_and_update();
+            let now = self.stack.clock.now();
+            if let Err(gone) = self.look(now) {
+                return self.close(gone, now);
+            }
+            let clock = self.stack.clock.clone();
+            tokio::select! {
+                _ = moved.changed() => {}
+                _ = keys_moved.changed() => {}
+                () = clock.sleep_until(self.next_look()) => {}
+            }
+        }
+    }
+
+    fn look(&mut self, now: Timestamp) -> Result<(), Gone> {
+        let token = self.stack.tokens.stands(&self.token, now);
+        token.map_err(|unbelieved| Gone::Refused(unbelieved.into()))?;
+        let held = self.stack.policy.current(now).map_err(Gone::Refused)?;
+        self.seen.revision = held.snapshot.revision();
+        if self.ready.generation == held.generation && now < self.ready.ground.until {
+            return Ok(());
+        }
+        let (Some(subject), Some(method)) = (self.seen.subject, self.seen.method) else {
+            return Err(Gone::Changed);
+        };
+        let ready = self
+            .stack
+            .contexts
+            .context(&held, subject, method, self.seen.purpose, now)
+            .map_err(Gone::Refused)?;
+        if !ready.ground.is_that_of(&self.ready.ground) {
+            return Err(Gone::Changed);
+        }
+        self.ready = ready;
+        Ok(())
+    }
+
+    fn next_look(&self) -> Timestamp {
+        let decision = self.ready.ground.until.min(self.stack.policy.stale_at());
+        decision.min(self.stack.tokens.stands_until(&self.token))
+    }
+
+    fn close(self, gone: Gone, now: Timestamp) -> Closing {
+        match gone {
+            Gone::Changed => Closing {
+                fault: decided_anew(),
+                noted: Box::pin(std::future::ready(())),
+            },
+            Gone::Refused(fault) => {
+                let seen = Seen { now, ..self.seen };
+                let (stack, reason) = (self.stack, fault.reason);
+                let noted = async move {
+                    let path = seen.method.map_or("", |method| method.path);
+                    stack.note(&seen, reason, path).await;
+                };
+                Closing {
+                    fault,
+                    noted: Box::pin(noted),
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! Who plays, and how it is told.
+
+use anyhow::Context;
+use kefu_access_control::{
+    domain::company::Company,
+    seed::{EXAMPLE_COMPANY, employee_id},
+};
+use kefu_service::fields;
+use tonic::Status;
+
+use crate::client::{Client, ConnectArgs, Refusal};
+
+/// The stage: a running suite, and the company whose people play.
+#[derive(Debug)]
+pub(super) struct Stage {
+    connect: ConnectArgs,
+    company: Company,
+}
+
+impl Stage {
+    /// The example company at this suite.
+    ///
+    /// # Errors
+    /// When the example company cannot be read.
+    pub(super) fn new(connect: ConnectArgs) -> anyhow::Result<Self> {
+        Ok(Self {
+            connect,
+            company: Company::from_toml(EXAMPLE_COMPANY).context("the example company")?,
+        })
+    }
+
+    /// Somebody of the company, for the purpose of serving a customer.
+    pub(super) fn client(&self, login: &str) -> anyhow::Result<Client> {
+        Client::new(&self.connect.of(login), Some("service"), "en")
+    }
+
+    /// `宋悦 (song.yue)`
+    pub(super) fn person(&self, login: &str) -> String {
+        let mut employees = self.company.employees.iter();
+        let title = employees
+            .find(|one| one.login == login)
+            .map(|one| one.title.as_str());
+        format!("{} ({login})", title.unwrap_or_default())
+    }
+
+    /// The text with people in place of their resource names.
+    pub(super) fn named(&self, text: &str) -> String {
+        let employees = self.company.employees.iter();
+        employees.fold(text.to_owned(), |text, one| {
+            text.replace(&employee(&one.login), &self.person(&one.login))
+        })
+    }
+
+    /// Tells what somebody does.
+    pub(super) fn tell(&self, login: &str, what: &str) {
+        println!("\n▸ {} {what}", self.person(login));
+    }
+
+    /// Tells what came back.
+    pub(super) fn show(&self, what: &str) {
+        for line in self.named(what).lines() {
+            println!("    {line}");
+        }
+    }
+
+    /// Tells why it was refused.
+    pub(super) fn show_refusal(&self, status: &Status) {
+        self.show(&format!("✗ {}", Refusal::from(status)));
+    }
+}
+
+/// `employees/…` of somebody of the example company.
+pub(super) fn employee(login: &str) -> String {
+    fields::name("employees", employee_id(login))
+}

@@ -1,0 +1,32 @@
+//! `kefu demo`: what the suite exists for, played in a terminal against a running
+//! suite of `kefu dev`, by the people of the example company.
+
+#![allow(clippy::print_stdout, reason = "the play is the output of the command")]
+
+mod cast;
+mod share;
+
+use clap::Subcommand;
+
+/// Plays a story against a running suite
+#[derive(Debug, clap::Args)]
+pub struct DemoArgs {
+    #[command(subcommand)]
+    story: Story,
+}
+
+#[derive(Debug, Subcommand)]
+enum Story {
+    /// A file is asked for, narrowed, approved, read, and taken back when its time is over
+    Share(share::ShareArgs),
+}
+
+/// Plays it.
+///
+/// # Errors
+/// When the suite is not there, or does something else than the story says.
+pub async fn run(args: DemoArgs) -> anyhow::Result<()> {
+    match args.story {
+        Story::Share(args) => share::play(args).await,
+    }
+}

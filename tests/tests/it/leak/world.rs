@@ -1,0 +1,342 @@
+//! The records: customers, tickets and orders in several departments, with and
+//! without owner, duty and consent, and a canary in every classified text.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use kefu_access::{Purpose, RowFacts};
+use kefu_contracts::{
+    access::{ListDepartmentsRequest, organisation_service_client::OrganisationServiceClient},
+    google::r#type::Money,
+    order::{Order, OrderLine, OrderStage, RecordReviewRequest, RecordStageRequest, Review},
+    profile::{Address, ContactKind, Customer, CustomerType, Email, Phone, Sex, SourceChannel},
+    ticket::{
+        AssignTicketRequest, CloseTicketRequest, Direction, RateTicketRequest,
+        ReplyToTicketRequest, ResolveTicketRequest, Ticket,
+    },
+};
+use kefu_service::{clock::Clock, fields::parse_name, time};
+use kefu_testkit::{Caller, TestSuite, employee_id};
+use uuid::Uuid;
+
+use super::values::Values;
+use crate::records::{enter, open, order, orders, place, ticket, tickets};
+
+/// Department, owner, consents.
+const CUSTOMERS: &[(&str, Option<&str>, &[Purpose])] = &[
+    ("call_centre", Some("li.wei"), &[Purpose::Marketing]),
+    ("complaints", None, &[]),
+    ("technical_support", Some("ma.chao"), &[Purpose::Sales]),
+    // An enterprise.
+    ("sales", None, &[Purpose::Sales, Purpose::Marketing]),
+    ("archive", Some("xu.jing"), &[]),
+    ("it", None, &[]),
+];
+const ENTERPRISE: usize = 3;
+
+/// Customer, department, assignee, closed.
+const TICKETS: &[(usize, &str, Option<&str>, bool)] = &[
+    (0, "call_centre", Some("wang.fang"), false),
+    (1, "complaints", Some("guo.jing"), false),
+    (2, "technical_support", Some("zhao.lei"), false),
+    (3, "sales", None, false),
+    (4, "it", Some("ma.chao"), true),
+    (5, "call_centre", Some("hu.tao"), false),
+    (5, "complaints", Some("xu.jing"), false),
+];
+
+/// Customer, department, owner, cancelled.
+const ORDERS: &[(usize, &str, Option<&str>, bool)] = &[
+    (0, "call_centre", Some("wang.fang"), false),
+    (1, "complaints", Some("luo.yong"), false),
+    (4, "technical_support", Some("ma.chao"), true),
+    (5, "sales", None, false),
+];
+
+/// Names of the records and what is known of them.
+pub(super) struct World {
+    /// Who made them, cleared for everything.
+    pub(super) maker: Caller,
+    /// By resource name.
+    pub(super) facts: BTreeMap<String, RowFacts>,
+    /// Scores of reviews, by order.
+    pub(super) reviews: Vec<String>,
+}
+
+pub(super) async fn make(suite: &TestSuite) -> World {
+    let erp = suite.caller_for("erp", "integration");
+    let mut values = Values::default();
+    let mut world = World {
+        maker: erp.clone(),
+        facts: BTreeMap::new(),
+        reviews: Vec::new(),
+    };
+    let departments = departments(&erp).await;
+    let mut customers = Vec::new();
+    for (at, (department, owner, consents)) in CUSTOMERS.iter().enumerate() {
+        let mut one = customer(&mut values, at == ENTERPRISE);
+        one.department = format!("departments/{}", departments[*department]);
+        one.owner = owner.map(employee).unwrap_or_default();
+        one.external_ref = format!("CRM-{at}");
+        let entered = enter(&erp, one).await;
+        let id = parse_name(&entered.name, "customers").unwrap();
+        consent(suite, id, consents).await;
+        let facts = RowFacts {
+            department: Some(departments[*department]),
+            owner: owner.map(employee_id),
+            customer: Some(id),
+            duty: Vec::new(),
+            consents: consents.to_vec(),
+        };
+        world.facts.insert(entered.name.clone(), facts);
+        customers.push(entered.name);
+    }
+    for (at, (customer, department, assignee, closed)) in TICKETS.iter().enumerate() {
+        let mut one = ticket(&customers[*customer]);
+        one.subject = values.text();
+        one.description = values.text();
+        one.department = format!("departments/{}", departments[*department]);
+        one.external_ref = format!("CASE-{at}");
+        let name = work(suite, &erp, one, *assignee, *closed, &mut values).await;
+        let duty = assignee.filter(|_| !closed).map(employee_id);
+        world.know(
+            &customers[*customer],
+            name,
+            departments[*department],
+            *assignee,
+            duty,
+        );
+    }
+    for (at, (customer, department, owner, cancelled)) in ORDERS.iter().enumerate() {
+        let mut one = order(&customers[*customer]);
+        one.lines = vec![line(&mut values)];
+        let promised = suite.clock.now() + Duration::from_secs(86_400);
+        one.promised_time = Some(time::to_proto(promised));
+        one.department = format!("departments/{}", departments[*department]);
+        one.owner = owner.map(employee).unwrap_or_default();
+        one.external_ref = format!("SHOP-{at}");
+        let name = follow(suite, &erp, one, *cancelled, &mut values).await;
+        let duty = owner.filter(|_| !cancelled).map(employee_id);
+        world.reviews.push(name.clone());
+        world.know(
+            &customers[*customer],
+            name,
+            departments[*department],
+            *owner,
+            duty,
+        );
+    }
+    world
+}
+
+impl World {
+    /// A ticket or order: duty on it is duty on the customer's file (CF-9.1).
+    fn know(
+        &mut self,
+        customer: &str,
+        name: String,
+        department: Uuid,
+        owner: Option<&str>,
+        duty: Option<Uuid>,
+    ) {
+        let file = self.facts.get_mut(customer).unwrap();
+        file.duty.extend(duty);
+        let facts = RowFacts {
+            department: Some(department),
+            owner: owner.map(employee_id),
+            customer: file.customer,
+            duty: duty.into_iter().collect(),
+            consents: Vec::new(),
+        };
+        self.facts.insert(name, facts);
+    }
+}
+
+fn employee(login: &str) -> String {
+    format!("employees/{}", employee_id(login))
+}
+
+async fn departments(caller: &Caller) -> BTreeMap<String, Uuid> {
+    let mut client = OrganisationServiceClient::new(caller.clone());
+    let all = client.list_departments(ListDepartmentsRequest {}).await;
+    let all = all.unwrap().into_inner().departments;
+    all.into_iter()
+        .map(|one| (one.code, parse_name(&one.name, "departments").unwrap()))
+        .collect()
+}
+
+/// There is no method that records consent yet.
+async fn consent(suite: &TestSuite, customer: Uuid, purposes: &[Purpose]) {
+    let mut connection = suite.database.connect().await.unwrap();
+    for purpose in purposes {
+        sqlx::query(
+            "INSERT INTO profile.consent (customer_id, purpose, given_at) VALUES ($1, $2, now())",
+        )
+        .bind(customer)
+        .bind(*purpose as i16)
+        .execute(&mut connection)
+        .await
+        .unwrap();
+    }
+}
+
+fn customer(values: &mut Values, enterprise: bool) -> Customer {
+    let mut customer = Customer {
+        r#type: CustomerType::Enterprise as i32,
+        display_name: values.name(),
+        occupation: values.text(),
+        region: values.text(),
+        phones: vec![Phone {
+            number: values.phone(),
+            kind: ContactKind::Mobile as i32,
+            primary: true,
+        }],
+        emails: vec![Email {
+            address: values.email(),
+            kind: ContactKind::Work as i32,
+            primary: true,
+        }],
+        addresses: vec![Address {
+            province: "北京市".into(),
+            city: "北京市".into(),
+            district: "朝阳区".into(),
+            street: values.text(),
+            postal_code: values.text(),
+            kind: ContactKind::Home as i32,
+            primary: true,
+        }],
+        bank_card: values.bank_card(),
+        purchase_preferences: vec![values.text(), values.text()],
+        source_channel: SourceChannel::WordOfMouth as i32,
+        special_needs: values.text(),
+        ..Default::default()
+    };
+    if enterprise {
+        customer.credit_code = values.credit_code();
+    } else {
+        let (id_card, birth_date) = values.id_card();
+        customer.r#type = CustomerType::Person as i32;
+        customer.sex = Sex::Female as i32;
+        customer.birth_date = Some(birth_date);
+        customer.id_card = id_card;
+    }
+    customer
+}
+
+fn line(values: &mut Values) -> OrderLine {
+    let money = |units| {
+        Some(Money {
+            currency_code: "CNY".into(),
+            units,
+            nanos: 500_000_000,
+        })
+    };
+    OrderLine {
+        product: values.text(),
+        specification: values.text(),
+        category: values.text(),
+        quantity: 2,
+        unit_price: money(1299),
+        freight: money(10),
+    }
+}
+
+/// Opens a ticket and does with it everything that leaves a text.
+async fn work(
+    suite: &TestSuite,
+    caller: &Caller,
+    ticket: Ticket,
+    assignee: Option<&str>,
+    closed: bool,
+    values: &mut Values,
+) -> String {
+    let mut client = tickets(caller);
+    let mut now = open(caller, ticket).await;
+    let name = now.name.clone();
+    if let Some(assignee) = assignee {
+        let request = AssignTicketRequest {
+            name: name.clone(),
+            etag: now.etag,
+            assignee: employee(assignee),
+            ..Default::default()
+        };
+        now = client.assign_ticket(request).await.unwrap().into_inner();
+    }
+    let reply = ReplyToTicketRequest {
+        name: name.clone(),
+        etag: now.etag,
+        direction: Direction::In as i32,
+        body: values.text(),
+        ..Default::default()
+    };
+    now = client.reply_to_ticket(reply).await.unwrap().into_inner();
+    // Only what a person says has an author.
+    if let Some(login @ "wang.fang") = assignee {
+        let reply = ReplyToTicketRequest {
+            name: name.clone(),
+            etag: now.etag,
+            direction: Direction::Out as i32,
+            body: values.text(),
+            ..Default::default()
+        };
+        let mut agent = tickets(&suite.caller(login).after(caller));
+        now = agent.reply_to_ticket(reply).await.unwrap().into_inner();
+    }
+    let resolve = ResolveTicketRequest {
+        name: name.clone(),
+        etag: now.etag,
+        resolution: values.text(),
+        ..Default::default()
+    };
+    now = client.resolve_ticket(resolve).await.unwrap().into_inner();
+    let rate = RateTicketRequest {
+        name: name.clone(),
+        etag: now.etag,
+        score: 4,
+        comment: values.text(),
+        ..Default::default()
+    };
+    now = client.rate_ticket(rate).await.unwrap().into_inner();
+    if closed {
+        let close = CloseTicketRequest {
+            name: name.clone(),
+            etag: now.etag,
+            ..Default::default()
+        };
+        client.close_ticket(close).await.unwrap();
+    }
+    name
+}
+
+/// Places an order, which is reviewed and, if so, cancelled.
+async fn follow(
+    suite: &TestSuite,
+    caller: &Caller,
+    order: Order,
+    cancelled: bool,
+    values: &mut Values,
+) -> String {
+    let name = place(caller, order).await.name;
+    let mut client = orders(caller);
+    let review = RecordReviewRequest {
+        name: name.clone(),
+        review: Some(Review {
+            score: 3,
+            comment: values.text(),
+            arrived: true,
+            external_ref: format!("WORD-{name}"),
+            ..Default::default()
+        }),
+        ..Default::default()
+    };
+    client.record_review(review).await.unwrap();
+    if cancelled {
+        let stage = RecordStageRequest {
+            name: name.clone(),
+            stage: OrderStage::Cancelled as i32,
+            occurred_time: Some(time::to_proto(suite.clock.now())),
+            ..Default::default()
+        };
+        client.record_stage(stage).await.unwrap();
+    }
+    name
+}
