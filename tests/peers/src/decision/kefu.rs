@@ -1,0 +1,167 @@
+//! The suite's own engine: grants and all within [`Snapshot::decide`].
+
+use jiff::Timestamp;
+use kefu_access::{Decision, Query, RowFacts, Snapshot};
+use kefu_contracts::access::{
+    RoleRule, ScopeTemplate, SnapshotBinding, SnapshotDepartment, SnapshotGrant, SnapshotRole,
+    SnapshotSubject, SubjectKind, WatchSnapshotResponse,
+};
+use uuid::Uuid;
+
+use crate::company::{Company, NOW, Question, ROLES};
+
+pub(crate) struct Kefu {
+    snapshot: Snapshot,
+    rows: Vec<RowFacts>,
+    now: Timestamp,
+}
+
+impl Kefu {
+    pub(crate) fn new(company: &Company) -> anyhow::Result<Self> {
+        let mut snapshot = Snapshot::default();
+        snapshot.apply(&message(company))?;
+        let rows = company.records.iter().map(|record| RowFacts {
+            department: Some(department(record.department)),
+            owner: Some(company.people[record.owner].id),
+            customer: Some(record.id),
+            duty: record
+                .duty
+                .iter()
+                .map(|one| company.people[*one].id)
+                .collect(),
+            consents: Vec::new(),
+        });
+        Ok(Self {
+            snapshot,
+            rows: rows.collect(),
+            now: Timestamp::from_second(NOW)?,
+        })
+    }
+
+    /// The decision as the gateway makes it: which rows and classes.
+    pub(crate) fn decide(&self, company: &Company, question: &Question) -> Decision {
+        let query = Query {
+            subject: company.people[question.person].id,
+            permission: question.permission,
+            purpose: question.purpose,
+            purpose_required: true,
+        };
+        self.snapshot.decide(&query, self.now)
+    }
+
+    /// The decision and what it says of this row, as the peers answer.
+    pub(crate) fn answer(&self, company: &Company, question: &Question) -> bool {
+        match self.decide(company, question) {
+            Decision::Deny(_) => false,
+            Decision::Allow(allowance) => allowance.rules.iter().any(|rule| {
+                rule.stands(self.now)
+                    && rule.classes.contains(question.class)
+                    && rule.scope.matches(&self.rows[question.record])
+            }),
+        }
+    }
+}
+
+fn department(at: usize) -> Uuid {
+    Uuid::from_u128(at as u128 + 1)
+}
+
+fn at(seconds: i64) -> Option<prost_types::Timestamp> {
+    Some(prost_types::Timestamp { seconds, nanos: 0 })
+}
+
+fn bytes(id: Uuid) -> Vec<u8> {
+    id.as_bytes().to_vec()
+}
+
+fn message(company: &Company) -> WatchSnapshotResponse {
+    let departments = company
+        .parents
+        .iter()
+        .enumerate()
+        .map(|(own, parent)| SnapshotDepartment {
+            id: bytes(department(own)),
+            parent_id: if own == 0 {
+                Vec::new()
+            } else {
+                bytes(department(*parent))
+            },
+            title: format!("department {own}"),
+            ..Default::default()
+        });
+    let subjects = company.people.iter().map(|person| SnapshotSubject {
+        id: bytes(person.id),
+        kind: SubjectKind::Employee as i32,
+        department_id: bytes(department(person.department)),
+        agreement_valid_until: at(person.agreement),
+        training_valid_until: at(person.training),
+        joins_at: at(person.joins),
+        leaves_at: at(person.leaves),
+    });
+    let bindings = company
+        .people
+        .iter()
+        .flat_map(|person| person.bindings.iter().map(|binding| (person.id, binding)));
+    let bindings = bindings
+        .enumerate()
+        .map(|(number, (subject, binding))| SnapshotBinding {
+            id: bytes(Uuid::from_u128(number as u128 + 1)),
+            subject_id: bytes(subject),
+            role_id: binding.role.into(),
+            department_ids: vec![bytes(department(binding.department))],
+            starts_at: at(binding.start),
+            ends_at: at(binding.end),
+        });
+    let grants = company.grants.iter().map(|grant| SnapshotGrant {
+        id: bytes(grant.id),
+        subject_ids: vec![bytes(company.people[grant.person].id)],
+        customer_ids: grant
+            .records
+            .iter()
+            .map(|one| bytes(company.records[*one].id))
+            .collect(),
+        permissions: vec![grant.permission.into()],
+        classes: grant.classes.iter().map(|class| *class as i32).collect(),
+        purpose: grant.purpose as i32,
+        starts_at: at(grant.start),
+        ends_at: at(grant.end),
+        ..Default::default()
+    });
+    WatchSnapshotResponse {
+        revision: 1,
+        full: true,
+        departments: departments.collect(),
+        subjects: subjects.collect(),
+        roles: roles(),
+        bindings: bindings.collect(),
+        grants: grants.collect(),
+        ..Default::default()
+    }
+}
+
+fn roles() -> Vec<SnapshotRole> {
+    let roles = ROLES.iter().map(|(id, rules)| SnapshotRole {
+        id: (*id).into(),
+        rules: rules
+            .iter()
+            .map(|rule| RoleRule {
+                id: rule.id.into(),
+                permissions: rule.permissions.iter().map(|one| (*one).into()).collect(),
+                scope: match rule.scope {
+                    "all" => ScopeTemplate::All,
+                    "owner" => ScopeTemplate::Owner,
+                    "duty" => ScopeTemplate::Duty,
+                    _ => ScopeTemplate::Departments,
+                } as i32,
+                classes: rule.classes.iter().map(|class| *class as i32).collect(),
+                purposes: rule
+                    .purposes
+                    .iter()
+                    .map(|purpose| *purpose as i32)
+                    .collect(),
+                ..Default::default()
+            })
+            .collect(),
+    });
+    roles.collect()
+}
