@@ -31,7 +31,12 @@ impl Stage {
 
     /// Somebody of the company, for the purpose of serving a customer.
     pub(super) fn client(&self, login: &str) -> anyhow::Result<Client> {
-        Client::new(&self.connect.of(login), Some("service"), "en")
+        self.client_for(login, "service")
+    }
+
+    /// Somebody of the company, for this purpose.
+    pub(super) fn client_for(&self, login: &str, purpose: &str) -> anyhow::Result<Client> {
+        Client::new(&self.connect.of(login), Some(purpose), "en")
     }
 
     /// `宋悦 (song.yue)`

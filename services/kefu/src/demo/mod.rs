@@ -4,6 +4,8 @@
 #![allow(clippy::print_stdout, reason = "the play is the output of the command")]
 
 mod cast;
+mod export;
+mod form;
 mod share;
 
 use clap::Subcommand;
@@ -19,6 +21,8 @@ pub struct DemoArgs {
 enum Story {
     /// A file is asked for, narrowed, approved, read, and taken back when its time is over
     Share(share::ShareArgs),
+    /// The same with a package that leaves encrypted, is recalled, and can be told by its mark
+    Export(export::ExportArgs),
 }
 
 /// Plays it.
@@ -28,5 +32,6 @@ enum Story {
 pub async fn run(args: DemoArgs) -> anyhow::Result<()> {
     match args.story {
         Story::Share(args) => share::play(args).await,
+        Story::Export(args) => export::play(args).await,
     }
 }

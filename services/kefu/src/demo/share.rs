@@ -2,37 +2,22 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use kefu_contracts::{
-    access::{
-        ActivateShareRequest, ApproveShareRequest, CreateShareRequest, GetShareReceiptRequest,
-        Share, ShareMode, ShareTerms, SubmitShareRequest, share_service_client::ShareServiceClient,
-    },
-    policy::{DataClass, Purpose},
-    profile::{
-        Customer, GetCustomerRequest, LookupCustomerRequest,
-        customer_service_client::CustomerServiceClient, lookup_customer_request::By,
-    },
+    access::{ActivateShareRequest, GetShareReceiptRequest, Share, ShareMode},
+    profile::Customer,
 };
 use kefu_service::{
     clock::{Clock, SystemClock},
-    time::{from_proto, to_proto},
+    time::from_proto,
 };
-use tonic::{Code, Status, transport::Channel};
+use tonic::Code;
 
-use super::cast::{Stage, employee};
-use crate::client::{Client, ConnectArgs};
-
-/// Of finance: no post of theirs lets them see a customer's file.
-const APPLICANT: &str = "song.yue";
-/// Heads finance.
-const HEAD: &str = "qian.hua";
-/// Oversees finance.
-const LEADER: &str = "chen.guodong";
-/// Whose customer it is.
-const AGENT: &str = "li.wei";
-/// The customer that `kefu dev` enters.
-const EXAMPLE: &str = "example-1";
+use super::{
+    cast::Stage,
+    form::{self, APPLICANT, HEAD, get, shares, told, unexpected},
+};
+use crate::client::ConnectArgs;
 
 /// What the story is told.
 #[derive(Debug, clap::Args)]
@@ -47,161 +32,11 @@ pub(super) struct ShareArgs {
 
 pub(super) async fn play(args: ShareArgs) -> anyhow::Result<()> {
     let stage = Stage::new(args.connect)?;
-    let customer = find(&stage).await?;
-    refused_at_first(&stage, &customer).await?;
-    let share = asked_for(&stage, &customer).await?;
-    let share = narrowed(&stage, &share, args.seconds).await?;
-    let share = approved(&stage, &share).await?;
+    let customer = form::find(&stage).await?;
+    let share = form::agreed(&stage, &customer, ShareMode::Access, args.seconds).await?;
     let share = read(&stage, &share, &customer).await?;
     ended(&stage, &share, &customer).await?;
     receipt(&stage, &share).await
-}
-
-fn shares(client: &Client) -> ShareServiceClient<Channel> {
-    ShareServiceClient::new(client.channel())
-}
-
-async fn get(client: &Client, name: &str) -> Result<Customer, Status> {
-    let request = GetCustomerRequest { name: name.into() };
-    let mut customers = CustomerServiceClient::new(client.channel());
-    let answer = customers.get_customer(client.request(request)).await?;
-    Ok(answer.into_inner())
-}
-
-/// The name of the example's file, as whoever serves the customer finds it.
-async fn find(stage: &Stage) -> anyhow::Result<String> {
-    let agent = stage.client(AGENT)?;
-    let request = LookupCustomerRequest {
-        by: Some(By::ExternalRef(EXAMPLE.to_owned())),
-    };
-    let mut customers = CustomerServiceClient::new(agent.channel());
-    let found = customers.lookup_customer(agent.request(request)).await;
-    let found = found
-        .map_err(|status| anyhow::anyhow!("{}", crate::client::Refusal::from(&status)))
-        .context("the example's customer is not found: is `make run` running?")?;
-    let found = found.into_inner().customers.into_iter().next();
-    let found = found.context("the example's customer is not there yet: wait for `make run`")?;
-    Ok(found.name)
-}
-
-async fn refused_at_first(stage: &Stage, customer: &str) -> anyhow::Result<()> {
-    stage.tell(APPLICANT, "of finance wants to see a customer's file.");
-    match get(&stage.client(APPLICANT)?, customer).await {
-        Err(status) if status.code() == Code::PermissionDenied => stage.show_refusal(&status),
-        Err(status) => return Err(unexpected(&status)),
-        Ok(_) => bail!("the file is open already: wait until the last share has ended"),
-    }
-    Ok(())
-}
-
-/// Everything about two files, for an hour; one of them is nobody's.
-async fn asked_for(stage: &Stage, customer: &str) -> anyhow::Result<Share> {
-    stage.tell(
-        APPLICANT,
-        "fills in the share form and hands it in (CF-6.2).",
-    );
-    let client = stage.client(APPLICANT)?;
-    let hour = to_proto(SystemClock.now() + Duration::from_secs(3600));
-    let classes = [
-        DataClass::Basic,
-        DataClass::Contact,
-        DataClass::Identity,
-        DataClass::Purchase,
-    ];
-    let form = Share {
-        purpose: Purpose::Service.into(),
-        justification: "核对发票抬头与收货电话".into(),
-        mode: ShareMode::Access.into(),
-        requested: Some(ShareTerms {
-            customers: vec![customer.to_owned()],
-            classes: classes.map(i32::from).to_vec(),
-            receivers: vec![employee(APPLICANT)],
-            end_time: Some(hour),
-            ..ShareTerms::default()
-        }),
-        ..Share::default()
-    };
-    let request = CreateShareRequest {
-        share: Some(form),
-        request_id: String::new(),
-    };
-    let draft = shares(&client).create_share(client.request(request)).await;
-    let request = SubmitShareRequest {
-        name: draft
-            .map_err(|status| unexpected(&status))?
-            .into_inner()
-            .name,
-        ..SubmitShareRequest::default()
-    };
-    let share = shares(&client).submit_share(client.request(request)).await;
-    let share = share.map_err(|status| unexpected(&status))?.into_inner();
-    stage.show(&told(&share));
-
-    stage.tell(APPLICANT, "tries to approve it as well.");
-    match approve(&client, &share, None).await {
-        Err(status) => stage.show_refusal(&status),
-        Ok(_) => bail!("an applicant approved their own request"),
-    }
-    Ok(share)
-}
-
-async fn approve(
-    client: &Client,
-    share: &Share,
-    terms: Option<ShareTerms>,
-) -> Result<Share, Status> {
-    let request = ApproveShareRequest {
-        name: share.name.clone(),
-        etag: share.etag.clone(),
-        terms,
-        ..ApproveShareRequest::default()
-    };
-    let answer = shares(client)
-        .approve_share(client.request(request))
-        .await?;
-    Ok(answer.into_inner())
-}
-
-async fn narrowed(stage: &Stage, share: &Share, seconds: u32) -> anyhow::Result<Share> {
-    let what =
-        format!("heads finance, and agrees to less: no identity data, for {seconds} seconds.");
-    stage.tell(HEAD, &what);
-    let terms = share.terms.clone().unwrap_or_default();
-    let less = ShareTerms {
-        classes: [DataClass::Basic, DataClass::Contact, DataClass::Purchase]
-            .map(i32::from)
-            .to_vec(),
-        duration: Some(prost_types::Duration {
-            seconds: seconds.into(),
-            nanos: 0,
-        }),
-        ..terms
-    };
-    let narrowed = approve(&stage.client(HEAD)?, share, Some(less)).await;
-    let narrowed = narrowed.map_err(|status| unexpected(&status))?;
-    stage.show(&told(&narrowed));
-    Ok(narrowed)
-}
-
-async fn approved(stage: &Stage, share: &Share) -> anyhow::Result<Share> {
-    let leader = stage.client(LEADER)?;
-    stage.tell(
-        LEADER,
-        "oversees finance, and would give the hour back. Nobody can widen.",
-    );
-    let wider = ShareTerms {
-        duration: None,
-        ..share.terms.clone().unwrap_or_default()
-    };
-    match approve(&leader, share, Some(wider)).await {
-        Err(status) => stage.show_refusal(&status),
-        Ok(_) => bail!("an approver widened a request"),
-    }
-    stage.tell(LEADER, "agrees to what is left.");
-    let approved = approve(&leader, share, None).await;
-    let approved = approved.map_err(|status| unexpected(&status))?;
-    stage.show(&told(&approved));
-    Ok(approved)
 }
 
 async fn read(stage: &Stage, share: &Share, customer: &str) -> anyhow::Result<Share> {
@@ -297,36 +132,6 @@ async fn receipt(stage: &Stage, share: &Share) -> anyhow::Result<()> {
     }
 }
 
-/// A share in a few lines.
-fn told(share: &Share) -> String {
-    let terms = share.terms.clone().unwrap_or_default();
-    let classes: Vec<&str> = terms
-        .classes()
-        .map(|class| class.as_str_name().trim_start_matches("DATA_CLASS_"))
-        .collect();
-    let period = match (&share.active_until, &terms.duration) {
-        (Some(end), _) => format!("until {end}"),
-        (None, Some(duration)) => format!("for {} s from activation", duration.seconds),
-        (None, None) => terms
-            .end_time
-            .map(|end| format!("until {end}"))
-            .unwrap_or_default(),
-    };
-    let state = share.state().as_str_name();
-    let state = state.trim_start_matches("APPROVAL_STATE_");
-    let next = share.stage.as_ref().map(|stage| {
-        let approvers = stage.approvers.join(", ");
-        format!("\n  to be decided by {approvers} as {}", stage.stage)
-    });
-    format!(
-        "{} {state}: {} file, {}, {period}{}",
-        share.name,
-        terms.customers.len(),
-        classes.join(" "),
-        next.unwrap_or_default(),
-    )
-}
-
 /// What is seen of a file, and what is held back.
 fn shown(file: &Customer) -> String {
     let disclosure = file.disclosure.clone().unwrap_or_default();
@@ -345,12 +150,5 @@ fn shown(file: &Customer) -> String {
         disclosure.masked_fields.join(", "),
         disclosure.sources.join(", "),
         until.unwrap_or_default(),
-    )
-}
-
-fn unexpected(status: &Status) -> anyhow::Error {
-    anyhow::anyhow!(
-        "not as the story has it: {}",
-        crate::client::Refusal::from(status)
     )
 }
