@@ -141,9 +141,10 @@ pub fn reason_name(reason: Reason) -> &'static str {
 
 fn code(reason: Reason) -> Code {
     match reason {
-        Reason::InvalidFields | Reason::InvalidPageToken | Reason::PurposeRequired => {
-            Code::InvalidArgument
-        }
+        Reason::InvalidFields
+        | Reason::InvalidPageToken
+        | Reason::PurposeRequired
+        | Reason::FrameInvalid => Code::InvalidArgument,
         Reason::TokenMissing
         | Reason::TokenInvalid
         | Reason::TokenExpired
@@ -166,7 +167,7 @@ fn code(reason: Reason) -> Code {
         | Reason::IssuerUnavailable
         | Reason::UpstreamUnavailable
         | Reason::StorageUnavailable => Code::Unavailable,
-        Reason::Overloaded => Code::ResourceExhausted,
+        Reason::Overloaded | Reason::MessageTooLarge => Code::ResourceExhausted,
         Reason::DeadlineExceeded => Code::DeadlineExceeded,
         Reason::Internal | Reason::Unspecified => Code::Internal,
     }

@@ -8,12 +8,29 @@ use std::{
 };
 
 use http::{HeaderValue, Request, Response};
+use kefu_journal::Cursor;
 use kefu_service::{
     call::{POSITION, PURPOSE},
+    position,
     server::GrpcService,
 };
 use tonic::body::Body;
 use tower::{Service, ServiceExt};
+
+/// How far each journal is known.
+#[derive(Clone, Default)]
+struct Places(BTreeMap<String, Cursor>);
+
+impl Places {
+    /// Also this far. A place already passed takes nothing back: neither another's
+    /// earlier write nor an answer that comes late.
+    fn reach(&mut self, places: impl IntoIterator<Item = (String, Cursor)>) {
+        for (journal, place) in places {
+            let known = self.0.entry(journal).or_insert(place);
+            *known = place.max(*known);
+        }
+    }
+}
 
 /// Somebody at the gateway; what generated clients are put upon. Sends the places
 /// of its own writes along, so that it reads them wherever it looks.
@@ -24,7 +41,7 @@ pub struct Caller {
     purpose: HeaderValue,
     language: HeaderValue,
     /// The latest of each journal.
-    places: Arc<Mutex<BTreeMap<String, HeaderValue>>>,
+    places: Arc<Mutex<Places>>,
 }
 
 impl Caller {
@@ -51,7 +68,7 @@ impl Caller {
     #[must_use]
     pub fn after(&self, other: &Self) -> Self {
         let known = other.places.lock().unwrap().clone();
-        self.places.lock().unwrap().extend(known);
+        self.places.lock().unwrap().reach(known.0);
         self.clone()
     }
 }
@@ -80,24 +97,42 @@ impl Service<Request<Body>> for Caller {
             .entry("accept-language")
             .or_insert_with(|| self.language.clone());
         let known = self.places.lock().unwrap();
-        for place in known.values() {
-            headers.append(POSITION, place.clone());
+        for (journal, place) in &known.0 {
+            let value = HeaderValue::try_from(format!("{journal}:{place}")).unwrap();
+            headers.append(POSITION, value);
         }
         drop(known);
         let (gateway, places) = (self.gateway.clone(), self.places.clone());
         Box::pin(async move {
             let response = gateway.oneshot(request).await?;
             if let Some(place) = response.headers().get(POSITION) {
-                let journal = place
-                    .to_str()
-                    .unwrap()
-                    .split(':')
-                    .next()
-                    .unwrap()
-                    .to_owned();
-                places.lock().unwrap().insert(journal, place.clone());
+                let reached = position::parse(place.to_str().unwrap());
+                places.lock().unwrap().reach(reached);
             }
             Ok(response)
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_learns_of_anothers_earlier_write_forgets_none_of_their_own() {
+        let at = |places: &str| {
+            let mut known = Places::default();
+            known.reach(position::parse(places));
+            known
+        };
+        let (own, other) = (
+            "customer-profile:812.56",
+            "customer-profile:812.55,ticket:9.1",
+        );
+        for (first, second) in [(own, other), (other, own)] {
+            let mut known = at(first);
+            known.reach(at(second).0);
+            assert_eq!(known.0, at("customer-profile:812.56,ticket:9.1").0);
+        }
     }
 }

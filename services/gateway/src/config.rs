@@ -68,6 +68,11 @@ pub struct GatewayConfig {
     pub max_deadline_ms: u64,
     /// How old the policy may be, in seconds, before nothing is decided upon it; 10.
     pub max_snapshot_age_seconds: u32,
+    /// Largest message that a caller may send, in bytes as sent; 4 MiB, which is also
+    /// the most that the services decode.
+    pub max_message_bytes: u32,
+    /// Most metadata that a caller may send, names and values in bytes; 16 KiB.
+    pub max_metadata_bytes: u32,
     /// Calls a second that one subject may make for long; 200.
     pub calls_per_second: NonZeroU32,
     /// Calls that one subject may make at once after a rest; 400.
@@ -112,6 +117,8 @@ impl Default for GatewayConfig {
             default_deadline_ms: 10_000,
             max_deadline_ms: 60_000,
             max_snapshot_age_seconds: 10,
+            max_message_bytes: 4 * 1024 * 1024,
+            max_metadata_bytes: 16 * 1024,
             calls_per_second: CALLS_PER_SECOND,
             burst: BURST,
             refusals_kept: 10_000,
@@ -158,6 +165,8 @@ impl GatewayConfig {
                 "jwks_max_age_seconds is not more than jwks_refresh_seconds",
             ),
             (self.max_in_flight == 0, "max_in_flight is 0"),
+            (self.max_message_bytes == 0, "max_message_bytes is 0"),
+            (self.max_metadata_bytes == 0, "max_metadata_bytes is 0"),
             (self.refusals_kept == 0, "refusals_kept is 0"),
             (
                 self.max_snapshot_age_seconds == 0,

@@ -87,6 +87,16 @@ pub(crate) fn overloaded(retry_after: Duration) -> Fault {
     Fault::new(Reason::Overloaded).retry_after(retry_after)
 }
 
+/// More bytes than a message, or all metadata, may have.
+pub(crate) fn message_too_large(most: u32) -> Fault {
+    Fault::new(Reason::MessageTooLarge).with("limit_bytes", most.to_string())
+}
+
+/// No length-prefixed message, or one that ends before its length.
+pub(crate) fn frame_invalid() -> Fault {
+    Fault::new(Reason::FrameInvalid)
+}
+
 /// The policy is too old to decide upon, or was never there: nobody gets in.
 pub(crate) fn policy_stale() -> Fault {
     Fault::new(Reason::PolicyStale).retry_after(COME_BACK)

@@ -20,6 +20,7 @@ use crate::{
     context::Ready,
     deadline::{Deadline, TIMEOUT},
     error::Seen,
+    frames::watched,
     relay::{Relay, relay},
     stack::Stack,
     standing::Standing,
@@ -134,7 +135,23 @@ pub(crate) async fn forward(
     headers.insert(TIMEOUT, deadline.remaining.clone());
     telemetry::inject(&tracing::Span::current(), headers);
 
-    let answered = upstream.call(admitted.method, request, &deadline).await;
+    let (head, body) = request.into_parts();
+    let (body, mut refusal) = watched(body, stack.max_message);
+    let request = Request::from_parts(head, body);
+    let answered = tokio::select! {
+        // First, so that a service's word on half a body is not the answer.
+        biased;
+        fault = refusal.refused() => Err(fault),
+        answered = upstream.call(admitted.method, request, &deadline) => Ok(answered),
+    };
+    let answered = match answered {
+        Ok(answered) => answered,
+        Err(fault) => {
+            let (seen, path) = (&admitted.seen, admitted.method.path);
+            stack.journal(seen, &fault, path, &deadline).await;
+            return refuse(fault);
+        }
+    };
     let response = match answered {
         Ok(response) => response,
         Err(fault) => {

@@ -3,7 +3,7 @@
 //! It is the only door to the suite. It has no database and no policy of its own:
 //! it decides, in memory, from the snapshot that access-control streams to it, and
 //! what it refuses is journaled by access-control. Message bodies pass through
-//! unread.
+//! unread, save for how long each message says that it is.
 //!
 //! A call goes through these layers, outermost first (the list itself, with the
 //! reason for each place, is in `stack.rs`):
@@ -15,11 +15,13 @@
 //! | load shedding | `OVERLOADED` | `limits` |
 //! | deadline | `DEADLINE_EXCEEDED` | `deadline` |
 //! | method table | `METHOD_UNKNOWN` | `stack` |
+//! | size of the metadata | `MESSAGE_TOO_LARGE` | `frames` |
 //! | token | `TOKEN_MISSING`, `TOKEN_INVALID`, `TOKEN_EXPIRED`, `ISSUER_UNAVAILABLE` | `token`, `jwks`, `keys`, `issuer` |
 //! | rate of the subject | `OVERLOADED` | `limits` |
 //! | purpose | `PURPOSE_REQUIRED` | `purpose` |
 //! | decision | `POLICY_STALE`, `SUBJECT_UNKNOWN`, `PERMISSION_MISSING`, `PURPOSE_NOT_ALLOWED`; `TOKEN_INVALID` for a system account whose token must be bound | `snapshot` |
 //! | signed context | – | `context` |
+//! | size of each message, as it passes | `MESSAGE_TOO_LARGE`, `FRAME_INVALID` | `frames` |
 //! | pass-through | `UPSTREAM_UNAVAILABLE`; an open answer ends as its decision and its token do | `forward`, `upstream`, `breaker`, `relay`, `standing` |
 //!
 //! Every refusal is journaled: by an entry of its own, or, where there are too many
@@ -36,6 +38,7 @@ mod deadline;
 pub mod dev_issuer;
 mod error;
 mod forward;
+mod frames;
 mod issuer;
 mod jwks;
 mod kept;

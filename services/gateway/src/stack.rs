@@ -5,14 +5,16 @@
 //! 2. **load shedding**: before any work, because it is there to save work;
 //! 3. **deadline**: around all that follows, so that nothing outlasts it;
 //! 4. **method table**: before the token, because a path that does not exist is
-//!    no secret, and all below needs to know what is asked for;
+//!    no secret, and all below needs to know what is asked for; with it the size of
+//!    the metadata, before any of it is read;
 //! 5. **token**: before anything that is kept per subject. Where the issuer may have
 //!    keys that are not held, it is asked once, and the call looked at again;
 //! 6. **rate of the subject**: as soon as there is one, before decisions and signatures;
 //! 7. **purpose**: the decision needs it;
 //! 8. **decision**: from the policy in memory, or not at all;
 //! 9. **signed context**: only for what was decided, so it comes with the decision;
-//! 10. **pass-through**: last, with the caller's own context and token taken off; an
+//! 10. **pass-through**: last, with the caller's own context and token taken off, and no
+//!     message of it larger than the bound; an
 //!     answer still open when its decision falls ends with it (`standing`).
 //!
 //! Around them all stands `web`: gRPC-web is another spelling of the same call, and a
@@ -49,8 +51,9 @@ use crate::{
     config::GatewayConfig,
     context::Contexts,
     deadline::{Deadline, Deadlines},
-    error::{COME_BACK, Journaling, Seen, overloaded},
+    error::{COME_BACK, Journaling, Seen, message_too_large, overloaded},
     forward::{Admitted, Watched, forward},
+    frames::metadata_bytes,
     keys::Keys,
     limits::{Load, Rates},
     purpose,
@@ -66,6 +69,10 @@ pub(crate) struct Stack {
     load: Load,
     deadlines: Deadlines,
     pub(crate) tokens: Tokens,
+    /// Most bytes of one message of a caller.
+    pub(crate) max_message: u32,
+    /// Most bytes of a caller's metadata.
+    max_metadata: u32,
     /// Whether system accounts need tokens bound to their certificate.
     bound_system_accounts: bool,
     rates: Rates,
@@ -91,6 +98,8 @@ impl Stack {
             bound_system_accounts: config.require_bound_tokens_for_system_accounts,
             rates: Rates::new(config.calls_per_second, config.burst),
             contexts: Contexts::new(config, deps.signer),
+            max_message: config.max_message_bytes,
+            max_metadata: config.max_metadata_bytes,
             upstreams: upstreams.watched(config, &deps.clock),
             clock: deps.clock,
             ids: deps.ids,
@@ -156,6 +165,9 @@ impl Stack {
             return Err(Fault::new(Reason::MethodUnknown));
         };
         seen.method = Some(method);
+        if metadata_bytes(headers) > self.max_metadata as usize {
+            return Err(message_too_large(self.max_metadata));
+        }
         // 5. Token.
         let token = self
             .tokens
@@ -239,7 +251,13 @@ impl Stack {
     }
 
     /// No journal, no refusal, within bounds.
-    async fn journal(&self, seen: &Seen, fault: &Fault, path: &str, deadline: &Deadline) {
+    pub(crate) async fn journal(
+        &self,
+        seen: &Seen,
+        fault: &Fault,
+        path: &str,
+        deadline: &Deadline,
+    ) {
         tracing::debug!(reason = ?fault.reason, detail = %fault.detail, subject = ?seen.subject, "refused");
         // Out of time, it leaves; the record is queued by then.
         let _ = timeout_at(deadline.head, self.note(seen, fault.reason, path)).await;

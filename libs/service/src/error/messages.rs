@@ -292,6 +292,14 @@ pub(crate) fn reason(reason: Reason, language: Language) -> &'static str {
             "the database cannot be reached",
         ),
         Reason::Overloaded => ("请求过多，请稍后再试。", "too many calls"),
+        Reason::MessageTooLarge => (
+            "请求超过允许的大小。",
+            "the request is larger than is allowed",
+        ),
+        Reason::FrameInvalid => (
+            "请求格式不正确。",
+            "the body is not made of length-prefixed messages",
+        ),
         Reason::DeadlineExceeded => ("处理超时。", "the deadline has passed"),
         Reason::PositionNotReached => (
             "数据尚未同步到所需位置。",

@@ -136,6 +136,8 @@ async fn published_keys_need_an_address_that_can_be_relied_upon() {
     assert_problem(nobody, "issuer_ca");
     let forgetful = |config: &mut GatewayConfig| config.jwks_max_age_seconds = 300;
     assert_problem(forgetful, "jwks_max_age_seconds");
+    assert_problem(|config| config.max_message_bytes = 0, "max_message_bytes");
+    assert_problem(|config| config.max_metadata_bytes = 0, "max_metadata_bytes");
 }
 
 #[test]
@@ -152,6 +154,7 @@ fn the_section_is_read_from_toml_and_refuses_unknown_keys() {
     let config: GatewayConfig = toml::from_str(&text).unwrap();
     assert_eq!(config.burst.get(), 7);
     assert_eq!(config.max_snapshot_age_seconds, 10);
+    assert_eq!(config.max_message_bytes, 4 * 1024 * 1024);
     assert_eq!(config.environment, Environment::Production);
     assert!(toml::from_str::<GatewayConfig>("brust = 7").is_err());
     assert!(toml::from_str::<GatewayConfig>("burst = 0").is_err());

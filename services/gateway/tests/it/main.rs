@@ -15,6 +15,7 @@ mod mutual_tls;
 mod passing;
 mod policy;
 mod resilience;
+mod sizes;
 mod standing;
 mod tcp;
 mod tokens;

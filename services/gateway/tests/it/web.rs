@@ -202,6 +202,31 @@ async fn a_page_that_is_refused_finds_why_at_the_end_of_the_body() {
 }
 
 #[tokio::test]
+async fn a_page_that_sends_too_much_is_told_so() {
+    let world = World::with(|config| {
+        config.web_origins = vec![ORIGIN.to_owned()];
+        config.max_message_bytes = 2;
+    })
+    .await;
+    let text = STANDARD.encode(MESSAGE);
+    for (kind, body) in [
+        ("application/grpc-web+proto", MESSAGE),
+        ("application/grpc-web-text", text.as_bytes()),
+    ] {
+        let page = post(&world, GET_TICKET, ORIGIN, kind, body).await;
+        let decoded = match kind {
+            "application/grpc-web-text" => STANDARD.decode(&page.body).unwrap(),
+            _ => page.body,
+        };
+        let (_, status) = read(&decoded);
+        assert_eq!(status.code(), Code::ResourceExhausted);
+        let details = status.get_error_details();
+        assert_eq!(details.error_info().unwrap().reason, "MESSAGE_TOO_LARGE");
+    }
+    assert_eq!(world.arrivals(), 0);
+}
+
+#[tokio::test]
 async fn text_is_spoken_where_a_page_cannot_take_bytes() {
     let world = world(&[ORIGIN]).await;
     let body = STANDARD.encode(MESSAGE);
