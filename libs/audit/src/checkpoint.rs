@@ -27,7 +27,7 @@ pub struct Checkpoint {
 }
 
 /// Why a note is not believed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Error)]
 pub enum NoteError {
     /// Not a key.
     #[error("not a key for checkpoints")]
@@ -89,7 +89,15 @@ impl CheckpointKey {
         )
     }
 
-    /// What checks its notes, to be handed out: `origin+hash+key`.
+    /// What checks its notes.
+    pub fn verifier(&self) -> CheckpointVerifier {
+        CheckpointVerifier {
+            origin: self.origin.clone(),
+            public: self.pair.public_key().as_ref().to_vec(),
+        }
+    }
+
+    /// The same as text, to be handed out: `origin+hash+key`.
     pub fn verifier_text(&self) -> String {
         let public = self.pair.public_key().as_ref();
         let hash = key_hash(&self.origin, public);

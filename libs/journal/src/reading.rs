@@ -26,8 +26,39 @@ pub async fn read(
     kinds: &[EntryKind],
     limit: u16,
 ) -> Result<Batch, sqlx::Error> {
+    let rows = rows(connection, after, kinds, limit).await?;
+    let entries = rows.iter().map(recorded).collect::<Result<_, _>>()?;
+    Ok(batch(entries, limit))
+}
+
+/// As [`read`], for checking: an entry whose facts cannot be read comes without them.
+///
+/// # Errors
+/// The driver's.
+pub async fn read_damaged_too(
+    connection: &mut PgConnection,
+    after: Cursor,
+    kinds: &[EntryKind],
+    limit: u16,
+) -> Result<Batch, sqlx::Error> {
+    let rows = rows(connection, after, kinds, limit).await?;
+    let entries = rows.iter().map(|row| with_event(row, event(row).ok()));
+    Ok(batch(entries.collect::<Result<_, _>>()?, limit))
+}
+
+fn batch(entries: Vec<Recorded>, limit: u16) -> Batch {
+    let caught_up = entries.len() < usize::from(limit);
+    Batch { entries, caught_up }
+}
+
+async fn rows(
+    connection: &mut PgConnection,
+    after: Cursor,
+    kinds: &[EntryKind],
+    limit: u16,
+) -> Result<Vec<PgRow>, sqlx::Error> {
     let kinds: Vec<i16> = kinds.iter().map(|kind| *kind as i16).collect();
-    let rows = sqlx::query(
+    sqlx::query(
         "SELECT transaction_id, position, recorded_at, actor_id, purpose, request_id, kind, resource,
                 customer_id, type, event
          FROM journal
@@ -42,13 +73,18 @@ pub async fn read(
     .bind(kinds)
     .bind(i64::from(limit))
     .fetch_all(connection)
-    .await?;
-    let caught_up = rows.len() < usize::from(limit);
-    let entries = rows.iter().map(recorded).collect::<Result<_, _>>()?;
-    Ok(Batch { entries, caught_up })
+    .await
 }
 
 fn recorded(row: &PgRow) -> Result<Recorded, sqlx::Error> {
+    with_event(row, Some(event(row)?))
+}
+
+fn event(row: &PgRow) -> Result<Event, sqlx::Error> {
+    Event::decode(row.try_get::<&[u8], _>(10)?).map_err(|error| sqlx::Error::Decode(error.into()))
+}
+
+fn with_event(row: &PgRow, event: Option<Event>) -> Result<Recorded, sqlx::Error> {
     let cursor = Cursor {
         transaction_id: row.try_get(0)?,
         position: row.try_get(1)?,
@@ -58,8 +94,6 @@ fn recorded(row: &PgRow) -> Result<Recorded, sqlx::Error> {
         row.try_get::<Option<Uuid>, _>(at)
             .map(|id| id.map(|id| id.as_bytes().to_vec()).unwrap_or_default())
     };
-    let event = Event::decode(row.try_get::<&[u8], _>(10)?)
-        .map_err(|error| sqlx::Error::Decode(error.into()))?;
     let entry = journal::Entry {
         cursor: Some(cursor.into()),
         recorded_at: Some(prost_time(recorded_at)),
@@ -70,7 +104,7 @@ fn recorded(row: &PgRow) -> Result<Recorded, sqlx::Error> {
         resource: row.try_get(7)?,
         customer_id: id(8)?,
         r#type: row.try_get(9)?,
-        event: Some(event),
+        event,
     };
     Ok(Recorded { cursor, entry })
 }

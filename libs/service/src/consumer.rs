@@ -83,6 +83,7 @@ impl Consumer {
             after: Some(cursor.into()),
             kinds: self.kinds.iter().map(|kind| *kind as i32).collect(),
             until_caught_up: false,
+            damaged_too: false,
         };
         let broke = |status: tonic::Status| {
             Fault::internal(format!("{}: {}", status.code(), status.message()))

@@ -48,12 +48,12 @@ impl JournalService for Feed {
         let request = request.into_inner();
         let kinds: Vec<EntryKind> = request.kinds().collect();
         let mut after: Cursor = request.after.map(Cursor::from).unwrap_or(Cursor::START);
-        let until_caught_up = request.until_caught_up;
+        let (until_caught_up, damaged_too) = (request.until_caught_up, request.damaged_too);
         let (sender, receiver) = mpsc::channel(4);
         let (db, clock) = (self.db.clone(), self.clock.clone());
         tokio::spawn(async move {
             loop {
-                let batch = match stretch(&db, after, &kinds).await {
+                let batch = match stretch(&db, after, &kinds, damaged_too).await {
                     Ok(batch) => batch,
                     Err(fault) => {
                         // The reader has gone when this cannot be sent.
@@ -88,10 +88,21 @@ impl JournalService for Feed {
     }
 }
 
-async fn stretch(db: &Db, after: Cursor, kinds: &[EntryKind]) -> Result<Batch, Fault> {
+async fn stretch(
+    db: &Db,
+    after: Cursor,
+    kinds: &[EntryKind],
+    damaged_too: bool,
+) -> Result<Batch, Fault> {
     let kinds = kinds.to_vec();
     db.run(move |connection| {
-        Box::pin(async move { Ok(kefu_journal::read(connection, after, &kinds, BATCH).await?) })
+        Box::pin(async move {
+            Ok(if damaged_too {
+                kefu_journal::read_damaged_too(connection, after, &kinds, BATCH).await?
+            } else {
+                kefu_journal::read(connection, after, &kinds, BATCH).await?
+            })
+        })
     })
     .await
 }

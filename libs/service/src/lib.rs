@@ -14,6 +14,7 @@ pub mod error;
 pub mod facts;
 pub mod feed;
 pub mod fields;
+pub mod files;
 pub mod filter;
 pub mod host;
 pub mod idempotency;

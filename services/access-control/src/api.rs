@@ -9,6 +9,7 @@ pub(crate) mod departments;
 pub(crate) mod devices;
 pub(crate) mod employees;
 pub(crate) mod explain;
+pub(crate) mod exports;
 pub(crate) mod held;
 pub(crate) mod history;
 mod lapsing;
@@ -33,6 +34,7 @@ use kefu_service::{
     core::Core,
     error::{Fault, Violation},
     fields::Fields,
+    peer::PeerService,
 };
 use uuid::Uuid;
 
@@ -61,6 +63,14 @@ impl Register {
         let flow = K::flow(&self.flows);
         Desk { flow, chart, now }
     }
+}
+
+/// The services that own records. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Owners {
+    pub(crate) customers: PeerService,
+    pub(crate) tickets: PeerService,
+    pub(crate) orders: PeerService,
 }
 
 /// Journals what of the register is shown under this type.

@@ -18,6 +18,11 @@ pub struct AccessControlConfig {
     pub poll_ms: u64,
     /// How often it is written down what time did to requests for approval.
     pub approvals_ms: u64,
+    /// How often it is looked for exports that were left, or are due.
+    pub exports_ms: u64,
+    /// Base-2 logarithm of scrypt's N for packages under a passphrase; making one takes
+    /// 2^(this + 10) bytes of memory.
+    pub passphrase_work_factor: u8,
     /// How often the audit log is signed, when it has grown.
     pub checkpoint_ms: u64,
     /// Name of the audit log in its checkpoints; it stays the same for ever.
@@ -33,6 +38,8 @@ impl Default for AccessControlConfig {
             heartbeat_ms: 1000,
             poll_ms: 200,
             approvals_ms: 1000,
+            exports_ms: 1000,
+            passphrase_work_factor: 18,
             checkpoint_ms: 5000,
             audit_origin: "kefu-audit".to_owned(),
             audit_key: None,
@@ -50,6 +57,7 @@ impl AccessControlConfig {
             ("heartbeat_ms", self.heartbeat_ms),
             ("poll_ms", self.poll_ms),
             ("approvals_ms", self.approvals_ms),
+            ("exports_ms", self.exports_ms),
             ("checkpoint_ms", self.checkpoint_ms),
         ] {
             if !(10..=60_000).contains(&value) {
@@ -58,7 +66,16 @@ impl AccessControlConfig {
                 )));
             }
         }
+        if !(1..=22).contains(&self.passphrase_work_factor) {
+            return Err(Fault::internal(
+                "access_control.passphrase_work_factor is not from 1 to 22",
+            ));
+        }
         Ok(())
+    }
+
+    pub(crate) fn exports(&self) -> Duration {
+        Duration::from_millis(self.exports_ms)
     }
 
     pub(crate) fn heartbeat(&self) -> Duration {

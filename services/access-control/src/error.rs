@@ -124,6 +124,17 @@ fn approval(refusal: Refusal) -> Fault {
         Refusal::NotAnApprover(may) => {
             turn("not an approver of this stage").with("ask", whom(&may))
         }
+        Refusal::NotYet(start) => {
+            turn("not before the time that was granted").with("start_time", start.to_string())
+        }
+        Refusal::CarriedOutInstead => {
+            turn("an export is carried out by customer service, not activated")
+                .with("ask", "CarryOutExport")
+        }
+        Refusal::CarriesOutOwn => turn("whoever applied or receives does not carry it out"),
+        Refusal::NotCustomerService(departments) => {
+            turn("only customer service carries it out").with("ask", departments.join(", "))
+        }
         Refusal::Wider => Fault::fields(vec![("terms".to_owned(), Violation::Wider)]),
         Refusal::NothingLeft => Fault::fields(vec![(
             "terms.end_time".to_owned(),

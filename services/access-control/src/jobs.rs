@@ -2,5 +2,6 @@
 
 pub(crate) mod approvals;
 pub(crate) mod audit;
+pub(crate) mod exports;
 pub(crate) mod revisions;
 pub(crate) mod transfers;

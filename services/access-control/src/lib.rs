@@ -14,6 +14,7 @@
 //! | transfer   | scheduled → applied, or cancelled                            |
 //! | device     | in stock, in use, in repair, retired: `domain/device.rs`     |
 //! | copy lent  | requested → approved → out → back, or damaged or lost → followed up |
+//! | export     | to carry out → packaging → ready → recalled (→ overdue) → deleted: `domain/export.rs` |
 //!
 //! Nothing runs when a state ends by time: what counts is worked out to the second
 //! from the moments themselves. A transfer alone is carried out, once, when its time
@@ -40,7 +41,8 @@ use std::sync::Arc;
 use kefu_contracts::access::{
     audit_service_server::AuditServiceServer, borrowing_service_server::BorrowingServiceServer,
     delegation_service_server::DelegationServiceServer, device_service_server::DeviceServiceServer,
-    explain_service_server::ExplainServiceServer, history_service_server::HistoryServiceServer,
+    explain_service_server::ExplainServiceServer, export_service_server::ExportServiceServer,
+    history_service_server::HistoryServiceServer,
     organisation_service_server::OrganisationServiceServer,
     refusal_service_server::RefusalServiceServer, role_service_server::RoleServiceServer,
     share_service_server::ShareServiceServer, snapshot_service_server::SnapshotServiceServer,
@@ -57,26 +59,17 @@ use tonic::service::Routes;
 
 use crate::{
     api::{
-        Register,
-        audit::Audit,
-        borrowings::BorrowingsApi,
-        delegations::Delegations,
-        devices::Devices,
-        explain::{Explain, Owners},
-        held::HeldPolicy,
-        history::History,
-        organisation::Organisation,
-        refusals::Refusals,
-        roles::RolesApi,
-        shares::SharesApi,
-        snapshot::SnapshotApi,
-        staff::Staff,
+        Owners, Register, audit::Audit, borrowings::BorrowingsApi, delegations::Delegations,
+        devices::Devices, explain::Explain, exports::ExportsApi, held::HeldPolicy,
+        history::History, organisation::Organisation, refusals::Refusals, roles::RolesApi,
+        shares::SharesApi, snapshot::SnapshotApi, staff::Staff,
     },
     config::AccessControlConfig,
     domain::{approval::Flows, roles::Roles},
     jobs::{
         approvals,
         audit::{self, Collect},
+        exports::{self, Packager},
         revisions::Revisions,
         transfers::Transfers,
     },
@@ -90,7 +83,8 @@ pub const SCHEMA: &str = "access";
 pub static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!();
 
 /// The services that own records: asked for what scopes look at in one of them, so
-/// that decisions can be explained (OP-7.2).
+/// that decisions can be explained (OP-7.2), and for those of a package, where files are
+/// shared as one (CF-6.3).
 pub struct Peers {
     /// Customer files.
     pub customer_profile: GrpcService,
@@ -129,6 +123,23 @@ pub fn build(config: AccessControlConfig, deps: Deps, peers: Peers) -> Result<Ho
         register.flows.clone(),
         config.approvals(),
     );
+    let owners = Owners {
+        customers: core.identity.calling(peers.customer_profile.clone()),
+        tickets: core.identity.calling(peers.ticket.clone()),
+        orders: core.identity.calling(peers.order_followup.clone()),
+    };
+    let flows = register.flows.clone();
+    let packager = Packager::new(
+        core.clone(),
+        flows,
+        owners.clone(),
+        config.passphrase_work_factor,
+    )?;
+    let packages = exports::job(packager.clone(), config.exports());
+    let exports = ExportsApi {
+        register: register.clone(),
+        packager,
+    };
     let snapshot = SnapshotApi {
         register: register.clone(),
         heartbeat: config.heartbeat(),
@@ -165,17 +176,14 @@ pub fn build(config: AccessControlConfig, deps: Deps, peers: Peers) -> Result<Ho
     let explain = Explain {
         register: register.clone(),
         policy: HeldPolicy::default(),
-        owners: Owners {
-            customers: core.identity.calling(peers.customer_profile),
-            tickets: core.identity.calling(peers.ticket),
-            orders: core.identity.calling(peers.order_followup),
-        },
+        owners,
     };
     let routes = Routes::new(OrganisationServiceServer::new(Organisation(
         register.clone(),
     )))
     .add_service(RoleServiceServer::new(RolesApi(register.clone())))
     .add_service(ShareServiceServer::new(SharesApi(register.clone())))
+    .add_service(ExportServiceServer::new(exports))
     .add_service(BorrowingServiceServer::new(BorrowingsApi(register.clone())))
     .add_service(ExplainServiceServer::new(explain))
     .add_service(DelegationServiceServer::new(Delegations(register.clone())))
@@ -185,7 +193,7 @@ pub fn build(config: AccessControlConfig, deps: Deps, peers: Peers) -> Result<Ho
     .add_service(AuditServiceServer::new(audit_api))
     .add_service(SnapshotServiceServer::new(snapshot))
     .add_service(RefusalServiceServer::new(Refusals(register)));
-    jobs.extend([watch, approvals, transfers.job()]);
+    jobs.extend([watch, approvals, packages, transfers.job()]);
     let hosted = core.host(routes, jobs);
     own.bind(hosted.service.clone());
     Ok(hosted)

@@ -11,6 +11,7 @@ pub(crate) mod delegation;
 pub(crate) mod department;
 pub(crate) mod device;
 pub(crate) mod employee;
+pub(crate) mod export;
 pub(crate) mod history;
 pub(crate) mod policy;
 pub(crate) mod qualification;

@@ -19,6 +19,7 @@ use kefu_service::{
     core::{Core, Deps},
     error::Fault,
     facts::RecordFacts,
+    files::FileExport,
     host::Hosted,
     server::GrpcService,
 };
@@ -57,7 +58,14 @@ pub fn build(config: CustomerProfileConfig, deps: Deps, peers: Peers) -> Result<
         ),
     ];
     let customers = api::Customers::new(&core, &config);
+    let files = FileExport::server(
+        customers.clone(),
+        &store::records::RECORD,
+        core.views.clone(),
+    );
     let facts = RecordFacts::server(core.deps.db.clone(), store::records::FACTS);
-    let routes = Routes::new(CustomerServiceServer::new(customers)).add_service(facts);
+    let routes = Routes::new(CustomerServiceServer::new(customers))
+        .add_service(files)
+        .add_service(facts);
     Ok(core.host(routes, jobs))
 }

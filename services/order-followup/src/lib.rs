@@ -19,6 +19,7 @@ use kefu_service::{
     core::{Core, Deps},
     error::Fault,
     facts::RecordFacts,
+    files::FileExport,
     host::Hosted,
     server::GrpcService,
 };
@@ -52,7 +53,10 @@ pub fn build(config: OrderFollowupConfig, deps: Deps, peers: Peers) -> Result<Ho
         Arc::new(jobs::KnownCustomers),
     )];
     let orders = api::Orders::new(&core, &config);
+    let files = FileExport::server(orders.clone(), &store::records::WHOLE, core.views.clone());
     let facts = RecordFacts::server(core.deps.db.clone(), store::records::FACTS);
-    let routes = Routes::new(OrderServiceServer::new(orders)).add_service(facts);
+    let routes = Routes::new(OrderServiceServer::new(orders))
+        .add_service(files)
+        .add_service(facts);
     Ok(core.host(routes, jobs))
 }

@@ -20,6 +20,7 @@ use kefu_service::{
     core::{Core, Deps},
     error::Fault,
     facts::RecordFacts,
+    files::FileExport,
     host::Hosted,
     server::GrpcService,
 };
@@ -53,7 +54,10 @@ pub fn build(config: TicketConfig, deps: Deps, peers: Peers) -> Result<Hosted, F
         Arc::new(jobs::KnownCustomers),
     )];
     let tickets = api::Tickets::new(&core, &config);
+    let files = FileExport::server(tickets.clone(), &store::records::RECORD, core.views.clone());
     let facts = RecordFacts::server(core.deps.db.clone(), store::records::FACTS);
-    let routes = Routes::new(TicketServiceServer::new(tickets)).add_service(facts);
+    let routes = Routes::new(TicketServiceServer::new(tickets))
+        .add_service(files)
+        .add_service(facts);
     Ok(core.host(routes, jobs))
 }

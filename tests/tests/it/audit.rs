@@ -14,7 +14,7 @@ use kefu_contracts::{
     journal::EntryKind,
 };
 use kefu_testkit::{Caller, TestSuite, employee_id};
-use sqlx::{AssertSqlSafe, Executor, PgConnection};
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 use tonic::Code;
 
 use crate::records::{enter, get, open, person, refusal, ticket, violations};
@@ -82,6 +82,12 @@ impl World {
             .unwrap();
     }
 
+    /// From now on nothing more comes into the log.
+    async fn still(&mut self) {
+        self.tamper("REVOKE INSERT ON access.audit_entry FROM kefu_access")
+            .await;
+    }
+
     fn auditor(&self) -> Caller {
         self.suite.caller_for("dong.jie", "audit")
     }
@@ -100,12 +106,7 @@ impl World {
             .unwrap()
             .into_inner();
         while let Some(stretch) = log.message().await.unwrap() {
-            stretch.entries.iter().for_each(|one| check.entry(one));
-            stretch.nodes.iter().for_each(|one| check.node(one));
-            stretch
-                .checkpoints
-                .iter()
-                .for_each(|one| check.checkpoint(one));
+            check.stretch(&stretch);
         }
         check.log_ends();
         for service in SERVICES {
@@ -204,15 +205,140 @@ async fn whatever_is_done_to_the_log_is_found_and_named() {
     assert!(findings.iter().any(forged), "{findings:?}");
 }
 
+/// Whoever cuts the log off sets its count back as well: its own checkpoints tell.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_cut_off_with_its_count_is_found() {
+    let mut world = World::new().await;
+    world.still().await;
+    let cut = "DELETE FROM access.audit_entry WHERE seq >= 11;
+               DELETE FROM access.audit_node WHERE (index + 1) << level > 11;
+               UPDATE access.audit_head SET size = 11";
+    world.tamper(cut).await;
+    let found = world.findings().await;
+    let shortened = |found: &Finding| matches!(found, Finding::Shortened { left: 11, .. });
+    assert!(found.iter().any(shortened), "{found:?}");
+    // A count set back by itself leaves entries behind the end.
+    let mut world = World::new().await;
+    world.still().await;
+    world
+        .tamper("UPDATE access.audit_head SET size = size - 1")
+        .await;
+    let found = world.findings().await;
+    let added = |found: &Finding| matches!(found, Finding::Added(_));
+    assert!(found.iter().any(added), "{found:?}");
+}
+
+/// A log that somebody rewrote does not get a signature again, even where its checkpoints
+/// were taken away.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_that_was_changed_is_not_signed_again() {
+    let mut world = World::new().await;
+    let change = "UPDATE access.audit_entry SET leaf_hash = sha256('x') WHERE seq < 2;
+                  UPDATE access.audit_node SET hash = sha256('x');
+                  DELETE FROM access.audit_checkpoint";
+    world.tamper(change).await;
+    let grown = "SELECT size FROM access.audit_head";
+    let before: i64 = sqlx::query_scalar(grown)
+        .fetch_one(&mut world.sql)
+        .await
+        .unwrap();
+    get(&world.suite.caller("li.wei"), &world.customer)
+        .await
+        .unwrap();
+    let collected = async {
+        while sqlx::query_scalar::<_, i64>(grown)
+            .fetch_one(&mut world.sql)
+            .await
+            .unwrap()
+            == before
+        {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), collected)
+        .await
+        .expect("collected in time");
+    // The signer's next moments come and go.
+    for _ in 0..3 {
+        world.suite.clock.advance(Duration::from_secs(2));
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let signed: i64 = sqlx::query_scalar("SELECT count(*) FROM access.audit_checkpoint")
+        .fetch_one(&mut world.sql)
+        .await
+        .unwrap();
+    assert_eq!(signed, 0);
+}
+
+/// A process that dies in the middle of a batch leaves nothing of it; the next one takes
+/// it in whole, and once.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_that_breaks_off_is_taken_in_again_and_once() {
+    let mut world = World::new().await;
+    // Entries and nodes are written, then the transaction breaks, all but one time in four.
+    let breaks = "CREATE SEQUENCE public.times;
+        GRANT USAGE ON SEQUENCE public.times TO PUBLIC;
+        CREATE FUNCTION public.break_off() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+            IF nextval('public.times') % 4 <> 0 THEN RAISE 'broken off'; END IF; RETURN NEW;
+        END $$;
+        CREATE TRIGGER break_off BEFORE UPDATE ON access.audit_head FOR EACH ROW EXECUTE FUNCTION public.break_off()";
+    world.tamper(breaks).await;
+    let agent = world.suite.caller("li.wei");
+    for _ in 0..5 {
+        get(&agent, &world.customer).await.unwrap();
+    }
+    world.settled().await;
+    let tried: i64 = sqlx::query_scalar("SELECT last_value FROM public.times")
+        .fetch_one(&mut world.sql)
+        .await
+        .unwrap();
+    assert!(tried >= 4, "nothing broke: {tried}");
+    assert_eq!(world.findings().await, []);
+}
+
+/// Not even access-control itself can change what it wrote.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_service_can_only_append_to_its_log() {
+    let world = World::new().await;
+    let url = world.suite.database.url_of("access").unwrap();
+    let mut service = PgConnection::connect(&url).await.unwrap();
+    for table in ["audit_entry", "audit_node", "audit_checkpoint", "journal"] {
+        for statement in [
+            format!("DELETE FROM access.{table}"),
+            format!("TRUNCATE access.{table}"),
+        ] {
+            let refused = service.execute(AssertSqlSafe(statement)).await.unwrap_err();
+            let refused = refused.as_database_error().unwrap().code().unwrap();
+            assert_eq!(refused, "42501", "{table}");
+        }
+    }
+    for (table, column) in [
+        ("audit_entry", "leaf = leaf"),
+        ("audit_node", "hash = hash"),
+        ("audit_checkpoint", "note = note"),
+    ] {
+        let change = format!("UPDATE access.{table} SET {column}");
+        assert!(
+            service.execute(AssertSqlSafe(change)).await.is_err(),
+            "{table}"
+        );
+    }
+}
+
 /// The journals themselves are held against the log.
 #[tokio::test(flavor = "multi_thread")]
 async fn whatever_is_done_to_a_journal_is_found_and_named() {
     let mut world = World::new().await;
     type Named = fn(&Finding) -> bool;
-    let cases: [(&str, Named); 3] = [
+    let cases: [(&str, Named); 4] = [
         (
             "UPDATE profile.journal SET actor_id = NULL WHERE position = 2",
             |found| matches!(found, Finding::JournalChanged(place) if place.service == "customer-profile" && place.position == 2),
+        ),
+        // What cannot even be read any more hides nothing else.
+        (
+            "UPDATE orders.journal SET event = '\\xff' WHERE position = (SELECT min(position) FROM orders.journal)",
+            |found| matches!(found, Finding::JournalChanged(place) if place.service == "order-followup"),
         ),
         (
             "DELETE FROM ticket.journal WHERE position = 1",

@@ -7,6 +7,7 @@ mod audit;
 mod clauses;
 mod contexts;
 mod explain;
+mod exports;
 mod faults;
 mod figures;
 mod five_views;

@@ -18,13 +18,17 @@ pub enum MigrationFailed {
     Migration(#[from] MigrateError),
 }
 
+/// Tables whose rows nobody changes, in every schema that has them: not even the service
+/// whose they are.
+const APPEND_ONLY: [&str; 4] = ["journal", "audit_entry", "audit_node", "audit_checkpoint"];
+
 /// Role of the service with this schema.
 pub fn role_of(schema: &str) -> String {
     format!("kefu_{schema}")
 }
 
 /// Brings a schema to its newest form and gives its role what it needs: rows of
-/// its own tables, and of the journal nothing but reading and appending.
+/// its own tables, and of the journal and the audit log nothing but reading and appending.
 /// `password` makes the role where there is none yet; without it the role must
 /// be there.
 ///
@@ -80,13 +84,25 @@ async fn prepare(
         )))
         .await?;
     migrator.run(&mut *connection).await?;
-    // The schema's name is a constant of its crate and the role's is made from it.
+    let kept: Vec<String> = sqlx::query_scalar(
+        "SELECT tablename::text FROM pg_tables WHERE schemaname = $1 AND tablename = ANY($2)",
+    )
+    .bind(schema)
+    .bind(APPEND_ONLY.as_slice())
+    .fetch_all(&mut *connection)
+    .await?;
+    let kept: String = kept
+        .iter()
+        .map(|table| format!("REVOKE UPDATE, DELETE, TRUNCATE ON {schema}.{table} FROM {role};"))
+        .collect();
+    // The schema's name is a constant of its crate and the role's is made from it. All in
+    // one transaction: at no moment may more be done than in the end.
     let grants = format!(
         "GRANT USAGE ON SCHEMA {schema} TO {role};
          GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {schema} TO {role};
          GRANT USAGE ON ALL SEQUENCES IN SCHEMA {schema} TO {role};
          REVOKE ALL ON {schema}._sqlx_migrations FROM {role};
-         REVOKE UPDATE, DELETE, TRUNCATE ON {schema}.journal FROM {role};"
+         {kept}"
     );
     sqlx::raw_sql(AssertSqlSafe(grants))
         .execute(&mut *connection)

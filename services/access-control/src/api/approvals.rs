@@ -108,6 +108,15 @@ pub(crate) trait Kind: Clone + Send + Sync + 'static {
         self.approval().case(self.terms().clone())
     }
 
+    /// What else becomes of it once it stands elsewhere than it did.
+    fn follow(
+        &self,
+        _: &mut PgConnection,
+        _: &Desk<'_>,
+    ) -> impl Future<Output = Result<(), Fault>> + Send {
+        async { Ok(()) }
+    }
+
     /// Puts it where it now stands.
     fn save(
         &self,
@@ -128,7 +137,8 @@ pub(crate) trait Kind: Clone + Send + Sync + 'static {
         async move {
             let Stored { id, purpose, .. } = *self.approval();
             approval::update(connection, id, purpose, case, desk.flow).await?;
-            self.put(connection, desk, &case.terms).await
+            self.put(connection, desk, &case.terms).await?;
+            self.follow(connection, desk).await
         }
     }
 }

@@ -23,7 +23,7 @@ use kefu_service::{
 use tonic::{Request, Response, Status, metadata::AsciiMetadataValue};
 use uuid::Uuid;
 
-use super::{Register, clearance, held::HeldPolicy};
+use super::{Owners, Register, clearance, held::HeldPolicy};
 use crate::{
     domain::{
         binding::BINDINGS,
@@ -41,14 +41,8 @@ pub(crate) struct Explain {
     pub(crate) owners: Owners,
 }
 
-/// Who tells the facts of which records.
-pub(crate) struct Owners {
-    pub(crate) customers: PeerService,
-    pub(crate) tickets: PeerService,
-    pub(crate) orders: PeerService,
-}
-
 impl Owners {
+    /// Who tells the facts of records of this kind.
     fn of(&self, kind: Kind) -> PeerService {
         match kind {
             Kind::Customer => self.customers.clone(),

@@ -19,5 +19,5 @@ mod tests;
 
 pub use case::{Act, Case, Decision, Refusal, Timed};
 pub use chart::{Chart, Hat, Seat, Stand};
-pub use flow::{Finder, Flow, Flows, FlowsProblem, StageRule};
+pub use flow::{ExportRule, Finder, Flow, Flows, FlowsProblem, StageRule};
 pub use state::State;

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use kefu_audit::{CheckpointKey, parts, range_root};
+use kefu_audit::{CheckpointKey, Hash, parts, range_root};
 use kefu_contracts::journal::Entry;
 use kefu_service::{
     clock::{Clock, sleep},
@@ -31,9 +31,13 @@ pub(crate) fn sign(db: Db, clock: Arc<dyn Clock>, key: Arc<CheckpointKey>, every
     Job::new("audit checkpoints", move |stop| {
         let (db, clock, key) = (db.clone(), clock.clone(), key.clone());
         Box::pin(async move {
+            let mut last = None;
             loop {
-                if let Err(fault) = checkpoint(&db, clock.as_ref(), &key).await {
-                    tracing::warn!(detail = %fault.detail, "audit log cannot be signed");
+                match checkpoint(&db, clock.as_ref(), &key, last).await {
+                    Ok(signed) => last = signed,
+                    Err(fault) => {
+                        tracing::error!(detail = %fault.detail, "audit log cannot be signed");
+                    }
                 }
                 tokio::select! {
                     () = stop.cancelled() => return,
@@ -44,19 +48,45 @@ pub(crate) fn sign(db: Db, clock: Arc<dyn Clock>, key: Arc<CheckpointKey>, every
     })
 }
 
-/// Signs the log as it is now. The tree only grows, so that what was read of it stays true.
-async fn checkpoint(db: &Db, clock: &dyn Clock, key: &Arc<CheckpointKey>) -> Result<(), Fault> {
+/// What was signed: how many entries, and their root.
+type Signed = Option<(u64, Hash)>;
+
+/// Signs the log as it is now. The tree only grows, so that what was read of it stays true;
+/// where it is not what was signed before, it was changed, and is not signed again: nobody
+/// gets our signature under a log that they rewrote.
+async fn checkpoint(
+    db: &Db,
+    clock: &dyn Clock,
+    key: &Arc<CheckpointKey>,
+    last: Signed,
+) -> Result<Signed, Fault> {
     let (key, now) = (key.clone(), clock.now());
     db.run(move |connection| {
+        let key = key.clone();
         Box::pin(async move {
             let size = audit::head(connection).await?;
-            let signed = audit::latest_checkpoint(connection).await?;
-            if size == 0 || signed.is_some_and(|(signed, _)| signed >= size) {
-                return Ok(());
+            let latest = audit::latest_checkpoint(connection).await?;
+            // A note of a key that was in use before says nothing here.
+            let latest = latest.and_then(|(_, note)| key.verifier().open(&note).ok());
+            let latest = latest.map(|checkpoint| (checkpoint.size, checkpoint.root));
+            let signed = latest.max(last);
+            for (size, root) in [latest, last].into_iter().flatten() {
+                if root_at(connection, size).await? != root {
+                    return Err(Fault::internal("the audit log is not what was signed"));
+                }
             }
-            let root = range_root(&audit::hashes(connection, &parts(0, size)).await?);
-            audit::put_checkpoint(connection, size, &key.sign(size, root), now).await
+            if size <= signed.map_or(0, |(size, _)| size) {
+                return Ok(signed);
+            }
+            let root = root_at(connection, size).await?;
+            audit::put_checkpoint(connection, size, &key.sign(size, root), now).await?;
+            Ok(Some((size, root)))
         })
     })
     .await
+}
+
+async fn root_at(connection: &mut PgConnection, size: u64) -> Result<Hash, Fault> {
+    let parts = parts(0, size);
+    Ok(range_root(&audit::hashes(connection, &parts).await?))
 }

@@ -28,7 +28,7 @@ use kefu_contracts::{
         borrowing_service_client::BorrowingServiceClient,
         delegation_service_client::DelegationServiceClient,
         device_service_client::DeviceServiceClient, explain_service_client::ExplainServiceClient,
-        history_service_client::HistoryServiceClient,
+        export_service_client::ExportServiceClient, history_service_client::HistoryServiceClient,
         organisation_service_client::OrganisationServiceClient,
         refusal_service_client::RefusalServiceClient, role_service_client::RoleServiceClient,
         share_service_client::ShareServiceClient, snapshot_service_client::SnapshotServiceClient,
@@ -58,6 +58,8 @@ use tonic_types::StatusExt;
 use tower::{Service, ServiceExt};
 use uuid::Uuid;
 
+use crate::records::Records;
+
 /// When the register was seeded.
 pub(crate) const SEEDED: &str = "2026-03-02T08:00:00Z";
 
@@ -71,6 +73,8 @@ pub(crate) struct House {
     signer: Arc<ContextSigner>,
     service: GrpcService,
     jobs: CancellationToken,
+    /// The records of the services that own them.
+    pub(crate) records: Records,
     server: PgConnectOptions,
     database: PgConnectOptions,
     name: String,
@@ -115,7 +119,13 @@ impl House {
             max_deadline: Duration::from_secs(60),
         };
         let jobs = CancellationToken::new();
-        let service = start(AccessControlConfig::default(), &deps, &jobs);
+        let records = Records::default();
+        let service = start(
+            quick(AccessControlConfig::default()),
+            &deps,
+            &jobs,
+            &records,
+        );
         Self {
             clock,
             ids,
@@ -125,6 +135,7 @@ impl House {
             signer,
             service,
             jobs,
+            records,
             server,
             database,
             name,
@@ -138,7 +149,7 @@ impl House {
             heartbeat_ms: 60_000,
             ..AccessControlConfig::default()
         };
-        start(config, &self.deps, &self.jobs)
+        start(config, &self.deps, &self.jobs, &self.records)
     }
 
     /// The id of somebody of the example company.
@@ -255,29 +266,37 @@ impl Drop for House {
     }
 }
 
-fn start(config: AccessControlConfig, deps: &Deps, stop: &CancellationToken) -> GrpcService {
+/// Passphrases that cost nothing to try.
+fn quick(config: AccessControlConfig) -> AccessControlConfig {
+    AccessControlConfig {
+        passphrase_work_factor: 4,
+        ..config
+    }
+}
+
+fn start(
+    config: AccessControlConfig,
+    deps: &Deps,
+    stop: &CancellationToken,
+    records: &Records,
+) -> GrpcService {
+    let peers = Peers {
+        customer_profile: records.of("customers"),
+        ticket: records.of("tickets"),
+        order_followup: records.of("orders"),
+        analytics: Late::default().service(),
+    };
     let Hosted {
         name,
         service,
         jobs,
         ..
-    } = build(config, deps.clone(), peers()).unwrap();
+    } = build(config, deps.clone(), peers).unwrap();
     assert_eq!(name, NAME);
     for Job { run, .. } in jobs {
         tokio::spawn(run(stop.clone()));
     }
     service
-}
-
-/// Owners of records that are not there: what needs none works without them.
-fn peers() -> Peers {
-    let nobody = Late::default();
-    Peers {
-        customer_profile: nobody.service(),
-        ticket: nobody.service(),
-        order_followup: nobody.service(),
-        analytics: nobody.service(),
-    }
 }
 
 fn database_number() -> impl std::fmt::Display {
@@ -348,6 +367,10 @@ impl Caller {
 
     pub(crate) fn roles(&self) -> RoleServiceClient<Self> {
         RoleServiceClient::new(self.clone())
+    }
+
+    pub(crate) fn exports(&self) -> ExportServiceClient<Self> {
+        ExportServiceClient::new(self.clone())
     }
 
     pub(crate) fn shares(&self) -> ShareServiceClient<Self> {

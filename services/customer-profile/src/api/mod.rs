@@ -1,6 +1,7 @@
 //! `kefu.profile.v1.CustomerService`: request → rules → store → answer.
 
 mod create;
+mod files;
 mod list;
 mod lookup;
 mod outcome;

@@ -2,19 +2,20 @@
 //! worked out again, and the journals are held against it. Pure.
 
 use std::{
-    collections::{BTreeMap, HashMap},
-    fmt,
+    collections::{BTreeMap, HashMap, HashSet},
+    fmt, mem,
 };
 
 use kefu_access_control::domain::audit::Said;
 use kefu_audit::{
-    CheckpointVerifier, Frontier, Hash, Leaf, NodeId, NoteError, leaf_hash, parts, range_root,
+    Checkpoint, CheckpointVerifier, Frontier, Hash, Leaf, NodeId, NoteError, leaf_hash, parts,
+    range_root,
 };
-use kefu_contracts::access::{AuditEntry, ExportedEntry, ExportedNode};
+use kefu_contracts::access::{AuditEntry, ExportAuditLogResponse, ExportedEntry, ExportedNode};
 use uuid::Uuid;
 
 /// Something is not as it was.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Finding {
     /// Bytes of an entry were changed in the log.
     Changed(i64),
@@ -22,6 +23,8 @@ pub enum Finding {
     Relabelled(i64),
     /// An entry was taken out of the log.
     Removed(i64),
+    /// An entry stands behind the end of the log.
+    Added(i64),
     /// An entry stands before one of the same journal that was written earlier.
     Reordered(i64),
     /// A subtree is not made of the entries below it: one of them was changed together
@@ -32,8 +35,20 @@ pub enum Finding {
         /// Last entry below it.
         last: u64,
     },
+    /// A subtree was taken out of the log, so that nothing below it can be proved.
+    SubtreeRemoved {
+        /// First entry below it.
+        first: u64,
+        /// Last entry below it.
+        last: u64,
+    },
     /// A checkpoint is not signed with the key, or is none.
     Forged(NoteError),
+    /// A checkpoint stands where one of another size was.
+    Replaced(u64),
+    /// Two different logs were signed at this size: one is kept from before, or whoever
+    /// holds the key rewrote the log and signed it again.
+    SignedTwice(u64),
     /// The log is no longer what was signed at this size.
     Rewritten(u64),
     /// Of the entries that were signed the last are gone.
@@ -42,6 +57,13 @@ pub enum Finding {
         left: u64,
         /// How many there were.
         signed: u64,
+    },
+    /// Of the entries that the log counts the last are gone; no checkpoint held them.
+    Uncounted {
+        /// How many there are.
+        left: u64,
+        /// How many it counts.
+        counted: u64,
     },
     /// An entry of a journal is not what was collected.
     JournalChanged(Place),
@@ -52,7 +74,7 @@ pub enum Finding {
 }
 
 /// An entry of a journal, and where it stands in the log.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Place {
     /// `ticket`
     pub service: String,
@@ -77,10 +99,26 @@ impl fmt::Display for Finding {
                 write!(f, "entry {seq} is listed as something else than it says")
             }
             Self::Removed(seq) => write!(f, "entry {seq} was removed from the log"),
+            Self::Added(seq) => write!(f, "entry {seq} was added behind the end of the log"),
             Self::Reordered(seq) => write!(f, "entry {seq} is not in its place"),
             Self::Subtree { first, last } => write!(
                 f,
                 "entries {first} to {last} are not what they hashed to: one was changed with its hash, or they changed places"
+            ),
+            Self::SubtreeRemoved { first, last } => {
+                write!(f, "the subtree over entries {first} to {last} was removed")
+            }
+            Self::Replaced(size) => write!(
+                f,
+                "the checkpoint of {size} entries stands in the place of another"
+            ),
+            Self::SignedTwice(size) => write!(
+                f,
+                "the first {size} entries were signed twice, and differ: the log was rewritten and signed again"
+            ),
+            Self::Uncounted { left, counted } => write!(
+                f,
+                "entries from {left} on were removed: the log counts {counted}"
             ),
             Self::Forged(error) => write!(f, "a checkpoint is not believed: {error}"),
             Self::Rewritten(size) => write!(f, "the first {size} entries are not what was signed"),
@@ -104,17 +142,44 @@ impl fmt::Display for Finding {
 
 type Cursor = (u64, i64);
 
+/// Most entries in a row that are told of as removed one by one.
+const GAP: i64 = 10_000;
+
+/// A subtree as it was worked out.
+struct Made {
+    hash: Hash,
+    /// Whether the log has it too.
+    seen: bool,
+    /// Whether something below it is already told of.
+    told: bool,
+}
+
+impl Made {
+    fn new(hash: Hash, seen: bool) -> Self {
+        let told = false;
+        Self { hash, seen, told }
+    }
+}
+
 /// A check under way.
 pub struct Check {
     verifier: CheckpointVerifier,
     frontier: Frontier,
-    /// Subtrees as they are worked out.
-    nodes: HashMap<NodeId, Hash>,
+    /// How many entries the log says it has.
+    counted: u64,
+    nodes: HashMap<NodeId, Made>,
     /// Roots at the sizes that were signed.
     signed: BTreeMap<u64, Hash>,
+    /// The note of the largest of them, of the log or kept from before.
+    newest: Option<(u64, String)>,
+    /// Size of the log's checkpoint that came last.
+    before: Option<u64>,
     /// Place and hash of each entry, by its journal.
     collected: HashMap<String, BTreeMap<Cursor, (i64, Hash)>>,
+    /// Subtrees that came before all entries below them.
+    early: Vec<ExportedNode>,
     findings: Vec<Finding>,
+    found: HashSet<Finding>,
 }
 
 impl Check {
@@ -123,18 +188,42 @@ impl Check {
         Self {
             verifier,
             frontier: Frontier::default(),
+            counted: 0,
             nodes: HashMap::new(),
             signed: BTreeMap::new(),
+            newest: None,
+            before: None,
             collected: HashMap::new(),
+            early: Vec::new(),
             findings: Vec::new(),
+            found: HashSet::new(),
         }
     }
 
-    /// Takes in the next row of the log.
-    pub fn entry(&mut self, row: &ExportedEntry) {
+    /// Takes in the next stretch of the log.
+    pub fn stretch(&mut self, stretch: &ExportAuditLogResponse) {
+        self.counted = u64::try_from(stretch.size).unwrap_or_default();
+        stretch.entries.iter().for_each(|row| self.entry(row));
+        for node in mem::take(&mut self.early).iter().chain(&stretch.nodes) {
+            self.node(node);
+        }
+        stretch
+            .checkpoints
+            .iter()
+            .for_each(|note| self.checkpoint(note));
+    }
+
+    /// The next row of the log.
+    fn entry(&mut self, row: &ExportedEntry) {
         let shown = row.entry.clone().unwrap_or_default();
         let (seq, hash) = (shown.seq, leaf_hash(&row.leaf));
         let expected = i64::try_from(self.frontier.size()).unwrap_or(i64::MAX);
+        let counted = i64::try_from(self.counted).unwrap_or(i64::MAX);
+        // A row so far away was moved there: what lacks it is told of by itself.
+        if seq >= counted || seq.saturating_sub(expected) > GAP {
+            self.find(Finding::Added(seq));
+            return;
+        }
         for missing in expected..seq {
             self.find(Finding::Removed(missing));
             // Its place is kept, so that what follows is checked where it stands.
@@ -156,9 +245,9 @@ impl Check {
             level: 0,
             index: self.frontier.size(),
         };
-        self.nodes.insert(at, hash);
+        self.nodes.insert(at, Made::new(hash, true));
         for node in self.frontier.push(hash) {
-            self.nodes.insert(node.id, node.hash);
+            self.nodes.insert(node.id, Made::new(node.hash, false));
         }
     }
 
@@ -177,38 +266,79 @@ impl Check {
         }
     }
 
-    /// Takes in a subtree, once all entries below it are in.
-    pub fn node(&mut self, node: &ExportedNode) {
-        let level = u8::try_from(node.level).ok().filter(|level| *level < 63);
+    /// A subtree, once all entries below it are in.
+    fn node(&mut self, node: &ExportedNode) {
+        let level = u8::try_from(node.level)
+            .ok()
+            .filter(|level| (1..63).contains(level));
         let index = u64::try_from(node.index).ok();
         let Some((level, index)) = level.zip(index) else {
             return;
         };
         let (first, size) = (index << level, 1 << level);
         let last = first + (size - 1);
-        // What stands on entries that are gone is told of by what was signed.
+        // Entries at the end of a stretch may be gone; where no others follow, the end of
+        // the log is told of.
         if last >= self.frontier.size() {
+            self.early.push(node.clone());
             return;
         }
-        let known = self.nodes.get(&NodeId { level, index });
-        let same = known.is_some_and(|hash| hash[..] == node.hash[..]);
         // Where one below it is wrong, so is this: the lowest says most.
-        let told = self.findings.iter().any(|finding| {
-            matches!(finding, Finding::Subtree { first: f, last: l } if first <= *f && *l <= last)
+        let below = level - 1;
+        let told = [2 * index, 2 * index + 1].iter().any(|&index| {
+            let child = self.nodes.get(&NodeId {
+                level: below,
+                index,
+            });
+            child.is_some_and(|made| made.told)
         });
-        if !same && !told {
+        let Some(made) = self.nodes.get_mut(&NodeId { level, index }) else {
+            return;
+        };
+        let wrong = made.hash[..] != node.hash[..];
+        made.seen = true;
+        made.told = told || wrong;
+        if wrong && !told {
             self.find(Finding::Subtree { first, last });
         }
     }
 
-    /// Takes in a signed note.
-    pub fn checkpoint(&mut self, note: &str) {
-        match self.verifier.open(note) {
-            Ok(checkpoint) => {
-                self.signed.insert(checkpoint.size, checkpoint.root);
-            }
-            Err(error) => self.find(Finding::Forged(error)),
+    /// Takes in a checkpoint that was kept from before: whatever the log says, this is
+    /// what it was.
+    pub fn kept(&mut self, note: &str) {
+        self.signed(note);
+    }
+
+    /// A checkpoint of the log; they come by size.
+    fn checkpoint(&mut self, note: &str) {
+        let Some(size) = self.signed(note) else {
+            return;
+        };
+        if self.before.is_some_and(|before| size <= before) {
+            self.find(Finding::Replaced(size));
         }
+        self.before = self.before.max(Some(size));
+    }
+
+    fn signed(&mut self, note: &str) -> Option<u64> {
+        let Checkpoint { size, root, .. } = match self.verifier.open(note) {
+            Ok(checkpoint) => checkpoint,
+            Err(error) => {
+                self.find(Finding::Forged(error));
+                return None;
+            }
+        };
+        if *self.signed.entry(size).or_insert(root) != root {
+            self.find(Finding::SignedTwice(size));
+        }
+        if self
+            .newest
+            .as_ref()
+            .is_none_or(|(newest, _)| *newest < size)
+        {
+            self.newest = Some((size, note.to_owned()));
+        }
+        Some(size)
     }
 
     /// The whole log is in: checks it against every checkpoint.
@@ -218,18 +348,34 @@ impl Check {
         // The first says where; that the later ones do not hold either follows.
         let rewritten = there().find(|(size, root)| self.root_at(**size) != Some(**root));
         let rewritten = rewritten.map(|(size, _)| Finding::Rewritten(*size));
-        let signed = self.signed().filter(|signed| *signed > left);
-        let shortened = signed.map(|signed| Finding::Shortened { left, signed });
-        rewritten
-            .into_iter()
-            .chain(shortened)
-            .for_each(|finding| self.find(finding));
+        let most = self.newest_size().filter(|signed| *signed > left);
+        let counted = self.counted;
+        let shortened = match most {
+            Some(signed) => Some(Finding::Shortened { left, signed }),
+            None => (counted > left).then_some(Finding::Uncounted { left, counted }),
+        };
+        let gone = self.unseen().map(|id| Finding::SubtreeRemoved {
+            first: id.index << id.level,
+            last: ((id.index + 1) << id.level) - 1,
+        });
+        let findings: Vec<_> = rewritten.into_iter().chain(shortened).chain(gone).collect();
+        findings.into_iter().for_each(|finding| self.find(finding));
+    }
+
+    /// Subtrees that the log lacks, the first entries' first.
+    fn unseen(&self) -> impl Iterator<Item = NodeId> {
+        let unseen = self.nodes.iter().filter(|(_, made)| !made.seen);
+        let mut unseen: Vec<NodeId> = unseen.map(|(id, _)| *id).collect();
+        unseen.sort_by_key(|id| (id.index << id.level, id.level));
+        unseen.into_iter()
     }
 
     fn root_at(&self, size: u64) -> Option<Hash> {
         let parts = parts(0, size);
-        let hashes: Option<Vec<Hash>> =
-            parts.iter().map(|id| self.nodes.get(id).copied()).collect();
+        let hashes: Option<Vec<Hash>> = parts
+            .iter()
+            .map(|id| Some(self.nodes.get(id)?.hash))
+            .collect();
         Some(range_root(&hashes?))
     }
 
@@ -269,8 +415,14 @@ impl Check {
     }
 
     /// The size that was signed last.
-    pub fn signed(&self) -> Option<u64> {
-        self.signed.last_key_value().map(|(size, _)| *size)
+    pub fn newest_size(&self) -> Option<u64> {
+        self.newest.as_ref().map(|(size, _)| *size)
+    }
+
+    /// The note of the largest checkpoint, to be kept for the next time: never of a
+    /// smaller log than the one kept before.
+    pub fn newest(&self) -> Option<&str> {
+        self.newest.as_ref().map(|(_, note)| note.as_str())
     }
 
     /// How many checkpoints held.
@@ -284,7 +436,7 @@ impl Check {
     }
 
     fn find(&mut self, finding: Finding) {
-        if !self.findings.contains(&finding) {
+        if self.found.insert(finding.clone()) {
             self.findings.push(finding);
         }
     }
@@ -326,3 +478,6 @@ fn says(shown: &AuditEntry, leaf: &Leaf) -> bool {
             grants,
         }
 }
+
+#[cfg(test)]
+mod tests;

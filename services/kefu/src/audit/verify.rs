@@ -39,16 +39,16 @@ pub(super) async fn run(args: VerifyArgs) -> anyhow::Result<()> {
     let client = Client::new(&args.connect, Some("audit"), "en")?;
     let mut check = Check::new(verifier);
     if let Some(kept) = args.checkpoint.as_ref().filter(|path| path.exists()) {
-        check.checkpoint(&fs::read_to_string(kept)?);
+        check.kept(&fs::read_to_string(kept)?);
     }
-    let newest = log(&client, &mut check).await.map_err(refused)?;
+    log(&client, &mut check).await.map_err(refused)?;
     check.log_ends();
     for service in SERVICES {
         let leaves = journal(&client, service).await.map_err(refused)?;
         check.journal(service, &leaves);
     }
     report(&check)?;
-    if let (Some(path), Some(note)) = (args.checkpoint, newest) {
+    if let (Some(path), Some(note)) = (args.checkpoint, check.newest()) {
         fs::write(&path, note).with_context(|| format!("cannot write {}", path.display()))?;
     }
     Ok(())
@@ -58,21 +58,13 @@ fn audit(client: &Client) -> AuditServiceClient<Channel> {
     AuditServiceClient::new(client.channel()).max_decoding_message_size(64 * 1024 * 1024)
 }
 
-/// The newest checkpoint comes back.
-async fn log(client: &Client, check: &mut Check) -> Result<Option<String>, Status> {
+async fn log(client: &Client, check: &mut Check) -> Result<(), Status> {
     let request = client.streaming_request(ExportAuditLogRequest {});
     let mut stream = audit(client).export_audit_log(request).await?.into_inner();
-    let mut newest = None;
     while let Some(stretch) = stream.message().await? {
-        stretch.entries.iter().for_each(|entry| check.entry(entry));
-        stretch.nodes.iter().for_each(|node| check.node(node));
-        stretch
-            .checkpoints
-            .iter()
-            .for_each(|note| check.checkpoint(note));
-        newest = stretch.checkpoints.into_iter().next_back().or(newest);
+        check.stretch(&stretch);
     }
-    Ok(newest)
+    Ok(())
 }
 
 async fn journal(client: &Client, service: &str) -> Result<Vec<Vec<u8>>, Status> {
@@ -101,7 +93,7 @@ fn report(check: &Check) -> anyhow::Result<()> {
             findings.len()
         );
     }
-    let signed = check.signed().unwrap_or_default();
+    let signed = check.newest_size().unwrap_or_default();
     println!(
         "✓ {size} entries of {} services: every hash, every subtree, {} signed checkpoints, and the journals agree",
         SERVICES.len(),

@@ -3,6 +3,7 @@
 mod command;
 mod commands;
 mod create;
+mod files;
 mod list;
 mod present;
 mod read;

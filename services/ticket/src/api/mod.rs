@@ -3,6 +3,7 @@
 mod change;
 mod commands;
 mod details;
+mod files;
 mod keys;
 mod list;
 mod open;

@@ -60,6 +60,9 @@ const KNOWN: &[&str] = &[
     "GetAuditEntryRequest.seq",
     "GetCheckpointRequest.old_size",
     "ExportJournalRequest.service",
+    "DownloadExportRequest.offset",
+    "IdentifyWatermarkRequest.mark",
+    "IdentifyWatermarkRequest.record",
 ];
 
 /// One term of a filter.
@@ -167,6 +170,14 @@ fn register_lookup(
         "ListChangesRequest" => vec![("resource", string(&one.name))],
         "ListSharesRequest" => vec![("filter", string(format!("customer = {}", one.name)))],
         "ListAuditEntriesRequest" => vec![("customer", string(&one.name))],
+        "ListExportsRequest" if !owner.is_empty() => {
+            vec![("filter", string(format!("receiver = {owner}")))]
+        }
+        "DownloadExportRequest" => vec![("name", string(format!("exports/{NOBODY}")))],
+        "IdentifyWatermarkRequest" => vec![
+            ("mark", string("0".repeat(32))),
+            ("record", string(&one.name)),
+        ],
         "ExplainRequest" => vec![
             ("permission", string("profile.customers.get")),
             ("record", string(&one.name)),

@@ -93,7 +93,7 @@ impl<K: Kind> What<K> {
             Self::Plain(Act::Return) => ApprovalEvent::Returned,
             Self::Plain(Act::Reject) => ApprovalEvent::Rejected,
             Self::Plain(Act::Withdraw) => ApprovalEvent::Withdrawn,
-            Self::Plain(Act::Activate) => ApprovalEvent::Activated,
+            Self::Plain(Act::Activate | Act::CarryOut) => ApprovalEvent::Activated,
             Self::Plain(Act::Revoke) => ApprovalEvent::Revoked,
         }
     }

@@ -4,13 +4,14 @@
 use kefu_audit::Leaf;
 use kefu_contracts::common::Reason;
 use kefu_contracts::{
-    access::{ExportAuditLogResponse, ExportJournalResponse},
+    access::{ExportAuditLogResponse, ExportJournalResponse, ExportedEntry},
     journal::{FollowRequest, journal_service_client::JournalServiceClient},
 };
 use kefu_service::{
     call::Call,
     error::{Fault, Violation},
 };
+use sqlx::PgConnection;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 
@@ -23,7 +24,8 @@ const STRETCH: i64 = 500;
 const BEHIND: usize = 2;
 
 /// Every row as it is, with nodes and checkpoints where they belong. What comes into the
-/// log after this began is left for the next time.
+/// log after this began is left for the next time; what stands behind its end without
+/// having come into it leaves as well.
 pub(super) async fn log(
     register: &Register,
     call: Call,
@@ -37,38 +39,57 @@ pub(super) async fn log(
     let size = i64::try_from(size).map_err(|_| Fault::internal("size of the audit log"))?;
     let (sender, receiver) = mpsc::channel(BEHIND);
     tokio::spawn(async move {
-        let mut from = 0;
-        // The last stretch reaches beyond the head, so that rows added there are seen.
-        while from <= size {
-            let until = from + STRETCH;
-            let stretch = db.run(move |connection| {
-                Box::pin(async move {
-                    let rows = audit::stretch(connection, from, STRETCH).await?;
-                    let rows = rows.into_iter().map(audit::Listed::exported);
-                    let inside = |one: &kefu_contracts::access::ExportedEntry| {
-                        one.entry
-                            .as_ref()
-                            .is_some_and(|entry| entry.seq < until.min(size))
-                    };
-                    let above = if from == 0 { -1 } else { from };
-                    Ok(ExportAuditLogResponse {
-                        entries: rows.filter(inside).collect(),
-                        nodes: audit::nodes(connection, from, until.min(size)).await?,
-                        checkpoints: audit::checkpoints(connection, above, until.min(size)).await?,
-                    })
-                })
-            });
-            let stretch = stretch
-                .await
-                .map_err(|fault| fault.into_status(call.language));
-            let over = stretch.is_err();
-            if sender.send(stretch).await.is_err() || over {
+        let mut next = Some(0);
+        while let Some(from) = next {
+            let read = db.run(move |connection| Box::pin(stretch(connection, from, size)));
+            let (message, further) = match read.await {
+                Ok((message, further)) => (Ok(message), further),
+                Err(fault) => (Err(fault.into_status(call.language)), None),
+            };
+            if sender.send(message).await.is_err() {
                 return;
             }
-            from = until;
+            next = further;
         }
     });
     Ok(Box::pin(ReceiverStream::new(receiver)))
+}
+
+/// The entries from this one on, and where the next stretch begins. It goes by the rows
+/// that are there, so that neither a changed size nor a moved row makes it endless.
+async fn stretch(
+    connection: &mut PgConnection,
+    from: i64,
+    size: i64,
+) -> Result<(ExportAuditLogResponse, Option<i64>), Fault> {
+    let mut entries = exported(audit::stretch(connection, from, STRETCH).await?);
+    let full = entries.len() == usize::try_from(STRETCH).unwrap_or_default();
+    entries.retain(|row| seq(row) < size);
+    let further = entries.last().filter(|_| full).map(|last| seq(last) + 1);
+    let until = further.unwrap_or(size);
+    // Those of no entries have no entry to come with.
+    let above = if from == 0 { -1 } else { from };
+    let mut checkpoints = audit::checkpoints(connection, above, until).await?;
+    let nodes = audit::nodes(connection, from, until).await?;
+    if further.is_none() {
+        entries.extend(exported(audit::entries_beyond(connection, STRETCH).await?));
+        checkpoints.extend(audit::checkpoints_beyond(connection).await?);
+    }
+    let message = ExportAuditLogResponse {
+        entries,
+        nodes,
+        checkpoints,
+        size,
+    };
+    Ok((message, further))
+}
+
+fn exported(rows: Vec<audit::Listed>) -> Vec<ExportedEntry> {
+    rows.into_iter().map(audit::Listed::exported).collect()
+}
+
+fn seq(row: &ExportedEntry) -> i64 {
+    row.entry.as_ref().map_or(i64::MAX, |entry| entry.seq)
 }
 
 /// A journal as its service gives it now.
@@ -91,6 +112,7 @@ pub(super) async fn journal(
         .await?;
     let request = FollowRequest {
         until_caught_up: true,
+        damaged_too: true,
         ..FollowRequest::default()
     };
     let unreachable = |_| Fault::new(Reason::UpstreamUnavailable);

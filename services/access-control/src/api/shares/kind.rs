@@ -15,9 +15,12 @@ use uuid::Uuid;
 
 use super::{form, messages};
 use crate::{
-    api::approvals::{Desk, Kind, messages::step_type},
+    api::{
+        approvals::{Desk, Kind, messages::step_type, write},
+        exports,
+    },
     domain::{
-        approval::{Case, Flow, Flows, State},
+        approval::{Case, Flow, Flows, Refusal, State},
         share::{KIND, SHARES, ShareTerms},
     },
     store::{
@@ -104,14 +107,22 @@ impl Kind for StoredShare {
         terms.wider_fields(than)
     }
 
-    /// Nobody accompanies themselves.
-    fn check(&self, _: ApprovalEvent, terms: Option<&ShareTerms>) -> Result<(), Fault> {
+    /// Nobody accompanies themselves, and packages are carried out.
+    fn check(&self, event: ApprovalEvent, terms: Option<&ShareTerms>) -> Result<(), Fault> {
         let companion = terms.and_then(|terms| terms.companion);
         if companion == Some(self.approval.applicant) {
             let field = "terms.companion".to_owned();
             return Err(Fault::fields(vec![(field, Violation::Contradiction)]));
         }
+        if event == ApprovalEvent::Activated && self.share.mode == ShareMode::Export {
+            return Err(write::refused(Refusal::CarriedOutInstead));
+        }
         Ok(())
+    }
+
+    /// Its exports go with it.
+    async fn follow(&self, connection: &mut PgConnection, desk: &Desk<'_>) -> Result<(), Fault> {
+        exports::follow(connection, desk, self).await
     }
 
     /// Where it is, or was, a grant, the policy changes.

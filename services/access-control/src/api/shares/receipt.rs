@@ -1,6 +1,6 @@
 //! What was seen by a share: whoever allowed it learns what came of it (CF-6.3).
 
-use kefu_contracts::access::{GetShareReceiptRequest, ShareLook, ShareReceipt};
+use kefu_contracts::access::{ExportReceipt, GetShareReceiptRequest, ShareLook, ShareReceipt};
 use kefu_service::{
     call::{Answer, Call},
     error::Fault,
@@ -13,12 +13,21 @@ use crate::{
     api::{
         Register,
         approvals::{Kind, look::reached},
+        exports,
     },
     domain::{register::EMPLOYEES, share::SHARES},
-    store::{self, audit, share::StoredShare},
+    store::{self, approval::Reached, audit, share::StoredShare},
 };
 
-/// The looks at each file by each person, as the audit log has them.
+struct Seen {
+    reached: Reached,
+    looks: Vec<audit::Look>,
+    log_size: u64,
+    exports: Vec<ExportReceipt>,
+}
+
+/// The looks at each file by each person, as the audit log has them, and the packages that
+/// left.
 pub(super) async fn get(
     register: &Register,
     call: Call,
@@ -28,6 +37,7 @@ pub(super) async fn get(
     let id = fields.name("name", &request.name, SHARES);
     fields.finish()?;
     let (id, reader) = (id.unwrap_or_default(), call.clone());
+    let rule = register.flows.share.export;
     let found = register
         .core
         .deps
@@ -40,13 +50,17 @@ pub(super) async fn get(
                 else {
                     return Ok(None);
                 };
-                let looks = audit::looks(connection, id).await?;
-                Ok(Some((reached, looks, audit::head(connection).await?)))
+                Ok(Some(Seen {
+                    reached,
+                    looks: audit::looks(connection, id).await?,
+                    log_size: audit::head(connection).await?,
+                    exports: exports::of_share(connection, id, &rule).await?,
+                }))
             })
         })
         .await?;
     let views = &register.core.views;
-    let Some((reached, looks, size)) = found else {
+    let Some(seen) = found else {
         let fault = Fault::not_found(&request.name);
         return Err(views
             .refuse(&call, StoredShare::REFUSED, &request.name, fault)
@@ -55,13 +69,14 @@ pub(super) async fn get(
     let shown = Shown {
         resource: request.name.clone(),
         customer_id: None,
-        clearance: call.context.clearance(reached.matched, call.now),
+        clearance: call.context.clearance(seen.reached.matched, call.now),
     };
     views.record(&call, StoredShare::VIEWED, &[shown]).await?;
     Ok(Answer::read(ShareReceipt {
         share: request.name,
-        looks: looks.into_iter().map(look).collect(),
-        log_size: i64::try_from(size).unwrap_or(i64::MAX),
+        looks: seen.looks.into_iter().map(look).collect(),
+        log_size: i64::try_from(seen.log_size).unwrap_or(i64::MAX),
+        exports: seen.exports,
     }))
 }
 

@@ -80,6 +80,8 @@ pub enum Act<T> {
     Withdraw,
     /// Puts it to use.
     Activate,
+    /// Puts it to use for those who receive it, and is none of them (CF-6.3).
+    CarryOut,
     /// Takes it back from those who have it.
     Revoke,
 }
@@ -122,6 +124,14 @@ pub enum Refusal {
     Wider,
     /// Its time is over before it begins.
     NothingLeft,
+    /// Its time has not come.
+    NotYet(Timestamp),
+    /// Packages are carried out by customer service, not activated.
+    CarriedOutInstead,
+    /// Whoever applied or receives does not carry it out.
+    CarriesOutOwn,
+    /// Only people of these departments carry it out.
+    NotCustomerService(Vec<String>),
 }
 
 impl<T: Terms> Case<T> {
@@ -207,6 +217,7 @@ impl<T: Terms> Case<T> {
             Act::Reject => self.say_no(actor, Event::Reject, flow, chart).map(Some),
             Act::Withdraw => self.withdraw(actor).map(|()| None),
             Act::Activate => self.activate(actor, flow, chart, now),
+            Act::CarryOut => self.carry_out(actor, now).map(|()| None),
             Act::Revoke => self.revoke(actor, chart),
         }
     }
@@ -335,6 +346,29 @@ impl<T: Terms> Case<T> {
         self.ensure(Event::End)?;
         self.move_on(Event::End);
         Ok(())
+    }
+
+    fn carry_out(&mut self, actor: Uuid, now: Timestamp) -> Result<(), Refusal> {
+        self.ensure(Event::Schedule)?;
+        self.ensure_carrier(actor)?;
+        let (start, end) = self.terms.period(now).ok_or(Refusal::NothingLeft)?;
+        if start > now {
+            return Err(Refusal::NotYet(start));
+        }
+        self.period = Some((start, end));
+        self.move_on(Event::Begin);
+        Ok(())
+    }
+
+    /// Whoever carries it out neither applied nor receives.
+    ///
+    /// # Errors
+    /// [`Refusal::CarriesOutOwn`]
+    pub fn ensure_carrier(&self, actor: Uuid) -> Result<(), Refusal> {
+        let receives =
+            self.beneficiaries.contains(&actor) || self.terms.beneficiaries().contains(&actor);
+        let own = actor == self.applicant || receives;
+        (!own).then_some(()).ok_or(Refusal::CarriesOutOwn)
     }
 
     /// Whoever agreed to it may take it back, and whoever leads the company.

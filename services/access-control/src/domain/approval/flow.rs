@@ -68,10 +68,23 @@ pub struct Flow {
     pub activation: SignedDuration,
     /// Codes of the departments whose people may accompany (CF-9.1), with all below.
     pub companion_departments: Vec<String>,
+    /// How packages leave and are recalled (CF-6.3).
+    pub export: ExportRule,
     /// Who puts it to use and takes it back, where that is not the applicant's own to do.
     pub custodian: Option<Finder>,
     /// Every how long what is overdue is chased.
     pub chase_every: SignedDuration,
+}
+
+/// How often a package may leave, and when its deletion has to be confirmed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ExportRule {
+    /// Times its bytes may be sent, all in all.
+    pub downloads: u16,
+    /// From the recall to the end of the time to confirm.
+    pub confirm: SignedDuration,
+    /// From one reminder to the next, from the recall on.
+    pub remind: SignedDuration,
 }
 
 /// The flows of all kinds.
@@ -113,10 +126,29 @@ struct FlowEntry {
     #[serde(default)]
     companion_departments: Vec<String>,
     #[serde(default)]
+    export: ExportEntry,
     custodian: Option<Finder>,
     #[serde(default = "daily")]
     chase_every_hours: u16,
     stages: Vec<StageEntry>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct ExportEntry {
+    downloads: u16,
+    confirm_hours: u16,
+    remind_hours: u16,
+}
+
+impl Default for ExportEntry {
+    fn default() -> Self {
+        Self {
+            downloads: 3,
+            confirm_hours: 72,
+            remind_hours: 24,
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -173,6 +205,16 @@ fn flow(kind: &'static str, entry: FlowEntry) -> Result<Flow, FlowsProblem> {
     if stages.iter().any(|stage| stage.reminder > stage.deadline) {
         return Err(wrong("a reminder after the deadline"));
     }
+    let ExportEntry {
+        downloads,
+        confirm_hours,
+        remind_hours,
+    } = entry.export;
+    if downloads == 0 || remind_hours == 0 {
+        return Err(wrong(
+            "an export that nobody can download or is reminded of",
+        ));
+    }
     if entry.chase_every_hours == 0 {
         return Err(wrong("chased without end"));
     }
@@ -180,6 +222,11 @@ fn flow(kind: &'static str, entry: FlowEntry) -> Result<Flow, FlowsProblem> {
         stages,
         activation: SignedDuration::from_hours(24 * i64::from(entry.activation_days)),
         companion_departments: entry.companion_departments,
+        export: ExportRule {
+            downloads,
+            confirm: SignedDuration::from_hours(confirm_hours.into()),
+            remind: SignedDuration::from_hours(remind_hours.into()),
+        },
         custodian: entry.custodian,
         chase_every: SignedDuration::from_hours(entry.chase_every_hours.into()),
     })

@@ -119,6 +119,7 @@ fn any_act() -> impl Strategy<Value = Act<Things>> {
         1 => Just(Act::Reject),
         1 => Just(Act::Withdraw),
         2 => Just(Act::Activate),
+        1 => Just(Act::CarryOut),
         1 => Just(Act::Revoke),
     ]
 }
@@ -253,6 +254,11 @@ proptest! {
                     Act::Submit => round = Round { submitted: case.terms.people.clone(), agreed: vec![] },
                     Act::Approve(_) => {
                         round.agreed.push((was.stage, hat.unwrap(), chart.clone(), case.terms.clone()));
+                    }
+                    Act::CarryOut => {
+                        prop_assert!(actor != case.applicant && !case.terms.people.contains(&actor));
+                        prop_assert!(!case.beneficiaries.contains(&actor));
+                        prop_assert_eq!((was.state, case.state), (State::Approved, State::Active));
                     }
                     _ => {}
                 },

@@ -135,6 +135,39 @@ pub(crate) async fn stretch(
     list(connection, &Filter::default(), from, most).await
 }
 
+/// Entries behind the end of the log: there are none unless somebody put them there.
+/// Size and rows are looked at in one statement, as the log may grow meanwhile.
+pub(crate) async fn entries_beyond(
+    connection: &mut PgConnection,
+    most: i64,
+) -> Result<Vec<Listed>, Fault> {
+    let rows = sqlx::query_as!(
+        Listed,
+        "SELECT seq, service, recorded_at, actor_id, purpose, kind, resource, customer_id, type, method, permission,
+                reason, cleared, grant_ids, leaf, leaf_hash
+         FROM access.audit_entry
+         WHERE seq >= (SELECT size FROM access.audit_head)
+         ORDER BY seq LIMIT $1",
+        most,
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(rows)
+}
+
+/// Checkpoints of more entries than the log has: there are none unless it was made shorter.
+pub(crate) async fn checkpoints_beyond(
+    connection: &mut PgConnection,
+) -> Result<Vec<String>, Fault> {
+    let notes = sqlx::query_scalar!(
+        "SELECT note FROM access.audit_checkpoint
+         WHERE size > (SELECT size FROM access.audit_head) ORDER BY size DESC LIMIT 1",
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(notes)
+}
+
 /// How many entries the log has.
 pub(crate) async fn head(connection: &mut PgConnection) -> Result<u64, Fault> {
     let size = sqlx::query_scalar!("SELECT size FROM access.audit_head")
