@@ -3,10 +3,7 @@
 //! A number that this build does not know (a purpose or class of a later contract)
 //! grants nothing; one that is left unsaid is a fault of the sender.
 
-use std::{
-    collections::{HashMap, HashSet},
-    sync::Arc,
-};
+use std::sync::Arc;
 
 use kefu_contracts::{
     ClassSet,
@@ -21,6 +18,7 @@ use uuid::Uuid;
 use crate::{
     context::Subject,
     grant::Grant,
+    index::{HashMap, HashSet},
     policy::{Binding, Person, Role, RoleRule, Template},
     tree::Department,
     wire::{WireError, optional_uuid, required_time, time, uuid, uuids},
@@ -95,8 +93,8 @@ fn person(message: &SnapshotSubject) -> Result<Person, WireError> {
 
 fn role(message: &SnapshotRole) -> Result<(String, Role), WireError> {
     let id = named(&message.id, "role.id")?;
-    let mut grants: HashMap<String, Vec<Arc<RoleRule>>> = HashMap::new();
-    let mut names = HashSet::new();
+    let mut grants: HashMap<String, Vec<Arc<RoleRule>>> = HashMap::default();
+    let mut names = HashSet::default();
     for wire in &message.rules {
         let compiled = Arc::new(rule(&id, wire)?);
         // Two rules of one name could not be told apart in what a caller is shown.

@@ -62,10 +62,16 @@ impl Snapshot {
     /// first of them (CF-8.1, CC-2.1). System accounts need neither: they are machines
     /// under contract.
     pub fn decide(&self, query: &Query<'_>, now: Timestamp) -> Decision {
-        let person = match self.present(query.subject, now) {
-            Ok(person) => person,
-            Err(denial) => return Decision::Deny(denial),
-        };
+        match self.allowance(query, now) {
+            Some(allowance) => Decision::Allow(allowance),
+            None => Decision::Deny(self.denial(query, now)),
+        }
+    }
+
+    /// The decision without its reasons, for whoever only wants to know whether: what
+    /// lets the subject through; nothing when they are refused.
+    pub fn allowance(&self, query: &Query<'_>, now: Timestamp) -> Option<Allowance> {
+        let person = self.with_company(query.subject, now)?;
         let mut gathered = Gathered::new(person, query.purpose, now);
         for held in self.held_by(query.subject) {
             // A binding to a role that is not there grants nothing.
@@ -83,10 +89,7 @@ impl Snapshot {
                 gathered.take_grant(grant, self.companion_of(grant));
             }
         }
-        if gathered.rules.is_empty() {
-            return Decision::Deny(self.explain(person, query, now));
-        }
-        Decision::Allow(Allowance {
+        (!gathered.rules.is_empty()).then(|| Allowance {
             subject: person.subject.clone(),
             rules: fold(gathered.rules),
             valid_until: gathered.valid_until,

@@ -28,22 +28,39 @@ pub struct Denial {
 
 impl Snapshot {
     /// The person, when the company has them now.
+    pub(crate) fn with_company(&self, id: Uuid, now: Timestamp) -> Option<&Person> {
+        self.person(id)
+            .filter(|person| person.has_joined(now) && !person.has_left(now))
+    }
+
+    /// The same, or else why the company does not have them.
     pub(crate) fn present(&self, id: Uuid, now: Timestamp) -> Result<&Person, Denial> {
-        let rule = match self.person(id) {
-            Some(person) if !person.has_joined(now) => format!("subject {id} has not joined yet"),
-            Some(person) if person.has_left(now) => format!("subject {id} has left"),
-            Some(person) => return Ok(person),
-            None => format!("subject {id} is not in the register"),
-        };
-        Err(Denial {
-            reason: Reason::SubjectUnknown,
-            rule,
-            ask: Vec::new(),
+        self.with_company(id, now).ok_or_else(|| {
+            let rule = match self.person(id) {
+                Some(person) if !person.has_joined(now) => {
+                    format!("subject {id} has not joined yet")
+                }
+                Some(_) => format!("subject {id} has left"),
+                None => format!("subject {id} is not in the register"),
+            };
+            Denial {
+                reason: Reason::SubjectUnknown,
+                rule,
+                ask: Vec::new(),
+            }
         })
     }
 
+    /// Why the question is refused, where it is.
+    pub(crate) fn denial(&self, query: &Query<'_>, now: Timestamp) -> Denial {
+        match self.present(query.subject, now) {
+            Ok(person) => self.explain(person, query, now),
+            Err(denial) => denial,
+        }
+    }
+
     /// Why nothing speaks for the person.
-    pub(crate) fn explain(&self, person: &Person, query: &Query<'_>, now: Timestamp) -> Denial {
+    fn explain(&self, person: &Person, query: &Query<'_>, now: Timestamp) -> Denial {
         let held = self.held_by(person.subject.id);
         let (standing, other): (Vec<&Held>, Vec<&Held>) =
             held.iter().partition(|held| held.binding.stands(now));

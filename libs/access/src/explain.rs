@@ -161,11 +161,11 @@ impl Snapshot {
                     purpose,
                     purpose_required: true,
                 };
-                let about = About::Record(row);
-                matches!(
-                    outcome(self.decide(&query, now), &query, about, now),
-                    Outcome::Allowed(_)
-                )
+                self.allowance(&query, now).is_some_and(|allowance| {
+                    context(allowance, &query, now)
+                        .clearance_of(row, now)
+                        .is_some()
+                })
             })
     }
 }

@@ -1,13 +1,11 @@
 //! Named people, named files, one purpose, one period: what two different people
 //! approved, and nothing besides (promise 4; CF-6.2, CF-6.3, CF-9.1).
 
-use std::collections::HashSet;
-
 use jiff::Timestamp;
 use kefu_contracts::{ClassSet, policy::Purpose};
 use uuid::Uuid;
 
-use crate::{policy::Person, scope::Scope};
+use crate::{index::HashSet, policy::Person, scope::Scope};
 
 /// A grant, as it came out of an approval.
 #[derive(Clone, Debug, PartialEq)]

@@ -21,6 +21,7 @@ mod explain;
 mod fixture;
 mod fold;
 mod grant;
+mod index;
 mod policy;
 mod scope;
 mod scope_sql;

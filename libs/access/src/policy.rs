@@ -1,12 +1,12 @@
 //! The parts of the policy, checked and ready to be asked: people, roles, bindings.
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use kefu_contracts::{ClassSet, access::SubjectKind, policy::Purpose};
 use uuid::Uuid;
 
-use crate::{context::Subject, scope::Scope};
+use crate::{context::Subject, index::HashMap, scope::Scope};
 
 /// An employee or a system account.
 #[derive(Clone, Debug, PartialEq)]

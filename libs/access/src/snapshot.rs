@@ -4,10 +4,7 @@
 //! the subject's own bindings. Copies are cheap (the parts are shared), so that a
 //! gateway can change one beside the one it decides from.
 
-use std::{
-    collections::{HashMap, HashSet},
-    sync::Arc,
-};
+use std::sync::Arc;
 
 use kefu_contracts::access::WatchSnapshotResponse;
 use thiserror::Error;
@@ -17,6 +14,7 @@ use crate::{
     change::Change,
     context::Subject,
     grant::Grant,
+    index::{HashMap, HashSet},
     policy::{Binding, Held, Person, Role},
     tree::Tree,
     wire::WireError,

@@ -1,9 +1,11 @@
 //! The tree of departments. What the register holds may have loops (somebody made
 //! two departments each other's parent); every walk here ends all the same.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::BTreeSet;
 
 use uuid::Uuid;
+
+use crate::index::HashMap;
 
 /// A department of the register.
 #[derive(Clone, Debug, PartialEq)]
@@ -60,11 +62,12 @@ impl Tree {
 
     /// The department and those above it, up to the root or to where a loop closes.
     pub(crate) fn upwards(&self, from: Uuid) -> impl Iterator<Item = &Department> {
-        let mut seen = HashSet::new();
+        // A list: trees are a few departments high.
+        let mut seen = Vec::new();
         let mut next = Some(from);
         std::iter::from_fn(move || {
             let department = self.departments.get(&next.take()?)?;
-            seen.insert(department.id);
+            seen.push(department.id);
             next = department.parent.filter(|parent| !seen.contains(parent));
             Some(department)
         })

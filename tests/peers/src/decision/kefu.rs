@@ -38,27 +38,30 @@ impl Kefu {
         })
     }
 
-    /// The decision as the gateway makes it: which rows and classes.
+    /// The decision as the gateway makes it: which rows and classes, or why not.
     pub(crate) fn decide(&self, company: &Company, question: &Question) -> Decision {
-        let query = Query {
-            subject: company.people[question.person].id,
-            permission: question.permission,
-            purpose: question.purpose,
-            purpose_required: true,
-        };
-        self.snapshot.decide(&query, self.now)
+        self.snapshot.decide(&query(company, question), self.now)
     }
 
-    /// The decision and what it says of this row, as the peers answer.
+    /// Yes or no on this row, as the peers answer: like them, without saying why not.
     pub(crate) fn answer(&self, company: &Company, question: &Question) -> bool {
-        match self.decide(company, question) {
-            Decision::Deny(_) => false,
-            Decision::Allow(allowance) => allowance.rules.iter().any(|rule| {
+        let allowance = self.snapshot.allowance(&query(company, question), self.now);
+        allowance.is_some_and(|allowance| {
+            allowance.rules.iter().any(|rule| {
                 rule.stands(self.now)
                     && rule.classes.contains(question.class)
                     && rule.scope.matches(&self.rows[question.record])
-            }),
-        }
+            })
+        })
+    }
+}
+
+fn query(company: &Company, question: &Question) -> Query<'static> {
+    Query {
+        subject: company.people[question.person].id,
+        permission: question.permission,
+        purpose: question.purpose,
+        purpose_required: true,
     }
 }
 
