@@ -111,10 +111,16 @@ pub fn build(config: AccessControlConfig, deps: Deps, peers: Peers) -> Result<Ho
         revisions: revisions.clone(),
     };
     let core = Core::new(NAME, deps, &[]);
+    let owners = Owners {
+        customers: core.identity.calling(peers.customer_profile.clone()),
+        tickets: core.identity.calling(peers.ticket.clone()),
+        orders: core.identity.calling(peers.order_followup.clone()),
+    };
     let register = Register {
         core: core.clone(),
         roles: Arc::new(Roles::shipped()?),
         flows: Arc::new(Flows::shipped()?),
+        owners: owners.clone(),
         revisions,
     };
     let approvals = approvals::job(
@@ -123,18 +129,8 @@ pub fn build(config: AccessControlConfig, deps: Deps, peers: Peers) -> Result<Ho
         register.flows.clone(),
         config.approvals(),
     );
-    let owners = Owners {
-        customers: core.identity.calling(peers.customer_profile.clone()),
-        tickets: core.identity.calling(peers.ticket.clone()),
-        orders: core.identity.calling(peers.order_followup.clone()),
-    };
     let flows = register.flows.clone();
-    let packager = Packager::new(
-        core.clone(),
-        flows,
-        owners.clone(),
-        config.passphrase_work_factor,
-    )?;
+    let packager = Packager::new(core.clone(), flows, owners, config.passphrase_work_factor)?;
     let packages = exports::job(packager.clone(), config.exports());
     let exports = ExportsApi {
         register: register.clone(),
@@ -176,7 +172,6 @@ pub fn build(config: AccessControlConfig, deps: Deps, peers: Peers) -> Result<Ho
     let explain = Explain {
         register: register.clone(),
         policy: HeldPolicy::default(),
-        owners,
     };
     let routes = Routes::new(OrganisationServiceServer::new(Organisation(
         register.clone(),

@@ -18,5 +18,6 @@ mod record_facts;
 mod records;
 mod refusals;
 mod scopes;
+mod selections;
 mod shares;
 mod writes;

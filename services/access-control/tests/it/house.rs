@@ -222,17 +222,27 @@ impl House {
     /// The journal's entries of a kind, once there are so many: readers stay below
     /// the oldest transaction of the whole server, other tests' among them.
     pub(crate) async fn journal(&self, kind: EntryKind, at_least: usize) -> Vec<Recorded> {
+        let enough = |entries: Vec<Recorded>| (entries.len() >= at_least).then_some(entries);
+        self.journaled(kind, enough).await
+    }
+
+    /// What the journal's entries of a kind tell, once they do.
+    pub(crate) async fn journaled<T>(
+        &self,
+        kind: EntryKind,
+        tell: impl Fn(Vec<Recorded>) -> Option<T>,
+    ) -> T {
         let mut sql = self.sql().await;
         for _ in 0..2000 {
             let batch = kefu_journal::read(&mut sql, Cursor::START, &[kind], 1000)
                 .await
                 .unwrap();
-            if batch.entries.len() >= at_least {
-                return batch.entries;
+            if let Some(told) = tell(batch.entries) {
+                return told;
             }
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
-        panic!("fewer than {at_least} entries in the journal");
+        panic!("it is not in the journal");
     }
 
     /// One number from the database.
