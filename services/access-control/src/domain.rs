@@ -1,5 +1,6 @@
 //! Types and rules of the register; pure.
 
+pub mod alert;
 pub mod approval;
 pub mod binding;
 pub mod cases;
