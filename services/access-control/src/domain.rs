@@ -8,6 +8,7 @@ pub mod company;
 pub mod delegation;
 pub mod device;
 pub mod history;
+pub mod incident;
 pub mod lapse;
 pub mod qualification;
 pub mod question;
