@@ -4,7 +4,7 @@
 //! | rule           | window          | counted                          | raised      |
 //! |----------------|-----------------|----------------------------------|-------------|
 //! | reads          | `budget`        | distinct customers shown         | above bound |
-//! | outside hours  | day of the zone | sensitive reads outside of hours | from one on |
+//! | outside hours  | day of the zone | sensitive reads outside of hours | above none  |
 //! | refusals       | `refusals`      | refused calls                    | at bound    |
 //!
 //! Windows stand side by side, counted from the epoch, so that one is named by its
@@ -13,9 +13,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp, civil, tz::TimeZone};
-use kefu_contracts::{journal::EntryKind, policy::DataClass};
+use kefu_contracts::{access::AlertRule, journal::EntryKind, policy::DataClass};
 use serde::Deserialize;
 use uuid::Uuid;
+
+use super::roles::Roles;
+
+mod raised;
+
+pub use raised::{ALERTS, Acknowledged, Alert, MOST_NOTE};
 
 /// Why an alert was raised.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -31,6 +37,30 @@ pub enum Rule {
 impl Rule {
     /// All of them.
     pub const ALL: [Self; 3] = [Self::Reads, Self::OutsideHours, Self::Refusals];
+
+    /// As messages carry it, and by its number as the database does.
+    pub fn to_proto(self) -> AlertRule {
+        match self {
+            Self::Reads => AlertRule::Reads,
+            Self::OutsideHours => AlertRule::OutsideHours,
+            Self::Refusals => AlertRule::Refusals,
+        }
+    }
+
+    /// The rule of this number.
+    pub fn of_number(number: i16) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|rule| rule.to_proto() as i16 == number)
+    }
+
+    /// What kind of entry it counts.
+    pub fn kind(self) -> EntryKind {
+        match self {
+            Self::Reads | Self::OutsideHours => EntryKind::View,
+            Self::Refusals => EntryKind::Refusal,
+        }
+    }
 }
 
 /// Half-open: `from` belongs to it, `until` does not.
@@ -47,7 +77,7 @@ pub struct Window {
 pub struct Seen {
     /// Place in the log.
     pub seq: i64,
-    /// When.
+    /// When it was recorded, which may be long before it was collected.
     pub at: Timestamp,
     /// What kind of entry.
     pub kind: EntryKind,
@@ -55,6 +85,8 @@ pub struct Seen {
     pub customer: Option<Uuid>,
     /// Classes shown in clear.
     pub cleared: Vec<DataClass>,
+    /// Of refusals: how many more like it the entry stands for.
+    pub repeated: u32,
 }
 
 /// What a rule found in one window of one person.
@@ -81,6 +113,9 @@ pub enum AlertsProblem {
     /// The time zone is not known.
     #[error("alerts.toml: time zone: {0}")]
     Zone(#[from] jiff::Error),
+    /// Nobody holds such a role.
+    #[error("alerts.toml: there is no role {0}")]
+    Role(String),
     /// Something that cannot be meant.
     #[error("alerts.toml: {0}")]
     Meaning(&'static str),
@@ -97,6 +132,7 @@ pub struct Rules {
     from: civil::Time,
     until: civil::Time,
     classes: Vec<DataClass>,
+    except: Vec<String>,
     refusal_window: SignedDuration,
     threshold: usize,
 }
@@ -135,20 +171,41 @@ impl Rules {
             from: file.hours.from,
             until: file.hours.until,
             classes: file.hours.classes.into_iter().map(Class::class).collect(),
+            except: file.hours.except,
             refusal_window: SignedDuration::from_mins(file.refusals.window_minutes),
             threshold: file.refusals.threshold,
         })
     }
 
-    /// Roles that have a budget of their own.
-    pub fn budgeted(&self) -> impl Iterator<Item = &str> {
-        self.budgets.keys().map(String::as_str)
+    /// Sees to it that roles with a budget of their own, and those that are spared, are some.
+    ///
+    /// # Errors
+    /// Names the first that is none.
+    pub fn check(&self, roles: &Roles) -> Result<(), AlertsProblem> {
+        let mut named = self.budgets.keys().chain(&self.except);
+        match named.find(|role| roles.role(role).is_none()) {
+            Some(role) => Err(AlertsProblem::Role(role.clone())),
+            None => Ok(()),
+        }
     }
 
-    /// How many customers whoever holds these roles may be shown in a window.
-    pub fn budget<'a>(&self, roles: impl IntoIterator<Item = &'a str>) -> usize {
-        let own = roles.into_iter().filter_map(|role| self.budgets.get(role));
-        own.max().copied().unwrap_or(self.budget)
+    /// What the counts of whoever holds these roles are held against; `None` where the
+    /// rule spares them.
+    pub fn bound(&self, rule: Rule, roles: &[&str]) -> Option<usize> {
+        match rule {
+            Rule::Reads => {
+                let own = roles.iter().filter_map(|role| self.budgets.get(*role));
+                Some(own.max().copied().unwrap_or(self.budget))
+            }
+            Rule::OutsideHours => {
+                let spared = self
+                    .except
+                    .iter()
+                    .any(|role| roles.contains(&role.as_str()));
+                (!spared).then_some(0)
+            }
+            Rule::Refusals => Some(self.threshold),
+        }
     }
 
     /// The window of the rule in which the moment lies.
@@ -175,11 +232,10 @@ impl Rules {
     }
 
     /// What the rule finds in what one person did in one window, if it is worth telling.
-    /// `budget`: of the person, for [`Rule::Reads`].
     pub fn judge<'a>(
         &self,
         rule: Rule,
-        budget: usize,
+        bound: usize,
         entries: impl IntoIterator<Item = &'a Seen>,
     ) -> Option<Finding> {
         let counted: Vec<&Seen> = entries
@@ -187,12 +243,13 @@ impl Rules {
             .filter(|seen| self.counts(rule, seen))
             .collect();
         let customers: BTreeSet<Uuid> = counted.iter().filter_map(|seen| seen.customer).collect();
-        let (count, bound, raised) = match rule {
-            Rule::Reads => (customers.len(), budget, customers.len() > budget),
-            Rule::OutsideHours => (counted.len(), 0, !counted.is_empty()),
+        let (count, raised) = match rule {
+            Rule::Reads => (customers.len(), customers.len() > bound),
+            Rule::OutsideHours => (counted.len(), counted.len() > bound),
             Rule::Refusals => {
-                let count = counted.len();
-                (count, self.threshold, count >= self.threshold)
+                let calls = |seen: &&Seen| 1 + seen.repeated as usize;
+                let count = counted.iter().map(calls).sum();
+                (count, count >= bound)
             }
         };
         let seqs = || counted.iter().map(|seen| seen.seq);
@@ -208,18 +265,13 @@ impl Rules {
 
     /// Whether the rule counts the entry.
     pub fn counts(&self, rule: Rule, seen: &Seen) -> bool {
-        match rule {
-            Rule::Reads => seen.kind == EntryKind::View && seen.customer.is_some(),
-            Rule::OutsideHours => {
-                seen.kind == EntryKind::View
-                    && seen
-                        .cleared
-                        .iter()
-                        .any(|class| self.classes.contains(class))
-                    && !self.working(seen.at)
+        let sensitive = |class| self.classes.contains(class);
+        seen.kind == rule.kind()
+            && match rule {
+                Rule::Reads => seen.customer.is_some(),
+                Rule::OutsideHours => seen.cleared.iter().any(sensitive) && !self.working(seen.at),
+                Rule::Refusals => true,
             }
-            Rule::Refusals => seen.kind == EntryKind::Refusal,
-        }
     }
 
     fn working(&self, at: Timestamp) -> bool {
@@ -252,6 +304,7 @@ struct Hours {
     from: civil::Time,
     until: civil::Time,
     classes: Vec<Class>,
+    except: Vec<String>,
 }
 
 #[derive(Deserialize)]
