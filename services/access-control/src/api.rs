@@ -56,6 +56,7 @@ pub(crate) struct Register {
     pub(crate) core: Core,
     pub(crate) roles: Arc<Roles>,
     pub(crate) flows: Arc<Flows>,
+    pub(crate) owners: Owners,
     pub(crate) revisions: Revisions,
 }
 

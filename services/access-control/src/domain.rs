@@ -19,6 +19,7 @@ pub mod question;
 pub mod register;
 pub mod roles;
 mod roles_file;
+pub mod selection;
 pub mod share;
 pub mod transfer;
 pub mod tree;

@@ -121,10 +121,16 @@ pub fn build(config: AccessControlConfig, deps: Deps, peers: Peers) -> Result<Ho
         rules: Arc::new(config.alert_rules(&roles)?),
     };
     let core = Core::new(NAME, deps, &[]);
+    let owners = Owners {
+        customers: core.identity.calling(peers.customer_profile.clone()),
+        tickets: core.identity.calling(peers.ticket.clone()),
+        orders: core.identity.calling(peers.order_followup.clone()),
+    };
     let register = Register {
         core: core.clone(),
         roles,
         flows: Arc::new(Flows::shipped()?),
+        owners: owners.clone(),
         revisions,
     };
     let approvals = approvals::job(
@@ -133,18 +139,8 @@ pub fn build(config: AccessControlConfig, deps: Deps, peers: Peers) -> Result<Ho
         register.flows.clone(),
         config.approvals(),
     );
-    let owners = Owners {
-        customers: core.identity.calling(peers.customer_profile.clone()),
-        tickets: core.identity.calling(peers.ticket.clone()),
-        orders: core.identity.calling(peers.order_followup.clone()),
-    };
     let flows = register.flows.clone();
-    let packager = Packager::new(
-        core.clone(),
-        flows,
-        owners.clone(),
-        config.passphrase_work_factor,
-    )?;
+    let packager = Packager::new(core.clone(), flows, owners, config.passphrase_work_factor)?;
     let packages = exports::job(packager.clone(), config.exports());
     let exports = ExportsApi {
         register: register.clone(),
@@ -186,7 +182,6 @@ pub fn build(config: AccessControlConfig, deps: Deps, peers: Peers) -> Result<Ho
     let explain = Explain {
         register: register.clone(),
         policy: HeldPolicy::default(),
-        owners,
     };
     let routes = Routes::new(OrganisationServiceServer::new(Organisation(
         register.clone(),

@@ -19,5 +19,6 @@ mod record_facts;
 mod records;
 mod refusals;
 mod scopes;
+mod selections;
 mod shares;
 mod writes;

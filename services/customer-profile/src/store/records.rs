@@ -107,6 +107,7 @@ pub(crate) const RECORD: RecordSpec = RecordSpec {
 pub(crate) const FACTS: &[FactsOf] = &[FactsOf {
     collection: "customers",
     record: &RECORD,
+    selectable: Some("state = ARCHIVED"),
 }];
 
 fn number<E: Into<i32>>(value: Option<E>) -> Option<i32> {
