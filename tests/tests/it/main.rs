@@ -6,6 +6,7 @@
 mod alerts;
 mod audit;
 mod clauses;
+mod consents;
 mod contexts;
 mod explain;
 mod exports;
