@@ -29,8 +29,7 @@ pub struct Denial {
 impl Snapshot {
     /// The person, when the company has them now.
     pub(crate) fn with_company(&self, id: Uuid, now: Timestamp) -> Option<&Person> {
-        self.person(id)
-            .filter(|person| person.has_joined(now) && !person.has_left(now))
+        self.dossier(id)?.with_company(now)
     }
 
     /// The same, or else why the company does not have them.
@@ -65,8 +64,8 @@ impl Snapshot {
         let (standing, other): (Vec<&Held>, Vec<&Held>) =
             held.iter().partition(|held| held.binding.stands(now));
         let of_roles = standing.iter().flat_map(|held| {
-            let rules = self.rules_of(held, query.permission);
-            rules.map(|source| source.as_str())
+            let rules = held.granting(query.permission).iter();
+            rules.map(|rule| rule.source.as_str())
         });
         let of_grants = self.granting(person, query.permission);
         let of_grants = of_grants.filter(|grant| self.grant_stands(grant, now));
@@ -129,12 +128,6 @@ impl Snapshot {
         })
     }
 
-    fn rules_of(&self, held: &Held, permission: &str) -> impl Iterator<Item = &String> {
-        let role = self.role(&held.binding.role);
-        let rules = role.map_or(&[][..], |role| role.granting(permission));
-        rules.iter().map(|rule| &rule.source)
-    }
-
     /// Names the binding that would have granted it at another time, where there is
     /// one: a lapsed role is asked for again elsewhere than one never held.
     fn permission_missing(
@@ -146,7 +139,7 @@ impl Snapshot {
     ) -> String {
         let lapsed = other
             .iter()
-            .find(|held| self.rules_of(held, permission).next().is_some());
+            .find(|held| !held.granting(permission).is_empty());
         if let Some(Held { binding, .. }) = lapsed {
             let (role, start) = (&binding.role, binding.starts_at);
             return match (binding.yet_to_start(now), binding.ends_at) {

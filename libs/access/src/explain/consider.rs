@@ -34,10 +34,9 @@ impl Snapshot {
         };
         let mut considered = Vec::new();
         for held in self.held_by(query.subject) {
-            let Some(role) = self.role(&held.binding.role) else {
-                continue;
-            };
-            question.role(held, role, &mut considered);
+            if let Some(role) = &held.role {
+                question.role(held, role, &mut considered);
+            }
         }
         question.beyond_roles(decision, &mut considered);
         for grant in self.granted_to(query.subject) {
