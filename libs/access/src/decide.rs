@@ -117,9 +117,7 @@ impl Snapshot {
         dossier: &'a Dossier,
         query: Query<'a>,
     ) -> impl Iterator<Item = Voice<'a>> {
-        let grants = dossier.granted.iter();
-        let admitting = grants.filter(move |grant| grant.admits(query.permission, query.purpose));
-        let grants = admitting.filter_map(|grant| {
+        let grants = dossier.grants(query).filter_map(|grant| {
             let period = grant.period(self.companion_of(grant))?;
             Some(Voice::Grant(grant, period))
         });
@@ -175,7 +173,7 @@ impl<'a> Gathered<'a> {
                 sensitive_source: &rule.sensitive_source,
                 classes: rule.classes,
                 scope: &|subject| rule.scope(subject, held, purpose),
-                ends_at: held.binding.ends_at,
+                ends_at: held.term.ends_at,
             }),
             Voice::Grant(grant, period) => self.speak(&Speaking {
                 source: &grant.source,

@@ -1,7 +1,5 @@
 //! Why not, in words a person can act on, and whom to ask (promise 5).
 
-use std::sync::Arc;
-
 use jiff::Timestamp;
 use kefu_contracts::{common::Reason, policy::Purpose};
 use uuid::Uuid;
@@ -62,7 +60,7 @@ impl Snapshot {
     fn explain(&self, person: &Person, query: &Query<'_>, now: Timestamp) -> Denial {
         let held = self.held_by(person.subject.id);
         let (standing, other): (Vec<&Held>, Vec<&Held>) =
-            held.iter().partition(|held| held.binding.stands(now));
+            held.iter().partition(|held| held.term.stands(now));
         let of_roles = standing.iter().flat_map(|held| {
             let rules = held.granting(query.permission).iter();
             rules.map(|rule| rule.source.as_str())
@@ -91,8 +89,8 @@ impl Snapshot {
         &'a self,
         person: &Person,
         permission: &'a str,
-    ) -> impl Iterator<Item = &'a Arc<Grant>> {
-        let granted = self.granted_to(person.subject.id).iter();
+    ) -> impl Iterator<Item = &'a Grant> {
+        let granted = self.granted_to(person.subject.id);
         granted.filter(move |grant| grant.permissions.contains(permission))
     }
 
@@ -140,9 +138,9 @@ impl Snapshot {
         let lapsed = other
             .iter()
             .find(|held| !held.granting(permission).is_empty());
-        if let Some(Held { binding, .. }) = lapsed {
-            let (role, start) = (&binding.role, binding.starts_at);
-            return match (binding.yet_to_start(now), binding.ends_at) {
+        if let Some(Held { binding, term, .. }) = lapsed {
+            let (role, start) = (&binding.role, term.starts_at);
+            return match (term.yet_to_start(now), term.ends_at) {
                 (None, Some(end)) => format!("permission {permission}: role:{role} ended at {end}"),
                 _ => format!("permission {permission}: role:{role} begins at {start}"),
             };

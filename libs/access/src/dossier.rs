@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use kefu_contracts::{ClassSet, policy::Purpose};
+use smallvec::SmallVec;
 use uuid::Uuid;
 
 use crate::{
@@ -22,9 +23,38 @@ pub(crate) struct Dossier {
     /// None where only bindings or grants name them.
     pub(crate) person: Option<Person>,
     /// By binding id.
-    pub(crate) held: Vec<Held>,
+    pub(crate) held: SmallVec<[Held; 2]>,
     /// By grant id.
-    pub(crate) granted: Vec<Arc<Grant>>,
+    pub(crate) granted: SmallVec<[Granted; 1]>,
+}
+
+/// A grant that names the subject, with as much of it as passes over most questions
+/// without a look at the grant itself.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Granted {
+    pub(crate) grant: Arc<Grant>,
+    purpose: Purpose,
+    /// A bit of each permission; two may share one.
+    permissions: u64,
+}
+
+impl Granted {
+    fn of(grant: Arc<Grant>) -> Self {
+        let permissions = grant.permissions.iter();
+        Self {
+            purpose: grant.purpose,
+            permissions: permissions.fold(0, |all, permission| all | bit_of(permission)),
+            grant,
+        }
+    }
+}
+
+/// Of 64, by the name.
+fn bit_of(permission: &str) -> u64 {
+    let sum = permission.bytes().fold(permission.len(), |sum, byte| {
+        sum.wrapping_mul(31).wrapping_add(byte.into())
+    });
+    1 << (sum % 64)
 }
 
 /// One thing that speaks of a question, whether it does so now or not.
@@ -59,6 +89,20 @@ impl Dossier {
         })
     }
 
+    /// The grants that speak of this question, by id.
+    pub(crate) fn grants(&self, query: Query<'_>) -> impl Iterator<Item = &Grant> {
+        let bit = match self.granted.is_empty() {
+            true => 0,
+            false => bit_of(query.permission),
+        };
+        let likely = self.granted.iter().filter(move |granted| {
+            granted.purpose == query.purpose && granted.permissions & bit != 0
+        });
+        likely
+            .map(|granted| &*granted.grant)
+            .filter(move |grant| grant.admits(query.permission, query.purpose))
+    }
+
     pub(crate) fn put_binding(&mut self, held: Held) {
         let at = self
             .held
@@ -67,8 +111,10 @@ impl Dossier {
     }
 
     pub(crate) fn put_grant(&mut self, grant: Arc<Grant>) {
-        let at = self.granted.partition_point(|other| other.id < grant.id);
-        self.granted.insert(at, grant);
+        let at = self
+            .granted
+            .partition_point(|other| other.grant.id < grant.id);
+        self.granted.insert(at, Granted::of(grant));
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -80,7 +126,7 @@ impl Voice<'_> {
     /// Whether it counts now.
     pub(crate) fn stands(&self, now: Timestamp) -> bool {
         match self {
-            Self::Rule(held, _) => held.binding.stands(now),
+            Self::Rule(held, _) => held.term.stands(now),
             Self::Grant(_, period) => period.contains(now),
         }
     }
@@ -88,7 +134,7 @@ impl Voice<'_> {
     /// When it begins to count, where that is still to come.
     pub(crate) fn yet_to_start(&self, now: Timestamp) -> Option<Timestamp> {
         match self {
-            Self::Rule(held, _) => held.binding.yet_to_start(now),
+            Self::Rule(held, _) => held.term.yet_to_start(now),
             Self::Grant(_, period) => period.yet_to_start(now),
         }
     }
@@ -119,7 +165,7 @@ impl Reaches {
     /// all below (CF-9.1).
     pub(crate) fn hold(
         &mut self,
-        binding: Binding,
+        binding: Arc<Binding>,
         role: Option<Arc<Role>>,
         tree: &Tree,
         own: &[Uuid],
@@ -137,6 +183,7 @@ impl Reaches {
             }
         };
         Held {
+            term: binding.term,
             binding,
             role,
             reach,

@@ -161,11 +161,17 @@ pub(crate) struct Binding {
     pub(crate) role: String,
     /// Empty: the subject's own.
     pub(crate) departments: Vec<Uuid>,
+    pub(crate) term: Term,
+}
+
+/// From when, and until when.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Term {
     pub(crate) starts_at: Timestamp,
     pub(crate) ends_at: Option<Timestamp>,
 }
 
-impl Binding {
+impl Term {
     /// At its start it counts, at its end no longer.
     pub(crate) fn stands(&self, now: Timestamp) -> bool {
         self.starts_at <= now && self.ends_at.is_none_or(|end| now < end)
@@ -181,7 +187,9 @@ impl Binding {
 /// A binding with its role and the departments it reaches by the tree of today.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Held {
-    pub(crate) binding: Binding,
+    /// The binding's, where a decision reads it without another look.
+    pub(crate) term: Term,
+    pub(crate) binding: Arc<Binding>,
     /// None where there is no such role.
     pub(crate) role: Option<Arc<Role>>,
     /// By id, each once.

@@ -97,9 +97,10 @@ impl Snapshot {
         self.dossier(subject).map_or(&[], |dossier| &dossier.held)
     }
 
-    pub(crate) fn granted_to(&self, subject: Uuid) -> &[Arc<Grant>] {
-        self.dossier(subject)
-            .map_or(&[], |dossier| &dossier.granted)
+    pub(crate) fn granted_to(&self, subject: Uuid) -> impl Iterator<Item = &Grant> {
+        let dossier = self.dossier(subject);
+        let granted = dossier.map_or(&[][..], |dossier| &dossier.granted);
+        granted.iter().map(|granted| &*granted.grant)
     }
 
     pub(crate) fn tree(&self) -> &Tree {
@@ -170,7 +171,7 @@ impl Snapshot {
         };
         for subject in &grant.subjects {
             self.take_away(*subject, |dossier| {
-                dossier.granted.retain(|other| other.id != id);
+                dossier.granted.retain(|other| other.grant.id != id);
             });
         }
     }
@@ -180,7 +181,7 @@ impl Snapshot {
         self.holders.insert(binding.id, binding.subject);
         let role = self.roles.get(&binding.role).cloned();
         let dossier = Arc::make_mut(self.dossiers.entry(binding.subject).or_default());
-        let held = reaches.hold(binding, role, &self.tree, dossier.own_departments());
+        let held = reaches.hold(binding.into(), role, &self.tree, dossier.own_departments());
         dossier.put_binding(held);
     }
 

@@ -112,9 +112,9 @@ impl Question<'_> {
             purpose_required,
             ..
         } = *self.query;
-        if !held.binding.stands(self.now) {
-            let begins = held.binding.yet_to_start(self.now);
-            let ended = held.binding.ends_at.unwrap_or(held.binding.starts_at);
+        if !held.term.stands(self.now) {
+            let begins = held.term.yet_to_start(self.now);
+            let ended = held.term.ends_at.unwrap_or(held.term.starts_at);
             return begins.map_or(Verdict::Ended(ended), Verdict::NotBegun);
         }
         if !rule.admits(purpose, purpose_required) {
@@ -185,7 +185,7 @@ impl Question<'_> {
     }
 
     fn end(&self, held: &Held) -> Option<Timestamp> {
-        let ends = held.binding.ends_at.into_iter();
+        let ends = held.term.ends_at.into_iter();
         ends.chain(self.person.leaves_at).min()
     }
 }
