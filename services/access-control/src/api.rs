@@ -1,5 +1,7 @@
 //! The gRPC services of the register.
 
+mod about;
+pub(crate) mod alerts;
 pub(crate) mod approvals;
 pub(crate) mod audit;
 pub(crate) mod bindings;

@@ -25,7 +25,7 @@ use kefu_access_control::{
 };
 use kefu_contracts::{
     access::{
-        borrowing_service_client::BorrowingServiceClient,
+        alert_service_client::AlertServiceClient, borrowing_service_client::BorrowingServiceClient,
         delegation_service_client::DelegationServiceClient,
         device_service_client::DeviceServiceClient, explain_service_client::ExplainServiceClient,
         export_service_client::ExportServiceClient, history_service_client::HistoryServiceClient,
@@ -363,6 +363,10 @@ impl Caller {
 
     pub(crate) fn explaining(&self) -> ExplainServiceClient<Self> {
         ExplainServiceClient::new(self.clone())
+    }
+
+    pub(crate) fn alerts(&self) -> AlertServiceClient<Self> {
+        AlertServiceClient::new(self.clone())
     }
 
     pub(crate) fn borrowings(&self) -> BorrowingServiceClient<Self> {
