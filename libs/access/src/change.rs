@@ -19,7 +19,7 @@ use crate::{
     context::Subject,
     grant::Grant,
     index::{HashMap, HashSet},
-    policy::{Binding, Person, Role, RoleRule, Template},
+    policy::{Binding, Person, Role, RoleRule, Template, Term},
     tree::Department,
     wire::{WireError, optional_uuid, required_time, time, uuid, uuids},
 };
@@ -146,8 +146,10 @@ fn binding(message: &SnapshotBinding) -> Result<Binding, WireError> {
         subject: uuid(&message.subject_id, "binding.subject_id")?,
         role: named(&message.role_id, "binding.role_id")?,
         departments: uuids(&message.department_ids, "binding.department_ids")?,
-        starts_at: required_time(message.starts_at.as_ref(), "binding.starts_at")?,
-        ends_at: time(message.ends_at.as_ref(), "binding.ends_at")?,
+        term: Term {
+            starts_at: required_time(message.starts_at.as_ref(), "binding.starts_at")?,
+            ends_at: time(message.ends_at.as_ref(), "binding.ends_at")?,
+        },
     })
 }
 

@@ -7,10 +7,11 @@ use uuid::Uuid;
 use crate::{
     context::{Rule, Subject},
     denial::Denial,
+    dossier::{Dossier, Voice},
     fold::fold,
     grant::Grant,
-    policy::{Held, Person, RoleRule, Secrecy},
-    scope::Scope,
+    policy::{Person, Secrecy},
+    scope::{RowFacts, Scope},
     snapshot::Snapshot,
 };
 
@@ -71,30 +72,56 @@ impl Snapshot {
     /// The decision without its reasons, for whoever only wants to know whether: what
     /// lets the subject through; nothing when they are refused.
     pub fn allowance(&self, query: &Query<'_>, now: Timestamp) -> Option<Allowance> {
-        let person = self.with_company(query.subject, now)?;
+        let dossier = self.dossier(query.subject)?;
+        let person = dossier.with_company(now)?;
         let mut gathered = Gathered::new(person, query.purpose, now);
-        for held in self.held_by(query.subject) {
-            // A binding to a role that is not there grants nothing.
-            let Some(role) = self.role(&held.binding.role) else {
-                continue;
-            };
-            for rule in role.granting(query.permission) {
-                if rule.admits(query.purpose, query.purpose_required) {
-                    gathered.take_rule(held, rule);
-                }
-            }
-        }
-        for grant in self.granted_to(query.subject) {
-            if grant.admits(query.permission, query.purpose) {
-                gathered.take_grant(grant, self.companion_of(grant));
-            }
-        }
+        self.voices(dossier, *query)
+            .for_each(|voice| gathered.take(&voice));
         (!gathered.rules.is_empty()).then(|| Allowance {
             subject: person.subject.clone(),
             rules: fold(gathered.rules),
             valid_until: gathered.valid_until,
             revision: self.revision(),
         })
+    }
+
+    /// The decision about one row: the classes cleared on it; `None` where it is out of
+    /// scope, or nothing lets the subject through at all. What
+    /// [`AccessContext::clearance_of`](crate::AccessContext::clearance_of) says of a context
+    /// decided now, without building one.
+    pub fn classes_of(
+        &self,
+        query: &Query<'_>,
+        row: &RowFacts,
+        now: Timestamp,
+    ) -> Option<ClassSet> {
+        let dossier = self.dossier(query.subject)?;
+        let person = dossier.with_company(now)?;
+        let withheld = match person.secrecy(now) {
+            Secrecy::Lapsed => ClassSet::SENSITIVE,
+            Secrecy::NotNeeded | Secrecy::Until(_) => ClassSet::NONE,
+        };
+        let mut cleared = None;
+        for voice in self.voices(dossier, *query) {
+            if voice.stands(now) && voice.reaches(query.subject, query.purpose, row) {
+                let classes = voice.classes().without(withheld);
+                cleared = Some(classes.union(cleared.unwrap_or_default()));
+            }
+        }
+        cleared
+    }
+
+    /// All that speaks of the question, roles first.
+    fn voices<'a>(
+        &'a self,
+        dossier: &'a Dossier,
+        query: Query<'a>,
+    ) -> impl Iterator<Item = Voice<'a>> {
+        let grants = dossier.grants(query).filter_map(|grant| {
+            let period = grant.period(self.companion_of(grant))?;
+            Some(Voice::Grant(grant, period))
+        });
+        dossier.rules(query).chain(grants)
     }
 
     pub(crate) fn companion_of(&self, grant: &Grant) -> Option<&Person> {
@@ -134,40 +161,31 @@ impl<'a> Gathered<'a> {
         }
     }
 
-    fn take_rule(&mut self, held: &Held, rule: &RoleRule) {
-        if !held.binding.stands(self.now) {
-            let start = held.binding.yet_to_start(self.now);
-            self.valid_until = earlier(self.valid_until, start);
+    fn take(&mut self, voice: &Voice<'_>) {
+        if !voice.stands(self.now) {
+            self.valid_until = earlier(self.valid_until, voice.yet_to_start(self.now));
             return;
         }
         let purpose = self.purpose;
-        self.take(&Speaking {
-            source: &rule.source,
-            sensitive_source: &rule.sensitive_source,
-            classes: rule.classes,
-            scope: &|subject| rule.scope(subject, held, purpose),
-            ends_at: held.binding.ends_at,
-        });
-    }
-
-    fn take_grant(&mut self, grant: &Grant, companion: Option<&Person>) {
-        let Some(period) = grant.period(companion) else {
-            return;
-        };
-        if !period.contains(self.now) {
-            self.valid_until = earlier(self.valid_until, period.yet_to_start(self.now));
-            return;
+        match *voice {
+            Voice::Rule(held, rule) => self.speak(&Speaking {
+                source: &rule.source,
+                sensitive_source: &rule.sensitive_source,
+                classes: rule.classes,
+                scope: &|subject| rule.scope(subject, held, purpose),
+                ends_at: held.term.ends_at,
+            }),
+            Voice::Grant(grant, period) => self.speak(&Speaking {
+                source: &grant.source,
+                sensitive_source: &grant.sensitive_source,
+                classes: grant.classes,
+                scope: &|_| grant.scope(),
+                ends_at: Some(period.end),
+            }),
         }
-        self.take(&Speaking {
-            source: &grant.source,
-            sensitive_source: &grant.sensitive_source,
-            classes: grant.classes,
-            scope: &|_| grant.scope(),
-            ends_at: Some(period.end),
-        });
     }
 
-    fn take(&mut self, speaking: &Speaking<'_>) {
+    fn speak(&mut self, speaking: &Speaking<'_>) {
         self.valid_until = earlier(self.valid_until, speaking.ends_at);
         let sensitive = speaking.classes.intersection(ClassSet::SENSITIVE);
         let plain = speaking.classes.without(ClassSet::SENSITIVE);

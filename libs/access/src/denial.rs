@@ -1,7 +1,5 @@
 //! Why not, in words a person can act on, and whom to ask (promise 5).
 
-use std::sync::Arc;
-
 use jiff::Timestamp;
 use kefu_contracts::{common::Reason, policy::Purpose};
 use uuid::Uuid;
@@ -29,8 +27,7 @@ pub struct Denial {
 impl Snapshot {
     /// The person, when the company has them now.
     pub(crate) fn with_company(&self, id: Uuid, now: Timestamp) -> Option<&Person> {
-        self.person(id)
-            .filter(|person| person.has_joined(now) && !person.has_left(now))
+        self.dossier(id)?.with_company(now)
     }
 
     /// The same, or else why the company does not have them.
@@ -63,10 +60,10 @@ impl Snapshot {
     fn explain(&self, person: &Person, query: &Query<'_>, now: Timestamp) -> Denial {
         let held = self.held_by(person.subject.id);
         let (standing, other): (Vec<&Held>, Vec<&Held>) =
-            held.iter().partition(|held| held.binding.stands(now));
+            held.iter().partition(|held| held.term.stands(now));
         let of_roles = standing.iter().flat_map(|held| {
-            let rules = self.rules_of(held, query.permission);
-            rules.map(|source| source.as_str())
+            let rules = held.granting(query.permission).iter();
+            rules.map(|rule| rule.source.as_str())
         });
         let of_grants = self.granting(person, query.permission);
         let of_grants = of_grants.filter(|grant| self.grant_stands(grant, now));
@@ -92,8 +89,8 @@ impl Snapshot {
         &'a self,
         person: &Person,
         permission: &'a str,
-    ) -> impl Iterator<Item = &'a Arc<Grant>> {
-        let granted = self.granted_to(person.subject.id).iter();
+    ) -> impl Iterator<Item = &'a Grant> {
+        let granted = self.granted_to(person.subject.id);
         granted.filter(move |grant| grant.permissions.contains(permission))
     }
 
@@ -129,12 +126,6 @@ impl Snapshot {
         })
     }
 
-    fn rules_of(&self, held: &Held, permission: &str) -> impl Iterator<Item = &String> {
-        let role = self.role(&held.binding.role);
-        let rules = role.map_or(&[][..], |role| role.granting(permission));
-        rules.iter().map(|rule| &rule.source)
-    }
-
     /// Names the binding that would have granted it at another time, where there is
     /// one: a lapsed role is asked for again elsewhere than one never held.
     fn permission_missing(
@@ -146,10 +137,10 @@ impl Snapshot {
     ) -> String {
         let lapsed = other
             .iter()
-            .find(|held| self.rules_of(held, permission).next().is_some());
-        if let Some(Held { binding, .. }) = lapsed {
-            let (role, start) = (&binding.role, binding.starts_at);
-            return match (binding.yet_to_start(now), binding.ends_at) {
+            .find(|held| !held.granting(permission).is_empty());
+        if let Some(Held { binding, term, .. }) = lapsed {
+            let (role, start) = (&binding.role, term.starts_at);
+            return match (term.yet_to_start(now), term.ends_at) {
                 (None, Some(end)) => format!("permission {permission}: role:{role} ended at {end}"),
                 _ => format!("permission {permission}: role:{role} begins at {start}"),
             };

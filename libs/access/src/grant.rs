@@ -5,7 +5,11 @@ use jiff::Timestamp;
 use kefu_contracts::{ClassSet, policy::Purpose};
 use uuid::Uuid;
 
-use crate::{index::HashSet, policy::Person, scope::Scope};
+use crate::{
+    index::HashSet,
+    policy::Person,
+    scope::{RowFacts, Scope, needs_consent},
+};
 
 /// A grant, as it came out of an approval.
 #[derive(Clone, Debug, PartialEq)]
@@ -44,6 +48,12 @@ impl Grant {
     /// The files it names, as far as their customers agree.
     pub(crate) fn scope(&self) -> Scope {
         Scope::Customers(self.customers.clone()).shared_for(self.purpose)
+    }
+
+    /// Whether the row is in that scope, without building it.
+    pub(crate) fn reaches(&self, row: &RowFacts) -> bool {
+        row.customer.is_some_and(|id| self.customers.contains(&id))
+            && (!needs_consent(self.purpose) || row.consented_to(self.purpose))
     }
 
     /// When it counts; `None` when it never does. With a companion, only while they

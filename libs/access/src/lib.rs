@@ -16,6 +16,7 @@ mod context;
 mod context_wire;
 mod decide;
 mod denial;
+mod dossier;
 mod explain;
 #[cfg(test)]
 mod fixture;

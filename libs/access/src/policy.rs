@@ -6,7 +6,11 @@ use jiff::Timestamp;
 use kefu_contracts::{ClassSet, access::SubjectKind, policy::Purpose};
 use uuid::Uuid;
 
-use crate::{context::Subject, index::HashMap, scope::Scope};
+use crate::{
+    context::Subject,
+    index::HashMap,
+    scope::{RowFacts, Scope},
+};
 
 /// An employee or a system account.
 #[derive(Clone, Debug, PartialEq)]
@@ -108,12 +112,32 @@ impl RoleRule {
             Template::Owner => Scope::Owner(subject),
             Template::Duty => Scope::Duty(subject),
             Template::Departments if held.reach.is_empty() => Scope::None,
-            Template::Departments => Scope::Departments(held.reach.clone()),
+            Template::Departments => Scope::Departments(held.reach.to_vec()),
         };
         match self.consented_only {
             true => Scope::Consented(purpose, Box::new(scope)),
             false => scope,
         }
+    }
+
+    /// Whether the row is in that scope, without building it.
+    pub(crate) fn reaches(
+        &self,
+        subject: Uuid,
+        held: &Held,
+        purpose: Purpose,
+        row: &RowFacts,
+    ) -> bool {
+        let reached = match self.template {
+            Template::All => true,
+            Template::Owner => row.owner == Some(subject),
+            Template::Duty => row.duty.contains(&subject),
+            // Sorted, as the tree gives it.
+            Template::Departments => row
+                .department
+                .is_some_and(|id| held.reach.binary_search(&id).is_ok()),
+        };
+        reached && (!self.consented_only || row.consented_to(purpose))
     }
 }
 
@@ -137,11 +161,17 @@ pub(crate) struct Binding {
     pub(crate) role: String,
     /// Empty: the subject's own.
     pub(crate) departments: Vec<Uuid>,
+    pub(crate) term: Term,
+}
+
+/// From when, and until when.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Term {
     pub(crate) starts_at: Timestamp,
     pub(crate) ends_at: Option<Timestamp>,
 }
 
-impl Binding {
+impl Term {
     /// At its start it counts, at its end no longer.
     pub(crate) fn stands(&self, now: Timestamp) -> bool {
         self.starts_at <= now && self.ends_at.is_none_or(|end| now < end)
@@ -154,9 +184,22 @@ impl Binding {
     }
 }
 
-/// A binding with the departments it reaches by the tree of today.
+/// A binding with its role and the departments it reaches by the tree of today.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Held {
-    pub(crate) binding: Binding,
-    pub(crate) reach: Vec<Uuid>,
+    /// The binding's, where a decision reads it without another look.
+    pub(crate) term: Term,
+    pub(crate) binding: Arc<Binding>,
+    /// None where there is no such role.
+    pub(crate) role: Option<Arc<Role>>,
+    /// By id, each once.
+    pub(crate) reach: Arc<[Uuid]>,
+}
+
+impl Held {
+    /// The rules of the role that grant the permission.
+    pub(crate) fn granting(&self, permission: &str) -> &[Arc<RoleRule>] {
+        let role = self.role.as_deref();
+        role.map_or(&[], |role| role.granting(permission))
+    }
 }

@@ -41,6 +41,13 @@ pub struct RowFacts {
     pub consents: Vec<Purpose>,
 }
 
+impl RowFacts {
+    /// Whether its customer consented. Nobody can consent to a purpose that is not named.
+    pub(crate) fn consented_to(&self, purpose: Purpose) -> bool {
+        purpose != Purpose::Unspecified && self.consents.contains(&purpose)
+    }
+}
+
 impl Scope {
     /// Rows of any of these, in the shortest form: nested unions are flattened,
     /// `None` and repetitions dropped, and `All` absorbs the rest.
@@ -62,9 +69,9 @@ impl Scope {
     /// customer consented to exactly that (CC-2.2), since nobody in the company can approve
     /// in their place.
     pub fn shared_for(self, purpose: Purpose) -> Scope {
-        match purpose {
-            Purpose::Sales | Purpose::Marketing => Scope::Consented(purpose, Box::new(self)),
-            _ => self,
+        match needs_consent(purpose) {
+            true => Scope::Consented(purpose, Box::new(self)),
+            false => self,
         }
     }
 
@@ -88,14 +95,15 @@ impl Scope {
             Scope::Owner(id) => row.owner == Some(*id),
             Scope::Duty(id) => row.duty.contains(id),
             Scope::Customers(ids) => row.customer.is_some_and(|id| ids.contains(&id)),
-            // Nobody can consent to a purpose that is not named.
-            Scope::Consented(Purpose::Unspecified, _) => false,
-            Scope::Consented(purpose, inner) => {
-                row.consents.contains(purpose) && inner.matches(row)
-            }
+            Scope::Consented(purpose, inner) => row.consented_to(*purpose) && inner.matches(row),
             Scope::Union(scopes) => scopes.iter().any(|scope| scope.matches(row)),
         }
     }
+}
+
+/// Whether what is shared for this purpose is shared by the customer's consent alone.
+pub(crate) fn needs_consent(purpose: Purpose) -> bool {
+    matches!(purpose, Purpose::Sales | Purpose::Marketing)
 }
 
 #[cfg(test)]

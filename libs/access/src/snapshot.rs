@@ -13,6 +13,7 @@ use uuid::Uuid;
 use crate::{
     change::Change,
     context::Subject,
+    dossier::{Dossier, Reaches},
     grant::Grant,
     index::{HashMap, HashSet},
     policy::{Binding, Held, Person, Role},
@@ -41,15 +42,12 @@ pub enum SnapshotError {
 pub struct Snapshot {
     revision: i64,
     tree: Tree,
-    people: HashMap<Uuid, Arc<Person>>,
     roles: HashMap<String, Arc<Role>>,
+    /// By subject; none is empty.
+    dossiers: HashMap<Uuid, Arc<Dossier>>,
     /// Whose each binding is.
     holders: HashMap<Uuid, Uuid>,
-    /// Bindings by holder, each list by binding id; no list is empty.
-    held: HashMap<Uuid, Arc<Vec<Held>>>,
     grants: HashMap<Uuid, Arc<Grant>>,
-    /// Grants by the people they name, each list by grant id; no list is empty.
-    granted: HashMap<Uuid, Arc<Vec<Arc<Grant>>>>,
 }
 
 impl Snapshot {
@@ -87,32 +85,32 @@ impl Snapshot {
         self.person(id).map(|person| person.subject.clone())
     }
 
-    pub(crate) fn person(&self, id: Uuid) -> Option<&Person> {
-        self.people.get(&id).map(Arc::as_ref)
+    pub(crate) fn dossier(&self, id: Uuid) -> Option<&Dossier> {
+        self.dossiers.get(&id).map(Arc::as_ref)
     }
 
-    pub(crate) fn role(&self, id: &str) -> Option<&Role> {
-        self.roles.get(id).map(Arc::as_ref)
+    pub(crate) fn person(&self, id: Uuid) -> Option<&Person> {
+        self.dossier(id)?.person.as_ref()
     }
 
     pub(crate) fn held_by(&self, subject: Uuid) -> &[Held] {
-        self.held.get(&subject).map_or(&[], |held| held.as_slice())
+        self.dossier(subject).map_or(&[], |dossier| &dossier.held)
     }
 
-    pub(crate) fn granted_to(&self, subject: Uuid) -> &[Arc<Grant>] {
-        self.granted
-            .get(&subject)
-            .map_or(&[], |grants| grants.as_slice())
+    pub(crate) fn granted_to(&self, subject: Uuid) -> impl Iterator<Item = &Grant> {
+        let dossier = self.dossier(subject);
+        let granted = dossier.map_or(&[][..], |dossier| &dossier.granted);
+        granted.iter().map(|granted| &*granted.grant)
     }
 
     pub(crate) fn tree(&self) -> &Tree {
         &self.tree
     }
 
-    /// Cannot fail: everything was checked. The order matters for the index alone:
-    /// what a binding reaches depends on the tree and on its holder's department.
+    /// Cannot fail: everything was checked. The order matters for the index alone: what
+    /// a binding reaches depends on the tree, the roles and its holder's department.
     fn commit(&mut self, change: Change) {
-        let tree_changed = !change.departments.is_empty();
+        let all_anew = !change.departments.is_empty() || !change.roles.is_empty();
         change
             .departments
             .into_iter()
@@ -120,17 +118,20 @@ impl Snapshot {
         let roles = change.roles.into_iter();
         self.roles
             .extend(roles.map(|(id, role)| (id, Arc::new(role))));
+        let mut reaches = Reaches::default();
         for person in change.people {
             let id = person.subject.id;
-            self.people.insert(id, Arc::new(person));
-            self.reindex(id);
+            self.dossier_of(id).person = Some(person);
+            self.reindex(id, &mut reaches);
         }
-        if tree_changed {
-            let holders: Vec<Uuid> = self.held.keys().copied().collect();
-            holders.into_iter().for_each(|holder| self.reindex(holder));
+        if all_anew {
+            let holders: HashSet<Uuid> = self.holders.values().copied().collect();
+            holders
+                .into_iter()
+                .for_each(|holder| self.reindex(holder, &mut reaches));
         }
         for binding in change.bindings {
-            self.put_binding(binding);
+            self.put_binding(binding, &mut reaches);
         }
         for id in change.removed {
             self.remove_binding(id);
@@ -143,12 +144,23 @@ impl Snapshot {
         }
     }
 
+    /// To be changed: a copy where another snapshot shares it.
+    fn dossier_of(&mut self, subject: Uuid) -> &mut Dossier {
+        Arc::make_mut(self.dossiers.entry(subject).or_default())
+    }
+
+    fn take_away(&mut self, subject: Uuid, what: impl FnOnce(&mut Dossier)) {
+        let dossier = self.dossier_of(subject);
+        what(dossier);
+        if dossier.is_empty() {
+            self.dossiers.remove(&subject);
+        }
+    }
+
     fn put_grant(&mut self, grant: Arc<Grant>) {
         self.remove_grant(grant.id);
         for subject in grant.subjects.iter().collect::<HashSet<_>>() {
-            let granted = Arc::make_mut(self.granted.entry(*subject).or_default());
-            let at = granted.partition_point(|other| other.id < grant.id);
-            granted.insert(at, grant.clone());
+            self.dossier_of(*subject).put_grant(grant.clone());
         }
         self.grants.insert(grant.id, grant);
     }
@@ -158,54 +170,39 @@ impl Snapshot {
             return;
         };
         for subject in &grant.subjects {
-            if let Some(granted) = self.granted.get_mut(subject) {
-                Arc::make_mut(granted).retain(|other| other.id != id);
-                if granted.is_empty() {
-                    self.granted.remove(subject);
-                }
-            }
+            self.take_away(*subject, |dossier| {
+                dossier.granted.retain(|other| other.grant.id != id);
+            });
         }
     }
 
-    fn put_binding(&mut self, binding: Binding) {
+    fn put_binding(&mut self, binding: Binding, reaches: &mut Reaches) {
         self.remove_binding(binding.id);
         self.holders.insert(binding.id, binding.subject);
-        let reach = reach(&self.tree, &self.people, &binding);
-        let held = Arc::make_mut(self.held.entry(binding.subject).or_default());
-        let at = held.partition_point(|other| other.binding.id < binding.id);
-        held.insert(at, Held { binding, reach });
+        let role = self.roles.get(&binding.role).cloned();
+        let dossier = Arc::make_mut(self.dossiers.entry(binding.subject).or_default());
+        let held = reaches.hold(binding.into(), role, &self.tree, dossier.own_departments());
+        dossier.put_binding(held);
     }
 
     fn remove_binding(&mut self, id: Uuid) {
         let Some(holder) = self.holders.remove(&id) else {
             return;
         };
-        if let Some(held) = self.held.get_mut(&holder) {
-            Arc::make_mut(held).retain(|held| held.binding.id != id);
-            if held.is_empty() {
-                self.held.remove(&holder);
-            }
-        }
+        self.take_away(holder, |dossier| {
+            dossier.held.retain(|held| held.binding.id != id);
+        });
     }
 
-    fn reindex(&mut self, holder: Uuid) {
-        if let Some(held) = self.held.get_mut(&holder) {
-            for held in Arc::make_mut(held) {
-                held.reach = reach(&self.tree, &self.people, &held.binding);
-            }
+    fn reindex(&mut self, holder: Uuid, reaches: &mut Reaches) {
+        let dossier = Arc::make_mut(self.dossiers.entry(holder).or_default());
+        for held in std::mem::take(&mut dossier.held) {
+            let role = self.roles.get(&held.binding.role).cloned();
+            let own = dossier.own_departments();
+            let held = reaches.hold(held.binding, role, &self.tree, own);
+            dossier.held.push(held);
         }
     }
-}
-
-/// The departments of the binding, or else the holder's own, and all below (CF-9.1).
-fn reach(tree: &Tree, people: &HashMap<Uuid, Arc<Person>>, binding: &Binding) -> Vec<Uuid> {
-    let own = people
-        .get(&binding.subject)
-        .map_or(&[][..], |person| &person.subject.departments);
-    tree.reach(match binding.departments.as_slice() {
-        [] => own,
-        named => named,
-    })
 }
 
 #[cfg(test)]

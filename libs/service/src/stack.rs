@@ -88,7 +88,7 @@ impl Service<Request<Body>> for Guarded {
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
-        let span = crate::telemetry::server_span(request.uri().path(), request.headers());
+        let span = crate::telemetry::server_span(request.uri().path(), request.headers(), None);
         let guarded = self.clone();
         Box::pin(async move { Ok(guarded.handle(request).await) }.instrument(span))
     }

@@ -148,7 +148,7 @@ pub(crate) async fn forward(
         Ok(answered) => answered,
         Err(fault) => {
             let (seen, path) = (&admitted.seen, admitted.method.path);
-            stack.journal(seen, &fault, path, &deadline).await;
+            Box::pin(stack.journal(seen, &fault, path, &deadline)).await;
             return refuse(fault);
         }
     };

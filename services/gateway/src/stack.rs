@@ -112,12 +112,16 @@ impl Stack {
         BoxCloneSyncService::new(Gateway(Arc::new(self)))
     }
 
-    /// One call.
-    async fn handle(self: &Arc<Self>, request: Request<Body>) -> Response<Body> {
+    /// One call. What is seldom waited for is boxed: every call would carry the room for it.
+    async fn handle(
+        self: &Arc<Self>,
+        request: Request<Body>,
+        call_id: Result<HeaderValue, Fault>,
+    ) -> Response<Body> {
         let language = language(request.headers());
         let refuse = |fault: Fault| fault.into_status(language).into_http();
         // 1. Span and call id (the span is around this function).
-        let call_id = match self.call_id() {
+        let call_id = match call_id {
             Ok(call_id) => call_id,
             Err(fault) => return refuse(fault),
         };
@@ -134,7 +138,7 @@ impl Stack {
                 let mut seen = Seen::at(self.clock.now());
                 let mut admitted = self.admit(&request, &mut seen);
                 if seen.keys_wanted {
-                    self.tokens.seek_keys(deadline.head).await;
+                    Box::pin(self.tokens.seek_keys(deadline.head)).await;
                     seen = Seen::at(self.clock.now());
                     admitted = self.admit(&request, &mut seen);
                 }
@@ -145,8 +149,8 @@ impl Stack {
                         forward(self, admitted, request, id, deadline, permit, language).await
                     }
                     Err(fault) => {
-                        self.journal(&seen, &fault, request.uri().path(), &deadline)
-                            .await;
+                        let path = request.uri().path();
+                        Box::pin(self.journal(&seen, &fault, path, &deadline)).await;
                         refuse(fault)
                     }
                 }
@@ -294,8 +298,12 @@ impl Stack {
     fn call_id(&self) -> Result<HeaderValue, Fault> {
         let mut text = [0; Hyphenated::LENGTH];
         let text = self.ids.next()?.hyphenated().encode_lower(&mut text);
-        tracing::Span::current().record("kefu.call_id", &*text);
-        HeaderValue::from_str(text).map_err(|_| Fault::internal("call id is not metadata"))
+        let mut value =
+            HeaderValue::from_str(text).map_err(|_| Fault::internal("call id is not metadata"))?;
+        // Not kept in the tables of header compression: it would drive out what comes
+        // again, the context above all, and never come again itself.
+        value.set_sensitive(true);
+        Ok(value)
     }
 }
 
@@ -325,8 +333,10 @@ impl Service<Request<Body>> for Gateway {
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
-        let span = telemetry::server_span(request.uri().path(), request.headers());
         let stack = self.0.clone();
-        Box::pin(async move { Ok(stack.handle(request).await) }.instrument(span))
+        let call_id = stack.call_id();
+        let named = call_id.as_ref().ok().and_then(|id| id.to_str().ok());
+        let span = telemetry::server_span(request.uri().path(), request.headers(), named);
+        Box::pin(async move { Ok(stack.handle(request, call_id).await) }.instrument(span))
     }
 }

@@ -90,7 +90,7 @@ impl Upstream {
                     return Err(fault);
                 };
                 tracing::debug!("a read is sent once more");
-                self.once(again.map(|()| body), deadline).await
+                Box::pin(self.once(again.map(|()| body), deadline)).await
             }
             first => first,
         }

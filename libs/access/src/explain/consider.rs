@@ -34,10 +34,9 @@ impl Snapshot {
         };
         let mut considered = Vec::new();
         for held in self.held_by(query.subject) {
-            let Some(role) = self.role(&held.binding.role) else {
-                continue;
-            };
-            question.role(held, role, &mut considered);
+            if let Some(role) = &held.role {
+                question.role(held, role, &mut considered);
+            }
         }
         question.beyond_roles(decision, &mut considered);
         for grant in self.granted_to(query.subject) {
@@ -113,9 +112,9 @@ impl Question<'_> {
             purpose_required,
             ..
         } = *self.query;
-        if !held.binding.stands(self.now) {
-            let begins = held.binding.yet_to_start(self.now);
-            let ended = held.binding.ends_at.unwrap_or(held.binding.starts_at);
+        if !held.term.stands(self.now) {
+            let begins = held.term.yet_to_start(self.now);
+            let ended = held.term.ends_at.unwrap_or(held.term.starts_at);
             return begins.map_or(Verdict::Ended(ended), Verdict::NotBegun);
         }
         if !rule.admits(purpose, purpose_required) {
@@ -186,7 +185,7 @@ impl Question<'_> {
     }
 
     fn end(&self, held: &Held) -> Option<Timestamp> {
-        let ends = held.binding.ends_at.into_iter();
+        let ends = held.term.ends_at.into_iter();
         ends.chain(self.person.leaves_at).min()
     }
 }

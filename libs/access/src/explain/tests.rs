@@ -17,13 +17,15 @@ use crate::{
     },
 };
 
-fn any_row() -> impl Strategy<Value = RowFacts> {
+pub(crate) fn any_row() -> impl Strategy<Value = RowFacts> {
     let one = || prop::option::of((0..6_u128).prop_map(id));
     let purposes = prop_oneof![Just(Purpose::Service), Just(Purpose::Sales)];
+    // Two of them are files that grants name.
+    let customers = prop::sample::select(vec![1_u128, 40, 41]).prop_map(id);
     (
         one(),
         one(),
-        one(),
+        prop::option::of(customers),
         prop::collection::vec((1..4_u128).prop_map(id), 0..3),
         prop::collection::vec(purposes, 0..2),
     )

@@ -25,8 +25,9 @@ pub fn inject(span: &Span, headers: &mut HeaderMap) {
 }
 
 /// The span of a call this process answers, within the trace its headers name.
-/// Logs below it carry its `trace_id`.
-pub fn server_span(path: &str, headers: &HeaderMap) -> Span {
+/// Logs below it carry its `trace_id`, and the call's id where it has one by then: what is
+/// recorded later makes the log layer read and write all fields of the span again.
+pub fn server_span(path: &str, headers: &HeaderMap, call_id: Option<&str>) -> Span {
     // Only a path we know is written down: any other is whatever the client typed.
     let method = kefu_contracts::method(path)
         .map_or("unknown", |method| method.path.trim_start_matches('/'));
@@ -36,7 +37,7 @@ pub fn server_span(path: &str, headers: &HeaderMap) -> Span {
         otel.kind = "server",
         rpc.system = "grpc",
         rpc.method = method,
-        kefu.call_id = tracing::field::Empty,
+        kefu.call_id = call_id,
         trace_id = tracing::field::Empty,
     );
     // Refused where no traces are kept, and then nothing depends on it.

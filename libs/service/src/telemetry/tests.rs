@@ -127,7 +127,7 @@ async fn a_trace_goes_on_from_call_to_call_and_into_the_logs() {
     );
     let mut outgoing = http::HeaderMap::new();
     tracing::subscriber::with_default(subscriber, || {
-        let span = server_span("/typed/by a client", &incoming);
+        let span = server_span("/typed/by a client", &incoming, Some("0198"));
         assert_eq!(trace_id(&span).as_deref(), Some(trace));
         inject(&span, &mut outgoing);
         span.in_scope(|| tracing::info!(ticket = "tickets/1", "closed"));
@@ -142,6 +142,7 @@ async fn a_trace_goes_on_from_call_to_call_and_into_the_logs() {
         line.contains(&format!("\"trace_id\":\"{trace}\"")),
         "{line}"
     );
+    assert!(line.contains("\"kefu.call_id\":\"0198\""), "{line}");
     assert!(!line.contains("typed"), "{line}");
 }
 

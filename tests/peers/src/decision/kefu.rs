@@ -1,4 +1,4 @@
-//! The suite's own engine: grants and all within [`Snapshot::decide`].
+//! The suite's own engine: grants and all within [`Snapshot`].
 
 use jiff::Timestamp;
 use kefu_access::{Decision, Query, RowFacts, Snapshot};
@@ -45,14 +45,11 @@ impl Kefu {
 
     /// Yes or no on this row, as the peers answer: like them, without saying why not.
     pub(crate) fn answer(&self, company: &Company, question: &Question) -> bool {
-        let allowance = self.snapshot.allowance(&query(company, question), self.now);
-        allowance.is_some_and(|allowance| {
-            allowance.rules.iter().any(|rule| {
-                rule.stands(self.now)
-                    && rule.classes.contains(question.class)
-                    && rule.scope.matches(&self.rows[question.record])
-            })
-        })
+        let row = &self.rows[question.record];
+        let classes = self
+            .snapshot
+            .classes_of(&query(company, question), row, self.now);
+        classes.is_some_and(|classes| classes.contains(question.class))
     }
 }
 

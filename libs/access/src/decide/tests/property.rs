@@ -11,6 +11,7 @@ use super::{
     naive::{Answer, second},
     *,
 };
+use crate::explain::tests::any_row;
 
 const PERMISSIONS: [&str; 2] = ["profile.customers.get", "ticket.tickets.get"];
 
@@ -194,6 +195,27 @@ proptest! {
             prop_assert_eq!(allowance.subject.id, query.subject);
             let expected = next_change(&policy, &query, now);
             prop_assert_eq!(allowance.valid_until, expected.map(at));
+        }
+    }
+
+    /// The short way to a yes or no is the slow reference, read row by row.
+    #[test]
+    fn classes_of_a_row_are_those_of_the_slow_reference(
+        policy in any_policy(),
+        query in any_query(),
+        rows in prop::collection::vec(any_row(), 1..8),
+        now in 0..12_i64,
+    ) {
+        let held = snapshot(policy.clone());
+        for row in rows {
+            let expected = match naive::decide(&policy, &query, now) {
+                Answer::Refused(_) => None,
+                Answer::Rules(rules) => {
+                    let reached = rules.iter().filter(|rule| rule.scope.matches(&row));
+                    reached.map(|rule| rule.classes).reduce(ClassSet::union)
+                }
+            };
+            prop_assert_eq!(held.classes_of(&query, &row, at(now)), expected);
         }
     }
 
