@@ -16,6 +16,7 @@ mod five_views;
 mod leak;
 mod lists;
 mod migrations;
+mod outage;
 mod record_facts;
 mod records;
 mod refusals;
