@@ -117,7 +117,7 @@ fn shares(caller: &Caller) -> ShareServiceClient<Caller> {
 }
 
 /// Asks again until it is so, within the bound in which a change has to be felt.
-async fn felt<T, F: Future<Output = Option<T>>>(mut ask: impl FnMut() -> F) -> T {
+pub(crate) async fn felt<T, F: Future<Output = Option<T>>>(mut ask: impl FnMut() -> F) -> T {
     let so = async {
         loop {
             if let Some(answer) = ask().await {

@@ -5,3 +5,5 @@ pub(crate) mod contact;
 pub(crate) mod entry;
 pub(crate) mod file_number;
 pub(crate) mod identity;
+pub(crate) mod intake;
+pub(crate) mod state;

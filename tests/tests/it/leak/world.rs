@@ -8,7 +8,10 @@ use kefu_contracts::{
     access::{ListDepartmentsRequest, organisation_service_client::OrganisationServiceClient},
     google::r#type::Money,
     order::{Order, OrderLine, OrderStage, RecordReviewRequest, RecordStageRequest, Review},
-    profile::{Address, ContactKind, Customer, CustomerType, Email, Phone, Sex, SourceChannel},
+    profile::{
+        Address, ContactKind, CreateDraftRequest, Customer, CustomerType, Email, IntakeChannel,
+        Phone, ReturnCustomerRequest, ReturnReason, Sex, SourceChannel, UpdateCustomerRequest,
+    },
     ticket::{
         AssignTicketRequest, CloseTicketRequest, Direction, RateTicketRequest,
         ReplyToTicketRequest, ResolveTicketRequest, Ticket,
@@ -16,10 +19,11 @@ use kefu_contracts::{
 };
 use kefu_service::{clock::Clock, fields::parse_name, time};
 use kefu_testkit::{Caller, TestSuite, employee_id};
+use prost_types::FieldMask;
 use uuid::Uuid;
 
 use super::values::Values;
-use crate::records::{enter, open, order, orders, place, ticket, tickets};
+use crate::records::{customers, enter, intake, open, order, orders, place, ticket, tickets};
 
 /// Department, owner, consents.
 const CUSTOMERS: &[(&str, Option<&str>, &[Purpose])] = &[
@@ -32,6 +36,10 @@ const CUSTOMERS: &[(&str, Option<&str>, &[Purpose])] = &[
     ("it", None, &[]),
 ];
 const ENTERPRISE: usize = 3;
+/// Entered by its owner, and sent back by the reviewer.
+const RETURNED: usize = 0;
+/// Changed once more, with a reason.
+const CHANGED: usize = 4;
 
 /// Customer, department, assignee, closed.
 const TICKETS: &[(usize, &str, Option<&str>, bool)] = &[
@@ -71,13 +79,17 @@ pub(super) async fn make(suite: &TestSuite) -> World {
         reviews: Vec::new(),
     };
     let departments = departments(&erp).await;
-    let mut customers = Vec::new();
+    let mut files = Vec::new();
     for (at, (department, owner, consents)) in CUSTOMERS.iter().enumerate() {
         let mut one = customer(&mut values, at == ENTERPRISE);
         one.department = format!("departments/{}", departments[*department]);
         one.owner = owner.map(employee).unwrap_or_default();
         one.external_ref = format!("CRM-{at}");
-        let entered = enter(&erp, one).await;
+        let entered = match at {
+            RETURNED => returned(suite, &erp, one, &mut values).await,
+            CHANGED => changed(&erp, enter(&erp, one).await, &mut values).await,
+            _ => enter(&erp, one).await,
+        };
         let id = parse_name(&entered.name, "customers").unwrap();
         consent(suite, id, consents).await;
         let facts = RowFacts {
@@ -88,10 +100,18 @@ pub(super) async fn make(suite: &TestSuite) -> World {
             consents: consents.to_vec(),
         };
         world.facts.insert(entered.name.clone(), facts);
-        customers.push(entered.name);
+        files.push(entered.name);
     }
+    let draft = draft(suite, &mut values, departments["call_centre"]).await;
+    let id = parse_name(&draft, "customers").unwrap();
+    let facts = RowFacts {
+        department: Some(departments["call_centre"]),
+        customer: Some(id),
+        ..RowFacts::default()
+    };
+    world.facts.insert(draft, facts);
     for (at, (customer, department, assignee, closed)) in TICKETS.iter().enumerate() {
-        let mut one = ticket(&customers[*customer]);
+        let mut one = ticket(&files[*customer]);
         one.subject = values.text();
         one.description = values.text();
         one.department = format!("departments/{}", departments[*department]);
@@ -99,7 +119,7 @@ pub(super) async fn make(suite: &TestSuite) -> World {
         let name = work(suite, &erp, one, *assignee, *closed, &mut values).await;
         let duty = assignee.filter(|_| !closed).map(employee_id);
         world.know(
-            &customers[*customer],
+            &files[*customer],
             name,
             departments[*department],
             *assignee,
@@ -107,7 +127,7 @@ pub(super) async fn make(suite: &TestSuite) -> World {
         );
     }
     for (at, (customer, department, owner, cancelled)) in ORDERS.iter().enumerate() {
-        let mut one = order(&customers[*customer]);
+        let mut one = order(&files[*customer]);
         one.lines = vec![line(&mut values)];
         let promised = suite.clock.now() + Duration::from_secs(86_400);
         one.promised_time = Some(time::to_proto(promised));
@@ -118,7 +138,7 @@ pub(super) async fn make(suite: &TestSuite) -> World {
         let duty = owner.filter(|_| !cancelled).map(employee_id);
         world.reviews.push(name.clone());
         world.know(
-            &customers[*customer],
+            &files[*customer],
             name,
             departments[*department],
             *owner,
@@ -177,6 +197,60 @@ async fn consent(suite: &TestSuite, customer: Uuid, purposes: &[Purpose]) {
         .await
         .unwrap();
     }
+}
+
+/// A file on its way: what the reviewer says of it is data about the customer as well.
+async fn returned(
+    suite: &TestSuite,
+    maker: &Caller,
+    customer: Customer,
+    values: &mut Values,
+) -> Customer {
+    let agent = suite.caller("li.wei");
+    let entered = enter(&agent, customer).await;
+    let reviewer = suite.caller("lin.na");
+    let reason = ReturnReason {
+        field: "id_card".into(),
+        text: values.text(),
+    };
+    let request = ReturnCustomerRequest {
+        name: entered.name,
+        etag: entered.etag,
+        reasons: vec![reason],
+        ..Default::default()
+    };
+    let returned = intake(&reviewer).return_customer(request).await.unwrap();
+    let _ = maker.after(&reviewer);
+    returned.into_inner()
+}
+
+async fn changed(maker: &Caller, customer: Customer, values: &mut Values) -> Customer {
+    let request = UpdateCustomerRequest {
+        customer: Some(Customer {
+            special_needs: values.text(),
+            ..customer
+        }),
+        update_mask: Some(FieldMask {
+            paths: vec!["special_needs".into()],
+        }),
+        reason: values.text(),
+        ..Default::default()
+    };
+    let changed = customers(maker).update_customer(request).await.unwrap();
+    changed.into_inner()
+}
+
+async fn draft(suite: &TestSuite, values: &mut Values, department: Uuid) -> String {
+    let mut one = customer(values, false);
+    one.department = format!("departments/{department}");
+    one.external_ref = "CRM-DRAFT".into();
+    one.intake_channel = IntakeChannel::SelfService as i32;
+    let request = CreateDraftRequest {
+        customer: Some(one),
+        ..Default::default()
+    };
+    let mut shop = intake(&suite.caller_for("webshop", "integration"));
+    shop.create_draft(request).await.unwrap().into_inner().name
 }
 
 fn customer(values: &mut Values, enterprise: bool) -> Customer {
