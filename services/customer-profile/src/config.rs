@@ -2,7 +2,10 @@ use kefu_contracts::common::Reason;
 use kefu_service::error::Fault;
 use serde::{Deserialize, Serialize};
 
-use crate::domain::intake::IntakeRules;
+use crate::domain::{
+    attributes::{self, AttributeRule},
+    intake::IntakeRules,
+};
 
 /// Section `customer_profile` of the configuration.
 #[derive(Debug, Clone, Deserialize, Serialize)]
@@ -14,6 +17,8 @@ pub struct CustomerProfileConfig {
     pub phone_region: String,
     /// What each way in asks for (CF-3.2); `intake.toml`.
     pub intake: IntakeRules,
+    /// What files may have beside the fields of every file; `attributes.toml`.
+    pub attributes: Vec<AttributeRule>,
 }
 
 impl Default for CustomerProfileConfig {
@@ -22,6 +27,7 @@ impl Default for CustomerProfileConfig {
             default_business_line: "A".to_owned(),
             phone_region: "CN".to_owned(),
             intake: IntakeRules::default(),
+            attributes: attributes::shipped(),
         }
     }
 }
@@ -45,6 +51,11 @@ impl CustomerProfileConfig {
         if let Some(problem) = self.intake.problem() {
             return Err(Fault::internal(format!(
                 "customer_profile.intake: {problem}"
+            )));
+        }
+        if let Some(problem) = attributes::problem(&self.attributes) {
+            return Err(Fault::internal(format!(
+                "customer_profile.attributes: {problem}"
             )));
         }
         Ok(())

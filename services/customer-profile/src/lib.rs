@@ -29,7 +29,10 @@ use kefu_service::{
 use tonic::service::Routes;
 
 pub use config::CustomerProfileConfig;
-pub use domain::intake::{ChannelRule, IntakeRules};
+pub use domain::{
+    attributes::{AttributeKind, AttributeRule},
+    intake::{ChannelRule, IntakeRules},
+};
 
 /// Name of the service.
 pub const NAME: &str = "customer-profile";

@@ -1,8 +1,11 @@
 //! Every change of a file: who, when, why, before and after, and how it is put back.
 
-use kefu_contracts::profile::{
-    Customer, CustomerAct, CustomerRevision, ListCustomerRevisionsRequest,
-    RestoreCustomerRevisionRequest,
+use kefu_contracts::{
+    google::r#type::Date,
+    profile::{
+        Attribute, ContactPerson, Customer, CustomerAct, CustomerRevision,
+        ListCustomerRevisionsRequest, RestoreCustomerRevisionRequest, SourceHand,
+    },
 };
 use kefu_testkit::{Caller, TestSuite, employee_id};
 use tonic::{Code, Status};
@@ -154,6 +157,85 @@ async fn the_past_is_redacted_like_the_file() {
     .await
     .unwrap();
     assert_eq!(viewed, 2, "by the agent and by the auditor");
+}
+
+/// Clauses CF-2.4, SG-1.1, IH-9: contact persons, source, signing date and what the company
+/// declares are entered, changed, put back and hidden like every other field.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_company_declares_is_data_like_other_data() {
+    let suite = TestSuite::start().await;
+    let agent = suite.caller("li.wei");
+    let attribute = |id: &str, value: &str| Attribute {
+        id: id.into(),
+        value: value.into(),
+    };
+    let file = Customer {
+        contact_persons: vec![ContactPerson {
+            name: "赵敏".into(),
+            title: "采购经理".into(),
+            phone: "139 8765 4321".into(),
+            ..Default::default()
+        }],
+        source_hand: SourceHand::First as i32,
+        signing_date: Some(Date {
+            year: 2024,
+            month: 2,
+            day: 29,
+        }),
+        contact_attributes: vec![attribute("wechat", "zhang_sanfeng")],
+        purchase_attributes: vec![attribute("favourite_colour", "红")],
+        ..person()
+    };
+    let entered = enter(&agent, file).await;
+    let seen = get(&agent, &entered.name).await.unwrap();
+    assert_eq!(seen.contact_persons[0].phone, "+8613987654321");
+    assert_eq!(seen.contact_attributes[0].value, "zhang_sanfeng");
+
+    let sales = suite.caller_for("wu.peng", "sales");
+    let masked = get(&sales, &entered.name).await.unwrap();
+    let person = &masked.contact_persons[0];
+    assert_eq!(
+        (
+            person.name.as_str(),
+            person.title.as_str(),
+            person.phone.as_str()
+        ),
+        ("赵*", "", "139****4321")
+    );
+    assert_eq!((masked.source_hand, masked.signing_date), (0, None));
+    assert!(masked.contact_attributes.is_empty());
+    assert_eq!(masked.purchase_attributes[0].value, "红");
+    let omitted = masked.disclosure.unwrap().omitted_fields;
+    assert!(omitted.contains(&"contact_attributes".to_owned()));
+
+    let wrong = Customer {
+        purchase_attributes: vec![
+            attribute("favourite_colour", "紫"),
+            attribute("shoe_size", "42"),
+        ],
+        ..entered.clone()
+    };
+    let status = update(&agent, wrong, &["purchase_attributes"], "")
+        .await
+        .unwrap_err();
+    assert_eq!(
+        violations(&status),
+        [
+            "customer.purchase_attributes[0].value",
+            "customer.purchase_attributes[1].id"
+        ]
+    );
+    let emptied = Customer {
+        contact_attributes: Vec::new(),
+        contact_persons: Vec::new(),
+        ..entered.clone()
+    };
+    let paths = ["contact_attributes", "contact_persons"];
+    let emptied = update(&agent, emptied, &paths, "").await.unwrap();
+    assert!(emptied.contact_attributes.is_empty());
+    let restored = restore(&agent, &emptied, 1).await.unwrap();
+    assert_eq!(restored.contact_attributes, entered.contact_attributes);
+    assert_eq!(restored.contact_persons, entered.contact_persons);
 }
 
 /// Clause CF-7.2: fifty people at one file lose nothing that any of them entered.

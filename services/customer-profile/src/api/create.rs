@@ -1,4 +1,4 @@
-use jiff::{Timestamp, tz::TimeZone};
+use jiff::Timestamp;
 use kefu_access::Clearance;
 use kefu_contracts::{
     access::SubjectKind,
@@ -23,7 +23,6 @@ use super::{
 };
 use crate::{
     domain::{
-        entry::check,
         file_number::prefix,
         intake::{self, Entering},
     },
@@ -93,9 +92,8 @@ impl Customers {
     ) -> Result<Entry, Fault> {
         let subject = &call.context.subject;
         let by_system = subject.kind != SubjectKind::Employee;
-        let today = call.now.to_zoned(TimeZone::UTC).date();
         let given = customer.intake_channel;
-        check(&mut fields, &mut customer, self.region, today);
+        self.check_entry(&mut fields, call, &mut customer);
         let channel = intake::channel(&mut fields, given, entering, by_system);
         customer.intake_channel = channel as i32;
         if entering == Entering::File {

@@ -1,12 +1,15 @@
 //! Drafts and the review (CF-3.*).
 
 use kefu_contracts::profile::{
-    ApproveCustomerRequest, CreateDraftRequest, Customer, GetDraftRequest, ListDraftsRequest,
-    ListDraftsResponse, ReturnCustomerRequest, SubmitCustomerRequest, SubmitDraftRequest,
-    UpdateDraftRequest, WithdrawCustomerRequest, WithdrawDraftRequest,
+    ApproveCustomerRequest, CreateDraftRequest, Customer, GetDraftRequest, ListCustomersRequest,
+    ListDraftsRequest, ListDraftsResponse, ReturnCustomerRequest, SubmitCustomerRequest,
+    SubmitDraftRequest, UpdateDraftRequest, WithdrawCustomerRequest, WithdrawDraftRequest,
     intake_service_server::IntakeService,
 };
-use kefu_service::{call::answer, fields::Fields};
+use kefu_service::{
+    call::{Answer, answer},
+    fields::Fields,
+};
 use tonic::{Request, Response, Status};
 
 use super::{
@@ -42,7 +45,22 @@ impl IntakeService for Customers {
         &self,
         request: Request<ListDraftsRequest>,
     ) -> Result<Response<ListDraftsResponse>, Status> {
-        answer(request, |call, body| self.list_drafts(call, body)).await
+        answer(request, |call, body| async move {
+            let asked = ListCustomersRequest {
+                page_size: body.page_size,
+                page_token: body.page_token,
+                filter: body.filter,
+                order_by: body.order_by,
+            };
+            let page = self.list(call, asked).await?.body;
+            Ok(Answer::read(ListDraftsResponse {
+                customers: page.customers,
+                next_page_token: page.next_page_token,
+                total_size: page.total_size,
+                total_kind: page.total_kind,
+            }))
+        })
+        .await
     }
 
     async fn update_draft(

@@ -16,19 +16,27 @@ mod write;
 
 use std::sync::Arc;
 
+use jiff::tz::TimeZone;
 use kefu_contracts::profile::{
     CreateCustomerRequest, Customer, GetCustomerRequest, ListCustomersRequest,
     ListCustomersResponse, LookupCustomerRequest, LookupCustomerResponse, UpdateCustomerRequest,
     customer_service_server::CustomerService,
 };
-use kefu_service::{call::answer, core::Core, fields::Fields, sealed::Sealer};
+use kefu_service::{
+    call::{Call, answer},
+    core::Core,
+    fields::Fields,
+    sealed::Sealer,
+};
 use tonic::{Request, Response, Status};
 
 use self::ask::claim;
 use crate::{
     config::CustomerProfileConfig,
     domain::{
+        attributes::{self, AttributeRule},
         contact::Region,
+        entry,
         intake::{Entering, IntakeRules},
     },
 };
@@ -41,6 +49,7 @@ pub(crate) struct Customers {
     business_line: String,
     region: Region,
     intake: Arc<IntakeRules>,
+    attributes: Arc<[AttributeRule]>,
 }
 
 impl Customers {
@@ -53,7 +62,15 @@ impl Customers {
             business_line: config.default_business_line.clone(),
             region,
             intake: Arc::new(config.intake.clone()),
+            attributes: config.attributes.clone().into(),
         }
+    }
+
+    /// Checks a file as it shall be and brings it to the form in which it is kept.
+    fn check_entry(&self, fields: &mut Fields, call: &Call, customer: &mut Customer) {
+        let today = call.now.to_zoned(TimeZone::UTC).date();
+        entry::check(fields, customer, self.region, today);
+        attributes::check(fields, &self.attributes, customer);
     }
 }
 

@@ -1,7 +1,6 @@
 //! What is done to a file that is there: one way for changes, for the review and for
 //! putting an earlier revision back.
 
-use jiff::tz::TimeZone;
 use kefu_access::Clearance;
 use kefu_contracts::{
     ClassSet, Resource,
@@ -28,7 +27,6 @@ use super::{
 use crate::{
     domain::{
         change::Change,
-        entry::check,
         file_number::prefix,
         state::{self, Step},
     },
@@ -311,10 +309,9 @@ impl Customers {
         customer: &mut Customer,
     ) -> Result<Option<Uuid>, Fault> {
         let mut fields = Fields::new();
-        let today = call.now.to_zoned(TimeZone::UTC).date();
         match deed {
             Deed::Update { .. } | Deed::Restore { .. } => {
-                check(&mut fields, customer, self.region, today);
+                self.check_entry(&mut fields, call, customer);
                 if row.state() != CustomerState::Draft {
                     self.intake.check(&mut fields, customer);
                 }

@@ -40,6 +40,16 @@ const FIELDS: &[Field] = fields![
     purchase_preferences: Purchase,
     source_channel: Relation,
     special_needs: Relation,
+    contact_persons: Relation,
+    source_hand: Relation,
+    source_credibility: Relation,
+    signing_date: Relation,
+    basic_attributes: Basic,
+    contact_attributes: Contact,
+    identity_attributes: Identity,
+    financial_attributes: Financial,
+    purchase_attributes: Purchase,
+    relation_attributes: Relation,
 ];
 
 /// Fields that exist and cannot be changed.
@@ -237,6 +247,6 @@ mod tests {
         for field in FIELDS {
             assert!(!FIXED.contains(&field.path), "{}", field.path);
         }
-        assert_eq!(FIELDS.len(), 16);
+        assert_eq!(FIELDS.len(), 26);
     }
 }

@@ -6,11 +6,12 @@ use std::{collections::BTreeMap, time::Duration};
 use kefu_access::{Purpose, RowFacts};
 use kefu_contracts::{
     access::{ListDepartmentsRequest, organisation_service_client::OrganisationServiceClient},
-    google::r#type::Money,
+    google::r#type::{Date, Money},
     order::{Order, OrderLine, OrderStage, RecordReviewRequest, RecordStageRequest, Review},
     profile::{
-        Address, ContactKind, CreateDraftRequest, Customer, CustomerType, Email, IntakeChannel,
-        Phone, ReturnCustomerRequest, ReturnReason, Sex, SourceChannel, UpdateCustomerRequest,
+        Address, ContactKind, ContactPerson, CreateDraftRequest, Credibility, Customer,
+        CustomerType, Email, IntakeChannel, Phone, ReturnCustomerRequest, ReturnReason, Sex,
+        SourceChannel, SourceHand, UpdateCustomerRequest,
     },
     ticket::{
         AssignTicketRequest, CloseTicketRequest, Direction, RateTicketRequest,
@@ -282,6 +283,26 @@ fn customer(values: &mut Values, enterprise: bool) -> Customer {
         purchase_preferences: vec![values.text(), values.text()],
         source_channel: SourceChannel::WordOfMouth as i32,
         special_needs: values.text(),
+        contact_persons: vec![ContactPerson {
+            name: values.name(),
+            title: values.text(),
+            phone: values.phone(),
+            email: values.email(),
+            primary: true,
+        }],
+        source_hand: SourceHand::Second as i32,
+        source_credibility: Credibility::High as i32,
+        signing_date: Some(Date {
+            year: 2020,
+            month: 2,
+            day: 29,
+        }),
+        basic_attributes: vec![values.attribute("native_place")],
+        contact_attributes: vec![values.attribute("wechat")],
+        identity_attributes: vec![values.attribute("passport")],
+        financial_attributes: vec![values.attribute("invoice_title")],
+        purchase_attributes: vec![values.attribute("usual_shop")],
+        relation_attributes: vec![values.attribute("referred_by")],
         ..Default::default()
     };
     if enterprise {
