@@ -41,15 +41,9 @@ impl Grant {
         self.purpose == purpose && self.permissions.contains(permission)
     }
 
-    /// The files it names; for selling and promotion those of them whose customer
-    /// consented to exactly that (CC-2.2): nobody in the company can approve in their
-    /// place.
+    /// The files it names, as far as their customers agree.
     pub(crate) fn scope(&self) -> Scope {
-        let files = Scope::Customers(self.customers.clone());
-        match self.purpose {
-            Purpose::Sales | Purpose::Marketing => Scope::Consented(self.purpose, Box::new(files)),
-            _ => files,
-        }
+        Scope::Customers(self.customers.clone()).shared_for(self.purpose)
     }
 
     /// When it counts; `None` when it never does. With a companion, only while they

@@ -58,6 +58,16 @@ impl Scope {
         }
     }
 
+    /// What of it may be shared for a purpose: for selling and promotion the rows whose
+    /// customer consented to exactly that (CC-2.2), since nobody in the company can approve
+    /// in their place.
+    pub fn shared_for(self, purpose: Purpose) -> Scope {
+        match purpose {
+            Purpose::Sales | Purpose::Marketing => Scope::Consented(purpose, Box::new(self)),
+            _ => self,
+        }
+    }
+
     fn flatten_into(self, parts: &mut Vec<Scope>) {
         match self {
             Scope::None => {}

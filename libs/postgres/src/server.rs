@@ -211,7 +211,15 @@ impl Server {
             "log_min_error_statement = panic".to_owned(),
         ];
         if !options.durable {
-            for name in ["fsync", "synchronous_commit", "full_page_writes"] {
+            // CREATE and DROP DATABASE wait until every process has taken note, and the
+            // launcher of autovacuum may be napping for its whole minute.
+            let needless = [
+                "fsync",
+                "synchronous_commit",
+                "full_page_writes",
+                "autovacuum",
+            ];
+            for name in needless {
                 settings.push(format!("{name} = off"));
             }
         }

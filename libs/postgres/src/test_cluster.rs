@@ -4,9 +4,10 @@ use std::{
     env, fmt,
     path::{Path, PathBuf},
     str::FromStr,
+    sync::atomic::{AtomicU32, Ordering},
 };
 
-use sqlx::postgres::PgConnectOptions;
+use sqlx::{AssertSqlSafe, Executor, PgConnection, postgres::PgConnectOptions};
 
 use crate::{Cluster, ClusterOptions, StartError, cluster::percent};
 
@@ -130,6 +131,44 @@ pub async fn shared_for_tests() -> Result<TestCluster, StartError> {
     let mut cluster = Cluster::start(options).await?;
     cluster.leave_running();
     Ok(TestCluster::Private(cluster))
+}
+
+/// A name for a database of this test process. The databases of processes that have ended
+/// are dropped with it: dropping one's own as a test ends would wait for connections that
+/// are being made, and that the test no longer completes.
+///
+/// # Errors
+/// Whatever the server says.
+pub async fn name_for_test(admin: &mut PgConnection) -> Result<String, sqlx::Error> {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let alone: bool = sqlx::query_scalar("SELECT pg_try_advisory_lock(hashtext('kefu left over'))")
+        .fetch_one(&mut *admin)
+        .await?;
+    if alone {
+        let dropped = drop_left_over(admin).await;
+        admin
+            .execute("SELECT pg_advisory_unlock(hashtext('kefu left over'))")
+            .await?;
+        dropped?;
+    }
+    let number = COUNT.fetch_add(1, Ordering::Relaxed);
+    Ok(format!("kefu_test_{}_{number}", std::process::id()))
+}
+
+async fn drop_left_over(admin: &mut PgConnection) -> Result<(), sqlx::Error> {
+    let names: Vec<String> =
+        sqlx::query_scalar("SELECT datname FROM pg_database WHERE datname LIKE 'kefu_test_%'")
+            .fetch_all(&mut *admin)
+            .await?;
+    for name in names {
+        let process = name.split('_').nth(2).unwrap_or_default();
+        if !Path::new("/proc").exists() || Path::new("/proc").join(process).exists() {
+            continue;
+        }
+        let drop = format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)");
+        admin.execute(AssertSqlSafe(drop)).await?;
+    }
+    Ok(())
 }
 
 /// The target folder the running test lies in, whatever its name: cargo marks it.

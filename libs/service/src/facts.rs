@@ -1,12 +1,14 @@
-//! What scopes look at in a record, told to access-control, which explains decisions
-//! without holding records. Both ends are here, and the facts are read through the
+//! What scopes look at in a record, and which records a rule selects, told to
+//! access-control, which explains decisions and shares files without holding records. Both ends are here, and the facts are read through the
 //! same columns and conditions that scopes are written with, so that an explanation
 //! cannot see a record otherwise than a query does.
+
+mod select;
 
 use kefu_access::{Purpose, RowFacts};
 use kefu_contracts::{
     access::{
-        GetRecordFactsRequest, GetRecordFactsResponse,
+        GetRecordFactsRequest, GetRecordFactsResponse, SelectRecordsRequest, SelectRecordsResponse,
         record_facts_service_client::RecordFactsServiceClient,
         record_facts_service_server::{RecordFactsService, RecordFactsServiceServer},
     },
@@ -25,6 +27,8 @@ use crate::{
     scope::RecordSpec,
 };
 
+pub use select::{Selected, select};
+
 /// Most subjects asked about at once.
 const MOST: usize = 100;
 
@@ -34,6 +38,8 @@ pub struct FactsOf {
     pub collection: &'static str,
     /// Under which every look at them is taken.
     pub record: &'static RecordSpec,
+    /// Comparison that holds for those a rule may select; absent: none may be.
+    pub selectable: Option<&'static str>,
 }
 
 /// Tells the facts of a service's own records.
@@ -92,6 +98,16 @@ impl RecordFactsService for RecordFacts {
         request: Request<GetRecordFactsRequest>,
     ) -> Result<Response<GetRecordFactsResponse>, Status> {
         answer(request, |_, message| self.tell(message)).await
+    }
+
+    async fn select_records(
+        &self,
+        request: Request<SelectRecordsRequest>,
+    ) -> Result<Response<SelectRecordsResponse>, Status> {
+        answer(request, |call, message| {
+            select::answer(&self.db, self.kinds, call, message)
+        })
+        .await
     }
 }
 

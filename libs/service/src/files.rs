@@ -171,8 +171,9 @@ fn granted(call: Call, request: ReadFilesRequest) -> Result<Call, Fault> {
     fields.finish()?;
     let lost = || Fault::internal("a violation was lost");
     let receiver = receiver.ok_or_else(lost)?;
+    let purpose = purpose.ok_or_else(lost)?;
     let rule = Rule {
-        scope: Scope::Customers(customers.ok_or_else(lost)?),
+        scope: Scope::Customers(customers.ok_or_else(lost)?).shared_for(purpose),
         classes: ClassSet::from_numbers(&request.classes),
         source: format!("grant:{}", grant.ok_or_else(lost)?),
         expires_at: until,
@@ -183,7 +184,7 @@ fn granted(call: Call, request: ReadFilesRequest) -> Result<Call, Fault> {
             kind: SubjectKind::Employee,
             departments: Vec::new(),
         },
-        purpose: purpose.ok_or_else(lost)?,
+        purpose,
         rules: vec![rule],
         ..call.context.as_ref().clone()
     };

@@ -2,14 +2,21 @@
 //! declared fields. A comparison on a classified field counts only on records
 //! where that class is cleared: what may not be seen cannot be searched for.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
-use kefu_access::{ScopeColumns, write_scope_for_class};
+use kefu_access::{ClassSet, ScopeColumns, write_scope_for_class};
 use kefu_contracts::policy::DataClass;
 use sqlx::{Postgres, QueryBuilder};
 use uuid::Uuid;
 
-use crate::{call::Call, error::Violation, fields::parse_name, scope::Sql};
+use crate::{
+    call::Call,
+    error::Violation,
+    fields::{name, parse_name},
+    scope::Sql,
+};
 
 /// A field that a list can be filtered by.
 pub struct FilterField {
@@ -68,6 +75,8 @@ pub struct Filter {
 
 #[derive(Debug, Clone, PartialEq)]
 struct Term {
+    /// The comparison as it is written back.
+    text: String,
     column: &'static str,
     class: DataClass,
     operator: &'static str,
@@ -101,12 +110,12 @@ impl Filter {
             if at >= 16 {
                 return Err(Violation::TooMany(16));
             }
-            let [Token::Word(name), Token::Operator(operator), value] = term else {
+            let [Token::Word(field), Token::Operator(operator), value] = term else {
                 return Err(Violation::Filter);
             };
             let field = fields
                 .iter()
-                .find(|field| field.name == name)
+                .find(|declared| declared.name == field)
                 .ok_or(Violation::Filter)?;
             terms.push(Self::term(field, operator, value).ok_or(Violation::Filter)?);
         }
@@ -117,20 +126,29 @@ impl Filter {
         let (Token::Word(text) | Token::Quoted(text)) = value else {
             return None;
         };
-        let value = match field.kind {
-            FilterKind::Text => Value::Text(text.clone()),
-            FilterKind::Name(collection) => Value::Id(parse_name(text, collection)?),
-            FilterKind::Enum { prefix, parse } => {
-                let full = format!("{prefix}{}", text.to_ascii_uppercase());
-                Value::Number(i16::try_from(parse(&full)?).ok()?)
+        let (value, written) = match field.kind {
+            FilterKind::Text => (Value::Text(text.clone()), quote(text)),
+            FilterKind::Name(collection) => {
+                let id = parse_name(text, collection)?;
+                (Value::Id(id), name(collection, id))
             }
-            FilterKind::Time => Value::Time(text.parse().ok()?),
+            FilterKind::Enum { prefix, parse } => {
+                let short = text.to_ascii_uppercase();
+                let number = parse(&format!("{prefix}{short}"))?;
+                (Value::Number(i16::try_from(number).ok()?), short)
+            }
+            FilterKind::Time => {
+                let at: Timestamp = text.parse().ok()?;
+                (Value::Time(at), at.to_string())
+            }
             FilterKind::Related { collection, of } => {
-                Value::Related(of, parse_name(text, collection)?)
+                let id = parse_name(text, collection)?;
+                (Value::Related(of, id), name(collection, id))
             }
         };
         let ordered = matches!(field.kind, FilterKind::Time);
-        (ordered || matches!(operator, "=" | "!=")).then_some(Term {
+        (ordered || matches!(operator, "=" | "!=")).then(|| Term {
+            text: format!("{} {operator} {written}", field.name),
             column: field.column,
             class: field.class,
             operator: if operator == "!=" {
@@ -140,6 +158,19 @@ impl Filter {
             },
             value,
         })
+    }
+
+    /// Its comparisons as they are written back, in order, each once. They read as the same
+    /// filter, and one that has all comparisons of another lets through no more than it.
+    pub fn comparisons(&self) -> Vec<String> {
+        let written: BTreeSet<&String> = self.terms.iter().map(|term| &term.text).collect();
+        written.into_iter().cloned().collect()
+    }
+
+    /// Classes of what it compares, beside SYSTEM.
+    pub fn classes(&self) -> ClassSet {
+        let classes: ClassSet = self.terms.iter().map(|term| term.class).collect();
+        classes.without(ClassSet::of(&[DataClass::System]))
     }
 
     /// Adds it to a statement, each comparison with ` AND `.
@@ -170,6 +201,12 @@ impl Filter {
             };
         }
     }
+}
+
+/// Text as [`unquote`] reads it.
+fn quote(text: &str) -> String {
+    let escaped = text.replace('\\', "\\\\").replace('"', "\\\"");
+    format!("\"{escaped}\"")
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -283,6 +320,28 @@ mod tests {
                 Err(Violation::Filter),
                 "{text}"
             );
+        }
+    }
+
+    #[test]
+    fn what_is_written_back_is_the_same_filter() {
+        let texts = [
+            r#"ref = "a \"b\\" AND at >= 2018-05-16T02:00:00+02:00"#,
+            "customer != customers/0190c5a8-0000-7000-8000-0000000000ab AND ref = x AND ref = x",
+        ];
+        let written = [
+            vec!["at >= 2018-05-16T00:00:00Z", r#"ref = "a \"b\\""#],
+            vec![
+                "customer != customers/0190c5a8-0000-7000-8000-0000000000ab",
+                r#"ref = "x""#,
+            ],
+        ];
+        for (text, written) in texts.into_iter().zip(written) {
+            let filter = Filter::parse(text, FIELDS).unwrap();
+            assert_eq!(filter.comparisons(), written);
+            let again = Filter::parse(&written.join(" AND "), FIELDS).unwrap();
+            assert_eq!(again.comparisons(), written);
+            assert!(filter.terms.iter().all(|term| again.terms.contains(term)));
         }
     }
 }

@@ -1,12 +1,7 @@
 //! A database for each test: a copy of a template that is migrated once.
 
-use std::{
-    path::Path,
-    sync::atomic::{AtomicU32, Ordering},
-};
-
 use kefu::{dev::database::migrate, migrate::schemas, suite::Databases};
-use kefu_postgres::{TestCluster, shared_for_tests};
+use kefu_postgres::{TestCluster, name_for_test, shared_for_tests};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, postgres::PgConnectOptions};
 use uuid::Uuid;
 
@@ -22,7 +17,6 @@ pub struct TestDatabase {
 impl TestDatabase {
     /// Makes it.
     pub async fn create() -> anyhow::Result<Self> {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
         let cluster = shared_for_tests().await?;
         let admin = cluster.admin_options();
         let mut connection = PgConnection::connect_with(&admin).await?;
@@ -31,11 +25,7 @@ impl TestDatabase {
         connection
             .execute("SELECT pg_advisory_lock(hashtext('kefu testkit'))")
             .await?;
-        let name = format!(
-            "kefu_test_{}_{}",
-            std::process::id(),
-            COUNT.fetch_add(1, Ordering::Relaxed)
-        );
+        let name = name_for_test(&mut connection).await?;
         let made = make(&mut connection, &admin, &name).await;
         connection
             .execute("SELECT pg_advisory_unlock(hashtext('kefu testkit'))")
@@ -71,7 +61,6 @@ async fn make(
     admin: &PgConnectOptions,
     name: &str,
 ) -> anyhow::Result<()> {
-    drop_left_over(connection).await?;
     let template = template_name();
     let exists: bool =
         sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM pg_database WHERE datname = $1)")
@@ -117,24 +106,4 @@ fn template_name() -> String {
         "kefu_template_{}",
         Uuid::new_v5(&Uuid::NAMESPACE_OID, &text).simple()
     )
-}
-
-/// Databases of test processes that are no more.
-async fn drop_left_over(connection: &mut PgConnection) -> anyhow::Result<()> {
-    let names: Vec<String> =
-        sqlx::query_scalar("SELECT datname FROM pg_database WHERE datname LIKE 'kefu_test_%'")
-            .fetch_all(&mut *connection)
-            .await?;
-    for name in names {
-        let process = name.split('_').nth(2).unwrap_or_default();
-        if !Path::new("/proc").exists() || Path::new("/proc").join(process).exists() {
-            continue;
-        }
-        connection
-            .execute(AssertSqlSafe(format!(
-                "DROP DATABASE IF EXISTS {name} WITH (FORCE)"
-            )))
-            .await?;
-    }
-    Ok(())
 }

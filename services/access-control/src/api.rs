@@ -1,5 +1,7 @@
 //! The gRPC services of the register.
 
+mod about;
+pub(crate) mod alerts;
 pub(crate) mod approvals;
 pub(crate) mod audit;
 pub(crate) mod bindings;
@@ -54,6 +56,7 @@ pub(crate) struct Register {
     pub(crate) core: Core,
     pub(crate) roles: Arc<Roles>,
     pub(crate) flows: Arc<Flows>,
+    pub(crate) owners: Owners,
     pub(crate) revisions: Revisions,
 }
 

@@ -1,11 +1,13 @@
 //! The service's own section of the configuration.
 
-use std::time::Duration;
+use std::{fs, path::PathBuf, time::Duration};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use kefu_audit::CheckpointKey;
 use kefu_service::{config::Secret, error::Fault};
 use serde::Deserialize;
+
+use crate::domain::{alert::Rules, roles::Roles};
 
 /// `[access_control]`
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, serde::Serialize)]
@@ -23,6 +25,10 @@ pub struct AccessControlConfig {
     /// Base-2 logarithm of scrypt's N for packages under a passphrase; making one takes
     /// 2^(this + 10) bytes of memory.
     pub passphrase_work_factor: u8,
+    /// How often it is looked in the audit log for what is worth an alert.
+    pub alerts_ms: u64,
+    /// Rules of alerts, in place of those that are shipped (`alerts.toml`).
+    pub alerts_file: Option<PathBuf>,
     /// How often the audit log is signed, when it has grown.
     pub checkpoint_ms: u64,
     /// Name of the audit log in its checkpoints; it stays the same for ever.
@@ -39,6 +45,8 @@ impl Default for AccessControlConfig {
             poll_ms: 200,
             approvals_ms: 1000,
             exports_ms: 1000,
+            alerts_ms: 1000,
+            alerts_file: None,
             passphrase_work_factor: 18,
             checkpoint_ms: 5000,
             audit_origin: "kefu-audit".to_owned(),
@@ -58,6 +66,7 @@ impl AccessControlConfig {
             ("poll_ms", self.poll_ms),
             ("approvals_ms", self.approvals_ms),
             ("exports_ms", self.exports_ms),
+            ("alerts_ms", self.alerts_ms),
             ("checkpoint_ms", self.checkpoint_ms),
         ] {
             if !(10..=60_000).contains(&value) {
@@ -76,6 +85,25 @@ impl AccessControlConfig {
 
     pub(crate) fn exports(&self) -> Duration {
         Duration::from_millis(self.exports_ms)
+    }
+
+    pub(crate) fn alerts(&self) -> Duration {
+        Duration::from_millis(self.alerts_ms)
+    }
+
+    /// The rules of alerts, for people who hold these roles.
+    pub(crate) fn alert_rules(&self, roles: &Roles) -> Result<Rules, Fault> {
+        let rules = match &self.alerts_file {
+            None => Rules::shipped()?,
+            Some(path) => {
+                let text = fs::read_to_string(path).map_err(|error| {
+                    Fault::internal(format!("access_control.alerts_file: {error}"))
+                })?;
+                Rules::from_toml(&text)?
+            }
+        };
+        rules.check(roles)?;
+        Ok(rules)
     }
 
     pub(crate) fn heartbeat(&self) -> Duration {
@@ -133,5 +161,19 @@ mod tests {
                 .heartbeat_ms,
             1000
         );
+    }
+
+    #[test]
+    fn alerts_are_raised_by_the_company_s_own_rules_where_it_has_some() {
+        let of = |file: &str| {
+            AccessControlConfig {
+                alerts_file: Some(PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(file)),
+                ..AccessControlConfig::default()
+            }
+            .alert_rules(&Roles::shipped().unwrap())
+        };
+        assert_eq!(of("alerts.toml").unwrap(), Rules::shipped().unwrap());
+        assert!(of("roles.toml").is_err());
+        assert!(of("gone.toml").is_err());
     }
 }

@@ -1,5 +1,6 @@
 //! Types and rules of the register; pure.
 
+pub mod alert;
 pub mod approval;
 pub mod audit;
 pub mod binding;
@@ -10,6 +11,7 @@ pub mod delegation;
 pub mod device;
 pub mod export;
 pub mod history;
+pub mod incident;
 pub mod lapse;
 pub mod package;
 pub mod qualification;
@@ -17,6 +19,7 @@ pub mod question;
 pub mod register;
 pub mod roles;
 mod roles_file;
+pub mod selection;
 pub mod share;
 pub mod transfer;
 pub mod tree;

@@ -12,6 +12,7 @@ use kefu_service::{
 use uuid::Uuid;
 
 use crate::domain::{
+    alert::AlertsProblem,
     approval::{FlowsProblem, Hat, Refusal},
     binding::{BINDINGS, Collision},
     borrowing::{BorrowedCopy, ItemRefusal, ItemState},
@@ -166,6 +167,12 @@ fn of_copy(refusal: ItemRefusal) -> Fault {
         ItemRefusal::State(copy, now) => state(copy, now),
         ItemRefusal::Unsettled(copy, now) => state(copy, now).with("wanted", "SETTLED"),
         ItemRefusal::Closed => Fault::state("CLOSED", "OPEN"),
+    }
+}
+
+impl From<AlertsProblem> for Fault {
+    fn from(problem: AlertsProblem) -> Self {
+        Self::internal(problem.to_string())
     }
 }
 

@@ -1,5 +1,6 @@
 //! What runs on its own.
 
+pub(crate) mod alerts;
 pub(crate) mod approvals;
 pub(crate) mod audit;
 pub(crate) mod exports;

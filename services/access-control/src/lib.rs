@@ -14,6 +14,7 @@
 //! | transfer   | scheduled → applied, or cancelled                            |
 //! | device     | in stock, in use, in repair, retired: `domain/device.rs`     |
 //! | copy lent  | requested → approved → out → back, or damaged or lost → followed up |
+//! | alert      | raised → acknowledged, and open again when it grows: `domain/alert.rs` |
 //! | export     | to carry out → packaging → ready → recalled (→ overdue) → deleted: `domain/export.rs` |
 //!
 //! Nothing runs when a state ends by time: what counts is worked out to the second
@@ -39,7 +40,8 @@ mod store;
 use std::sync::Arc;
 
 use kefu_contracts::access::{
-    audit_service_server::AuditServiceServer, borrowing_service_server::BorrowingServiceServer,
+    alert_service_server::AlertServiceServer, audit_service_server::AuditServiceServer,
+    borrowing_service_server::BorrowingServiceServer,
     delegation_service_server::DelegationServiceServer, device_service_server::DeviceServiceServer,
     explain_service_server::ExplainServiceServer, export_service_server::ExportServiceServer,
     history_service_server::HistoryServiceServer,
@@ -59,14 +61,15 @@ use tonic::service::Routes;
 
 use crate::{
     api::{
-        Owners, Register, audit::Audit, borrowings::BorrowingsApi, delegations::Delegations,
-        devices::Devices, explain::Explain, exports::ExportsApi, held::HeldPolicy,
-        history::History, organisation::Organisation, refusals::Refusals, roles::RolesApi,
-        shares::SharesApi, snapshot::SnapshotApi, staff::Staff,
+        Owners, Register, alerts::AlertsApi, audit::Audit, borrowings::BorrowingsApi,
+        delegations::Delegations, devices::Devices, explain::Explain, exports::ExportsApi,
+        held::HeldPolicy, history::History, organisation::Organisation, refusals::Refusals,
+        roles::RolesApi, shares::SharesApi, snapshot::SnapshotApi, staff::Staff,
     },
     config::AccessControlConfig,
     domain::{approval::Flows, roles::Roles},
     jobs::{
+        alerts::Alerts,
         approvals,
         audit::{self, Collect},
         exports::{self, Packager},
@@ -110,11 +113,24 @@ pub fn build(config: AccessControlConfig, deps: Deps, peers: Peers) -> Result<Ho
         ids: deps.ids.clone(),
         revisions: revisions.clone(),
     };
+    let roles = Arc::new(Roles::shipped()?);
+    let alerts = Alerts {
+        db: deps.db.clone(),
+        clock: deps.clock.clone(),
+        ids: deps.ids.clone(),
+        rules: Arc::new(config.alert_rules(&roles)?),
+    };
     let core = Core::new(NAME, deps, &[]);
+    let owners = Owners {
+        customers: core.identity.calling(peers.customer_profile.clone()),
+        tickets: core.identity.calling(peers.ticket.clone()),
+        orders: core.identity.calling(peers.order_followup.clone()),
+    };
     let register = Register {
         core: core.clone(),
-        roles: Arc::new(Roles::shipped()?),
+        roles,
         flows: Arc::new(Flows::shipped()?),
+        owners: owners.clone(),
         revisions,
     };
     let approvals = approvals::job(
@@ -123,18 +139,8 @@ pub fn build(config: AccessControlConfig, deps: Deps, peers: Peers) -> Result<Ho
         register.flows.clone(),
         config.approvals(),
     );
-    let owners = Owners {
-        customers: core.identity.calling(peers.customer_profile.clone()),
-        tickets: core.identity.calling(peers.ticket.clone()),
-        orders: core.identity.calling(peers.order_followup.clone()),
-    };
     let flows = register.flows.clone();
-    let packager = Packager::new(
-        core.clone(),
-        flows,
-        owners.clone(),
-        config.passphrase_work_factor,
-    )?;
+    let packager = Packager::new(core.clone(), flows, owners, config.passphrase_work_factor)?;
     let packages = exports::job(packager.clone(), config.exports());
     let exports = ExportsApi {
         register: register.clone(),
@@ -176,7 +182,6 @@ pub fn build(config: AccessControlConfig, deps: Deps, peers: Peers) -> Result<Ho
     let explain = Explain {
         register: register.clone(),
         policy: HeldPolicy::default(),
-        owners,
     };
     let routes = Routes::new(OrganisationServiceServer::new(Organisation(
         register.clone(),
@@ -191,9 +196,16 @@ pub fn build(config: AccessControlConfig, deps: Deps, peers: Peers) -> Result<Ho
     .add_service(DeviceServiceServer::new(Devices(register.clone())))
     .add_service(HistoryServiceServer::new(History(register.clone())))
     .add_service(AuditServiceServer::new(audit_api))
+    .add_service(AlertServiceServer::new(AlertsApi(register.clone())))
     .add_service(SnapshotServiceServer::new(snapshot))
     .add_service(RefusalServiceServer::new(Refusals(register)));
-    jobs.extend([watch, approvals, packages, transfers.job()]);
+    jobs.extend([
+        watch,
+        approvals,
+        packages,
+        transfers.job(),
+        alerts.job(config.alerts()),
+    ]);
     let hosted = core.host(routes, jobs);
     own.bind(hosted.service.clone());
     Ok(hosted)

@@ -1,5 +1,7 @@
 //! SQL of the register, one file an aggregate.
 
+pub(crate) mod about;
+pub(crate) mod alert;
 pub(crate) mod approval;
 pub(crate) mod audit;
 pub(crate) mod binding;

@@ -11,21 +11,22 @@ use kefu_contracts::{
         share_service_client::ShareServiceClient,
     },
     policy::{DataClass, Purpose},
+    profile::Customer,
 };
 use kefu_service::{clock::Clock, time::to_proto};
 use kefu_testkit::{Caller, TestSuite, employee_id};
 use serde_json::Value;
 
-use crate::records::{enter, open, person, ticket};
+use crate::records::{consent, enter, open, person, ticket};
 
-async fn approved(suite: &TestSuite, customer: &str) -> Share {
+async fn approved(suite: &TestSuite, customers: &[&Customer], purpose: Purpose) -> Share {
     let end = suite.clock.now() + Duration::from_secs(3600);
     let share = Share {
-        purpose: Purpose::Service as i32,
+        purpose: purpose as i32,
         justification: "年度对账".into(),
         mode: ShareMode::Export as i32,
         requested: Some(ShareTerms {
-            customers: vec![customer.to_owned()],
+            customers: customers.iter().map(|one| one.name.clone()).collect(),
             classes: vec![DataClass::Basic as i32, DataClass::Contact as i32],
             receivers: vec![format!("employees/{}", employee_id("song.yue"))],
             end_time: Some(to_proto(end)),
@@ -78,19 +79,8 @@ async fn package(receiver: Caller, name: &str) -> Vec<u8> {
     bytes
 }
 
-/// Clauses CF-6.2, CF-6.3: the granted files in the granted classes and no other, and each
-/// record is in its owner's journal as the receiver's view.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_package_holds_exactly_the_granted_files_and_classes() {
-    let suite = TestSuite::start().await;
-    let erp = suite.caller_for("erp", "integration");
-    let wanted = enter(&erp, person()).await;
-    let other = enter(&erp, person()).await;
-    let agent = suite.caller("li.wei").after(&erp);
-    for customer in [&wanted, &other] {
-        open(&agent, ticket(&customer.name)).await;
-    }
-    let share = approved(&suite, &wanted.name).await;
+/// What the receiver reads of the package of a share.
+async fn carried_out(suite: &TestSuite, agent: Caller, share: &Share) -> String {
     let identity = x25519::Identity::generate();
     let request = CarryOutExportRequest {
         share: share.name.clone(),
@@ -112,6 +102,23 @@ async fn a_package_holds_exactly_the_granted_files_and_classes() {
         .decrypt(std::iter::once(&identity as &dyn Identity))
         .unwrap();
     reader.read_to_string(&mut text).unwrap();
+    text
+}
+
+/// Clauses CF-6.2, CF-6.3: the granted files in the granted classes and no other, and each
+/// record is in its owner's journal as the receiver's view.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_package_holds_exactly_the_granted_files_and_classes() {
+    let suite = TestSuite::start().await;
+    let erp = suite.caller_for("erp", "integration");
+    let wanted = enter(&erp, person()).await;
+    let other = enter(&erp, person()).await;
+    let agent = suite.caller("li.wei").after(&erp);
+    for customer in [&wanted, &other] {
+        open(&agent, ticket(&customer.name)).await;
+    }
+    let share = approved(&suite, &[&wanted], Purpose::Service).await;
+    let text = carried_out(&suite, agent, &share).await;
     assert!(!text.contains(&other.name));
     let lines: Vec<Value> = text
         .lines()
@@ -139,4 +146,18 @@ async fn a_package_holds_exactly_the_granted_files_and_classes() {
             .unwrap();
         assert_eq!(views, 1, "{table}");
     }
+}
+
+/// Clause CC-2.2: a package for promotion holds none but who consented to it, whatever was
+/// approved.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_package_for_promotion_holds_who_consented() {
+    let suite = TestSuite::start().await;
+    let erp = suite.caller_for("erp", "integration");
+    let (consents, other) = (enter(&erp, person()).await, enter(&erp, person()).await);
+    consent(&suite, &consents, Purpose::Marketing).await;
+    let share = approved(&suite, &[&consents, &other], Purpose::Marketing).await;
+    let text = carried_out(&suite, suite.caller("li.wei"), &share).await;
+    assert!(text.contains(&consents.name));
+    assert!(!text.contains(&other.name), "{text}");
 }

@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod alerts;
 mod audit;
 mod clauses;
 mod contexts;
@@ -21,5 +22,6 @@ mod records;
 mod refusals;
 mod revisions;
 mod scopes;
+mod selections;
 mod shares;
 mod writes;

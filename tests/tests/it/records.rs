@@ -4,6 +4,7 @@ use kefu_contracts::{
     common::Channel,
     google::r#type::Money,
     order::{CreateOrderRequest, Order, OrderLine, order_service_client::OrderServiceClient},
+    policy::Purpose,
     profile::{
         CreateCustomerRequest, Customer, CustomerType, GetCustomerRequest, Phone,
         UpdateCustomerRequest, customer_service_client::CustomerServiceClient,
@@ -13,10 +14,11 @@ use kefu_contracts::{
         Level, OpenTicketRequest, Ticket, TicketKind, ticket_service_client::TicketServiceClient,
     },
 };
-use kefu_testkit::Caller;
+use kefu_testkit::{Caller, TestSuite};
 use prost_types::FieldMask;
 use tonic::{Code, Status};
 use tonic_types::StatusExt;
+use uuid::Uuid;
 
 pub(crate) fn customers(caller: &Caller) -> CustomerServiceClient<Caller> {
     CustomerServiceClient::new(caller.clone())
@@ -67,6 +69,25 @@ pub(crate) async fn enter(caller: &Caller, customer: Customer) -> Customer {
         .await
         .unwrap()
         .into_inner()
+}
+
+/// There is no method that records consent yet.
+pub(crate) async fn consent(suite: &TestSuite, customer: &Customer, purpose: Purpose) {
+    let id: Uuid = customer
+        .name
+        .strip_prefix("customers/")
+        .unwrap()
+        .parse()
+        .unwrap();
+    let mut sql = suite.database.connect().await.unwrap();
+    sqlx::query(
+        "INSERT INTO profile.consent (customer_id, purpose, given_at) VALUES ($1, $2, now())",
+    )
+    .bind(id)
+    .bind(purpose as i16)
+    .execute(&mut sql)
+    .await
+    .unwrap();
 }
 
 pub(crate) async fn get(caller: &Caller, name: &str) -> Result<Customer, Status> {

@@ -38,6 +38,8 @@ pub(crate) trait Kind: Clone + Send + Sync + 'static {
     type Message: Message + Default;
     /// What is asked for, as messages carry it.
     type TermsMessage: Message + Clone;
+    /// What other services say of what is asked for.
+    type Heard: Clone + Default + Send + Sync;
 
     /// Name of the kind in the journal: `share`.
     const KIND: &'static str;
@@ -81,13 +83,15 @@ pub(crate) trait Kind: Clone + Send + Sync + 'static {
     /// Terms as messages and histories carry them.
     fn terms_message(terms: &Self::Terms) -> Self::TermsMessage;
 
-    /// Reads terms, and finds the people they name; what is wrong is noted under `at`.
+    /// Reads terms as they were `heard` of, and finds the people they name; what is wrong is
+    /// noted under `at`.
     fn read_terms(
         connection: &mut PgConnection,
         fields: &mut Fields,
         desk: &Desk<'_>,
         at: &str,
         message: &Self::TermsMessage,
+        heard: &Self::Heard,
         reader: Uuid,
     ) -> impl Future<Output = Result<Option<Self::Terms>, Fault>> + Send;
     /// Fields in which these terms ask for more than those.
@@ -97,6 +101,14 @@ pub(crate) trait Kind: Clone + Send + Sync + 'static {
     /// # Errors
     /// Why not.
     fn check(&self, event: ApprovalEvent, terms: Option<&Self::Terms>) -> Result<(), Fault>;
+
+    /// Puts into what was agreed by all what is decided by then.
+    ///
+    /// # Errors
+    /// Why it cannot be agreed to as it is.
+    fn settle(_: &mut Self::Terms, _: &Self::Heard) -> Result<(), Fault> {
+        Ok(())
+    }
 
     /// What else time has done, each with its moment, in order; the request then says so.
     fn late(&mut self, _: &Desk<'_>) -> Vec<(Timestamp, ApprovalEvent)> {

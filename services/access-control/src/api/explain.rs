@@ -34,11 +34,10 @@ use crate::{
     error::RegisterError,
 };
 
-/// The service over the register and the owners of records.
+/// The service over the register.
 pub(crate) struct Explain {
     pub(crate) register: Register,
     pub(crate) policy: HeldPolicy,
-    pub(crate) owners: Owners,
 }
 
 impl Owners {
@@ -122,7 +121,13 @@ impl Explain {
             return Ok(None);
         };
         let asker = call.context.subject.id;
-        let facts = facts::ask(self.owners.of(kind), record, &[subject, asker], places).await?;
+        let facts = facts::ask(
+            self.register.owners.of(kind),
+            record,
+            &[subject, asker],
+            places,
+        )
+        .await?;
         Ok(facts.filter(|row| policy.may_know_of(asker, kind.get(), row, call.now)))
     }
 

@@ -7,6 +7,7 @@ mod kind;
 mod look;
 mod messages;
 mod receipt;
+mod selection;
 
 use kefu_contracts::access::{
     AccompanyShareRequest, ActivateShareRequest, ApproveShareRequest, CreateShareRequest,

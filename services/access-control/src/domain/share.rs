@@ -4,7 +4,10 @@ use jiff::{SignedDuration, Timestamp};
 use kefu_contracts::{ClassSet, access::ShareMode, policy::Purpose};
 use uuid::Uuid;
 
-use super::approval::{Case, Refusal, State, case::Terms};
+use super::{
+    approval::{Case, Refusal, State, case::Terms},
+    selection::Selection,
+};
 
 /// Collection of shares in resource names.
 pub const SHARES: &str = "shares";
@@ -35,8 +38,10 @@ pub struct Share {
 /// What is asked for. Lists are in order and name each once.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ShareTerms {
-    /// The files.
+    /// The files; of a selection only once it is approved.
     pub customers: Vec<Uuid>,
+    /// The files by rule.
+    pub selection: Option<Selection>,
     /// Which data of them.
     pub classes: ClassSet,
     /// Who receives it.
@@ -61,8 +66,16 @@ impl ShareTerms {
         let longer = other
             .duration
             .is_some_and(|most| self.duration.is_none_or(|own| own > most));
+        let (listed, selected) = match (&self.selection, &other.selection) {
+            (Some(own), Some(wider)) => (false, !own.is_within(wider)),
+            // Whether files are among those of a rule nobody knows before it is frozen.
+            (None, Some(_)) => (true, false),
+            (Some(_), None) => (false, true),
+            (None, None) => (!all_in(&self.customers, &other.customers), false),
+        };
         let fields = [
-            ("customers", !all_in(&self.customers, &other.customers)),
+            ("customers", listed),
+            ("selection", selected),
             ("classes", !self.classes.without(other.classes).is_empty()),
             ("receivers", !all_in(&self.receivers, &other.receivers)),
             ("start_time", sooner),
@@ -101,6 +114,34 @@ impl Terms for ShareTerms {
         let end = whole.map_or(self.until, |whole| whole.min(self.until));
         (start < end).then_some((start, end))
     }
+}
+
+impl ShareTerms {
+    /// Puts the files that the rule has selected, for good (CF-6.2).
+    ///
+    /// # Errors
+    /// Why not; the terms are then as they were.
+    pub fn freeze(&mut self, mut selected: Vec<Uuid>) -> Result<(), Unfit> {
+        let most = self.selection.as_ref().map_or(0, |rule| rule.most);
+        if selected.is_empty() {
+            return Err(Unfit::Nothing);
+        }
+        if selected.len() > most {
+            return Err(Unfit::TooMany(most));
+        }
+        selected.sort_unstable();
+        self.customers = selected;
+        Ok(())
+    }
+}
+
+/// Why files that a rule selects are not shared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unfit {
+    /// It selects none.
+    Nothing,
+    /// It selects more than was asked for, which is at most this many.
+    TooMany(usize),
 }
 
 impl Share {
@@ -143,6 +184,24 @@ mod tests {
         numbers.into_iter().map(Uuid::from_u128).collect()
     }
 
+    /// Two comparisons, each of which holds for some of four files.
+    const RULES: [(&str, &[u128]); 2] = [("a = 1", &[1, 2, 3]), ("b = 1", &[2, 3, 4])];
+
+    fn any_selection() -> impl Strategy<Value = Option<Selection>> {
+        let comparisons = subsequence(RULES.map(|(text, _)| text.to_owned()).to_vec(), 1..=2);
+        let rule = (comparisons, 1..=4_usize);
+        prop::option::of(rule.prop_map(|(comparisons, most)| Selection { comparisons, most }))
+    }
+
+    fn selected(rule: &Selection) -> Vec<Uuid> {
+        let holds = |file: &u128, text| {
+            let mut rules = RULES.iter();
+            rules.any(|(rule, files)| *rule == text && files.contains(file))
+        };
+        let fits = |file: &u128| rule.comparisons.iter().all(|text| holds(file, text));
+        ids((1..=4).filter(fits).collect())
+    }
+
     fn any_terms() -> impl Strategy<Value = ShareTerms> {
         let classes = vec![DataClass::Basic, DataClass::Contact, DataClass::Purchase];
         (
@@ -153,16 +212,24 @@ mod tests {
             1..12_i64,
             prop::option::of(1..12_i64),
             prop::option::of(21..23_u128),
+            any_selection(),
         )
             .prop_map(
-                |(files, classes, people, start, until, duration, companion)| ShareTerms {
-                    customers: ids(files),
-                    classes: classes.into_iter().collect(),
-                    receivers: ids(people),
-                    not_before: start.map(at),
-                    until: at(until),
-                    duration: duration.map(SignedDuration::from_secs),
-                    companion: companion.map(Uuid::from_u128),
+                |(files, classes, people, start, until, duration, companion, selection)| {
+                    ShareTerms {
+                        customers: ids(if selection.is_some() {
+                            Vec::new()
+                        } else {
+                            files
+                        }),
+                        selection,
+                        classes: classes.into_iter().collect(),
+                        receivers: ids(people),
+                        not_before: start.map(at),
+                        until: at(until),
+                        duration: duration.map(SignedDuration::from_secs),
+                        companion: companion.map(Uuid::from_u128),
+                    }
                 },
             )
     }
@@ -173,7 +240,8 @@ mod tests {
         let Some((start, end)) = terms.period(at(activated)) else {
             return all;
         };
-        for file in &terms.customers {
+        let selected = terms.selection.as_ref().map(selected);
+        for file in selected.as_ref().unwrap_or(&terms.customers) {
             for class in terms.classes.iter() {
                 for person in &terms.receivers {
                     let seconds =
@@ -207,6 +275,12 @@ mod tests {
                 });
                 prop_assert!(seconds(&one) <= most.max().unwrap_or(0));
                 prop_assert!(other.companion.is_none() || one.companion == other.companion);
+                if let (Some(rule), Some(wider)) = (&one.selection, &other.selection) {
+                    let mut frozen = one.clone();
+                    if frozen.freeze(selected(rule)).is_ok() {
+                        prop_assert!((1..=wider.most).contains(&frozen.customers.len()));
+                    }
+                }
             }
         }
 

@@ -12,7 +12,10 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::approval::{self, Stored, record};
-use crate::domain::share::{Share, ShareTerms};
+use crate::domain::{
+    selection::Selection,
+    share::{Share, ShareTerms},
+};
 
 /// How long a grant that ended by itself is remembered by gateways.
 const REMEMBERED: SignedDuration = SignedDuration::from_hours(7 * 24);
@@ -68,6 +71,8 @@ struct TermsRow {
     until: jiff_sqlx::Timestamp,
     duration_seconds: Option<i64>,
     companion_id: Option<Uuid>,
+    comparisons: Option<Vec<String>>,
+    most_files: Option<i16>,
     mode: i16,
     justification: String,
     accompanied_until: Option<jiff_sqlx::Timestamp>,
@@ -82,8 +87,8 @@ pub(crate) async fn list(
     let rows = sqlx::query_as!(
         TermsRow,
         r#"SELECT t.approval_id, t.which = 'requested' AS "requested!", t.customer_ids, t.classes, t.receiver_ids,
-                  t.not_before, t.until, t.duration_seconds, t.companion_id, s.mode, s.justification,
-                  s.accompanied_until
+                  t.not_before, t.until, t.duration_seconds, t.companion_id, t.comparisons, t.most_files, s.mode,
+                  s.justification, s.accompanied_until
            FROM access.share_terms t JOIN access.share s USING (approval_id)
            WHERE t.approval_id = ANY($1)"#,
         ids
@@ -120,8 +125,11 @@ pub(crate) async fn list(
 impl TermsRow {
     fn terms(&self) -> ShareTerms {
         let classes: Vec<i32> = self.classes.iter().copied().map(i32::from).collect();
+        let most = self.most_files.and_then(|most| usize::try_from(most).ok());
+        let rule = self.comparisons.clone().zip(most);
         ShareTerms {
             customers: self.customer_ids.clone(),
+            selection: rule.map(|(comparisons, most)| Selection { comparisons, most }),
             classes: ClassSet::from_numbers(&classes),
             receivers: self.receiver_ids.clone(),
             not_before: self.not_before.map(jiff_sqlx::Timestamp::to_jiff),
@@ -152,14 +160,17 @@ pub(crate) async fn put(
     .await?;
     for (which, terms) in [("requested", &share.requested), ("current", left)] {
         let classes: Vec<i16> = terms.classes.iter().map(|class| class as i16).collect();
+        let rule = terms.selection.as_ref();
+        let most = rule.and_then(|rule| i16::try_from(rule.most).ok());
         sqlx::query!(
             "INSERT INTO access.share_terms (approval_id, which, customer_ids, classes, receiver_ids, not_before, until,
-                                             duration_seconds, companion_id)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+                                             duration_seconds, companion_id, comparisons, most_files)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
              ON CONFLICT (approval_id, which) DO UPDATE
              SET customer_ids = EXCLUDED.customer_ids, classes = EXCLUDED.classes,
                  receiver_ids = EXCLUDED.receiver_ids, not_before = EXCLUDED.not_before, until = EXCLUDED.until,
-                 duration_seconds = EXCLUDED.duration_seconds, companion_id = EXCLUDED.companion_id",
+                 duration_seconds = EXCLUDED.duration_seconds, companion_id = EXCLUDED.companion_id,
+                 comparisons = EXCLUDED.comparisons, most_files = EXCLUDED.most_files",
             id,
             which,
             &terms.customers,
@@ -169,6 +180,8 @@ pub(crate) async fn put(
             terms.until.to_sqlx(),
             terms.duration.map(|duration| duration.as_secs()),
             terms.companion,
+            rule.map(|rule| rule.comparisons.as_slice()),
+            most,
         )
         .execute(&mut *connection)
         .await?;

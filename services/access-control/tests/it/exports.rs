@@ -16,6 +16,7 @@ use kefu_contracts::{
     journal::{EntryKind, event},
     policy::{DataClass, Purpose},
 };
+use kefu_journal::Recorded;
 use kefu_service::{clock::Clock, time::to_proto};
 use serde_json::Value;
 use tonic::Status;
@@ -467,17 +468,19 @@ async fn overdue_confirmations_are_chased() {
         .into_inner();
     assert_eq!(listed.exports.len(), 1);
     assert_eq!(listed.exports[0].reminder_count, 3);
-    let entries = house.journal(EntryKind::Change, 1).await;
-    let told = entries
-        .iter()
-        .find_map(|one| match one.entry.event.as_ref()?.event.as_ref()? {
-            event::Event::ExportChanged(changed) if changed.event() == ExportEvent::Overdue => {
-                Some(changed.approver_ids.clone())
-            }
-            _ => None,
-        });
+    let overdue = |one: &Recorded| match one.entry.event.as_ref()?.event.as_ref()? {
+        event::Event::ExportChanged(changed) if changed.event() == ExportEvent::Overdue => {
+            Some(changed.approver_ids.clone())
+        }
+        _ => None,
+    };
+    let told = house
+        .journaled(EntryKind::Change, |entries| {
+            entries.iter().find_map(overdue)
+        })
+        .await;
     let approvers = ["qian.hua", "chen.guodong"].map(|login| house.id(login).as_bytes().to_vec());
-    assert_eq!(told.unwrap(), approvers);
+    assert_eq!(told, approvers);
 }
 
 /// A making that stopped half-way offers nothing: with a public key it is made anew, with a

@@ -25,7 +25,7 @@ use kefu_access_control::{
 };
 use kefu_contracts::{
     access::{
-        borrowing_service_client::BorrowingServiceClient,
+        alert_service_client::AlertServiceClient, borrowing_service_client::BorrowingServiceClient,
         delegation_service_client::DelegationServiceClient,
         device_service_client::DeviceServiceClient, explain_service_client::ExplainServiceClient,
         export_service_client::ExportServiceClient, history_service_client::HistoryServiceClient,
@@ -39,6 +39,7 @@ use kefu_contracts::{
     policy::Purpose,
 };
 use kefu_journal::{Cursor, Recorded};
+use kefu_postgres::{name_for_test, shared_for_tests};
 use kefu_service::{
     call::CONTEXT,
     clock::{Clock, ManualClock},
@@ -75,9 +76,7 @@ pub(crate) struct House {
     jobs: CancellationToken,
     /// The records of the services that own them.
     pub(crate) records: Records,
-    server: PgConnectOptions,
     database: PgConnectOptions,
-    name: String,
 }
 
 impl House {
@@ -94,10 +93,9 @@ impl House {
 
     /// With the tables alone.
     pub(crate) async fn empty() -> Self {
-        let cluster = kefu_postgres::shared_for_tests().await.unwrap();
+        let cluster = shared_for_tests().await.unwrap();
         let server = cluster.admin_options();
-        let name = format!("access_{}", database_number());
-        let database = fresh_database(&server, &name).await;
+        let (name, database) = fresh_database(&server).await;
         let url = cluster.url(&name);
         let clock = ManualClock::at(SEEDED.parse().unwrap());
         let ids = Ids::new(Arc::new(clock.clone()), system_randomness());
@@ -136,9 +134,7 @@ impl House {
             service,
             jobs,
             records,
-            server,
             database,
-            name,
         }
     }
 
@@ -222,17 +218,27 @@ impl House {
     /// The journal's entries of a kind, once there are so many: readers stay below
     /// the oldest transaction of the whole server, other tests' among them.
     pub(crate) async fn journal(&self, kind: EntryKind, at_least: usize) -> Vec<Recorded> {
+        let enough = |entries: Vec<Recorded>| (entries.len() >= at_least).then_some(entries);
+        self.journaled(kind, enough).await
+    }
+
+    /// What the journal's entries of a kind tell, once they do.
+    pub(crate) async fn journaled<T>(
+        &self,
+        kind: EntryKind,
+        tell: impl Fn(Vec<Recorded>) -> Option<T>,
+    ) -> T {
         let mut sql = self.sql().await;
         for _ in 0..2000 {
             let batch = kefu_journal::read(&mut sql, Cursor::START, &[kind], 1000)
                 .await
                 .unwrap();
-            if batch.entries.len() >= at_least {
-                return batch.entries;
+            if let Some(told) = tell(batch.entries) {
+                return told;
             }
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
-        panic!("fewer than {at_least} entries in the journal");
+        panic!("it is not in the journal");
     }
 
     /// One number from the database.
@@ -248,21 +254,6 @@ impl Drop for House {
     fn drop(&mut self) {
         self.jobs.cancel();
         self.db.close();
-        let (server, name) = (self.server.clone(), self.name.clone());
-        // A runtime of its own: the test's is about to end.
-        let dropped = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build();
-            runtime.unwrap().block_on(async {
-                let mut admin = PgConnection::connect_with(&server).await?;
-                admin
-                    .execute(AssertSqlSafe(format!("DROP DATABASE {name} WITH (FORCE)")))
-                    .await
-            })
-        });
-        // What could not be dropped goes with the cluster.
-        let _ = dropped.join();
     }
 }
 
@@ -299,23 +290,16 @@ fn start(
     service
 }
 
-fn database_number() -> impl std::fmt::Display {
-    let ids = Ids::new(
-        Arc::new(kefu_service::clock::SystemClock),
-        system_randomness(),
-    );
-    ids.next().unwrap().simple()
-}
-
-async fn fresh_database(server: &PgConnectOptions, name: &str) -> PgConnectOptions {
+async fn fresh_database(server: &PgConnectOptions) -> (String, PgConnectOptions) {
     let mut admin = PgConnection::connect_with(server).await.unwrap();
+    let name = name_for_test(&mut admin).await.unwrap();
     admin
         .execute(AssertSqlSafe(format!("CREATE DATABASE {name}")))
         .await
         .unwrap();
     let options = server
         .clone()
-        .database(name)
+        .database(&name)
         .options([("search_path", SCHEMA)]);
     let mut connection = PgConnection::connect_with(&options).await.unwrap();
     connection
@@ -323,7 +307,7 @@ async fn fresh_database(server: &PgConnectOptions, name: &str) -> PgConnectOptio
         .await
         .unwrap();
     MIGRATOR.run(&mut connection).await.unwrap();
-    options
+    (name, options)
 }
 
 fn database_config(url: &str) -> DatabaseConfig {
@@ -379,6 +363,10 @@ impl Caller {
 
     pub(crate) fn explaining(&self) -> ExplainServiceClient<Self> {
         ExplainServiceClient::new(self.clone())
+    }
+
+    pub(crate) fn alerts(&self) -> AlertServiceClient<Self> {
+        AlertServiceClient::new(self.clone())
     }
 
     pub(crate) fn borrowings(&self) -> BorrowingServiceClient<Self> {

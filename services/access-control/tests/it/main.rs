@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "tests unwrap freely")]
 
+mod alerts;
 mod bindings;
 mod borrowings;
 mod delegations;

@@ -170,6 +170,7 @@ const FIELDS: &[FilterField] = &[
 pub(crate) const FACTS: &[FactsOf] = &[FactsOf {
     collection: "customers",
     record: &FILES,
+    selectable: Some("state = ARCHIVED"),
 }];
 
 fn number<E: Into<i32>>(value: Option<E>) -> Option<i32> {

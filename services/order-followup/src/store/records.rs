@@ -46,6 +46,7 @@ pub(crate) const RECORD: RecordSpec = RecordSpec {
 pub(crate) const FACTS: &[FactsOf] = &[FactsOf {
     collection: "orders",
     record: &RECORD,
+    selectable: None,
 }];
 
 /// The same with events and reviews, all of one moment.

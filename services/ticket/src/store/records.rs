@@ -74,6 +74,7 @@ pub(crate) const RECORD: RecordSpec = RecordSpec {
 pub(crate) const FACTS: &[FactsOf] = &[FactsOf {
     collection: "tickets",
     record: &RECORD,
+    selectable: None,
 }];
 
 fn number<E: Into<i32>>(value: Option<E>) -> Option<i32> {

@@ -64,6 +64,9 @@ const KNOWN: &[&str] = &[
     "DownloadExportRequest.offset",
     "IdentifyWatermarkRequest.mark",
     "IdentifyWatermarkRequest.record",
+    "ListAlertsRequest.subject",
+    "ListAlertsRequest.rule",
+    "ListAlertsRequest.open_only",
 ];
 
 /// One term of a filter.
@@ -174,6 +177,11 @@ fn register_lookup(
         "ListExportsRequest" if !owner.is_empty() => {
             vec![("filter", string(format!("receiver = {owner}")))]
         }
+        "ListAlertsRequest" if !owner.is_empty() => vec![
+            ("subject", string(owner)),
+            ("rule", Value::EnumNumber(1)),
+            ("open_only", Value::Bool(true)),
+        ],
         "DownloadExportRequest" => vec![("name", string(format!("exports/{NOBODY}")))],
         "IdentifyWatermarkRequest" => vec![
             ("mark", string("0".repeat(32))),

@@ -81,14 +81,14 @@ impl Asked {
 #[derive(Clone)]
 pub(crate) enum What<K: Kind> {
     Plain(Act<K::Terms>),
-    Approve(Option<K::TermsMessage>),
+    Approve(Option<K::TermsMessage>, K::Heard),
 }
 
 impl<K: Kind> What<K> {
     /// What has happened once it is done.
     fn event(&self) -> ApprovalEvent {
         match self {
-            Self::Approve(_) | Self::Plain(Act::Approve(_)) => ApprovalEvent::Approved,
+            Self::Approve(..) | Self::Plain(Act::Approve(_)) => ApprovalEvent::Approved,
             Self::Plain(Act::Submit) => ApprovalEvent::Submitted,
             Self::Plain(Act::Return) => ApprovalEvent::Returned,
             Self::Plain(Act::Reject) => ApprovalEvent::Rejected,
@@ -134,13 +134,14 @@ async fn attempt<K: Kind>(
     let desk = register.desk::<K>(&chart, call.now);
     let actor = call.context.subject.id;
     let terms = match &what {
-        What::Approve(Some(terms)) => {
+        What::Approve(Some(terms), heard) => {
             K::read_terms(
                 revision.connection,
                 &mut fields,
                 &desk,
                 "terms",
                 terms,
+                heard,
                 actor,
             )
             .await?
@@ -186,15 +187,19 @@ fn decide<K: Kind>(
 ) -> Result<Option<Hat>, Fault> {
     let act = match what {
         What::Plain(act) => act,
-        What::Approve(_) => {
+        What::Approve(_, heard) => {
             let wider = terms
                 .as_ref()
                 .map(|terms| K::wider_fields(terms, &case.terms));
             let hat = case.act(actor, Act::Approve(terms), desk.flow, desk.chart, desk.now);
-            return hat.map_err(|refusal| match refusal {
+            let hat = hat.map_err(|refusal| match refusal {
                 Refusal::Wider => write::wider(wider.unwrap_or_default()),
                 refusal => write::refused(refusal),
-            });
+            })?;
+            if case.state == State::Approved {
+                K::settle(&mut case.terms, &heard)?;
+            }
+            return Ok(hat);
         }
     };
     let hat = case.act(actor, act, desk.flow, desk.chart, desk.now);

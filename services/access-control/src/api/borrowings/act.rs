@@ -32,7 +32,7 @@ pub(super) async fn approve(
     call: Call,
     request: ApproveBorrowingRequest,
 ) -> Result<Answer<Borrowing>, Fault> {
-    let what = What::<StoredBorrowing>::Approve(request.terms.clone());
+    let what = What::<StoredBorrowing>::Approve(request.terms.clone(), ());
     act(
         register,
         call,

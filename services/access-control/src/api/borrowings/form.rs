@@ -142,7 +142,8 @@ async fn read(
     let requested = match &wanted.requested {
         Some(requested) => {
             let at = "borrowing.requested";
-            StoredBorrowing::read_terms(connection, &mut fields, desk, at, requested, applicant)
+            let (fields, reader) = (&mut fields, applicant);
+            StoredBorrowing::read_terms(connection, fields, desk, at, requested, &(), reader)
                 .await?
         }
         None => {

@@ -27,6 +27,7 @@ impl Kind for StoredBorrowing {
     type Terms = BorrowingTerms;
     type Message = wire::Borrowing;
     type TermsMessage = wire::BorrowingTerms;
+    type Heard = ();
 
     const KIND: &'static str = KIND;
     const COLLECTION: &'static str = BORROWINGS;
@@ -93,6 +94,7 @@ impl Kind for StoredBorrowing {
         desk: &Desk<'_>,
         at: &str,
         message: &wire::BorrowingTerms,
+        (): &(),
         _: Uuid,
     ) -> Result<Option<BorrowingTerms>, Fault> {
         Ok(messages::terms(fields, at, message, desk.now))

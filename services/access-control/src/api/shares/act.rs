@@ -11,7 +11,7 @@ use kefu_service::{
     fields::Fields,
 };
 
-use super::Register;
+use super::{Register, selection};
 use crate::{
     api::{
         approvals::{
@@ -42,7 +42,8 @@ pub(super) async fn approve(
     call: Call,
     request: ApproveShareRequest,
 ) -> Result<Answer<wire::Share>, Fault> {
-    let what = What::<StoredShare>::Approve(request.terms.clone());
+    let heard = selection::of_approval(register, &call, &request).await?;
+    let what = What::<StoredShare>::Approve(request.terms.clone(), heard);
     act(
         register,
         call,

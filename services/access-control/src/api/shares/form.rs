@@ -12,7 +12,10 @@ use kefu_service::{
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::Register;
+use super::{
+    Register,
+    selection::{self, Heard},
+};
 use crate::{
     api::{
         approvals::{
@@ -43,8 +46,9 @@ pub(super) async fn create(
 ) -> Result<Answer<wire::Share>, Fault> {
     let id = register.core.deps.ids.next()?;
     let claim = claim(&call, &request.request_id, &request);
+    let heard = selection::of_form(register, request.share.as_ref()).await?;
     register
-        .change(call, claim, request, move |revision, asking| {
+        .change(call, claim, (request, heard), move |revision, asking| {
             Box::pin(add(
                 revision,
                 &asking.call,
@@ -61,7 +65,7 @@ async fn add(
     call: &Call,
     register: &Register,
     id: Uuid,
-    request: &CreateShareRequest,
+    (request, heard): &(CreateShareRequest, Heard),
 ) -> Result<Done<wire::Share>, Fault> {
     let mut fields = Fields::new();
     fields.request_id(&request.request_id);
@@ -70,7 +74,7 @@ async fn add(
     };
     let chart = chart::at(revision.connection, call.now).await?;
     let desk = register.desk::<StoredShare>(&chart, call.now);
-    let share = read(revision.connection, call, &mut fields, &desk, wanted).await?;
+    let share = read(revision.connection, call, &mut fields, &desk, wanted, heard).await?;
     fields.finish()?;
     let share = share.ok_or_else(|| Fault::internal("a share without terms"))?;
     let left = &share.requested;
@@ -87,8 +91,9 @@ pub(super) async fn update(
     request: UpdateShareRequest,
 ) -> Result<Answer<wire::Share>, Fault> {
     let claim = claim(&call, &request.request_id, &request);
+    let heard = selection::of_form(register, request.share.as_ref()).await?;
     register
-        .change(call, claim, request, move |revision, asking| {
+        .change(call, claim, (request, heard), move |revision, asking| {
             Box::pin(again(
                 revision,
                 &asking.call,
@@ -103,7 +108,7 @@ async fn again(
     revision: &mut Revision<'_>,
     call: &Call,
     register: &Register,
-    request: &UpdateShareRequest,
+    (request, heard): &(UpdateShareRequest, Heard),
 ) -> Result<Done<wire::Share>, Fault> {
     let mut fields = Fields::new();
     fields.request_id(&request.request_id);
@@ -114,7 +119,7 @@ async fn again(
     let etag = fields.etag("share.etag", &wanted.etag);
     let chart = chart::at(revision.connection, call.now).await?;
     let desk = register.desk::<StoredShare>(&chart, call.now);
-    let share = read(revision.connection, call, &mut fields, &desk, wanted).await?;
+    let share = read(revision.connection, call, &mut fields, &desk, wanted, heard).await?;
     fields.finish()?;
     let wanted = Wanted {
         id: id.unwrap_or_default(),
@@ -140,6 +145,7 @@ async fn read(
     fields: &mut Fields,
     desk: &Desk<'_>,
     wanted: &wire::Share,
+    heard: &Heard,
 ) -> Result<Option<Share>, Fault> {
     let purpose: Option<Purpose> = fields.required_enum("share.purpose", wanted.purpose);
     let mode: Option<ShareMode> = fields.required_enum("share.mode", wanted.mode);
@@ -151,7 +157,7 @@ async fn read(
     let at = "share.requested";
     let reader = call.context.subject.id;
     let requested =
-        StoredShare::read_terms(connection, fields, desk, at, requested, reader).await?;
+        StoredShare::read_terms(connection, fields, desk, at, requested, heard, reader).await?;
     let whole = purpose.zip(mode).zip(requested);
     Ok(whole.map(|((purpose, mode), requested)| Share {
         purpose,

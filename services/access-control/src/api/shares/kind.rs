@@ -13,7 +13,10 @@ use kefu_service::{
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{form, messages};
+use super::{
+    form, messages,
+    selection::{self, Heard},
+};
 use crate::{
     api::{
         approvals::{Desk, Kind, messages::step_type, write},
@@ -34,6 +37,7 @@ impl Kind for StoredShare {
     type Terms = ShareTerms;
     type Message = wire::Share;
     type TermsMessage = wire::ShareTerms;
+    type Heard = Heard;
 
     const KIND: &'static str = KIND;
     const COLLECTION: &'static str = SHARES;
@@ -94,9 +98,10 @@ impl Kind for StoredShare {
         desk: &Desk<'_>,
         at: &str,
         message: &wire::ShareTerms,
+        heard: &Heard,
         reader: Uuid,
     ) -> Result<Option<ShareTerms>, Fault> {
-        let terms = messages::terms(fields, at, message, desk.now);
+        let terms = messages::terms(fields, at, message, heard, desk.now);
         if let Some(terms) = &terms {
             form::people(connection, fields, desk, at, terms, reader).await?;
         }
@@ -105,6 +110,11 @@ impl Kind for StoredShare {
 
     fn wider_fields(terms: &ShareTerms, than: &ShareTerms) -> Vec<&'static str> {
         terms.wider_fields(than)
+    }
+
+    /// From here on the files of a rule are those that it selects now (CF-6.2).
+    fn settle(terms: &mut ShareTerms, heard: &Heard) -> Result<(), Fault> {
+        selection::freeze(terms, heard)
     }
 
     /// Nobody accompanies themselves, and packages are carried out.

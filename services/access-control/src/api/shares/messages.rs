@@ -9,6 +9,7 @@ use kefu_service::{
 };
 use uuid::Uuid;
 
+use super::selection::{self, Heard};
 use crate::{
     api::{
         approvals::{
@@ -24,7 +25,7 @@ use crate::{
     store::share::StoredShare,
 };
 
-const CUSTOMERS: &str = "customers";
+pub(super) const CUSTOMERS: &str = "customers";
 
 /// The whole share: each approver sees all of it.
 pub(super) fn share(stored: &StoredShare, desk: &Desk<'_>) -> wire::Share {
@@ -57,6 +58,13 @@ pub(super) fn terms_to_proto(terms: &ShareTerms) -> wire::ShareTerms {
         .map(|id| fields::name(CUSTOMERS, *id));
     wire::ShareTerms {
         customers: customers.collect(),
+        selection: terms
+            .selection
+            .as_ref()
+            .map(|rule| wire::CustomerSelection {
+                filter: rule.filter(),
+                max_files: i32::try_from(rule.most).unwrap_or(i32::MAX),
+            }),
         classes: terms.classes.to_numbers(),
         receivers: employees(terms.receivers.iter().copied()),
         start_time: terms.not_before.map(to_proto),
@@ -75,16 +83,29 @@ pub(super) fn terms(
     fields: &mut Fields,
     at: &str,
     message: &wire::ShareTerms,
+    heard: &Heard,
     now: Timestamp,
 ) -> Option<ShareTerms> {
     let under = |field: &str| format!("{at}.{field}");
-    let customers = names(
-        fields,
-        &under("customers"),
-        &message.customers,
-        CUSTOMERS,
-        MOST_CUSTOMERS,
-    );
+    let (customers, selection) = match &message.selection {
+        None => {
+            let (field, listed) = (under("customers"), &message.customers);
+            (
+                names(fields, &field, listed, CUSTOMERS, MOST_CUSTOMERS),
+                None,
+            )
+        }
+        Some(rule) => {
+            let none = message.customers.is_empty();
+            fields.ensure(none, under("customers"), Violation::Contradiction);
+            let classes = ClassSet::from_numbers(&message.classes);
+            let field = under("selection");
+            (
+                Vec::new(),
+                selection::read(fields, &field, rule, heard, classes),
+            )
+        }
+    };
     let receivers = names(
         fields,
         &under("receivers"),
@@ -131,6 +152,7 @@ pub(super) fn terms(
     let companion = fields.optional_name(under("companion"), &message.companion, EMPLOYEES);
     Some(ShareTerms {
         customers,
+        selection,
         classes: ClassSet::from_numbers(&message.classes),
         receivers,
         not_before,

@@ -34,6 +34,7 @@ async fn a_form_with_faults_says_all_of_them() {
                 nanos: 0,
             }),
             companion: house.employee("tang.wei"),
+            selection: None,
         }),
         ..form(&house)
     };

@@ -1,0 +1,136 @@
+//! Showing records about somebody, who does not see them: one way to get and to list them.
+
+use std::collections::HashMap;
+
+use kefu_service::{
+    call::Call,
+    error::Fault,
+    fields::{self, Fields},
+    page::{self, Binding},
+    present::Shown,
+};
+use sqlx::{Postgres, QueryBuilder};
+use uuid::Uuid;
+
+use super::Register;
+use crate::store::{
+    about::{self, About},
+    approval::Reached,
+};
+
+/// A kind of these records, as it is shown.
+pub(super) trait Kind: About {
+    /// Collection in resource names.
+    const COLLECTION: &'static str;
+    /// Type of the journal entry when one is shown.
+    const VIEWED: &'static str;
+    /// Type of the journal entry when one is asked for and not shown.
+    const REFUSED: &'static str;
+    /// How messages carry it.
+    type Message;
+
+    /// The record as it leaves.
+    fn message(&self) -> Self::Message;
+}
+
+/// One record.
+pub(super) async fn get<K: Kind>(
+    register: &Register,
+    call: &Call,
+    name: &str,
+) -> Result<K::Message, Fault> {
+    let mut fields = Fields::new();
+    let id = fields.name("name", name, K::COLLECTION);
+    fields.finish()?;
+    let (_, record) = find::<K>(register, call, id.unwrap_or_default()).await?;
+    Ok(record.message())
+}
+
+/// The record within reach, journaled as shown; or as refused where there is none.
+pub(super) async fn find<K: Kind>(
+    register: &Register,
+    call: &Call,
+    id: Uuid,
+) -> Result<(Shown, K), Fault> {
+    let reader = call.clone();
+    let found = register
+        .core
+        .deps
+        .db
+        .run(move |connection| {
+            Box::pin(async move { about::reached::<K>(connection, &reader, id).await })
+        })
+        .await?;
+    let views = &register.core.views;
+    let Some((reached, record)) = found else {
+        let name = fields::name(K::COLLECTION, id);
+        let fault = Fault::not_found(&name);
+        return Err(views.refuse(call, K::REFUSED, &name, fault).await);
+    };
+    let shown = shown::<K>(call, &reached);
+    views
+        .record(call, K::VIEWED, std::slice::from_ref(&shown))
+        .await?;
+    Ok((shown, record))
+}
+
+/// What a list was asked for.
+pub(super) struct Asked<'a> {
+    /// 1–200, 50 when it is left out.
+    pub(super) page_size: i32,
+    /// Empty for the first page.
+    pub(super) page_token: &'a str,
+    /// What else was asked for, which the token is bound to.
+    pub(super) filter: String,
+}
+
+/// A page of the records within reach, the latest first, and the token of the next one.
+/// `narrow` writes what was asked for as conditions.
+pub(super) async fn list<K: Kind>(
+    register: &Register,
+    call: &Call,
+    mut fields: Fields,
+    asked: Asked<'_>,
+    narrow: impl FnOnce(&mut QueryBuilder<Postgres>),
+) -> Result<(Vec<K::Message>, String), Fault> {
+    let size = page::size(&mut fields, asked.page_size);
+    fields.finish()?;
+    let binding = Binding::of(call, &asked.filter, "");
+    let key = register.core.deps.vault.index_key();
+    let after = binding.after(key, asked.page_token)?;
+    let mut query = about::select::<K>(call);
+    narrow(&mut query);
+    let (mut listed, found) = register
+        .core
+        .deps
+        .db
+        .run(move |connection| {
+            Box::pin(async move {
+                let listed = about::page::<K>(connection, query, after, size).await?;
+                let ids: Vec<Uuid> = listed.iter().map(|one| one.at.id).collect();
+                let found = K::list(connection, &ids).await?;
+                Ok((listed, found))
+            })
+        })
+        .await?;
+    let more = listed.len() > size;
+    listed.truncate(size);
+    let last = listed.last().filter(|_| more);
+    let next = last.map(|last| binding.token(key, last.at));
+    let found: HashMap<Uuid, K> = found.into_iter().map(|one| (one.id(), one)).collect();
+    let present = |one: &Reached| {
+        let record = found.get(&one.at.id)?;
+        Some((shown::<K>(call, one), record.message()))
+    };
+    let (shown, messages): (Vec<_>, Vec<_>) = listed.iter().filter_map(present).unzip();
+    register.core.views.record(call, K::VIEWED, &shown).await?;
+    Ok((messages, next.unwrap_or_default()))
+}
+
+fn shown<K: Kind>(call: &Call, reached: &Reached) -> Shown {
+    Shown {
+        resource: fields::name(K::COLLECTION, reached.at.id),
+        customer_id: None,
+        clearance: call.context.clearance(reached.matched, call.now),
+    }
+}

@@ -1,0 +1,104 @@
+//! Unusual reading, from the gateway to who looks into it (IH-5).
+
+use std::time::Duration;
+
+use kefu_contracts::access::{
+    AcknowledgeAlertRequest, Alert, AlertRule, GetAlertRequest, ListAlertsRequest,
+    alert_service_client::AlertServiceClient,
+};
+use kefu_service::clock::Clock;
+use kefu_testkit::{Caller, TestSuite, employee_id};
+use tonic::{Code, Status};
+
+use crate::records::{enter, get, person};
+
+fn alerts(caller: &Caller) -> AlertServiceClient<Caller> {
+    AlertServiceClient::new(caller.clone())
+}
+
+/// What a look at the alerts of reading brings, once it brings something.
+async fn looked<T>(by: &Caller, wanted: impl Fn(Result<Vec<Alert>, Status>) -> Option<T>) -> T {
+    let request = ListAlertsRequest {
+        rule: AlertRule::Reads as i32,
+        open_only: true,
+        ..ListAlertsRequest::default()
+    };
+    let found = async {
+        loop {
+            let answer = alerts(by).list_alerts(request.clone()).await;
+            if let Some(found) = wanted(answer.map(|answer| answer.into_inner().alerts)) {
+                return found;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let found = tokio::time::timeout(Duration::from_secs(30), found).await;
+    found.expect("found in time")
+}
+
+/// Waits for an alert about somebody's reading of so many customers.
+async fn raised(by: &Caller, count: i64) -> Alert {
+    let large = |alert: &Alert| alert.count == count;
+    looked(by, |listed| listed.unwrap().into_iter().find(large)).await
+}
+
+/// A suite at the beginning of an hour: what is read in a test is read in one window.
+async fn at_the_full_hour() -> TestSuite {
+    let suite = TestSuite::start().await;
+    let gone = suite.clock.now().as_second().rem_euclid(3600);
+    let left = u64::try_from(3600 - gone).unwrap();
+    suite.clock.advance(Duration::from_secs(left));
+    // Until the gateway has heard of its policy again.
+    looked(&suite.caller("dong.jie"), Result::ok).await;
+    suite
+}
+
+/// Clause IH-5: who reads many files is told of to their head, who looks into it; not to
+/// themselves, and not to another head.
+#[tokio::test(flavor = "multi_thread")]
+async fn much_reading_through_the_gateway_reaches_the_head() {
+    let suite = at_the_full_hour().await;
+    let erp = suite.caller_for("erp", "integration");
+    let mut customers = Vec::new();
+    for _ in 0..61 {
+        let mut file = person();
+        file.owner = format!("employees/{}", employee_id("li.wei"));
+        customers.push(enter(&erp, file).await.name);
+    }
+    let agent = suite.caller("li.wei").after(&erp);
+    for customer in &customers {
+        get(&agent, customer).await.unwrap();
+    }
+    let head = suite.caller("zhang.min");
+    let alert = raised(&head, 61).await;
+    assert_eq!(
+        alert.subject,
+        format!("employees/{}", employee_id("li.wei"))
+    );
+    assert_eq!((alert.threshold, alert.customer_count), (60, 61));
+
+    let request = GetAlertRequest {
+        name: alert.name.clone(),
+    };
+    let acknowledge = AcknowledgeAlertRequest {
+        name: alert.name.clone(),
+        etag: alert.etag.clone(),
+        note: "季度回访名单，已与李伟核对。".into(),
+        request_id: String::new(),
+    };
+    // An agent has no such permission, and the head of the complaints desk other people.
+    let refused = alerts(&agent).get_alert(request.clone()).await.unwrap_err();
+    assert_eq!(refused.code(), Code::PermissionDenied);
+    let other = suite.caller("zhou.ting");
+    let refused = alerts(&other).get_alert(request).await.unwrap_err();
+    assert_eq!(refused.code(), Code::NotFound);
+    let refused = alerts(&other).acknowledge_alert(acknowledge.clone()).await;
+    assert_eq!(refused.unwrap_err().code(), Code::NotFound);
+
+    let seen = alerts(&head).acknowledge_alert(acknowledge).await.unwrap();
+    let seen = seen.into_inner();
+    assert_eq!(
+        seen.acknowledger,
+        format!("employees/{}", employee_id("zhang.min"))
+    );
+}
