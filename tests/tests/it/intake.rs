@@ -18,6 +18,7 @@ use kefu_testkit::{Caller, TestSuite, employee_id};
 use prost_types::FieldMask;
 use sqlx::Row;
 use tonic::{Code, Status};
+use uuid::Uuid;
 
 use crate::{
     records::{
@@ -361,6 +362,38 @@ async fn steps_that_cannot_be_taken_are_refused() {
     };
     let status = intake(&agent).withdraw_draft(request).await.unwrap_err();
     assert_eq!(said(&status, "state"), "WITHDRAWN");
+}
+
+/// A step that is asked for again gets the same answer, though the draft is a file by now.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_repeated_step_is_taken_once() {
+    let suite = TestSuite::start().await;
+    let agent = suite.caller("li.wei");
+    let draft = handed_in(&suite).await;
+    let phone = Phone {
+        number: "139 1234 5678".into(),
+        ..Default::default()
+    };
+    let asked = Customer {
+        phones: vec![phone],
+        ..draft
+    };
+    let draft = complete(&agent, asked, "phones").await.unwrap();
+    let request = SubmitDraftRequest {
+        name: draft.name,
+        etag: draft.etag,
+        request_id: Uuid::from_u128(11).to_string(),
+    };
+    let mut intake = intake(&agent);
+    let first = intake.submit_draft(request.clone()).await.unwrap();
+    let again = intake.submit_draft(request.clone()).await.unwrap();
+    assert_eq!(first.into_inner(), again.into_inner());
+    let other = SubmitDraftRequest {
+        etag: "r9".into(),
+        ..request
+    };
+    let reused = (Code::FailedPrecondition, "REQUEST_ID_REUSED");
+    assert_refused(intake.submit_draft(other).await, reused);
 }
 
 /// Clause CF-3.1: who hands in what, and sees nothing by that.

@@ -2,6 +2,7 @@
 
 mod ask;
 mod create;
+mod deed;
 mod files;
 mod intake;
 mod list;
