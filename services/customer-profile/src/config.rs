@@ -2,6 +2,11 @@ use kefu_contracts::common::Reason;
 use kefu_service::error::Fault;
 use serde::{Deserialize, Serialize};
 
+use crate::domain::{
+    attributes::{self, AttributeRule},
+    intake::IntakeRules,
+};
+
 /// Section `customer_profile` of the configuration.
 #[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
@@ -10,6 +15,10 @@ pub struct CustomerProfileConfig {
     pub default_business_line: String,
     /// Country of phone numbers written without one: ISO 3166-1 alpha-2.
     pub phone_region: String,
+    /// What each way in asks for (CF-3.2); `intake.toml`.
+    pub intake: IntakeRules,
+    /// What files may have beside the fields of every file; `attributes.toml`.
+    pub attributes: Vec<AttributeRule>,
 }
 
 impl Default for CustomerProfileConfig {
@@ -17,6 +26,8 @@ impl Default for CustomerProfileConfig {
         Self {
             default_business_line: "A".to_owned(),
             phone_region: "CN".to_owned(),
+            intake: IntakeRules::default(),
+            attributes: attributes::shipped(),
         }
     }
 }
@@ -36,6 +47,16 @@ impl CustomerProfileConfig {
             return Err(refused(
                 "customer_profile.phone_region must be an ISO 3166-1 alpha-2 code",
             ));
+        }
+        if let Some(problem) = self.intake.problem() {
+            return Err(Fault::internal(format!(
+                "customer_profile.intake: {problem}"
+            )));
+        }
+        if let Some(problem) = attributes::problem(&self.attributes) {
+            return Err(Fault::internal(format!(
+                "customer_profile.attributes: {problem}"
+            )));
         }
         Ok(())
     }

@@ -2,11 +2,11 @@
 //! a customer that is not a ticket or an order: basic, contact, identity and
 //! financial data, tier, consent, and who has duty on which file.
 //!
-//! States: draft → archived (CF-3.*; review comes with the intake channels).
+//! States: `domain/state.rs`; drafts are looked at by permissions of their own.
 //! Consent: the statement counts that the customer made last about a purpose; while that
 //! is that it is given, scopes that live on consent reach the file.
 //!
-//! Clauses: CC-2.2, IH-2.1 consent; CF-2.*, CF-4.*, CF-6.1, CF-7.*, CF-9.1, OP-7.1, SG-1.1, IH-2.*.
+//! Clauses: CC-2.2, CF-2.*, CF-3.*, CF-4.*, CF-6.1, CF-7.*, CF-9.1, OP-7.1, SG-1.1, IH-2.*.
 
 mod api;
 mod config;
@@ -19,6 +19,7 @@ use std::sync::Arc;
 
 use kefu_contracts::profile::{
     consent_service_server::ConsentServiceServer, customer_service_server::CustomerServiceServer,
+    intake_service_server::IntakeServiceServer, revision_service_server::RevisionServiceServer,
 };
 use kefu_service::{
     core::{Core, Deps},
@@ -31,6 +32,10 @@ use kefu_service::{
 use tonic::service::Routes;
 
 pub use config::CustomerProfileConfig;
+pub use domain::{
+    attributes::{AttributeKind, AttributeRule},
+    intake::{ChannelRule, IntakeRules},
+};
 
 /// Name of the service.
 pub const NAME: &str = "customer-profile";
@@ -61,16 +66,19 @@ pub fn build(config: CustomerProfileConfig, deps: Deps, peers: Peers) -> Result<
             peers.order_followup,
             Arc::new(jobs::OrderEffects),
         ),
+        jobs::overdue(core.deps.clone()),
     ];
     let customers = api::Customers::new(&core, &config);
     let files = FileExport::server(
         customers.clone(),
-        &store::records::RECORD,
+        &store::records::FILES,
         core.views.clone(),
     );
     let facts = RecordFacts::server(core.deps.db.clone(), store::records::FACTS);
     let consents = api::consents::Consents::new(&core);
-    let routes = Routes::new(CustomerServiceServer::new(customers))
+    let routes = Routes::new(CustomerServiceServer::new(customers.clone()))
+        .add_service(IntakeServiceServer::new(customers.clone()))
+        .add_service(RevisionServiceServer::new(customers))
         .add_service(ConsentServiceServer::new(consents))
         .add_service(files)
         .add_service(facts);

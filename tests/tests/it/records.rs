@@ -7,20 +7,30 @@ use kefu_contracts::{
     policy::Purpose,
     profile::{
         Consent, ConsentDecision, CreateCustomerRequest, Customer, CustomerType,
-        GetCustomerRequest, Phone, RecordConsentRequest,
+        GetCustomerRequest, Phone, RecordConsentRequest, UpdateCustomerRequest,
         consent_service_client::ConsentServiceClient,
         customer_service_client::CustomerServiceClient,
+        intake_service_client::IntakeServiceClient, revision_service_client::RevisionServiceClient,
     },
     ticket::{
         Level, OpenTicketRequest, Ticket, TicketKind, ticket_service_client::TicketServiceClient,
     },
 };
-use kefu_testkit::Caller;
+use kefu_testkit::{Caller, TestSuite};
+use prost_types::FieldMask;
 use tonic::{Code, Status};
 use tonic_types::StatusExt;
 
 pub(crate) fn customers(caller: &Caller) -> CustomerServiceClient<Caller> {
     CustomerServiceClient::new(caller.clone())
+}
+
+pub(crate) fn intake(caller: &Caller) -> IntakeServiceClient<Caller> {
+    IntakeServiceClient::new(caller.clone())
+}
+
+pub(crate) fn revisions(caller: &Caller) -> RevisionServiceClient<Caller> {
+    RevisionServiceClient::new(caller.clone())
 }
 
 pub(crate) fn tickets(caller: &Caller) -> TicketServiceClient<Caller> {
@@ -92,6 +102,27 @@ pub(crate) async fn get(caller: &Caller, name: &str) -> Result<Customer, Status>
     let request = GetCustomerRequest { name: name.into() };
     customers(caller)
         .get_customer(request)
+        .await
+        .map(tonic::Response::into_inner)
+}
+
+/// The file with these fields as they are in it now.
+pub(crate) async fn update(
+    caller: &Caller,
+    customer: Customer,
+    paths: &[&str],
+    reason: &str,
+) -> Result<Customer, Status> {
+    let request = UpdateCustomerRequest {
+        customer: Some(customer),
+        update_mask: Some(FieldMask {
+            paths: paths.iter().map(|path| (*path).to_owned()).collect(),
+        }),
+        reason: reason.into(),
+        request_id: String::new(),
+    };
+    customers(caller)
+        .update_customer(request)
         .await
         .map(tonic::Response::into_inner)
 }

@@ -91,6 +91,7 @@ async fn a_repeated_answer_is_journaled_as_a_view() {
             paths: vec!["occupation".into()],
         }),
         request_id: Uuid::from_u128(9).to_string(),
+        reason: String::new(),
     };
     let first = customers(&agent)
         .update_customer(change.clone())
@@ -161,6 +162,7 @@ async fn a_stale_etag_is_aborted() {
             paths: vec!["occupation".into()],
         }),
         request_id: String::new(),
+        reason: String::new(),
     };
     let changed = customers(&agent)
         .update_customer(change("医生", &customer.etag))
@@ -196,6 +198,7 @@ async fn a_field_that_is_not_cleared_cannot_be_changed() {
             paths: vec!["bank_card".into()],
         }),
         request_id: String::new(),
+        reason: String::new(),
     };
     let status = customers(&agent)
         .update_customer(request)

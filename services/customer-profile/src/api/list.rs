@@ -7,24 +7,10 @@ use kefu_service::{
 };
 
 use super::Customers;
-use crate::store::records::{RECORD, StoredCustomer};
-
-const LIST: ListSpec<'static, StoredCustomer> = ListSpec {
-    record: &RECORD,
-    time: "create_time",
-    order: Order {
-        column: "c.created_at",
-        descending: false,
-    },
-    read: StoredCustomer::read,
-    place: |row| After {
-        at: row.created_at,
-        id: row.id,
-    },
-};
+use crate::store::records::{StoredCustomer, view};
 
 impl Customers {
-    /// Clause CF-4.2.
+    /// Clauses CF-4.2, CF-3.2: files, or drafts.
     pub(super) async fn list(
         &self,
         call: Call,
@@ -36,12 +22,25 @@ impl Customers {
             filter: &request.filter,
             order_by: &request.order_by,
         };
+        let list = ListSpec {
+            record: view(&call),
+            time: "create_time",
+            order: Order {
+                column: "c.created_at",
+                descending: false,
+            },
+            read: StoredCustomer::read,
+            place: |row: &StoredCustomer| After {
+                at: row.created_at,
+                id: row.id,
+            },
+        };
         let Page {
             stored,
             next_page_token,
             total_size,
             total_kind,
-        } = listing::page(&self.core, &call, &LIST, asked).await?;
+        } = listing::page(&self.core, &call, &list, asked).await?;
         let mut customers = Vec::with_capacity(stored.len());
         let mut all_shown = Vec::with_capacity(stored.len());
         for row in &stored {

@@ -12,7 +12,7 @@ use crate::{
     domain::contact::normal_phone,
     store::{
         phones::blind,
-        records::{RECORD, StoredCustomer},
+        records::{FILES, StoredCustomer},
     },
 };
 
@@ -28,7 +28,7 @@ impl Customers {
         request: LookupCustomerRequest,
     ) -> Result<Answer<LookupCustomerResponse>, Fault> {
         let mut fields = Fields::new();
-        let mut query = RECORD.select(&call);
+        let mut query = FILES.select(&call);
         match request.by {
             None => fields.refuse("by", Violation::Required),
             Some(By::Phone(written)) => {

@@ -1,24 +1,47 @@
-//! `kefu.profile.v1.CustomerService`: request → rules → store → answer.
+//! `kefu.profile.v1`: request → rules → store → answer; the methods of CustomerService.
 
 pub(crate) mod consents;
+mod ask;
 mod create;
+mod deed;
 mod files;
+mod intake;
 mod list;
 mod lookup;
 mod outcome;
 mod present;
 mod read;
+mod revisions;
+mod step;
 mod update;
+mod write;
 
+use std::sync::Arc;
+
+use jiff::tz::TimeZone;
 use kefu_contracts::profile::{
     CreateCustomerRequest, Customer, GetCustomerRequest, ListCustomersRequest,
     ListCustomersResponse, LookupCustomerRequest, LookupCustomerResponse, UpdateCustomerRequest,
     customer_service_server::CustomerService,
 };
-use kefu_service::{call::answer, core::Core, sealed::Sealer};
+use kefu_service::{
+    call::{Call, answer},
+    core::Core,
+    fields::Fields,
+    sealed::Sealer,
+};
 use tonic::{Request, Response, Status};
 
-use crate::{config::CustomerProfileConfig, domain::contact::Region};
+use self::ask::claim;
+use crate::{
+    config::CustomerProfileConfig,
+    domain::{
+        attributes::{self, AttributeRule},
+        contact::Region,
+        entry,
+        intake::{Entering, IntakeRules},
+    },
+};
 
 /// The handlers and what they share.
 #[derive(Clone)]
@@ -27,6 +50,8 @@ pub(crate) struct Customers {
     sealer: Sealer,
     business_line: String,
     region: Region,
+    intake: Arc<IntakeRules>,
+    attributes: Arc<[AttributeRule]>,
 }
 
 impl Customers {
@@ -38,7 +63,16 @@ impl Customers {
             sealer: Sealer::new(core.deps.vault.clone(), "profile.customer"),
             business_line: config.default_business_line.clone(),
             region,
+            intake: Arc::new(config.intake.clone()),
+            attributes: config.attributes.clone().into(),
         }
+    }
+
+    /// Checks a file as it shall be and brings it to the form in which it is kept.
+    fn check_entry(&self, fields: &mut Fields, call: &Call, customer: &mut Customer) {
+        let today = call.now.to_zoned(TimeZone::UTC).date();
+        entry::check(fields, customer, self.region, today);
+        attributes::check(fields, &self.attributes, customer);
     }
 }
 
@@ -48,14 +82,20 @@ impl CustomerService for Customers {
         &self,
         request: Request<CreateCustomerRequest>,
     ) -> Result<Response<Customer>, Status> {
-        answer(request, |call, body| self.create(call, body)).await
+        answer(request, |call, body| async move {
+            let mut fields = Fields::new();
+            let claim = claim(&call, &mut fields, &body.request_id, &body);
+            self.create(call, Entering::File, body.customer, claim, fields)
+                .await
+        })
+        .await
     }
 
     async fn get_customer(
         &self,
         request: Request<GetCustomerRequest>,
     ) -> Result<Response<Customer>, Status> {
-        answer(request, |call, body| self.get(call, body)).await
+        answer(request, |call, body| self.get(call, body.name)).await
     }
 
     async fn list_customers(
@@ -76,6 +116,13 @@ impl CustomerService for Customers {
         &self,
         request: Request<UpdateCustomerRequest>,
     ) -> Result<Response<Customer>, Status> {
-        answer(request, |call, body| self.update(call, body)).await
+        answer(request, |call, body| async move {
+            let mut fields = Fields::new();
+            let claim = claim(&call, &mut fields, &body.request_id, &body);
+            let (customer, mask) = (body.customer, body.update_mask);
+            self.update(call, customer, mask, body.reason, claim, fields)
+                .await
+        })
+        .await
     }
 }

@@ -12,7 +12,7 @@ use kefu_service::{
 use sqlx::PgConnection;
 
 use super::{Customers, present::shown};
-use crate::store::records::{RECORD, StoredCustomer};
+use crate::store::records::{ALL, StoredCustomer};
 
 /// A file as a write left it.
 pub(super) struct Outcome {
@@ -41,7 +41,7 @@ impl Customers {
         else {
             return Ok(None);
         };
-        let row = RECORD
+        let row = ALL
             .get(call, resource_id)
             .build()
             .fetch_optional(&mut *connection)

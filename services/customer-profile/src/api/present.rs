@@ -3,18 +3,19 @@
 use kefu_access::{Clearance, RowFacts};
 use kefu_contracts::{
     ClassSet, Resource,
-    journal::{CustomerChanged, event},
-    profile::Customer,
+    journal::{CustomerChanged, DraftAct, DraftChanged, EntryKind, event},
+    profile::{Customer, CustomerAct},
 };
+use kefu_journal::Entry;
 use kefu_service::{
     call::Call,
     error::Fault,
-    present::{Shown, disclose},
+    present::{Shown, disclose, entry},
 };
 use uuid::Uuid;
 
 use super::Customers;
-use crate::store::records::StoredCustomer;
+use crate::store::records::{StoredCustomer, is_about_drafts};
 
 impl Customers {
     /// Opens what the call's rules clear of a row, and says how it is shown.
@@ -65,22 +66,58 @@ pub(super) fn facts(id: Uuid, department: Uuid, owner: Option<Uuid>) -> RowFacts
     }
 }
 
-/// The facts of a change, for the journal.
-pub(super) fn changed(
-    customer: &Customer,
-    id: Uuid,
-    department: Uuid,
-    owner: Option<Uuid>,
-    paths: Vec<String>,
-    revision: i64,
-) -> event::Event {
-    event::Event::CustomerChanged(CustomerChanged {
-        customer_id: id.as_bytes().to_vec(),
-        r#type: customer.r#type,
-        state: customer.state,
-        department_id: department.as_bytes().to_vec(),
-        owner_id: owner.map(|id| id.as_bytes().to_vec()).unwrap_or_default(),
-        changed_fields: paths,
-        revision,
-    })
+/// The facts of a change, for the journal: of a file, or of what is none yet, which no
+/// other service has to know.
+pub(super) fn changed(call: &Call, customer: &Customer, act: CustomerAct, done: &Done) -> Entry {
+    let customer_id = done.id.as_bytes().to_vec();
+    let department_id = done.department.as_bytes().to_vec();
+    let is_draft = is_about_drafts(call) && act != CustomerAct::Submitted;
+    let event = if is_draft {
+        event::Event::DraftChanged(DraftChanged {
+            customer_id,
+            act: match act {
+                CustomerAct::Entered => DraftAct::Entered,
+                CustomerAct::Withdrawn => DraftAct::Withdrawn,
+                _ => DraftAct::Changed,
+            } as i32,
+            intake_channel: customer.intake_channel,
+            department_id,
+            entry_due_at: customer.entry_due_time,
+            changed_fields: done.paths.clone(),
+            revision: done.revision,
+        })
+    } else {
+        event::Event::CustomerChanged(CustomerChanged {
+            customer_id,
+            r#type: customer.r#type,
+            state: customer.state,
+            department_id,
+            owner_id: done
+                .owner
+                .map(|id| id.as_bytes().to_vec())
+                .unwrap_or_default(),
+            changed_fields: done.paths.clone(),
+            revision: done.revision,
+        })
+    };
+    let name = customer.name.clone();
+    entry(
+        call,
+        EntryKind::Change,
+        done.kind,
+        name,
+        Some(done.id),
+        event,
+    )
+}
+
+/// What was done, for the journal.
+pub(super) struct Done {
+    pub(super) id: Uuid,
+    pub(super) department: Uuid,
+    pub(super) owner: Option<Uuid>,
+    pub(super) paths: Vec<String>,
+    pub(super) revision: i64,
+    /// `customer.updated`
+    pub(super) kind: &'static str,
 }

@@ -1,32 +1,17 @@
-use kefu_contracts::profile::{Customer, GetCustomerRequest};
+use kefu_contracts::profile::Customer;
 use kefu_service::{
     call::{Answer, Call},
     error::Fault,
     fields::Fields,
 };
-use uuid::Uuid;
 
 use super::Customers;
-use crate::store::records::{RECORD, StoredCustomer};
+use crate::store::records::{StoredCustomer, view};
 
 impl Customers {
     /// Clauses CF-6.1, CF-9.1.
-    pub(super) async fn get(
-        &self,
-        call: Call,
-        request: GetCustomerRequest,
-    ) -> Result<Answer<Customer>, Fault> {
-        let mut fields = Fields::new();
-        let id = fields.name("name", &request.name, "customers");
-        fields.finish()?;
-        let Some(row) = self.find(&call, id.unwrap_or_default()).await? else {
-            let fault = Fault::not_found(&request.name);
-            return Err(self
-                .core
-                .views
-                .refuse(&call, "customer.refused", &request.name, fault)
-                .await);
-        };
+    pub(super) async fn get(&self, call: Call, name: String) -> Result<Answer<Customer>, Fault> {
+        let row = self.find(&call, "name", &name).await?;
         let (customer, shown) = self.open(&call, &row).await?;
         self.core
             .views
@@ -35,13 +20,18 @@ impl Customers {
         Ok(Answer::read(customer))
     }
 
-    /// The row with this key within the call's scope.
+    /// The row of this name, given in this field, within the call's scope. That it was
+    /// asked for and is not there is journaled.
     pub(super) async fn find(
         &self,
         call: &Call,
-        id: Uuid,
-    ) -> Result<Option<StoredCustomer>, Fault> {
-        let mut query = RECORD.get(call, id);
+        field: &str,
+        name: &str,
+    ) -> Result<StoredCustomer, Fault> {
+        let mut fields = Fields::new();
+        let id = fields.name(field, name, "customers").unwrap_or_default();
+        fields.finish()?;
+        let mut query = view(call).get(call, id);
         let row = self
             .core
             .deps
@@ -50,6 +40,13 @@ impl Customers {
                 Box::pin(async move { Ok(query.build().fetch_optional(connection).await?) })
             })
             .await?;
-        row.as_ref().map(StoredCustomer::read).transpose()
+        match row {
+            Some(row) => StoredCustomer::read(&row),
+            None => {
+                let fault = Fault::not_found(name);
+                let views = &self.core.views;
+                Err(views.refuse(call, "customer.refused", name, fault).await)
+            }
+        }
     }
 }

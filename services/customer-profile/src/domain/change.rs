@@ -9,6 +9,7 @@ struct Field {
     path: &'static str,
     class: DataClass,
     take: fn(&mut Customer, &Customer),
+    same: fn(&Customer, &Customer) -> bool,
 }
 
 macro_rules! fields {
@@ -17,12 +18,14 @@ macro_rules! fields {
             path: stringify!($path),
             class: DataClass::$class,
             take: |into, from| into.$path = from.$path.clone(),
+            same: |one, other| one.$path == other.$path,
         }),*]
     };
 }
 
 const FIELDS: &[Field] = fields![
     owner: System,
+    business_line: System,
     display_name: Basic,
     sex: Basic,
     birth_date: Basic,
@@ -37,6 +40,16 @@ const FIELDS: &[Field] = fields![
     purchase_preferences: Purchase,
     source_channel: Relation,
     special_needs: Relation,
+    contact_persons: Relation,
+    source_hand: Relation,
+    source_credibility: Relation,
+    signing_date: Relation,
+    basic_attributes: Basic,
+    contact_attributes: Contact,
+    identity_attributes: Identity,
+    financial_attributes: Financial,
+    purchase_attributes: Purchase,
+    relation_attributes: Relation,
 ];
 
 /// Fields that exist and cannot be changed.
@@ -45,14 +58,29 @@ const FIXED: &[&str] = &[
     "file_number",
     "type",
     "state",
-    "business_line",
     "department",
     "external_ref",
     "tier",
+    "intake_channel",
+    "contact_time",
 ];
 
+/// Whether this is a field with data about the customer.
+pub(crate) fn is_data(path: &str) -> bool {
+    field(path).is_some_and(|field| field.class != DataClass::System)
+}
+
+/// Whether the file has something in this field.
+pub(crate) fn is_set(customer: &Customer, path: &str) -> bool {
+    field(path).is_some_and(|field| !(field.same)(customer, &Customer::default()))
+}
+
+fn field(path: &str) -> Option<&'static Field> {
+    FIELDS.iter().find(|field| field.path == path)
+}
+
 /// A mask that was understood.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Change {
     paths: Vec<&'static str>,
 }
@@ -64,7 +92,7 @@ impl Change {
         let mut known = Vec::new();
         for (at, path) in paths.iter().enumerate() {
             let place = format!("update_mask.paths[{at}]");
-            match FIELDS.iter().find(|field| field.path == path) {
+            match field(path) {
                 Some(field) if known.contains(&field.path) => {
                     fields.refuse(place, Violation::Duplicate)
                 }
@@ -76,6 +104,22 @@ impl Change {
             }
         }
         Self { paths: known }
+    }
+
+    /// What makes the data of one file that of the other; whose it is and its business
+    /// are no data.
+    pub(crate) fn between(one: &Customer, other: &Customer) -> Self {
+        let differing = FIELDS
+            .iter()
+            .filter(|field| field.class != DataClass::System && !(field.same)(one, other));
+        Self {
+            paths: differing.map(|field| field.path).collect(),
+        }
+    }
+
+    /// Whether it names nothing.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.paths.is_empty()
     }
 
     /// Classes that must be cleared: what one may not see one may not overwrite.
@@ -145,6 +189,35 @@ mod tests {
     }
 
     #[test]
+    fn what_lies_between_two_files_makes_one_of_the_other() {
+        let one = Customer {
+            owner: "employees/a".into(),
+            occupation: "a".into(),
+            region: "c".into(),
+            ..Default::default()
+        };
+        let other = Customer {
+            occupation: "b".into(),
+            region: "c".into(),
+            id_card: "d".into(),
+            ..Default::default()
+        };
+        let change = Change::between(&one, &other);
+        assert_eq!(change.paths(), ["occupation", "id_card"]);
+        let mut became = one.clone();
+        change.apply(&mut became, &other);
+        assert_eq!(
+            became,
+            Customer {
+                owner: one.owner,
+                ..other.clone()
+            }
+        );
+        assert!(Change::between(&other, &other).is_empty());
+        assert!(is_set(&other, "id_card") && !is_set(&other, "sex"));
+    }
+
+    #[test]
     fn masks_are_refused_path_by_path() {
         let mut fields = Fields::new();
         Change::parse(
@@ -174,6 +247,6 @@ mod tests {
         for field in FIELDS {
             assert!(!FIXED.contains(&field.path), "{}", field.path);
         }
-        assert_eq!(FIELDS.len(), 15);
+        assert_eq!(FIELDS.len(), 26);
     }
 }

@@ -4,7 +4,7 @@
 use jiff::civil::Date;
 use kefu_contracts::{
     google::r#type as google,
-    profile::{Customer, CustomerType},
+    profile::{Credibility, Customer, CustomerType, SourceHand},
 };
 use kefu_service::{error::Violation, fields::Fields};
 
@@ -12,10 +12,11 @@ use super::{
     contact::{Region, normal_email, normal_phone},
     file_number::is_business_line,
     identity::{id_card_birth_date, is_bank_card, is_credit_code},
+    people::check_people,
 };
 
-/// Most phones, e-mails or addresses of one file.
-const MOST_CONTACTS: usize = 20;
+/// Most phones, e-mails, addresses or contact persons of one file.
+pub(super) const MOST_CONTACTS: usize = 20;
 
 /// Checks the fields of a file and brings them to the form in which they are
 /// kept. `today` bounds birth dates.
@@ -35,7 +36,8 @@ pub(crate) fn check(fields: &mut Fields, customer: &mut Customer, region: Region
     };
     check_basic(fields, customer, person, today);
     check_contacts(fields, customer, region);
-    check_identity(fields, customer, person);
+    check_people(fields, &mut customer.contact_persons, region);
+    check_identity(fields, customer, person, today);
     fields.ensure(
         customer.business_line.is_empty() || is_business_line(&customer.business_line),
         "customer.business_line",
@@ -46,6 +48,7 @@ pub(crate) fn check(fields: &mut Fields, customer: &mut Customer, region: Region
         "customer.source_channel",
         customer.source_channel,
     );
+    check_source(fields, customer, today);
     fields.text("customer.special_needs", &customer.special_needs, 2000);
     fields.ensure(
         customer.purchase_preferences.len() <= 50,
@@ -151,12 +154,27 @@ fn check_contacts(fields: &mut Fields, customer: &mut Customer, region: Region) 
     }
 }
 
-fn check_identity(fields: &mut Fields, customer: &mut Customer, person: bool) {
+/// Where it comes from (IH-9), and since when they are ours (SG-1.1).
+fn check_source(fields: &mut Fields, customer: &Customer, today: Date) {
+    fields.optional_enum::<SourceHand>("customer.source_hand", customer.source_hand);
+    fields.optional_enum::<Credibility>("customer.source_credibility", customer.source_credibility);
+    if let Some(signed) = &customer.signing_date {
+        match civil(signed) {
+            None => fields.refuse("customer.signing_date", Violation::Date),
+            Some(date) => {
+                fields.ensure(date <= today, "customer.signing_date", Violation::InFuture)
+            }
+        }
+    }
+}
+
+fn check_identity(fields: &mut Fields, customer: &mut Customer, person: bool, today: Date) {
     if !customer.id_card.is_empty() {
         customer.id_card.make_ascii_uppercase();
         match id_card_birth_date(&customer.id_card) {
             _ if !person => fields.refuse("customer.id_card", Violation::NotApplicable),
             None => fields.refuse("customer.id_card", Violation::IdCard),
+            Some(birth) if birth > today => fields.refuse("customer.id_card", Violation::InFuture),
             Some(birth) => {
                 let given = customer.birth_date.as_ref().and_then(civil);
                 fields.ensure(
@@ -270,6 +288,55 @@ mod tests {
                 ("customer.business_line", Violation::Format),
             ]
         );
+    }
+
+    /// Clauses SG-1.1, IH-9: since when, and from whom.
+    #[test]
+    fn a_signing_date_and_a_source_are_of_this_world() {
+        let signed = |year, month, day| Customer {
+            signing_date: Some(google::Date { year, month, day }),
+            source_hand: SourceHand::Second as i32,
+            source_credibility: Credibility::High as i32,
+            ..person()
+        };
+        assert_eq!(violations(signed(2026, 11, 23)), []);
+        for (customer, field, what) in [
+            (signed(2026, 11, 24), "signing_date", Violation::InFuture),
+            (signed(2026, 2, 30), "signing_date", Violation::Date),
+            (signed(2026, 0, 0), "signing_date", Violation::Date),
+            (
+                Customer {
+                    source_hand: 3,
+                    ..person()
+                },
+                "source_hand",
+                Violation::UnknownValue,
+            ),
+            (
+                Customer {
+                    source_credibility: 9,
+                    ..person()
+                },
+                "source_credibility",
+                Violation::UnknownValue,
+            ),
+        ] {
+            assert_eq!(violations(customer), [(format!("customer.{field}"), what)]);
+        }
+    }
+
+    /// Clause CF-2.1: nobody's ID card says that they are still to be born.
+    #[test]
+    fn an_id_card_of_the_future_is_refused() {
+        let of = |id_card: &str| {
+            violations(Customer {
+                id_card: id_card.into(),
+                ..person()
+            })
+        };
+        assert_eq!(of("110105202611230015"), []);
+        let future = ("customer.id_card".to_owned(), Violation::InFuture);
+        assert_eq!(of("110105202701010016"), [future]);
     }
 
     /// Clause CF-2.1: the birth date agrees with the ID card.

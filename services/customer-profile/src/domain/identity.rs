@@ -2,8 +2,15 @@
 
 use jiff::civil::Date;
 
+/// First two digits of region codes (GB/T 2260): the provinces, and what residents of Hong
+/// Kong, Macao and Taiwan are given.
+const PROVINCES: [u8; 34] = [
+    11, 12, 13, 14, 15, 21, 22, 23, 31, 32, 33, 34, 35, 36, 37, 41, 42, 43, 44, 45, 46, 50, 51, 52,
+    53, 54, 61, 62, 63, 64, 65, 81, 82, 83,
+];
+
 /// Birth date in an 18-digit ID card number whose check digit is right
-/// (GB 11643-1999: ISO 7064 MOD 11-2); `None` when it is not one.
+/// (GB 11643-1999: ISO 7064 MOD 11-2) and whose region there is; `None` when it is not one.
 pub(crate) fn id_card_birth_date(number: &str) -> Option<Date> {
     let bytes: [u8; 18] = number.as_bytes().try_into().ok()?;
     let mut sum = 0;
@@ -13,7 +20,8 @@ pub(crate) fn id_card_birth_date(number: &str) -> Option<Date> {
         sum += digit * ((1_u32 << (17 - at)) % 11);
     }
     let check = b"10X98765432"[(sum % 11) as usize];
-    if bytes[17].to_ascii_uppercase() != check || bytes[0] == b'0' {
+    let province = (bytes[0] - b'0') * 10 + (bytes[1] - b'0');
+    if bytes[17].to_ascii_uppercase() != check || !PROVINCES.contains(&province) {
         return None;
     }
     let year = number[6..10].parse().ok()?;
@@ -90,6 +98,29 @@ mod tests {
                 id_card_birth_date(std::str::from_utf8(&wrong).unwrap()),
                 None,
                 "place {at}"
+            );
+        }
+    }
+
+    /// Clause SG-1.1: a number of a region that there is not, though its check digit is right.
+    #[test]
+    fn an_id_card_is_of_a_region_that_there_is() {
+        for province in 0..100_u32 {
+            let number = format!("{province:02}010519491231002");
+            let sum: u32 = number
+                .bytes()
+                .enumerate()
+                .map(|(at, digit)| u32::from(digit - b'0') * ((1 << (17 - at)) % 11))
+                .sum();
+            let check = char::from(b"10X98765432"[(sum % 11) as usize]);
+            let known = matches!(
+                province,
+                11..=15 | 21..=23 | 31..=37 | 41..=46 | 50..=54 | 61..=65 | 81..=83
+            );
+            assert_eq!(
+                id_card_birth_date(&format!("{number}{check}")).is_some(),
+                known,
+                "{province}"
             );
         }
     }

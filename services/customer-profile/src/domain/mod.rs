@@ -1,8 +1,12 @@
 //! Types and rules of the customer file; pure.
 
+pub(crate) mod attributes;
 pub(crate) mod change;
 pub(crate) mod consent;
 pub(crate) mod contact;
 pub(crate) mod entry;
 pub(crate) mod file_number;
 pub(crate) mod identity;
+pub(crate) mod intake;
+pub(crate) mod people;
+pub(crate) mod state;

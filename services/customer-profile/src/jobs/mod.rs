@@ -1,9 +1,11 @@
-//! What other services' journals do to the customer file.
+//! What other services' journals and time do to the customer file.
 
 mod orders;
+mod overdue;
 mod tickets;
 
 pub(crate) use orders::OrderEffects;
+pub(crate) use overdue::job as overdue;
 pub(crate) use tickets::TicketDuty;
 
 use uuid::Uuid;

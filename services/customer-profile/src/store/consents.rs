@@ -28,7 +28,7 @@ pub(crate) const RECORD: RecordSpec = RecordSpec {
                           WHERE l.customer_id = s.customer_id AND l.purpose = s.purpose
                             AND (l.said_at, l.recorded_at, l.id) > (s.said_at, s.recorded_at, s.id)) AS current",
     from: "profile.consent_statement s
-           JOIN profile.customer c ON c.id = s.customer_id
+           JOIN profile.customer c ON c.id = s.customer_id AND c.state IN (2, 3, 4)
            JOIN profile.customer_key k ON k.customer_id = s.customer_id",
     id: "s.id",
     scope: SCOPE,

@@ -2,8 +2,10 @@
 
 pub(crate) mod consents;
 pub(crate) mod customers;
+pub(crate) mod drafts;
 pub(crate) mod duty;
 pub(crate) mod file_numbers;
 pub(crate) mod phones;
 pub(crate) mod purchases;
 pub(crate) mod records;
+pub(crate) mod revisions;

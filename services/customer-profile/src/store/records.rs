@@ -5,9 +5,10 @@ use kefu_access::{ConsentSql, DutySql, ScopeColumns};
 use kefu_contracts::{
     google::r#type::Money,
     policy::DataClass,
-    profile::{Customer, CustomerState, CustomerType, PurchaseSummary, Tier},
+    profile::{Customer, CustomerState, CustomerType, IntakeChannel, PurchaseSummary, Tier},
 };
 use kefu_service::{
+    call::Call,
     error::Fault,
     facts::FactsOf,
     fields::{etag, name},
@@ -18,6 +19,52 @@ use kefu_service::{
 use kefu_vault::WrappedKey;
 use sqlx::{Row, postgres::PgRow};
 use uuid::Uuid;
+
+const COLUMNS: &str = "c.id, c.file_number, c.type, c.state, c.business_line, c.department_id, c.owner_id, c.external_ref,
+     c.tier, c.sealed, c.revision, c.created_at, c.updated_at, c.intake_channel, c.contact_at, c.entry_due_at,
+     c.entered_at, k.kek_id, k.wrapped, p.currencies, p.units, p.nanos, p.orders, p.last_placed_at";
+
+/// Files in these states.
+macro_rules! from {
+    ($states:literal) => {
+        concat!(
+            "profile.customer c
+             JOIN profile.customer_key k ON k.customer_id = c.id AND c.state IN (",
+            $states,
+            ")
+             LEFT JOIN LATERAL (
+                 SELECT array_agg(s.currency ORDER BY s.currency) AS currencies,
+                        array_agg(trunc(s.amount)::bigint ORDER BY s.currency) AS units,
+                        array_agg(((s.amount - trunc(s.amount)) * 1000000000)::int ORDER BY s.currency) AS nanos,
+                        sum(s.orders)::int AS orders, max(s.last_placed_at) AS last_placed_at
+                 FROM (SELECT currency, sum(amount) AS amount, count(*) AS orders, max(placed_at) AS last_placed_at
+                       FROM profile.purchase WHERE customer_id = c.id GROUP BY currency) s
+             ) p ON true"
+        )
+    };
+}
+
+/// Under which every look at files is taken: archived, in review, returned.
+pub(crate) const FILES: RecordSpec = spec(from!("2, 3, 4"));
+/// Under which every look at drafts is taken: drafts, and what was withdrawn.
+pub(crate) const DRAFTS: RecordSpec = spec(from!("1, 5"));
+/// Whatever became of it: for who has just made it what it is.
+pub(crate) const ALL: RecordSpec = spec(from!("1, 2, 3, 4, 5"));
+
+/// Under which a call looks at files: what it may see of drafts is a matter of permissions
+/// of their own.
+pub(crate) fn view(call: &Call) -> &'static RecordSpec {
+    if is_about_drafts(call) {
+        &DRAFTS
+    } else {
+        &FILES
+    }
+}
+
+/// Whether the call is one about drafts.
+pub(crate) fn is_about_drafts(call: &Call) -> bool {
+    call.method.permission.starts_with("profile.drafts.")
+}
 
 /// What scopes look at in a file, and in whatever hangs on one.
 pub(crate) const SCOPE: ScopeColumns = ScopeColumns {
@@ -34,82 +81,95 @@ pub(crate) const SCOPE: ScopeColumns = ScopeColumns {
     }),
 };
 
-/// Under which every look at files is taken.
-pub(crate) const RECORD: RecordSpec = RecordSpec {
-    columns: "c.id, c.file_number, c.type, c.state, c.business_line, c.department_id, c.owner_id, c.external_ref,
-              c.tier, c.sealed, c.revision, c.created_at, c.updated_at, k.kek_id, k.wrapped,
-              p.currencies, p.units, p.nanos, p.orders, p.last_placed_at",
-    from: "profile.customer c
-           JOIN profile.customer_key k ON k.customer_id = c.id
-           LEFT JOIN LATERAL (
-               SELECT array_agg(s.currency ORDER BY s.currency) AS currencies,
-                      array_agg(trunc(s.amount)::bigint ORDER BY s.currency) AS units,
-                      array_agg(((s.amount - trunc(s.amount)) * 1000000000)::int ORDER BY s.currency) AS nanos,
-                      sum(s.orders)::int AS orders, max(s.last_placed_at) AS last_placed_at
-               FROM (SELECT currency, sum(amount) AS amount, count(*) AS orders, max(placed_at) AS last_placed_at
-                     FROM profile.purchase WHERE customer_id = c.id GROUP BY currency) s
-           ) p ON true",
-    id: "c.id",
-    scope: SCOPE,
-    fields: &[
-        FilterField {
-            name: "type",
-            column: "c.type",
-            kind: FilterKind::Enum { prefix: "CUSTOMER_TYPE_", parse: |name| number(CustomerType::from_str_name(name)) },
-            class: DataClass::System,
+const fn spec(from: &'static str) -> RecordSpec {
+    RecordSpec {
+        columns: COLUMNS,
+        from,
+        id: "c.id",
+        scope: SCOPE,
+        fields: FIELDS,
+    }
+}
+
+const FIELDS: &[FilterField] = &[
+    FilterField {
+        name: "type",
+        column: "c.type",
+        kind: FilterKind::Enum {
+            prefix: "CUSTOMER_TYPE_",
+            parse: |name| number(CustomerType::from_str_name(name)),
         },
-        FilterField {
-            name: "state",
-            column: "c.state",
-            kind: FilterKind::Enum {
-                prefix: "CUSTOMER_STATE_",
-                parse: |name| number(CustomerState::from_str_name(name)),
-            },
-            class: DataClass::System,
+        class: DataClass::System,
+    },
+    FilterField {
+        name: "state",
+        column: "c.state",
+        kind: FilterKind::Enum {
+            prefix: "CUSTOMER_STATE_",
+            parse: |name| number(CustomerState::from_str_name(name)),
         },
-        FilterField {
-            name: "tier",
-            column: "c.tier",
-            kind: FilterKind::Enum { prefix: "TIER_", parse: |name| number(Tier::from_str_name(name)) },
-            class: DataClass::Relation,
+        class: DataClass::System,
+    },
+    FilterField {
+        name: "tier",
+        column: "c.tier",
+        kind: FilterKind::Enum {
+            prefix: "TIER_",
+            parse: |name| number(Tier::from_str_name(name)),
         },
-        FilterField {
-            name: "business_line",
-            column: "c.business_line",
-            kind: FilterKind::Text,
-            class: DataClass::System,
+        class: DataClass::Relation,
+    },
+    FilterField {
+        name: "business_line",
+        column: "c.business_line",
+        kind: FilterKind::Text,
+        class: DataClass::System,
+    },
+    FilterField {
+        name: "external_ref",
+        column: "c.external_ref",
+        kind: FilterKind::Text,
+        class: DataClass::System,
+    },
+    FilterField {
+        name: "department",
+        column: "c.department_id",
+        kind: FilterKind::Name("departments"),
+        class: DataClass::System,
+    },
+    FilterField {
+        name: "owner",
+        column: "c.owner_id",
+        kind: FilterKind::Name("employees"),
+        class: DataClass::System,
+    },
+    FilterField {
+        name: "create_time",
+        column: "c.created_at",
+        kind: FilterKind::Time,
+        class: DataClass::System,
+    },
+    FilterField {
+        name: "entry_due_time",
+        column: "c.entry_due_at",
+        kind: FilterKind::Time,
+        class: DataClass::System,
+    },
+    FilterField {
+        name: "intake_channel",
+        column: "c.intake_channel",
+        kind: FilterKind::Enum {
+            prefix: "INTAKE_CHANNEL_",
+            parse: |name| number(IntakeChannel::from_str_name(name)),
         },
-        FilterField {
-            name: "external_ref",
-            column: "c.external_ref",
-            kind: FilterKind::Text,
-            class: DataClass::System,
-        },
-        FilterField {
-            name: "department",
-            column: "c.department_id",
-            kind: FilterKind::Name("departments"),
-            class: DataClass::System,
-        },
-        FilterField {
-            name: "owner",
-            column: "c.owner_id",
-            kind: FilterKind::Name("employees"),
-            class: DataClass::System,
-        },
-        FilterField {
-            name: "create_time",
-            column: "c.created_at",
-            kind: FilterKind::Time,
-            class: DataClass::System,
-        },
-    ],
-};
+        class: DataClass::System,
+    },
+];
 
 /// What access-control may be told of, to explain decisions by.
 pub(crate) const FACTS: &[FactsOf] = &[FactsOf {
     collection: "customers",
-    record: &RECORD,
+    record: &FILES,
     selectable: Some("state = ARCHIVED"),
 }];
 
@@ -133,6 +193,10 @@ pub(crate) struct StoredCustomer {
 impl StoredCustomer {
     pub(crate) fn read(row: &PgRow) -> Result<Self, Fault> {
         let id: Uuid = row.try_get("id")?;
+        let maybe = |column| {
+            row.try_get::<Option<jiff_sqlx::Timestamp>, _>(column)
+                .map(|at| at.map(|at| at.to_jiff()))
+        };
         let time = |column| {
             row.try_get::<jiff_sqlx::Timestamp, _>(column)
                 .map(|at| at.to_jiff())
@@ -144,7 +208,9 @@ impl StoredCustomer {
         let (created_at, updated_at) = (time("created_at")?, time("updated_at")?);
         let columns = Customer {
             name: name("customers", id),
-            file_number: row.try_get("file_number")?,
+            file_number: row
+                .try_get::<Option<String>, _>("file_number")?
+                .unwrap_or_default(),
             r#type: small("type")?,
             state: small("state")?,
             business_line: row.try_get("business_line")?,
@@ -154,6 +220,10 @@ impl StoredCustomer {
                 .try_get::<Option<String>, _>("external_ref")?
                 .unwrap_or_default(),
             tier: small("tier")?,
+            intake_channel: small("intake_channel")?,
+            contact_time: maybe("contact_at")?.map(time::to_proto),
+            entry_due_time: maybe("entry_due_at")?.map(time::to_proto),
+            entered_time: maybe("entered_at")?.map(time::to_proto),
             purchases: purchases(row)?,
             etag: etag(revision),
             create_time: Some(time::to_proto(created_at)),
@@ -175,25 +245,38 @@ impl StoredCustomer {
         })
     }
 
+    /// Where it stands.
+    pub(crate) fn state(&self) -> CustomerState {
+        self.columns.state()
+    }
+
     /// The record: the opened fields with those that are kept in columns.
     pub(crate) fn with_columns(&self, opened: Customer) -> Customer {
-        let columns = self.columns.clone();
-        Customer {
-            name: columns.name,
-            file_number: columns.file_number,
-            r#type: columns.r#type,
-            state: columns.state,
-            business_line: columns.business_line,
-            department: columns.department,
-            owner: columns.owner,
-            external_ref: columns.external_ref,
-            tier: columns.tier,
-            purchases: columns.purchases,
-            etag: columns.etag,
-            create_time: columns.create_time,
-            update_time: columns.update_time,
-            ..opened
-        }
+        with_columns(self.columns.clone(), opened)
+    }
+}
+
+/// The opened fields with those that are kept in columns.
+pub(crate) fn with_columns(columns: Customer, opened: Customer) -> Customer {
+    Customer {
+        name: columns.name,
+        file_number: columns.file_number,
+        r#type: columns.r#type,
+        state: columns.state,
+        business_line: columns.business_line,
+        department: columns.department,
+        owner: columns.owner,
+        external_ref: columns.external_ref,
+        tier: columns.tier,
+        intake_channel: columns.intake_channel,
+        contact_time: columns.contact_time,
+        entry_due_time: columns.entry_due_time,
+        entered_time: columns.entered_time,
+        purchases: columns.purchases,
+        etag: columns.etag,
+        create_time: columns.create_time,
+        update_time: columns.update_time,
+        ..opened
     }
 }
 

@@ -27,6 +27,7 @@ const KNOWN: &[&str] = &[
     "page_token",
     "filter",
     "order_by", // by their meaning everywhere
+    "ListCustomerRevisionsRequest.parent",
     "LookupCustomerRequest.phone",
     "LookupCustomerRequest.external_ref",
     "LookupCustomerRequest.file_number",
@@ -249,6 +250,11 @@ fn fill(message: &mut DynamicMessage) {
             Kind::String => string("x"),
             Kind::Enum(_) => Value::EnumNumber(1),
             Kind::Int32 => Value::I32(1),
+            Kind::Int64 => Value::I64(1),
+            Kind::Message(kind) if kind.name() == "ReturnReason" => {
+                let reason = [("field", string("phones")), ("text", string("x"))];
+                Value::List(vec![Value::Message(request(&kind, &reason))])
+            }
             Kind::Message(kind) if kind.name() == "Review" => Value::Message(request(
                 &kind,
                 &[("score", Value::I32(1)), ("arrived", Value::Bool(true))],

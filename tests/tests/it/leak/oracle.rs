@@ -9,6 +9,7 @@ use kefu_contracts::{
     ClassSet, METHODS, Method,
     access::{WatchSnapshotRequest, snapshot_service_client::SnapshotServiceClient},
     policy::{DataClass, Mask},
+    profile::CustomerState,
 };
 use kefu_service::clock::Clock;
 use kefu_testkit::{TestSuite, employee_id};
@@ -87,6 +88,17 @@ pub(super) struct Known {
     /// As a list shows it.
     pub(super) listed: DynamicMessage,
     pub(super) facts: RowFacts,
+}
+
+impl Known {
+    /// Whether it is a customer of whom there is no file.
+    pub(super) fn is_draft(&self) -> bool {
+        let state = self.whole.get_field_by_name("state");
+        let number = state
+            .and_then(|state| state.as_enum_number())
+            .unwrap_or_default();
+        [CustomerState::Draft as i32, CustomerState::Withdrawn as i32].contains(&number)
+    }
 }
 
 /// The record brought down to what is cleared, with its account.

@@ -33,6 +33,8 @@ pub(super) struct Leak {
     pub(super) snapshot: Snapshot,
     pub(super) now: Timestamp,
     pub(super) known: Vec<Known>,
+    /// Files as their revisions left them, by name and etag.
+    pub(super) past: BTreeMap<(String, String), DynamicMessage>,
     pub(super) canaries: Canaries,
     pub(super) offers: BTreeMap<&'static str, Offer>,
     pub(super) reviews: Vec<String>,
@@ -49,6 +51,9 @@ pub(super) struct Post<'a> {
     pub(super) caller: Caller,
 }
 
+/// Full name of the customer file's message.
+const CUSTOMER: &str = "kefu.profile.v1.Customer";
+
 /// A method as the post may call it.
 struct Door<'a> {
     method: &'static Method,
@@ -57,7 +62,17 @@ struct Door<'a> {
 }
 
 impl Door<'_> {
-    fn clearance(&self, facts: &RowFacts, now: Timestamp) -> Option<Clearance> {
+    /// What is cleared of a record. Drafts are looked at by methods of their own, and by
+    /// no other.
+    fn clearance(&self, known: &Known, now: Timestamp) -> Option<Clearance> {
+        let about_drafts = self.method.permission.starts_with("profile.drafts.");
+        if known.kind == CUSTOMER && known.is_draft() != about_drafts {
+            return None;
+        }
+        self.clearance_of(&known.facts, now)
+    }
+
+    fn clearance_of(&self, facts: &RowFacts, now: Timestamp) -> Option<Clearance> {
         self.context?.clearance_of(facts, now)
     }
 }
@@ -156,7 +171,7 @@ impl Post<'_> {
                 .iter()
                 .find(|one| one.name == canary.record)
                 .unwrap();
-            let clearance = door.clearance(&known.facts, self.leak.now);
+            let clearance = door.clearance(known, self.leak.now);
             if !clearance.is_some_and(|cleared| cleared.classes.contains(canary.class)) {
                 self.find(
                     door,
@@ -194,11 +209,20 @@ impl Post<'_> {
                 format_args!("shows {name}, which this test did not make"),
             );
         };
-        let Some(clearance) = door.clearance(&known.facts, self.leak.now) else {
+        let Some(clearance) = door.clearance(known, self.leak.now) else {
             return self.find(door, format_args!("shows {name}, which is out of scope"));
         };
         let one = record.descriptor() == door.descriptor.output();
-        let whole = if one { &known.whole } else { &known.listed };
+        let past = door
+            .descriptor
+            .input()
+            .get_field_by_name("parent")
+            .is_some();
+        let whole = match self.leak.past.get(&(name.clone(), text(record, "etag"))) {
+            Some(whole) if past => whole,
+            _ if one => &known.whole,
+            _ => &known.listed,
+        };
         let (expected, account) = oracle::shown(&self.leak.schema, whole, &clearance);
         let mut shown = record.clone();
         let disclosure = shown.get_field_by_name("disclosure").unwrap().into_owned();
@@ -281,7 +305,7 @@ impl Post<'_> {
         // What lists nothing but what belongs to one resource is asked in `lookups`; so is
         // the audit log, which grows with every look at it.
         let endless = input.name() == "ListAuditEntriesRequest";
-        let of_one = ["resource", "incident"]
+        let of_one = ["resource", "incident", "parent"]
             .into_iter()
             .any(|field| input.get_field_by_name(field).is_some());
         if input.get_field_by_name("page_size").is_some() && !of_one && !endless {
@@ -289,8 +313,10 @@ impl Post<'_> {
                 self.pages(door, &[], size).await;
             }
         }
-        if input.get_field_by_name("name").is_some() {
-            self.get(door).await;
+        for field in ["name", "parent"] {
+            if input.get_field_by_name(field).is_some() {
+                self.get(door, field).await;
+            }
         }
         if input.name() == "QueryMetricRequest" {
             self.figures(door).await;
@@ -308,9 +334,11 @@ impl Post<'_> {
     }
 
     /// Found exactly when it is visible; otherwise as if it were not there.
-    async fn get(&self, door: &Door<'_>) {
+    async fn get(&self, door: &Door<'_>, field: &str) {
         let input = door.descriptor.input();
-        let kind = door.descriptor.output().full_name().to_owned();
+        let output = door.descriptor.output();
+        let kind = calls::record_of(&output).unwrap_or(output);
+        let kind = kind.full_name().to_owned();
         let Some(some) = self.known(&kind).next() else {
             if !is_register(door.method) {
                 self.find(
@@ -322,13 +350,13 @@ impl Post<'_> {
         };
         let absent = format!("{}/{NOBODY}", some.name.split('/').next().unwrap());
         let nothing = self
-            .send(door, request(&input, &[("name", string(&absent))]))
+            .send(door, request(&input, &[(field, string(&absent))]))
             .await;
         for one in self.known(&kind) {
             let answer = self
-                .send(door, request(&input, &[("name", string(&one.name))]))
+                .send(door, request(&input, &[(field, string(&one.name))]))
                 .await;
-            match door.clearance(&one.facts, self.leak.now) {
+            match door.clearance(one, self.leak.now) {
                 Some(_) if answer.code() != Code::Ok => {
                     self.find(
                         door,
@@ -383,7 +411,7 @@ impl Post<'_> {
                     format_args!("{} was changed without its etag", one.name),
                 );
             }
-            if door.clearance(&one.facts, self.leak.now).is_none() {
+            if door.clearance(one, self.leak.now).is_none() {
                 self.check_hidden(door, &one.name, &answer, &absent, &nothing);
             }
         }
@@ -396,7 +424,7 @@ impl Post<'_> {
             .iter()
             .find(|one| one.name == record)
             .unwrap();
-        let visible = door.clearance(&known.facts, self.leak.now).is_some();
+        let visible = door.clearance(known, self.leak.now).is_some();
         let mut shown = Vec::new();
         for message in answer.messages(&door.descriptor.output()) {
             schema::records_in(&message, &mut shown);
@@ -416,7 +444,7 @@ impl Post<'_> {
         let kind = offer.record.full_name();
         let visible: Vec<(&Known, Clearance)> = self
             .known(kind)
-            .filter_map(|one| Some((one, door.clearance(&one.facts, self.leak.now)?)))
+            .filter_map(|one| Some((one, door.clearance(one, self.leak.now)?)))
             .collect();
         let all: Vec<&Known> = visible.iter().map(|(one, _)| *one).collect();
         for size in [1, 2, 200] {
@@ -606,7 +634,7 @@ impl Post<'_> {
                 customer: one.facts.customer,
                 ..RowFacts::default()
             };
-            counted && door.clearance(&facts, self.leak.now).is_some()
+            counted && door.clearance_of(&facts, self.leak.now).is_some()
         })
     }
 }

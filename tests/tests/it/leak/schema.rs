@@ -48,7 +48,13 @@ impl Schema {
         let mut found = Vec::new();
         for field in record.fields() {
             match nested(&field) {
-                Some(inner) => found.extend(self.classified(&inner)),
+                Some(inner) => {
+                    found.extend(self.classified(&inner));
+                    // What hides its messages whole is a value itself.
+                    if self.policy(&field).1 == Mask::Omit {
+                        found.push(field);
+                    }
+                }
                 None if self.policy(&field).0 != DataClass::System => found.push(field),
                 None => {}
             }

@@ -67,11 +67,26 @@ pub(super) fn canaries(
     record: &DynamicMessage,
     into: &mut Vec<Canary>,
 ) {
+    canaries_within(schema, name, record, DataClass::System, into);
+}
+
+/// What says nothing of itself within a field that is left out whole is of that field's class.
+fn canaries_within(
+    schema: &Schema,
+    name: &str,
+    record: &DynamicMessage,
+    of: DataClass,
+    into: &mut Vec<Canary>,
+) {
     for (field, value) in record.fields() {
-        let (class, mask) = schema.policy(&field);
+        let (class, mask) = match schema.policy(&field) {
+            (DataClass::System, _) => (of, Mask::Omit),
+            said => said,
+        };
         if schema::nested(&field).is_some() {
+            let of = if mask == Mask::Omit { class } else { of };
             for inner in schema::messages(value) {
-                canaries(schema, name, inner, into);
+                canaries_within(schema, name, inner, of, into);
             }
         }
         if class == DataClass::System || mask == Mask::Keep {

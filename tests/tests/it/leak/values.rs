@@ -1,5 +1,7 @@
 //! Values that look like the real ones and are nobody else's.
 
+use kefu_contracts::profile::Attribute;
+
 /// Draws values, each once.
 #[derive(Default)]
 pub(super) struct Values(u32);
@@ -17,6 +19,14 @@ impl Values {
         let sign =
             |shift: u32| char::from_u32(0x5000 + (seed.rotate_right(shift) & 0xfff)).unwrap();
         [0, 8, 16, 24].into_iter().map(sign).collect()
+    }
+
+    /// Of what the company declares.
+    pub(super) fn attribute(&mut self, id: &str) -> Attribute {
+        Attribute {
+            id: id.into(),
+            value: self.text(),
+        }
     }
 
     pub(super) fn name(&mut self) -> String {

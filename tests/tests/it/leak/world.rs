@@ -6,11 +6,13 @@ use std::{collections::BTreeMap, time::Duration};
 use kefu_access::{Purpose, RowFacts};
 use kefu_contracts::{
     access::{ListDepartmentsRequest, organisation_service_client::OrganisationServiceClient},
-    google::r#type::Money,
+    google::r#type::{Date, Money},
     order::{Order, OrderLine, OrderStage, RecordReviewRequest, RecordStageRequest, Review},
     profile::{
-        Address, Consent, ConsentDecision, ContactKind, Customer, CustomerType, Email, Phone,
-        RecordConsentRequest, Sex, SourceChannel, consent_service_client::ConsentServiceClient,
+        Address, Consent, ConsentDecision, ContactKind, ContactPerson, CreateDraftRequest,
+        Credibility, Customer, CustomerType, Email, IntakeChannel, Phone, RecordConsentRequest,
+        ReturnCustomerRequest, ReturnReason, Sex, SourceChannel, SourceHand, UpdateCustomerRequest,
+        consent_service_client::ConsentServiceClient,
     },
     ticket::{
         AssignTicketRequest, CloseTicketRequest, Direction, RateTicketRequest,
@@ -19,10 +21,13 @@ use kefu_contracts::{
 };
 use kefu_service::{clock::Clock, fields::parse_name, time};
 use kefu_testkit::{Caller, TestSuite, employee_id};
+use prost_types::FieldMask;
 use uuid::Uuid;
 
 use super::values::Values;
-use crate::records::{enter, open, order, orders, place, said_consent, ticket, tickets};
+use crate::records::{
+    customers, enter, intake, open, order, orders, place, said_consent, ticket, tickets,
+};
 
 /// Department, owner, consents.
 const CUSTOMERS: &[(&str, Option<&str>, &[Purpose])] = &[
@@ -35,6 +40,10 @@ const CUSTOMERS: &[(&str, Option<&str>, &[Purpose])] = &[
     ("it", None, &[]),
 ];
 const ENTERPRISE: usize = 3;
+/// Entered by its owner, and sent back by the reviewer.
+const RETURNED: usize = 0;
+/// Changed once more, with a reason.
+const CHANGED: usize = 4;
 
 /// Customer, department, assignee, closed.
 const TICKETS: &[(usize, &str, Option<&str>, bool)] = &[
@@ -77,13 +86,17 @@ pub(super) async fn make(suite: &TestSuite) -> World {
         consents: Vec::new(),
     };
     let departments = departments(&erp).await;
-    let mut customers = Vec::new();
+    let mut files = Vec::new();
     for (at, (department, owner, consents)) in CUSTOMERS.iter().enumerate() {
         let mut one = customer(&mut values, at == ENTERPRISE);
         one.department = format!("departments/{}", departments[*department]);
         one.owner = owner.map(employee).unwrap_or_default();
         one.external_ref = format!("CRM-{at}");
-        let entered = enter(&erp, one).await;
+        let entered = match at {
+            RETURNED => returned(suite, &erp, one, &mut values).await,
+            CHANGED => changed(&erp, enter(&erp, one).await, &mut values).await,
+            _ => enter(&erp, one).await,
+        };
         let id = parse_name(&entered.name, "customers").unwrap();
         let facts = RowFacts {
             department: Some(departments[*department]),
@@ -97,10 +110,18 @@ pub(super) async fn make(suite: &TestSuite) -> World {
             world.consents.push(statement);
         }
         world.facts.insert(entered.name.clone(), facts);
-        customers.push(entered.name);
+        files.push(entered.name);
     }
+    let draft = draft(suite, &mut values, departments["call_centre"]).await;
+    let id = parse_name(&draft, "customers").unwrap();
+    let facts = RowFacts {
+        department: Some(departments["call_centre"]),
+        customer: Some(id),
+        ..RowFacts::default()
+    };
+    world.facts.insert(draft, facts);
     for (at, (customer, department, assignee, closed)) in TICKETS.iter().enumerate() {
-        let mut one = ticket(&customers[*customer]);
+        let mut one = ticket(&files[*customer]);
         one.subject = values.text();
         one.description = values.text();
         one.department = format!("departments/{}", departments[*department]);
@@ -108,7 +129,7 @@ pub(super) async fn make(suite: &TestSuite) -> World {
         let name = work(suite, &erp, one, *assignee, *closed, &mut values).await;
         let duty = assignee.filter(|_| !closed).map(employee_id);
         world.know(
-            &customers[*customer],
+            &files[*customer],
             name,
             departments[*department],
             *assignee,
@@ -116,7 +137,7 @@ pub(super) async fn make(suite: &TestSuite) -> World {
         );
     }
     for (at, (customer, department, owner, cancelled)) in ORDERS.iter().enumerate() {
-        let mut one = order(&customers[*customer]);
+        let mut one = order(&files[*customer]);
         one.lines = vec![line(&mut values)];
         let promised = suite.clock.now() + Duration::from_secs(86_400);
         one.promised_time = Some(time::to_proto(promised));
@@ -127,7 +148,7 @@ pub(super) async fn make(suite: &TestSuite) -> World {
         let duty = owner.filter(|_| !cancelled).map(employee_id);
         world.reviews.push(name.clone());
         world.know(
-            &customers[*customer],
+            &files[*customer],
             name,
             departments[*department],
             *owner,
@@ -197,6 +218,60 @@ async fn consent(
     (statement.name, customer.to_owned())
 }
 
+/// A file on its way: what the reviewer says of it is data about the customer as well.
+async fn returned(
+    suite: &TestSuite,
+    maker: &Caller,
+    customer: Customer,
+    values: &mut Values,
+) -> Customer {
+    let agent = suite.caller("li.wei");
+    let entered = enter(&agent, customer).await;
+    let reviewer = suite.caller("lin.na");
+    let reason = ReturnReason {
+        field: "id_card".into(),
+        text: values.text(),
+    };
+    let request = ReturnCustomerRequest {
+        name: entered.name,
+        etag: entered.etag,
+        reasons: vec![reason],
+        ..Default::default()
+    };
+    let returned = intake(&reviewer).return_customer(request).await.unwrap();
+    let _ = maker.after(&reviewer);
+    returned.into_inner()
+}
+
+async fn changed(maker: &Caller, customer: Customer, values: &mut Values) -> Customer {
+    let request = UpdateCustomerRequest {
+        customer: Some(Customer {
+            special_needs: values.text(),
+            ..customer
+        }),
+        update_mask: Some(FieldMask {
+            paths: vec!["special_needs".into()],
+        }),
+        reason: values.text(),
+        ..Default::default()
+    };
+    let changed = customers(maker).update_customer(request).await.unwrap();
+    changed.into_inner()
+}
+
+async fn draft(suite: &TestSuite, values: &mut Values, department: Uuid) -> String {
+    let mut one = customer(values, false);
+    one.department = format!("departments/{department}");
+    one.external_ref = "CRM-DRAFT".into();
+    one.intake_channel = IntakeChannel::SelfService as i32;
+    let request = CreateDraftRequest {
+        customer: Some(one),
+        ..Default::default()
+    };
+    let mut shop = intake(&suite.caller_for("webshop", "integration"));
+    shop.create_draft(request).await.unwrap().into_inner().name
+}
+
 fn customer(values: &mut Values, enterprise: bool) -> Customer {
     let mut customer = Customer {
         r#type: CustomerType::Enterprise as i32,
@@ -226,6 +301,26 @@ fn customer(values: &mut Values, enterprise: bool) -> Customer {
         purchase_preferences: vec![values.text(), values.text()],
         source_channel: SourceChannel::WordOfMouth as i32,
         special_needs: values.text(),
+        contact_persons: vec![ContactPerson {
+            name: values.name(),
+            title: values.text(),
+            phone: values.phone(),
+            email: values.email(),
+            primary: true,
+        }],
+        source_hand: SourceHand::Second as i32,
+        source_credibility: Credibility::High as i32,
+        signing_date: Some(Date {
+            year: 2020,
+            month: 2,
+            day: 29,
+        }),
+        basic_attributes: vec![values.attribute("native_place")],
+        contact_attributes: vec![values.attribute("wechat")],
+        identity_attributes: vec![values.attribute("passport")],
+        financial_attributes: vec![values.attribute("invoice_title")],
+        purchase_attributes: vec![values.attribute("usual_shop")],
+        relation_attributes: vec![values.attribute("referred_by")],
         ..Default::default()
     };
     if enterprise {

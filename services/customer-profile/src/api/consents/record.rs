@@ -24,7 +24,7 @@ use crate::{
     domain::consent::Statement,
     store::{
         consents::{self, NewRow},
-        records::{self, StoredCustomer},
+        records::{FILES, StoredCustomer},
     },
 };
 
@@ -105,7 +105,7 @@ impl Consents {
             Some(claim) => idempotency::find(connection, claim).await?,
             None => None,
         };
-        let mut query = records::RECORD.get(call, said.customer);
+        let mut query = FILES.get(call, said.customer);
         query.push(" FOR UPDATE OF c");
         let row = query.build().fetch_optional(&mut *connection).await?;
         let row = row.ok_or_else(|| Fault::not_found(&name("customers", said.customer)))?;

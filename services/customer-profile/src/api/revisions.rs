@@ -1,0 +1,138 @@
+//! The changes of a file (CF-7.2).
+
+use kefu_access::Clearance;
+use kefu_contracts::profile::{
+    Customer, CustomerRevision, ListCustomerRevisionsRequest, ListCustomerRevisionsResponse,
+    RestoreCustomerRevisionRequest, revision_service_server::RevisionService,
+};
+use kefu_service::{
+    call::{Answer, Call, answer},
+    error::Fault,
+    listing::{self, Asked, ListSpec, Page},
+    present::{Shown, disclose},
+    scope::{After, Order},
+    time,
+};
+use kefu_vault::CustomerKey;
+use tonic::{Request, Response, Status};
+use uuid::Uuid;
+
+use super::{Customers, ask::step, step::Deed};
+use crate::store::revisions::{REVISIONS, Snapshot, StoredRevision};
+
+const LIST: ListSpec<'static, StoredRevision> = ListSpec {
+    record: &REVISIONS,
+    time: "time",
+    order: Order {
+        column: "r.recorded_at",
+        descending: false,
+    },
+    read: StoredRevision::read,
+    place: |row| After {
+        at: row.recorded_at,
+        id: row.id,
+    },
+};
+
+impl Customers {
+    /// Clause CF-7.2.
+    async fn list_revisions(
+        &self,
+        call: Call,
+        request: ListCustomerRevisionsRequest,
+    ) -> Result<Answer<ListCustomerRevisionsResponse>, Fault> {
+        self.find(&call, "parent", &request.parent).await?;
+        let asked = Asked {
+            page_size: request.page_size,
+            page_token: &request.page_token,
+            filter: &format!("customer = {}", request.parent),
+            order_by: &request.order_by,
+        };
+        let Page {
+            stored,
+            next_page_token,
+            total_size,
+            total_kind,
+        } = listing::page(&self.core, &call, &LIST, asked).await?;
+        let mut revisions = Vec::with_capacity(stored.len());
+        let mut all_shown = Vec::with_capacity(stored.len());
+        for row in &stored {
+            let (revision, shown) = self.open_revision(&call, row).await?;
+            revisions.push(revision);
+            all_shown.push(shown);
+        }
+        self.core
+            .views
+            .record(&call, "revision.viewed", &all_shown)
+            .await?;
+        Ok(Answer::read(ListCustomerRevisionsResponse {
+            revisions,
+            next_page_token,
+            total_size,
+            total_kind,
+        }))
+    }
+
+    /// Opens of a change what the call's rules clear of its file.
+    async fn open_revision(
+        &self,
+        call: &Call,
+        row: &StoredRevision,
+    ) -> Result<(CustomerRevision, Shown), Fault> {
+        let clearance = call.context.clearance(row.matched, call.now);
+        let key = self.sealer.open_key(row.customer_id, &row.wrapped).await?;
+        let open = |snapshot| self.open_snapshot(&key, row.customer_id, snapshot, &clearance);
+        let after = open(&row.after)?;
+        let revision = CustomerRevision {
+            name: format!("{}/revisions/{}", after.name, row.revision),
+            revision: row.revision,
+            act: row.act,
+            actor: row.actor.clone(),
+            time: Some(time::to_proto(row.recorded_at)),
+            changed_fields: row.changed.clone(),
+            before: row.before.as_ref().map(open).transpose()?,
+            after: Some(after),
+        };
+        let shown = Shown {
+            resource: revision.name.clone(),
+            customer_id: Some(row.customer_id),
+            clearance,
+        };
+        Ok((revision, shown))
+    }
+
+    fn open_snapshot(
+        &self,
+        key: &CustomerKey,
+        id: Uuid,
+        snapshot: &Snapshot,
+        clearance: &Clearance,
+    ) -> Result<Customer, Fault> {
+        let (opened, account) =
+            self.sealer
+                .open::<Customer>(key, id, &snapshot.sealed, clearance.classes)?;
+        let mut customer = snapshot.with_columns(opened);
+        disclose(&mut customer, clearance, account);
+        Ok(customer)
+    }
+}
+
+#[tonic::async_trait]
+impl RevisionService for Customers {
+    async fn list_customer_revisions(
+        &self,
+        request: Request<ListCustomerRevisionsRequest>,
+    ) -> Result<Response<ListCustomerRevisionsResponse>, Status> {
+        answer(request, |call, body| self.list_revisions(call, body)).await
+    }
+
+    async fn restore_customer_revision(
+        &self,
+        request: Request<RestoreCustomerRevisionRequest>,
+    ) -> Result<Response<Customer>, Status> {
+        step!(self, request, body => Deed::Restore {
+            revision: body.revision,
+            reason: body.reason.clone(),
+        })
+    }
+}
