@@ -19,7 +19,7 @@ use kefu_service::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{Caller, TestDatabase, TurnableClock};
+use crate::{Caller, TestDatabase, TurnableClock, apart::AccessControl};
 
 /// The example company of `kefu dev`.
 pub const COMPANY: &str = include_str!("../../../services/access-control/example_company.toml");
@@ -35,6 +35,7 @@ pub struct TestSuite {
     /// Its door.
     pub gateway: GrpcService,
     services: Vec<(&'static str, GrpcService)>,
+    access_control: Option<AccessControl>,
     _running: Running,
     ending: CancellationToken,
 }
@@ -47,6 +48,16 @@ impl TestSuite {
 
     /// A suite whose gateway has other rules.
     pub async fn with(change: impl FnOnce(&mut GatewayConfig)) -> Self {
+        Self::put_together(change, false).await
+    }
+
+    /// The same, with access-control in a server of its own, reached over a socket: it
+    /// can be stopped and started.
+    pub async fn with_access_control_apart(change: impl FnOnce(&mut GatewayConfig)) -> Self {
+        Self::put_together(change, true).await
+    }
+
+    async fn put_together(change: impl FnOnce(&mut GatewayConfig), apart: bool) -> Self {
         let clock = TurnableClock::default();
         let database = TestDatabase::create().await.unwrap();
         let databases = database.open().unwrap();
@@ -58,13 +69,21 @@ impl TestSuite {
             .unwrap();
         let mut parts = parts(&keys, databases, Arc::new(clock.clone()), ids).unwrap();
         change(&mut parts.gateway);
+        let mut access_control = if apart {
+            Some(AccessControl::beside(&mut parts).await)
+        } else {
+            None
+        };
         let suite = parts.assemble().unwrap();
         let ending = CancellationToken::new();
-        let services = suite
+        let services: Vec<_> = suite
             .services
             .iter()
             .map(|one| (one.name, one.service.clone()))
             .collect();
+        if let Some(access_control) = &mut access_control {
+            access_control.start(&services).await;
+        }
         let gateway = suite.gateway.service.clone();
         let all: Vec<Hosted> = suite.services.into_iter().chain([suite.gateway]).collect();
         let jobs = all.into_iter().flat_map(|one| one.jobs).collect();
@@ -75,11 +94,23 @@ impl TestSuite {
             keys,
             gateway,
             services,
+            access_control,
             _running: running,
             ending,
         };
         suite.ready().await;
         suite
+    }
+
+    /// Takes access-control away, where it runs apart: its connections are cut, its jobs end.
+    pub async fn stop_access_control(&mut self) {
+        self.access_control.as_mut().unwrap().stop().await;
+    }
+
+    /// Another access-control at the same address, which knows what the database knows.
+    pub async fn start_access_control(&mut self) {
+        let access_control = self.access_control.as_mut().unwrap();
+        access_control.start(&self.services).await;
     }
 
     /// Somebody of the company, for the usual purpose of serving a customer.

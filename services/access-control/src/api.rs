@@ -14,6 +14,7 @@ pub(crate) mod explain;
 pub(crate) mod exports;
 pub(crate) mod held;
 pub(crate) mod history;
+pub(crate) mod incidents;
 mod lapsing;
 mod messages;
 pub(crate) mod organisation;

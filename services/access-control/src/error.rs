@@ -1,7 +1,7 @@
 //! What the register refuses, and how it is said.
 
 use kefu_contracts::{
-    access::{DeviceState, TransferState},
+    access::{DeviceState, IncidentState, TransferState},
     common::Reason,
 };
 use kefu_service::{
@@ -17,6 +17,7 @@ use crate::domain::{
     binding::{BINDINGS, Collision},
     borrowing::{BorrowedCopy, ItemRefusal, ItemState},
     delegation::DELEGATIONS,
+    incident,
     register::EMPLOYEES,
     roles::RolesProblem,
     transfer::TRANSFERS,
@@ -57,6 +58,8 @@ pub enum RegisterError {
     },
     /// The request for approval does not stand there, or is not theirs.
     Approval(Refusal),
+    /// The incident does not stand there, or is not theirs to close.
+    Incident(incident::Refusal),
     /// The borrowed copy does not stand there, or is not of that borrowing.
     Item(ItemRefusal),
 }
@@ -77,6 +80,7 @@ impl From<RegisterError> for Fault {
                 .with("role", format!("roles/{}", collision.role))
                 .with("rule", collision.why),
             RegisterError::Approval(refusal) => approval(refusal),
+            RegisterError::Incident(refusal) => of_incident(refusal),
             RegisterError::Item(refusal) => of_copy(refusal),
             RegisterError::DelegatedTwice(id) => {
                 Self::new(Reason::AlreadyExists).with("delegation", fields::name(DELEGATIONS, id))
@@ -151,6 +155,21 @@ fn whom(may: &[Hat]) -> String {
         format!("{} ({post})", fields::name(EMPLOYEES, hat.actor))
     };
     may.iter().map(one).collect::<Vec<_>>().join(", ")
+}
+
+/// Says what has to be done before, and by whom.
+fn of_incident(refusal: incident::Refusal) -> Fault {
+    let name = |state: IncidentState| state.as_str_name().trim_start_matches("INCIDENT_STATE_");
+    match refusal {
+        incident::Refusal::State(state, act) => Fault::new(Reason::StateNotAllowed)
+            .with("state", name(state))
+            .with("act", act.as_str_name().trim_start_matches("INCIDENT_ACT_")),
+        incident::Refusal::Unreported => {
+            Fault::state(name(IncidentState::Assessed), name(IncidentState::Reported))
+        }
+        incident::Refusal::TheirOwn => Fault::new(Reason::NotTheCallersTurn)
+            .with("rule", "whoever opened it does not close it"),
+    }
 }
 
 /// Says which copy stands where.

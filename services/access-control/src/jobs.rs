@@ -4,5 +4,6 @@ pub(crate) mod alerts;
 pub(crate) mod approvals;
 pub(crate) mod audit;
 pub(crate) mod exports;
+pub(crate) mod incidents;
 pub(crate) mod revisions;
 pub(crate) mod transfers;

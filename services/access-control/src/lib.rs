@@ -15,6 +15,7 @@
 //! | device     | in stock, in use, in repair, retired: `domain/device.rs`     |
 //! | copy lent  | requested → approved → out → back, or damaged or lost → followed up |
 //! | alert      | raised → acknowledged, and open again when it grows: `domain/alert.rs` |
+//! | leak       | open → assessed → reported → closed: `domain/incident.rs` |
 //! | export     | to carry out → packaging → ready → recalled (→ overdue) → deleted: `domain/export.rs` |
 //!
 //! Nothing runs when a state ends by time: what counts is worked out to the second
@@ -25,7 +26,7 @@
 //!
 //! Clauses: CC-1.1 departments, delegation; CF-8.1, CC-2.1, OP-4.1 agreement and
 //! training; OP-6 devices; OP-7.2 access by post; CF-6.1, CF-9.1, CC-2.2 what each
-//! post may see (`roles.toml`); CF-9.2 copies of files that are lent, by which nobody
+//! post may see (`roles.toml`); IH-5 unusual reading and leaks; CF-9.2 copies of files that are lent, by which nobody
 //! sees anything in the system.
 
 mod api;
@@ -44,7 +45,7 @@ use kefu_contracts::access::{
     borrowing_service_server::BorrowingServiceServer,
     delegation_service_server::DelegationServiceServer, device_service_server::DeviceServiceServer,
     explain_service_server::ExplainServiceServer, export_service_server::ExportServiceServer,
-    history_service_server::HistoryServiceServer,
+    history_service_server::HistoryServiceServer, incident_service_server::IncidentServiceServer,
     organisation_service_server::OrganisationServiceServer,
     refusal_service_server::RefusalServiceServer, role_service_server::RoleServiceServer,
     share_service_server::ShareServiceServer, snapshot_service_server::SnapshotServiceServer,
@@ -63,8 +64,9 @@ use crate::{
     api::{
         Owners, Register, alerts::AlertsApi, audit::Audit, borrowings::BorrowingsApi,
         delegations::Delegations, devices::Devices, explain::Explain, exports::ExportsApi,
-        held::HeldPolicy, history::History, organisation::Organisation, refusals::Refusals,
-        roles::RolesApi, shares::SharesApi, snapshot::SnapshotApi, staff::Staff,
+        held::HeldPolicy, history::History, incidents::IncidentsApi, organisation::Organisation,
+        refusals::Refusals, roles::RolesApi, shares::SharesApi, snapshot::SnapshotApi,
+        staff::Staff,
     },
     config::AccessControlConfig,
     domain::{approval::Flows, roles::Roles},
@@ -73,6 +75,7 @@ use crate::{
         approvals,
         audit::{self, Collect},
         exports::{self, Packager},
+        incidents,
         revisions::Revisions,
         transfers::Transfers,
     },
@@ -114,11 +117,12 @@ pub fn build(config: AccessControlConfig, deps: Deps, peers: Peers) -> Result<Ho
         revisions: revisions.clone(),
     };
     let roles = Arc::new(Roles::shipped()?);
+    let alert_rules = Arc::new(config.alert_rules(&roles)?);
     let alerts = Alerts {
         db: deps.db.clone(),
         clock: deps.clock.clone(),
         ids: deps.ids.clone(),
-        rules: Arc::new(config.alert_rules(&roles)?),
+        rules: alert_rules.clone(),
     };
     let core = Core::new(NAME, deps, &[]);
     let owners = Owners {
@@ -183,6 +187,15 @@ pub fn build(config: AccessControlConfig, deps: Deps, peers: Peers) -> Result<Ho
         register: register.clone(),
         policy: HeldPolicy::default(),
     };
+    let leaks = incidents::job(
+        core.deps.db.clone(),
+        core.deps.clock.clone(),
+        config.alerts(),
+    );
+    let incidents_api = IncidentsApi {
+        register: register.clone(),
+        rules: alert_rules,
+    };
     let routes = Routes::new(OrganisationServiceServer::new(Organisation(
         register.clone(),
     )))
@@ -197,6 +210,7 @@ pub fn build(config: AccessControlConfig, deps: Deps, peers: Peers) -> Result<Ho
     .add_service(HistoryServiceServer::new(History(register.clone())))
     .add_service(AuditServiceServer::new(audit_api))
     .add_service(AlertServiceServer::new(AlertsApi(register.clone())))
+    .add_service(IncidentServiceServer::new(incidents_api))
     .add_service(SnapshotServiceServer::new(snapshot))
     .add_service(RefusalServiceServer::new(Refusals(register)));
     jobs.extend([
@@ -205,6 +219,7 @@ pub fn build(config: AccessControlConfig, deps: Deps, peers: Peers) -> Result<Ho
         packages,
         transfers.job(),
         alerts.job(config.alerts()),
+        leaks,
     ]);
     let hosted = core.host(routes, jobs);
     own.bind(hosted.service.clone());

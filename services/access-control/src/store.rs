@@ -15,6 +15,7 @@ pub(crate) mod device;
 pub(crate) mod employee;
 pub(crate) mod export;
 pub(crate) mod history;
+pub(crate) mod incident;
 pub(crate) mod policy;
 pub(crate) mod qualification;
 pub(crate) mod refusal;

@@ -3,7 +3,10 @@
 //! financial data, tier, consent, and who has duty on which file.
 //!
 //! States: draft → archived (CF-3.*; review comes with the intake channels).
-//! Clauses: CF-2.*, CF-4.*, CF-6.1, CF-7.*, CF-9.1, OP-7.1, SG-1.1, IH-2.*.
+//! Consent: the statement counts that the customer made last about a purpose; while that
+//! is that it is given, scopes that live on consent reach the file.
+//!
+//! Clauses: CC-2.2, IH-2.1 consent; CF-2.*, CF-4.*, CF-6.1, CF-7.*, CF-9.1, OP-7.1, SG-1.1, IH-2.*.
 
 mod api;
 mod config;
@@ -14,7 +17,9 @@ mod store;
 
 use std::sync::Arc;
 
-use kefu_contracts::profile::customer_service_server::CustomerServiceServer;
+use kefu_contracts::profile::{
+    consent_service_server::ConsentServiceServer, customer_service_server::CustomerServiceServer,
+};
 use kefu_service::{
     core::{Core, Deps},
     error::Fault,
@@ -64,7 +69,9 @@ pub fn build(config: CustomerProfileConfig, deps: Deps, peers: Peers) -> Result<
         core.views.clone(),
     );
     let facts = RecordFacts::server(core.deps.db.clone(), store::records::FACTS);
+    let consents = api::consents::Consents::new(&core);
     let routes = Routes::new(CustomerServiceServer::new(customers))
+        .add_service(ConsentServiceServer::new(consents))
         .add_service(files)
         .add_service(facts);
     Ok(core.host(routes, jobs))

@@ -68,8 +68,8 @@ pub struct GatewayConfig {
     pub max_deadline_ms: u64,
     /// How old the policy may be, in seconds, before nothing is decided upon it; 10.
     pub max_snapshot_age_seconds: u32,
-    /// Largest message that a caller may send, in bytes as sent; 4 MiB, which is also
-    /// the most that the services decode.
+    /// Largest message that a caller may send, in bytes as sent; 4 MiB, and no more: that
+    /// is what the services decode, who are called by nobody else.
     pub max_message_bytes: u32,
     /// Most metadata that a caller may send, names and values in bytes; 16 KiB.
     pub max_metadata_bytes: u32,
@@ -117,7 +117,7 @@ impl Default for GatewayConfig {
             default_deadline_ms: 10_000,
             max_deadline_ms: 60_000,
             max_snapshot_age_seconds: 10,
-            max_message_bytes: 4 * 1024 * 1024,
+            max_message_bytes: DECODED,
             max_metadata_bytes: 16 * 1024,
             calls_per_second: CALLS_PER_SECOND,
             burst: BURST,
@@ -133,6 +133,8 @@ impl Default for GatewayConfig {
     }
 }
 
+/// tonic's own bound for the messages that a server decodes.
+const DECODED: u32 = 4 * 1024 * 1024;
 const CALLS_PER_SECOND: NonZeroU32 = NonZeroU32::new(200).expect("not zero");
 const BREAKER_FAILURES: NonZeroU32 = NonZeroU32::new(5).expect("not zero");
 const BURST: NonZeroU32 = NonZeroU32::new(400).expect("not zero");
@@ -166,6 +168,10 @@ impl GatewayConfig {
             ),
             (self.max_in_flight == 0, "max_in_flight is 0"),
             (self.max_message_bytes == 0, "max_message_bytes is 0"),
+            (
+                self.max_message_bytes > DECODED,
+                "max_message_bytes is over 4194304",
+            ),
             (self.max_metadata_bytes == 0, "max_metadata_bytes is 0"),
             (self.refusals_kept == 0, "refusals_kept is 0"),
             (

@@ -155,5 +155,6 @@ pub fn parts(
             checkpoint_ms: 1000,
             ..AccessControlConfig::default()
         },
+        access_control_apart: None,
     })
 }

@@ -8,6 +8,7 @@ use kefu_access_control::config::AccessControlConfig;
 use kefu_gateway::{GatewayConfig, GatewayDeps, Upstreams};
 use kefu_service::{
     clock::Clock, core::Deps, database::Db, error::Fault, host::Hosted, ids::Ids, peer::Late,
+    server::GrpcService,
 };
 use kefu_vault::Vault;
 
@@ -32,6 +33,8 @@ pub struct Parts {
     pub gateway: GatewayConfig,
     /// Access-control's rules.
     pub access_control: AccessControlConfig,
+    /// Access-control where it is run apart; none: put together with the others.
+    pub access_control_apart: Option<GrpcService>,
 }
 
 /// A database for each service.
@@ -71,6 +74,15 @@ impl Parts {
         }
     }
 
+    /// Access-control alone.
+    ///
+    /// # Errors
+    /// When its configuration cannot be carried out.
+    pub fn access_control(&self, peers: kefu_access_control::Peers) -> Result<Hosted, Fault> {
+        let deps = self.deps(&self.databases.access_control);
+        kefu_access_control::build(self.access_control.clone(), deps, peers)
+    }
+
     /// Puts the suite together. Services that follow each other's journals meet
     /// through places that are filled once all are built.
     ///
@@ -80,16 +92,18 @@ impl Parts {
         let databases = &self.databases;
         let (ticket, orders) = (Late::default(), Late::default());
         let (profiles, figures) = (Late::default(), Late::default());
-        let access_control = kefu_access_control::build(
-            self.access_control.clone(),
-            self.deps(&databases.access_control),
-            kefu_access_control::Peers {
-                customer_profile: profiles.service(),
-                ticket: ticket.service(),
-                order_followup: orders.service(),
-                analytics: figures.service(),
-            },
-        )?;
+        let (access, access_control) = match &self.access_control_apart {
+            Some(apart) => (apart.clone(), None),
+            None => {
+                let hosted = self.access_control(kefu_access_control::Peers {
+                    customer_profile: profiles.service(),
+                    ticket: ticket.service(),
+                    order_followup: orders.service(),
+                    analytics: figures.service(),
+                })?;
+                (hosted.service.clone(), Some(hosted))
+            }
+        };
         let customer_profile = kefu_customer_profile::build(
             Default::default(),
             self.deps(&databases.customer_profile),
@@ -130,7 +144,7 @@ impl Parts {
             ticket: tickets.service.clone(),
             order: order_followup.service.clone(),
             analytics: analytics.service.clone(),
-            access: access_control.service.clone(),
+            access,
         };
         let deps = GatewayDeps {
             clock: self.clock.clone(),
@@ -141,13 +155,10 @@ impl Parts {
         let gateway = kefu_gateway::build(&self.gateway, deps, upstreams)?;
         Ok(Suite {
             gateway,
-            services: vec![
-                access_control,
-                customer_profile,
-                tickets,
-                order_followup,
-                analytics,
-            ],
+            services: access_control
+                .into_iter()
+                .chain([customer_profile, tickets, order_followup, analytics])
+                .collect(),
         })
     }
 }

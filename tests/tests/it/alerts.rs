@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use kefu_contracts::access::{
-    AcknowledgeAlertRequest, Alert, AlertRule, GetAlertRequest, ListAlertsRequest,
-    alert_service_client::AlertServiceClient,
+    AcknowledgeAlertRequest, Alert, AlertRule, CreateIncidentRequest, GetAlertRequest, Incident,
+    ListAffectedCustomersRequest, ListAlertsRequest, alert_service_client::AlertServiceClient,
+    incident_service_client::IncidentServiceClient,
 };
 use kefu_service::clock::Clock;
 use kefu_testkit::{Caller, TestSuite, employee_id};
@@ -14,6 +15,10 @@ use crate::records::{enter, get, person};
 
 fn alerts(caller: &Caller) -> AlertServiceClient<Caller> {
     AlertServiceClient::new(caller.clone())
+}
+
+fn incidents(caller: &Caller) -> IncidentServiceClient<Caller> {
+    IncidentServiceClient::new(caller.clone())
 }
 
 /// What a look at the alerts of reading brings, once it brings something.
@@ -54,9 +59,9 @@ async fn at_the_full_hour() -> TestSuite {
 }
 
 /// Clause IH-5: who reads many files is told of to their head, who looks into it; not to
-/// themselves, and not to another head.
+/// themselves, and not to another head. A leak opened from it names exactly these files.
 #[tokio::test(flavor = "multi_thread")]
-async fn much_reading_through_the_gateway_reaches_the_head() {
+async fn much_reading_through_the_gateway_reaches_the_head_and_becomes_an_incident() {
     let suite = at_the_full_hour().await;
     let erp = suite.caller_for("erp", "integration");
     let mut customers = Vec::new();
@@ -101,4 +106,41 @@ async fn much_reading_through_the_gateway_reaches_the_head() {
         seen.acknowledger,
         format!("employees/{}", employee_id("zhang.min"))
     );
+
+    // Somebody else's reading of one of them and of another file is none of it.
+    let other_file = enter(&erp, person()).await.name;
+    let keeper = suite.caller_for("feng.yulan", "administration").after(&erp);
+    get(&keeper, &other_file).await.unwrap();
+    get(&keeper, &customers[0]).await.unwrap();
+    let request = CreateIncidentRequest {
+        incident: Some(Incident {
+            description: "名单外流".into(),
+            alert: seen.name,
+            ..Incident::default()
+        }),
+        request_id: String::new(),
+    };
+    let refused = incidents(&head).create_incident(request.clone()).await;
+    assert_eq!(refused.unwrap_err().code(), Code::PermissionDenied);
+    let opened = incidents(&keeper).create_incident(request).await.unwrap();
+    let request = ListAffectedCustomersRequest {
+        incident: opened.into_inner().name,
+        page_size: 200,
+        page_token: String::new(),
+    };
+    let auditor = suite.caller_for("dong.jie", "audit");
+    let affected = incidents(&auditor).list_affected_customers(request).await;
+    let affected = affected.unwrap().into_inner();
+    let mut named: Vec<_> = affected.customers.iter().map(|one| &one.customer).collect();
+    let mut read: Vec<_> = customers.iter().collect();
+    named.sort();
+    read.sort();
+    assert_eq!(named, read);
+    let subject = format!("employees/{}", employee_id("li.wei"));
+    assert!(affected.customers.iter().all(|one| {
+        one.looks.len() == 1
+            && one.looks[0].subject == subject
+            && one.looks[0].record_count == 1
+            && one.looks[0].permissions == ["profile.customers.get"]
+    }));
 }

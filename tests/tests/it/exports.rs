@@ -155,7 +155,7 @@ async fn a_package_for_promotion_holds_who_consented() {
     let suite = TestSuite::start().await;
     let erp = suite.caller_for("erp", "integration");
     let (consents, other) = (enter(&erp, person()).await, enter(&erp, person()).await);
-    consent(&suite, &consents, Purpose::Marketing).await;
+    consent(&erp, &consents.name, Purpose::Marketing).await;
     let share = approved(&suite, &[&consents, &other], Purpose::Marketing).await;
     let text = carried_out(&suite, suite.caller("li.wei"), &share).await;
     assert!(text.contains(&consents.name));

@@ -6,6 +6,7 @@
 mod alerts;
 mod audit;
 mod clauses;
+mod consents;
 mod contexts;
 mod explain;
 mod exports;
@@ -15,6 +16,7 @@ mod five_views;
 mod leak;
 mod lists;
 mod migrations;
+mod outage;
 mod record_facts;
 mod records;
 mod refusals;

@@ -14,7 +14,7 @@ use kefu_testkit::{TestSuite, employee_id};
 use tonic::{Code, Request, Status, metadata::MetadataValue};
 use uuid::Uuid;
 
-use crate::records::{enter, get, open, order, person, place, ticket};
+use crate::records::{consent, enter, get, open, order, person, place, ticket};
 
 struct House {
     suite: TestSuite,
@@ -120,13 +120,7 @@ async fn record_facts_are_what_scopes_look_at() {
     get(&agent, &foreign).await.unwrap();
     let customer = parse_name(&foreign, "customers").unwrap();
     let mut connection = suite.database.connect().await.unwrap();
-    sqlx::query(
-        "INSERT INTO profile.consent (customer_id, purpose, given_at) VALUES ($1, 5, now())",
-    )
-    .bind(customer)
-    .execute(&mut connection)
-    .await
-    .unwrap();
+    consent(&erp, &foreign, Purpose::Marketing).await;
 
     let people = ["li.wei", "ma.chao", "erp"].map(employee_id);
     let departments: Vec<Uuid> = sqlx::query_scalar("SELECT id FROM access.department ORDER BY id")

@@ -6,17 +6,18 @@ use kefu_contracts::{
     order::{CreateOrderRequest, Order, OrderLine, order_service_client::OrderServiceClient},
     policy::Purpose,
     profile::{
-        CreateCustomerRequest, Customer, CustomerType, GetCustomerRequest, Phone,
+        Consent, ConsentDecision, CreateCustomerRequest, Customer, CustomerType,
+        GetCustomerRequest, Phone, RecordConsentRequest,
+        consent_service_client::ConsentServiceClient,
         customer_service_client::CustomerServiceClient,
     },
     ticket::{
         Level, OpenTicketRequest, Ticket, TicketKind, ticket_service_client::TicketServiceClient,
     },
 };
-use kefu_testkit::{Caller, TestSuite};
+use kefu_testkit::Caller;
 use tonic::{Code, Status};
 use tonic_types::StatusExt;
-use uuid::Uuid;
 
 pub(crate) fn customers(caller: &Caller) -> CustomerServiceClient<Caller> {
     CustomerServiceClient::new(caller.clone())
@@ -61,23 +62,30 @@ pub(crate) async fn enter(caller: &Caller, customer: Customer) -> Customer {
         .into_inner()
 }
 
-/// There is no method that records consent yet.
-pub(crate) async fn consent(suite: &TestSuite, customer: &Customer, purpose: Purpose) {
-    let id: Uuid = customer
-        .name
-        .strip_prefix("customers/")
-        .unwrap()
-        .parse()
-        .unwrap();
-    let mut sql = suite.database.connect().await.unwrap();
-    sqlx::query(
-        "INSERT INTO profile.consent (customer_id, purpose, given_at) VALUES ($1, $2, now())",
-    )
-    .bind(id)
-    .bind(purpose as i16)
-    .execute(&mut sql)
-    .await
-    .unwrap();
+/// The customer agrees to a purpose, on the phone.
+pub(crate) async fn consent(caller: &Caller, customer: &str, purpose: Purpose) -> Consent {
+    let request = RecordConsentRequest {
+        consent: Some(said_consent(customer, purpose, ConsentDecision::Given)),
+        request_id: String::new(),
+    };
+    let mut consents = ConsentServiceClient::new(caller.clone());
+    consents.record_consent(request).await.unwrap().into_inner()
+}
+
+pub(crate) fn said_consent(customer: &str, purpose: Purpose, decision: ConsentDecision) -> Consent {
+    let channels = match decision {
+        ConsentDecision::Given => vec![Channel::Phone.into()],
+        _ => Vec::new(),
+    };
+    Consent {
+        customer: customer.into(),
+        purpose: purpose.into(),
+        decision: decision.into(),
+        channels,
+        heard_channel: Channel::Phone.into(),
+        evidence: "录音 2026-11-23/17".into(),
+        ..Consent::default()
+    }
 }
 
 pub(crate) async fn get(caller: &Caller, name: &str) -> Result<Customer, Status> {

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use kefu_contracts::{METHODS, profile::GetCustomerRequest};
+use kefu_contracts::{METHODS, profile::GetCustomerRequest, ticket::OpenTicketRequest};
 use kefu_testkit::TestSuite;
+use prost::Message;
 use tonic::{Code, Request, client::Grpc, codegen::http::uri::PathAndQuery};
 use tonic_types::StatusExt;
 
-use crate::records::{customers, get, refusal};
+use crate::records::{customers, get, refusal, ticket, tickets, violations};
 
 const SOMEBODY: &str = "customers/0190c5a8-0000-7000-8000-0000000000ab";
 
@@ -120,5 +121,35 @@ async fn refusals_are_told_in_the_callers_language() {
     assert_eq!(
         details.localized_message().unwrap().message,
         "您的岗位没有此项权限。"
+    );
+}
+
+/// The bound of the gateway is that of the services: what it lets through reaches their
+/// rules, and what it does not has a reason, too.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_gateway_lets_through_is_decoded() {
+    const MOST: usize = 4 * 1024 * 1024;
+    let suite = TestSuite::start().await;
+    let mut opening = OpenTicketRequest {
+        ticket: Some(ticket(SOMEBODY)),
+        request_id: String::new(),
+    };
+    opening.ticket.as_mut().unwrap().description = "x".repeat(MOST);
+    let over = opening.encoded_len() - MOST;
+    let description = &mut opening.ticket.as_mut().unwrap().description;
+    description.truncate(MOST - over);
+    assert_eq!(opening.encoded_len(), MOST);
+    let open = |request| {
+        let mut tickets = tickets(&suite.caller("li.wei"));
+        async move { tickets.open_ticket(request).await.unwrap_err() }
+    };
+    let refused = open(opening.clone()).await;
+    assert_eq!(refused.code(), Code::InvalidArgument, "{refused:?}");
+    assert_eq!(violations(&refused), ["ticket.description"]);
+
+    opening.ticket.as_mut().unwrap().description.push('x');
+    assert_eq!(
+        refusal(&open(opening).await),
+        (Code::ResourceExhausted, "MESSAGE_TOO_LARGE".into())
     );
 }

@@ -223,7 +223,8 @@ fn created(customer: &Customer) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_rule_for_promotion_selects_who_consented() {
     let (suite, files) = world(2).await;
-    consent(&suite, &files[1], Purpose::Marketing).await;
+    let erp = suite.caller_for("erp", "integration");
+    consent(&erp, &files[1].name, Purpose::Marketing).await;
     let filter = format!(r#"business_line = "{BUSINESS}""#);
     let asked = terms(&suite, rule(&filter, 5));
     let share = handed_in(&suite, Purpose::Marketing, asked).await;

@@ -27,17 +27,20 @@ use crate::records::{
 /// Bound within which every gateway feels a change (issue: one second).
 const FELT: Duration = Duration::from_secs(1);
 
-struct World {
-    suite: TestSuite,
-    shared: Customer,
+pub(crate) struct World {
+    pub(crate) suite: TestSuite,
+    pub(crate) shared: Customer,
     other: Customer,
     tickets: [Ticket; 2],
 }
 
 impl World {
-    /// Two customers, each with a ticket and an order.
     async fn new() -> Self {
-        let suite = TestSuite::start().await;
+        Self::of(TestSuite::start().await).await
+    }
+
+    /// Two customers, each with a ticket and an order.
+    pub(crate) async fn of(suite: TestSuite) -> Self {
         let erp = suite.caller_for("erp", "integration");
         let (shared, other) = (enter(&erp, person()).await, enter(&erp, person()).await);
         let mut opened = Vec::new();
@@ -55,7 +58,7 @@ impl World {
     }
 
     /// song.yue asks to see the shared file for ten minutes; the head and the leader agree.
-    async fn granted(&self) -> Share {
+    pub(crate) async fn granted(&self) -> Share {
         let applicant = shares(&self.suite.caller("song.yue"));
         let form = Share {
             purpose: Purpose::Service as i32,
@@ -112,7 +115,7 @@ impl World {
     }
 }
 
-fn shares(caller: &Caller) -> ShareServiceClient<Caller> {
+pub(crate) fn shares(caller: &Caller) -> ShareServiceClient<Caller> {
     ShareServiceClient::new(caller.clone())
 }
 

@@ -40,9 +40,6 @@ pub struct ServerConfig {
     /// How long calls under way may take at shutdown, in seconds; 10.
     #[serde(default = "number::<10>")]
     pub drain_seconds: u64,
-    /// The largest message taken in, in bytes; 4 MiB.
-    #[serde(default = "count::<4_194_304>")]
-    pub max_message_bytes: usize,
     /// Deadline of a call that names none, in milliseconds; 10000.
     #[serde(default = "number::<10_000>")]
     pub default_deadline_ms: u64,

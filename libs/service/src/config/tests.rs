@@ -94,7 +94,7 @@ fn what_no_layer_names_has_its_built_in_value() {
     let value = with(&[URL]).load::<Whole>().unwrap().value;
     assert_eq!(value.database.max_connections, 3);
     assert_eq!(value.database.statement_timeout_ms, 5_000);
-    assert_eq!(value.server.max_message_bytes, 4 << 20);
+    assert_eq!(value.server.concurrency, 1024);
     assert_eq!(value.telemetry.format, LogFormat::Json);
 }
 

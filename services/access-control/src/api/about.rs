@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use jiff::Timestamp;
 use kefu_service::{
     call::Call,
     error::Fault,
@@ -29,8 +30,8 @@ pub(super) trait Kind: About {
     /// How messages carry it.
     type Message;
 
-    /// The record as it leaves.
-    fn message(&self) -> Self::Message;
+    /// The record as it leaves at a moment.
+    fn message(&self, now: Timestamp) -> Self::Message;
 }
 
 /// One record.
@@ -42,16 +43,12 @@ pub(super) async fn get<K: Kind>(
     let mut fields = Fields::new();
     let id = fields.name("name", name, K::COLLECTION);
     fields.finish()?;
-    let (_, record) = find::<K>(register, call, id.unwrap_or_default()).await?;
-    Ok(record.message())
+    let record = find::<K>(register, call, id.unwrap_or_default()).await?;
+    Ok(record.message(call.now))
 }
 
 /// The record within reach, journaled as shown; or as refused where there is none.
-pub(super) async fn find<K: Kind>(
-    register: &Register,
-    call: &Call,
-    id: Uuid,
-) -> Result<(Shown, K), Fault> {
+pub(super) async fn find<K: Kind>(register: &Register, call: &Call, id: Uuid) -> Result<K, Fault> {
     let reader = call.clone();
     let found = register
         .core
@@ -68,10 +65,8 @@ pub(super) async fn find<K: Kind>(
         return Err(views.refuse(call, K::REFUSED, &name, fault).await);
     };
     let shown = shown::<K>(call, &reached);
-    views
-        .record(call, K::VIEWED, std::slice::from_ref(&shown))
-        .await?;
-    Ok((shown, record))
+    views.record(call, K::VIEWED, &[shown]).await?;
+    Ok(record)
 }
 
 /// What a list was asked for.
@@ -120,7 +115,7 @@ pub(super) async fn list<K: Kind>(
     let found: HashMap<Uuid, K> = found.into_iter().map(|one| (one.id(), one)).collect();
     let present = |one: &Reached| {
         let record = found.get(&one.at.id)?;
-        Some((shown::<K>(call, one), record.message()))
+        Some((shown::<K>(call, one), record.message(call.now)))
     };
     let (shown, messages): (Vec<_>, Vec<_>) = listed.iter().filter_map(present).unzip();
     register.core.views.record(call, K::VIEWED, &shown).await?;

@@ -17,7 +17,7 @@ use kefu_contracts::{access::AlertRule, journal::EntryKind, policy::DataClass};
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::roles::Roles;
+use super::{incident::Deadlines, roles::Roles};
 
 mod raised;
 
@@ -121,6 +121,9 @@ pub enum AlertsProblem {
     Meaning(&'static str),
 }
 
+/// Longest deadline: a year.
+const MOST_HOURS: i64 = 8760;
+
 /// The rules.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Rules {
@@ -135,6 +138,8 @@ pub struct Rules {
     except: Vec<String>,
     refusal_window: SignedDuration,
     threshold: usize,
+    assess: SignedDuration,
+    report: SignedDuration,
 }
 
 impl Rules {
@@ -162,6 +167,12 @@ impl Rules {
         if file.refusals.threshold == 0 {
             return Err(AlertsProblem::Meaning("nobody is told of no refusals"));
         }
+        let [assess, report] = [file.incidents.assess_hours, file.incidents.report_hours];
+        if !(1..=MOST_HOURS).contains(&assess) || !(assess..=MOST_HOURS).contains(&report) {
+            return Err(AlertsProblem::Meaning(
+                "a leak is judged within 1 to 8760 hours, and reported no sooner",
+            ));
+        }
         Ok(Self {
             budget_window: SignedDuration::from_mins(file.budget.window_minutes),
             budget: file.budget.customers,
@@ -174,6 +185,8 @@ impl Rules {
             except: file.hours.except,
             refusal_window: SignedDuration::from_mins(file.refusals.window_minutes),
             threshold: file.refusals.threshold,
+            assess: SignedDuration::from_hours(assess),
+            report: SignedDuration::from_hours(report),
         })
     }
 
@@ -205,6 +218,15 @@ impl Rules {
                 (!spared).then_some(0)
             }
             Rule::Refusals => Some(self.threshold),
+        }
+    }
+
+    /// By when a leak that is written down at this moment is to be judged and reported.
+    pub fn deadlines(&self, opened_at: Timestamp) -> Deadlines {
+        let after = |time| opened_at.saturating_add(time).unwrap_or(Timestamp::MAX);
+        Deadlines {
+            assess: after(self.assess),
+            report: after(self.report),
         }
     }
 
@@ -286,6 +308,7 @@ struct File {
     budget: Budget,
     hours: Hours,
     refusals: Refusals,
+    incidents: Incidents,
 }
 
 #[derive(Deserialize)]
@@ -312,6 +335,13 @@ struct Hours {
 struct Refusals {
     window_minutes: i64,
     threshold: usize,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Incidents {
+    assess_hours: i64,
+    report_hours: i64,
 }
 
 #[derive(Deserialize)]

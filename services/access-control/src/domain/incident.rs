@@ -1,5 +1,5 @@
-//! A leak (IH-5): where its record stands, who may act on it, and which customers it
-//! touched, worked out from the audit log.
+//! A leak (IH-5): where its record stands, who may act on it and by when, and what is
+//! suspected.
 //!
 //! | state    | assess   | report   | close  |
 //! |----------|----------|----------|--------|
@@ -7,50 +7,40 @@
 //! | assessed | assessed | reported | closed |
 //! | reported | reported | reported | closed |
 //! | closed   | –        | –        | –      |
+//!
+//! Whoever opened it does not close it, and what is more than minor is reported before.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use jiff::Timestamp;
-use kefu_contracts::policy::DataClass;
+use kefu_contracts::access::{IncidentAct, IncidentSeverity, IncidentState};
 use uuid::Uuid;
 
-/// Where the record stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum State {
-    /// Written down.
-    Open,
-    /// Its severity was judged.
-    Assessed,
-    /// Somebody was told.
-    Reported,
-    /// Nothing changes any more, nor do the customers it touched.
-    Closed,
-}
+/// Collection of incidents in resource names.
+pub const INCIDENTS: &str = "incidents";
+/// Most characters of what is said about one.
+pub const MOST_TEXT: usize = 2000;
+/// Most characters of who was told.
+pub const MOST_RECIPIENT: usize = 200;
+/// Most suspects named by hand.
+pub const MOST_ACTORS: usize = 100;
+/// Most customers named by hand.
+pub const MOST_CUSTOMERS: usize = 1000;
 
-/// What is done to a record.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Act {
-    /// Judging it, or judging it again.
-    Assess,
-    /// Telling somebody.
-    Report,
-    /// Ending it.
-    Close,
-}
-
-impl State {
-    /// The state after the act; `None` where it cannot be done.
-    pub fn after(self, act: Act) -> Option<Self> {
-        match (self, act) {
-            (Self::Open | Self::Assessed, Act::Assess) => Some(Self::Assessed),
-            (Self::Reported, Act::Assess) | (Self::Assessed | Self::Reported, Act::Report) => {
-                Some(Self::Reported)
-            }
-            (Self::Assessed | Self::Reported, Act::Close) => Some(Self::Closed),
-            (Self::Open, Act::Report | Act::Close) | (Self::Closed, _) => None,
-        }
-    }
-}
+/// The table above; what does not stand here cannot be done.
+const STEPS: [(IncidentState, IncidentAct, IncidentState); 7] = {
+    use IncidentAct::{Assess, Close, Report};
+    use IncidentState::{Assessed, Closed, Open, Reported};
+    [
+        (Open, Assess, Assessed),
+        (Assessed, Assess, Assessed),
+        (Assessed, Report, Reported),
+        (Assessed, Close, Closed),
+        (Reported, Assess, Reported),
+        (Reported, Report, Reported),
+        (Reported, Close, Closed),
+    ]
+};
 
 /// What is suspected. A dimension that names nothing bounds nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,210 +49,132 @@ pub struct Bounds {
     pub from: Timestamp,
     /// First moment after.
     pub until: Timestamp,
-    /// People.
+    /// People: they have no part in the record.
     pub subjects: BTreeSet<Uuid>,
-    /// Grants of which one is enough.
-    pub grants: BTreeSet<Uuid>,
     /// Customers.
     pub customers: BTreeSet<Uuid>,
-    /// gRPC paths.
-    pub methods: BTreeSet<String>,
+    /// The grant of a share.
+    pub grant: Option<Uuid>,
 }
 
-/// What was shown to somebody, as the log has it.
+/// A leak's record.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Shown {
+pub struct Incident {
+    /// Its key.
+    pub id: Uuid,
+    /// What happened.
+    pub description: String,
+    /// What it was opened from.
+    pub alert: Option<Uuid>,
+    /// The export among its bounds, whose share and receiver they name.
+    pub export: Option<Uuid>,
+    /// What is suspected.
+    pub bounds: Bounds,
+    /// Which of the suspects are other company systems.
+    pub machines: BTreeSet<Uuid>,
+    /// Where it stands.
+    pub state: IncidentState,
+    /// As it was judged last.
+    pub severity: IncidentSeverity,
+    /// Who opened it.
+    pub opener: Uuid,
+    /// When.
+    pub opened_at: Timestamp,
+    /// By when it is to be judged and reported.
+    pub deadlines: Deadlines,
+    /// Acts of which it was told that they are overdue.
+    pub told: Vec<IncidentAct>,
+    /// How many entries the audit log had when it was closed.
+    pub closed_size: Option<i64>,
+    /// What was done.
+    pub steps: Vec<Step>,
+    /// Counts the changes, from 1.
+    pub revision: i64,
+}
+
+/// By when what is to be done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Deadlines {
+    /// Judging it.
+    pub assess: Timestamp,
+    /// Telling somebody, unless it is minor.
+    pub report: Timestamp,
+}
+
+/// Something that was done about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Step {
+    /// What.
+    pub act: IncidentAct,
     /// When.
     pub at: Timestamp,
-    /// To whom; nobody where the service itself looked.
-    pub subject: Option<Uuid>,
-    /// Whose file.
-    pub customer: Uuid,
-    /// gRPC path.
-    pub method: String,
-    /// Classes in clear.
-    pub cleared: BTreeSet<DataClass>,
-    /// By which grants.
-    pub grants: BTreeSet<Uuid>,
+    /// By whom.
+    pub by: Uuid,
+    /// Of an assessment.
+    pub severity: IncidentSeverity,
+    /// Of a report: who was told.
+    pub recipient: String,
+    /// What is said.
+    pub text: String,
 }
 
-impl Bounds {
-    /// Whether this belongs to the leak.
-    pub fn hold(&self, shown: &Shown) -> bool {
-        let within = self.from <= shown.at && shown.at < self.until;
-        within
-            && (self.subjects.is_empty()
-                || shown
-                    .subject
-                    .is_some_and(|one| self.subjects.contains(&one)))
-            && (self.grants.is_empty() || !self.grants.is_disjoint(&shown.grants))
-            && (self.customers.is_empty() || self.customers.contains(&shown.customer))
-            && (self.methods.is_empty() || self.methods.contains(&shown.method))
-    }
-
-    /// Whoever is suspected does not act on the record.
-    pub fn may_act(&self, subject: Uuid) -> bool {
-        !self.subjects.contains(&subject)
-    }
+/// Why something is not done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// Its state does not allow it.
+    State(IncidentState, IncidentAct),
+    /// It is more than minor, and nobody was told.
+    Unreported,
+    /// They opened it.
+    TheirOwn,
 }
 
-/// What a leak may have told of one customer.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Affected {
-    /// Classes shown in clear.
-    pub cleared: BTreeSet<DataClass>,
-    /// When first.
-    pub first: Timestamp,
-    /// When last.
-    pub last: Timestamp,
-    /// To whom.
-    pub subjects: BTreeSet<Uuid>,
-    /// By which grants.
-    pub grants: BTreeSet<Uuid>,
-}
-
-/// The customers within the bounds, by id, whatever the order of the log.
-pub fn affected<'a>(
-    bounds: &Bounds,
-    log: impl IntoIterator<Item = &'a Shown>,
-) -> BTreeMap<Uuid, Affected> {
-    let mut customers: BTreeMap<Uuid, Affected> = BTreeMap::new();
-    for shown in log.into_iter().filter(|shown| bounds.hold(shown)) {
-        let one = customers.entry(shown.customer).or_insert_with(|| Affected {
-            cleared: BTreeSet::new(),
-            first: shown.at,
-            last: shown.at,
-            subjects: BTreeSet::new(),
-            grants: BTreeSet::new(),
-        });
-        one.cleared.extend(&shown.cleared);
-        one.first = one.first.min(shown.at);
-        one.last = one.last.max(shown.at);
-        one.subjects.extend(shown.subject);
-        one.grants.extend(&shown.grants);
+impl Incident {
+    /// Does something about it.
+    ///
+    /// # Errors
+    /// Says which rule refuses; nothing has changed then.
+    pub fn take(&mut self, step: Step) -> Result<(), Refusal> {
+        let state = STEPS
+            .iter()
+            .find(|(from, by, _)| (*from, *by) == (self.state, step.act))
+            .map(|(.., to)| *to);
+        let state = state.ok_or(Refusal::State(self.state, step.act))?;
+        match step.act {
+            IncidentAct::Close if step.by == self.opener => return Err(Refusal::TheirOwn),
+            IncidentAct::Close if self.awaits_report() => return Err(Refusal::Unreported),
+            IncidentAct::Assess => self.severity = step.severity,
+            _ => {}
+        }
+        self.state = state;
+        self.steps.push(step);
+        Ok(())
     }
-    customers
+
+    fn awaits_report(&self) -> bool {
+        self.state == IncidentState::Assessed && self.severity != IncidentSeverity::Minor
+    }
+
+    /// What is still to be done by when, the earliest first.
+    fn outstanding(&self) -> impl Iterator<Item = (Timestamp, IncidentAct)> {
+        let open = self.state == IncidentState::Open;
+        let assess = open.then_some((self.deadlines.assess, IncidentAct::Assess));
+        let report =
+            (open || self.awaits_report()).then_some((self.deadlines.report, IncidentAct::Report));
+        assess.into_iter().chain(report)
+    }
+
+    /// What should have been done by now.
+    pub fn overdue(&self, now: Timestamp) -> Vec<IncidentAct> {
+        let due = self.outstanding().filter(|(at, _)| *at <= now);
+        due.map(|(_, act)| act).collect()
+    }
+
+    /// What it is to be told of next that it is overdue, and when.
+    pub fn next(&self) -> Option<(Timestamp, IncidentAct)> {
+        self.outstanding().find(|(_, act)| !self.told.contains(act))
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::{collection::btree_set, prelude::*};
-
-    use super::*;
-
-    #[test]
-    fn acts_lead_where_the_table_says() {
-        use State::{Assessed, Closed, Open, Reported};
-        for (state, assess, report, close) in [
-            (Open, Some(Assessed), None, None),
-            (Assessed, Some(Assessed), Some(Reported), Some(Closed)),
-            (Reported, Some(Reported), Some(Reported), Some(Closed)),
-            (Closed, None, None, None),
-        ] {
-            assert_eq!(state.after(Act::Assess), assess);
-            assert_eq!(state.after(Act::Report), report);
-            assert_eq!(state.after(Act::Close), close);
-        }
-    }
-
-    fn ids() -> impl Strategy<Value = BTreeSet<Uuid>> {
-        btree_set((0..4_u128).prop_map(Uuid::from_u128), 0..3)
-    }
-
-    fn moment(second: i64) -> Timestamp {
-        Timestamp::from_second(second).unwrap()
-    }
-
-    fn shown() -> impl Strategy<Value = Shown> {
-        let class = prop_oneof![Just(DataClass::Basic), Just(DataClass::Contact)];
-        (
-            0..20_i64,
-            proptest::option::of(0..4_u128),
-            0..4_u128,
-            "[ab]",
-            btree_set(class, 0..3),
-            ids(),
-        )
-            .prop_map(|(at, subject, customer, method, cleared, grants)| Shown {
-                at: moment(at),
-                subject: subject.map(Uuid::from_u128),
-                customer: Uuid::from_u128(customer),
-                method,
-                cleared,
-                grants,
-            })
-    }
-
-    fn bounds() -> impl Strategy<Value = Bounds> {
-        (
-            0..20_i64,
-            0..20_i64,
-            ids(),
-            ids(),
-            ids(),
-            btree_set("[ab]", 0..2),
-        )
-            .prop_map(
-                |(from, long, subjects, grants, customers, methods)| Bounds {
-                    from: moment(from),
-                    until: moment(from + long),
-                    subjects,
-                    grants,
-                    customers,
-                    methods,
-                },
-            )
-    }
-
-    /// One after the other, each bound taken away what does not meet it.
-    fn naive(bounds: &Bounds, log: &[Shown]) -> Vec<Shown> {
-        let mut left = log.to_vec();
-        left.retain(|one| one.at >= bounds.from);
-        left.retain(|one| one.at < bounds.until);
-        if !bounds.subjects.is_empty() {
-            left.retain(|one| bounds.subjects.iter().any(|id| one.subject == Some(*id)));
-        }
-        if !bounds.grants.is_empty() {
-            left.retain(|one| one.grants.iter().any(|id| bounds.grants.contains(id)));
-        }
-        if !bounds.customers.is_empty() {
-            left.retain(|one| bounds.customers.iter().any(|id| one.customer == *id));
-        }
-        if !bounds.methods.is_empty() {
-            left.retain(|one| bounds.methods.iter().any(|path| one.method == *path));
-        }
-        left
-    }
-
-    proptest! {
-        #[test]
-        fn nobody_within_the_bounds_is_left_out_and_nobody_else_is_named(
-            bounds in bounds(),
-            mut log in proptest::collection::vec(shown(), 0..40),
-        ) {
-            let found = affected(&bounds, &log);
-            let left = naive(&bounds, &log);
-            for number in 0..4 {
-                let id = Uuid::from_u128(number);
-                let own: Vec<_> = left.iter().filter(|one| one.customer == id).collect();
-                let expected = (!own.is_empty()).then(|| Affected {
-                    cleared: own.iter().flat_map(|one| one.cleared.clone()).collect(),
-                    first: own.iter().map(|one| one.at).min().unwrap(),
-                    last: own.iter().map(|one| one.at).max().unwrap(),
-                    subjects: own.iter().filter_map(|one| one.subject).collect(),
-                    grants: own.iter().flat_map(|one| one.grants.clone()).collect(),
-                });
-                prop_assert_eq!(found.get(&id), expected.as_ref());
-            }
-            log.reverse();
-            prop_assert_eq!(affected(&bounds, &log), found);
-        }
-
-        #[test]
-        fn whoever_is_suspected_does_not_act(bounds in bounds()) {
-            for id in (0..4).map(Uuid::from_u128) {
-                prop_assert_eq!(bounds.may_act(id), !bounds.subjects.iter().any(|one| *one == id));
-            }
-        }
-    }
-}
+mod tests;

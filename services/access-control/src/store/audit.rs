@@ -5,6 +5,6 @@ mod read;
 
 pub(crate) use append::append;
 pub(crate) use read::{
-    Filter, Listed, Look, checkpoints, checkpoints_beyond, entries_beyond, hashes, head,
-    latest_checkpoint, list, looks, nodes, put_checkpoint, stretch,
+    Filter, Listed, Look, Looked, checkpoints, checkpoints_beyond, customers, entries_beyond,
+    hashes, head, latest_checkpoint, list, looks, nodes, put_checkpoint, stretch,
 };

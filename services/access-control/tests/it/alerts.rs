@@ -23,7 +23,7 @@ use crate::house::{Caller, House};
 /// Ten past ten on a Tuesday morning in Shanghai.
 pub(crate) const MORNING: &str = "2026-03-03T02:10:00Z";
 /// Late the evening before.
-const NIGHT: &str = "2026-03-02T14:30:00Z";
+pub(crate) const NIGHT: &str = "2026-03-02T14:30:00Z";
 
 pub(crate) fn at(text: &str) -> Timestamp {
     text.parse().unwrap()

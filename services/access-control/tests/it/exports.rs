@@ -33,7 +33,7 @@ fn carrier(house: &House) -> Caller {
     house.caller(house.id("li.wei"), Scope::All)
 }
 
-async fn approved(house: &House, mode: ShareMode) -> Share {
+pub(crate) async fn approved(house: &House, mode: ShareMode) -> Share {
     let applicant = house.person("song.yue");
     let share = Share {
         purpose: Purpose::Service as i32,

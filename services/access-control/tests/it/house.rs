@@ -29,6 +29,7 @@ use kefu_contracts::{
         delegation_service_client::DelegationServiceClient,
         device_service_client::DeviceServiceClient, explain_service_client::ExplainServiceClient,
         export_service_client::ExportServiceClient, history_service_client::HistoryServiceClient,
+        incident_service_client::IncidentServiceClient,
         organisation_service_client::OrganisationServiceClient,
         refusal_service_client::RefusalServiceClient, role_service_client::RoleServiceClient,
         share_service_client::ShareServiceClient, snapshot_service_client::SnapshotServiceClient,
@@ -367,6 +368,10 @@ impl Caller {
 
     pub(crate) fn alerts(&self) -> AlertServiceClient<Self> {
         AlertServiceClient::new(self.clone())
+    }
+
+    pub(crate) fn incidents(&self) -> IncidentServiceClient<Self> {
+        IncidentServiceClient::new(self.clone())
     }
 
     pub(crate) fn borrowings(&self) -> BorrowingServiceClient<Self> {

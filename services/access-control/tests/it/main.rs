@@ -13,6 +13,7 @@ mod explain;
 mod exports;
 mod history;
 mod house;
+mod incidents;
 mod journal;
 mod policy;
 mod records;

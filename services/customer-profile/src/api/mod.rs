@@ -1,5 +1,6 @@
 //! `kefu.profile.v1.CustomerService`: request → rules → store → answer.
 
+pub(crate) mod consents;
 mod create;
 mod files;
 mod list;

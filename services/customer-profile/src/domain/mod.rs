@@ -1,6 +1,7 @@
 //! Types and rules of the customer file; pure.
 
 pub(crate) mod change;
+pub(crate) mod consent;
 pub(crate) mod contact;
 pub(crate) mod entry;
 pub(crate) mod file_number;

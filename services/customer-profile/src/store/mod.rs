@@ -1,5 +1,6 @@
 //! SQL of the customer file.
 
+pub(crate) mod consents;
 pub(crate) mod customers;
 pub(crate) mod duty;
 pub(crate) mod file_numbers;

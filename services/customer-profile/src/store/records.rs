@@ -19,6 +19,21 @@ use kefu_vault::WrappedKey;
 use sqlx::{Row, postgres::PgRow};
 use uuid::Uuid;
 
+/// What scopes look at in a file, and in whatever hangs on one.
+pub(crate) const SCOPE: ScopeColumns = ScopeColumns {
+    department: Some("c.department_id"),
+    owner: Some("c.owner_id"),
+    customer: Some("c.id"),
+    duty: Some(DutySql {
+        before: "EXISTS (SELECT 1 FROM profile.duty d WHERE d.customer_id = c.id AND d.subject_id = ",
+        after: ")",
+    }),
+    consent: Some(ConsentSql {
+        before: "EXISTS (SELECT 1 FROM profile.consent s WHERE s.customer_id = c.id AND s.purpose = ",
+        after: ")",
+    }),
+};
+
 /// Under which every look at files is taken.
 pub(crate) const RECORD: RecordSpec = RecordSpec {
     columns: "c.id, c.file_number, c.type, c.state, c.business_line, c.department_id, c.owner_id, c.external_ref,
@@ -35,19 +50,7 @@ pub(crate) const RECORD: RecordSpec = RecordSpec {
                      FROM profile.purchase WHERE customer_id = c.id GROUP BY currency) s
            ) p ON true",
     id: "c.id",
-    scope: ScopeColumns {
-        department: Some("c.department_id"),
-        owner: Some("c.owner_id"),
-        customer: Some("c.id"),
-        duty: Some(DutySql {
-            before: "EXISTS (SELECT 1 FROM profile.duty d WHERE d.customer_id = c.id AND d.subject_id = ",
-            after: ")",
-        }),
-        consent: Some(ConsentSql {
-            before: "EXISTS (SELECT 1 FROM profile.consent s WHERE s.customer_id = c.id AND s.purpose = ",
-            after: ")",
-        }),
-    },
+    scope: SCOPE,
     fields: &[
         FilterField {
             name: "type",

@@ -136,7 +136,12 @@ async fn published_keys_need_an_address_that_can_be_relied_upon() {
     assert_problem(nobody, "issuer_ca");
     let forgetful = |config: &mut GatewayConfig| config.jwks_max_age_seconds = 300;
     assert_problem(forgetful, "jwks_max_age_seconds");
-    assert_problem(|config| config.max_message_bytes = 0, "max_message_bytes");
+    for bytes in [0, 4 * 1024 * 1024 + 1] {
+        assert_problem(
+            |config| config.max_message_bytes = bytes,
+            "max_message_bytes",
+        );
+    }
     assert_problem(|config| config.max_metadata_bytes = 0, "max_metadata_bytes");
 }
 

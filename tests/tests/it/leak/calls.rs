@@ -66,6 +66,8 @@ const KNOWN: &[&str] = &[
     "ListAlertsRequest.subject",
     "ListAlertsRequest.rule",
     "ListAlertsRequest.open_only",
+    "ListIncidentsRequest.state",
+    "ListAffectedCustomersRequest.incident",
 ];
 
 /// One term of a filter.
@@ -181,6 +183,10 @@ fn register_lookup(
             ("rule", Value::EnumNumber(1)),
             ("open_only", Value::Bool(true)),
         ],
+        "ListIncidentsRequest" => vec![("state", Value::EnumNumber(1))],
+        "ListAffectedCustomersRequest" => {
+            vec![("incident", string(format!("incidents/{NOBODY}")))]
+        }
         "DownloadExportRequest" => vec![("name", string(format!("exports/{NOBODY}")))],
         "IdentifyWatermarkRequest" => vec![
             ("mark", string("0".repeat(32))),

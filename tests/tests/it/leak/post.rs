@@ -278,10 +278,12 @@ impl Post<'_> {
         if let Some(offer) = self.leak.offers.get(door.method.path) {
             return self.list(door, offer).await;
         }
-        // What lists nothing but the history of one resource is asked in `lookups`; so is
+        // What lists nothing but what belongs to one resource is asked in `lookups`; so is
         // the audit log, which grows with every look at it.
         let endless = input.name() == "ListAuditEntriesRequest";
-        let of_one = input.get_field_by_name("resource").is_some();
+        let of_one = ["resource", "incident"]
+            .into_iter()
+            .any(|field| input.get_field_by_name(field).is_some());
         if input.get_field_by_name("page_size").is_some() && !of_one && !endless {
             for size in [1, 2, 200] {
                 self.pages(door, &[], size).await;

@@ -8,7 +8,10 @@ use kefu_contracts::{
     access::{ListDepartmentsRequest, organisation_service_client::OrganisationServiceClient},
     google::r#type::Money,
     order::{Order, OrderLine, OrderStage, RecordReviewRequest, RecordStageRequest, Review},
-    profile::{Address, ContactKind, Customer, CustomerType, Email, Phone, Sex, SourceChannel},
+    profile::{
+        Address, Consent, ConsentDecision, ContactKind, Customer, CustomerType, Email, Phone,
+        RecordConsentRequest, Sex, SourceChannel, consent_service_client::ConsentServiceClient,
+    },
     ticket::{
         AssignTicketRequest, CloseTicketRequest, Direction, RateTicketRequest,
         ReplyToTicketRequest, ResolveTicketRequest, Ticket,
@@ -19,7 +22,7 @@ use kefu_testkit::{Caller, TestSuite, employee_id};
 use uuid::Uuid;
 
 use super::values::Values;
-use crate::records::{enter, open, order, orders, place, ticket, tickets};
+use crate::records::{enter, open, order, orders, place, said_consent, ticket, tickets};
 
 /// Department, owner, consents.
 const CUSTOMERS: &[(&str, Option<&str>, &[Purpose])] = &[
@@ -60,6 +63,8 @@ pub(super) struct World {
     pub(super) facts: BTreeMap<String, RowFacts>,
     /// Scores of reviews, by order.
     pub(super) reviews: Vec<String>,
+    /// Statements with their customers.
+    consents: Vec<(String, String)>,
 }
 
 pub(super) async fn make(suite: &TestSuite) -> World {
@@ -69,6 +74,7 @@ pub(super) async fn make(suite: &TestSuite) -> World {
         maker: erp.clone(),
         facts: BTreeMap::new(),
         reviews: Vec::new(),
+        consents: Vec::new(),
     };
     let departments = departments(&erp).await;
     let mut customers = Vec::new();
@@ -79,7 +85,6 @@ pub(super) async fn make(suite: &TestSuite) -> World {
         one.external_ref = format!("CRM-{at}");
         let entered = enter(&erp, one).await;
         let id = parse_name(&entered.name, "customers").unwrap();
-        consent(suite, id, consents).await;
         let facts = RowFacts {
             department: Some(departments[*department]),
             owner: owner.map(employee_id),
@@ -87,6 +92,10 @@ pub(super) async fn make(suite: &TestSuite) -> World {
             duty: Vec::new(),
             consents: consents.to_vec(),
         };
+        for purpose in *consents {
+            let statement = consent(&erp, &entered.name, *purpose, &mut values).await;
+            world.consents.push(statement);
+        }
         world.facts.insert(entered.name.clone(), facts);
         customers.push(entered.name);
     }
@@ -124,6 +133,11 @@ pub(super) async fn make(suite: &TestSuite) -> World {
             *owner,
             duty,
         );
+    }
+    // Whoever reaches a file reaches what its customer said.
+    for (statement, customer) in std::mem::take(&mut world.consents) {
+        let facts = world.facts[&customer].clone();
+        world.facts.insert(statement, facts);
     }
     world
 }
@@ -164,19 +178,23 @@ async fn departments(caller: &Caller) -> BTreeMap<String, Uuid> {
         .collect()
 }
 
-/// There is no method that records consent yet.
-async fn consent(suite: &TestSuite, customer: Uuid, purposes: &[Purpose]) {
-    let mut connection = suite.database.connect().await.unwrap();
-    for purpose in purposes {
-        sqlx::query(
-            "INSERT INTO profile.consent (customer_id, purpose, given_at) VALUES ($1, $2, now())",
-        )
-        .bind(customer)
-        .bind(*purpose as i16)
-        .execute(&mut connection)
-        .await
-        .unwrap();
-    }
+/// The statement's name, and whose it is.
+async fn consent(
+    caller: &Caller,
+    customer: &str,
+    purpose: Purpose,
+    values: &mut Values,
+) -> (String, String) {
+    let request = RecordConsentRequest {
+        consent: Some(Consent {
+            evidence: values.text(),
+            ..said_consent(customer, purpose, ConsentDecision::Given)
+        }),
+        request_id: String::new(),
+    };
+    let mut consents = ConsentServiceClient::new(caller.clone());
+    let statement = consents.record_consent(request).await.unwrap().into_inner();
+    (statement.name, customer.to_owned())
 }
 
 fn customer(values: &mut Values, enterprise: bool) -> Customer {

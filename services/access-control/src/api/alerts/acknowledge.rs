@@ -68,7 +68,7 @@ async fn attempt(
     Ok(Done {
         id,
         resource: request.name.clone(),
-        body: alert.message(),
+        body: alert.message(call.now),
         kind: messages::kind(event),
     })
 }

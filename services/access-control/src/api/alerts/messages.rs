@@ -26,7 +26,7 @@ impl Kind for Alert {
     const REFUSED: &'static str = "alert.refused";
     type Message = wire::Alert;
 
-    fn message(&self) -> wire::Alert {
+    fn message(&self, _: Timestamp) -> wire::Alert {
         let (finding, seen) = (&self.finding, self.acknowledged.as_ref());
         wire::Alert {
             name: fields::name(ALERTS, self.id),

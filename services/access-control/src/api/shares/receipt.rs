@@ -16,7 +16,12 @@ use crate::{
         exports,
     },
     domain::{register::EMPLOYEES, share::SHARES},
-    store::{self, approval::Reached, audit, share::StoredShare},
+    store::{
+        self,
+        approval::Reached,
+        audit::{self, Looked},
+        share::StoredShare,
+    },
 };
 
 struct Seen {
@@ -44,6 +49,10 @@ pub(super) async fn get(
         .db
         .transaction(move |connection| {
             let reader = reader.clone();
+            let by_grant = Looked {
+                grant: Some(id),
+                ..Looked::default()
+            };
             Box::pin(async move {
                 store::freeze(connection).await?;
                 let Some((reached, _)) = reached::<StoredShare>(connection, &reader, id).await?
@@ -52,7 +61,7 @@ pub(super) async fn get(
                 };
                 Ok(Some(Seen {
                     reached,
-                    looks: audit::looks(connection, id).await?,
+                    looks: audit::looks(connection, &by_grant).await?,
                     log_size: audit::head(connection).await?,
                     exports: exports::of_share(connection, id, &rule).await?,
                 }))
@@ -72,9 +81,11 @@ pub(super) async fn get(
         clearance: call.context.clearance(seen.reached.matched, call.now),
     };
     views.record(&call, StoredShare::VIEWED, &[shown]).await?;
+    let mut looks = seen.looks;
+    looks.sort_by_key(|look| (look.first_at.to_jiff(), look.actor_id, look.customer_id));
     Ok(Answer::read(ShareReceipt {
         share: request.name,
-        looks: seen.looks.into_iter().map(look).collect(),
+        looks: looks.into_iter().map(look).collect(),
         log_size: i64::try_from(seen.log_size).unwrap_or(i64::MAX),
         exports: seen.exports,
     }))

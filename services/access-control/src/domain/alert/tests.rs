@@ -84,6 +84,8 @@ fn what_cannot_be_meant_is_refused() {
         ("Asia/Shanghai", "Asia/Nowhere"),
         ("\"contact\"", "\"contacts\""),
         ("threshold = 10", "treshold = 10"),
+        ("assess_hours = 24", "assess_hours = 0"),
+        ("report_hours = 72", "report_hours = 23"),
     ] {
         let changed = SHIPPED.replacen(from, to, 1);
         assert_ne!(changed, SHIPPED);

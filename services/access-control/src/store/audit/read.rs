@@ -11,7 +11,7 @@ use kefu_service::{error::Fault, fields, time::to_proto};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::domain::{register::EMPLOYEES, share::SHARES};
+use crate::domain::{incident::Incident, register::EMPLOYEES, share::SHARES};
 
 /// What entries are looked for; absent: all.
 #[derive(Debug, Clone, Default)]
@@ -277,7 +277,34 @@ pub(crate) async fn put_checkpoint(
     Ok(())
 }
 
-/// One person's looks at one file by a grant.
+/// Which looks at customers' files are meant. What names nothing leaves nothing out.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Looked {
+    pub(crate) grant: Option<Uuid>,
+    pub(crate) subjects: Vec<Uuid>,
+    pub(crate) customers: Vec<Uuid>,
+    pub(crate) from: Option<Timestamp>,
+    pub(crate) until: Option<Timestamp>,
+    /// First place in the log that is not looked at.
+    pub(crate) below: Option<i64>,
+}
+
+impl Looked {
+    /// Those within what is suspected, as far as the log went when that was closed.
+    pub(crate) fn of(incident: &Incident) -> Self {
+        let bounds = &incident.bounds;
+        Self {
+            grant: bounds.grant,
+            subjects: bounds.subjects.iter().copied().collect(),
+            customers: bounds.customers.iter().copied().collect(),
+            from: Some(bounds.from),
+            until: Some(bounds.until),
+            below: incident.closed_size,
+        }
+    }
+}
+
+/// One person's looks at one file.
 pub(crate) struct Look {
     pub(crate) actor_id: Uuid,
     pub(crate) customer_id: Uuid,
@@ -288,8 +315,11 @@ pub(crate) struct Look {
     pub(crate) permissions: Vec<String>,
 }
 
-/// What was seen by a grant, of each file by each person.
-pub(crate) async fn looks(connection: &mut PgConnection, grant: Uuid) -> Result<Vec<Look>, Fault> {
+/// What was seen, of each file by each person, by file.
+pub(crate) async fn looks(
+    connection: &mut PgConnection,
+    looked: &Looked,
+) -> Result<Vec<Look>, Fault> {
     let looks = sqlx::query_as!(
         Look,
         r#"SELECT actor_id AS "actor_id!", customer_id AS "customer_id!", min(recorded_at) AS "first_at!",
@@ -297,13 +327,65 @@ pub(crate) async fn looks(connection: &mut PgConnection, grant: Uuid) -> Result<
                   COALESCE(array_agg(DISTINCT class) FILTER (WHERE class IS NOT NULL), '{}') AS "classes!",
                   array_agg(DISTINCT permission) AS "permissions!"
            FROM access.audit_entry LEFT JOIN LATERAL unnest(cleared) AS class ON true
-           WHERE grant_ids @> ARRAY[$1::uuid] AND grant_ids <> '{}' AND kind = $2
-             AND actor_id IS NOT NULL AND customer_id IS NOT NULL
-           GROUP BY actor_id, customer_id ORDER BY min(recorded_at), actor_id, customer_id"#,
-        grant,
+           WHERE kind = $1 AND actor_id IS NOT NULL AND customer_id IS NOT NULL
+             AND ($2::uuid IS NULL OR (grant_ids @> ARRAY[$2] AND grant_ids <> '{}'))
+             AND (actor_id = ANY($3) OR $3 = '{}') AND (customer_id = ANY($4) OR $4 = '{}')
+             AND ($5::timestamptz IS NULL OR recorded_at >= $5) AND ($6::timestamptz IS NULL OR recorded_at < $6)
+             AND ($7::int8 IS NULL OR seq < $7)
+           GROUP BY actor_id, customer_id ORDER BY customer_id, actor_id"#,
         EntryKind::View as i16,
+        looked.grant,
+        &looked.subjects,
+        &looked.customers,
+        looked.from.map(ToSqlx::to_sqlx) as Option<jiff_sqlx::Timestamp>,
+        looked.until.map(ToSqlx::to_sqlx) as Option<jiff_sqlx::Timestamp>,
+        looked.below,
     )
     .fetch_all(connection)
     .await?;
     Ok(looks)
+}
+
+/// A page of customers whose files were looked at.
+pub(crate) struct Customers {
+    /// In their order.
+    pub(crate) ids: Vec<Uuid>,
+    /// How many there are on all pages.
+    pub(crate) total: i64,
+}
+
+/// Customers of whom something was seen, after one of them.
+pub(crate) async fn customers(
+    connection: &mut PgConnection,
+    looked: &Looked,
+    after: Option<Uuid>,
+    most: usize,
+) -> Result<Customers, Fault> {
+    let rows = sqlx::query!(
+        r#"WITH seen AS (
+               SELECT DISTINCT customer_id FROM access.audit_entry
+               WHERE kind = $1 AND actor_id IS NOT NULL AND customer_id IS NOT NULL
+                 AND ($2::uuid IS NULL OR (grant_ids @> ARRAY[$2] AND grant_ids <> '{}'))
+                 AND (actor_id = ANY($3) OR $3 = '{}') AND (customer_id = ANY($4) OR $4 = '{}')
+                 AND ($5::timestamptz IS NULL OR recorded_at >= $5) AND ($6::timestamptz IS NULL OR recorded_at < $6)
+                 AND ($7::int8 IS NULL OR seq < $7)
+           )
+           SELECT customer_id AS "id!", (SELECT count(*) FROM seen) AS "total!" FROM seen
+           WHERE $8::uuid IS NULL OR customer_id > $8 ORDER BY customer_id LIMIT $9"#,
+        EntryKind::View as i16,
+        looked.grant,
+        &looked.subjects,
+        &looked.customers,
+        looked.from.map(ToSqlx::to_sqlx) as Option<jiff_sqlx::Timestamp>,
+        looked.until.map(ToSqlx::to_sqlx) as Option<jiff_sqlx::Timestamp>,
+        looked.below,
+        after,
+        i64::try_from(most).unwrap_or(i64::MAX),
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(Customers {
+        total: rows.first().map_or(0, |row| row.total),
+        ids: rows.into_iter().map(|row| row.id).collect(),
+    })
 }

@@ -1,0 +1,188 @@
+//! Statements of customers about purposes, and which of them counts.
+
+use jiff::Timestamp;
+use jiff_sqlx::ToSqlx;
+use kefu_contracts::{
+    policy::{DataClass, Purpose},
+    profile::{Consent, ConsentDecision},
+};
+use kefu_service::{
+    error::Fault,
+    fields::name,
+    filter::{FilterField, FilterKind},
+    scope::RecordSpec,
+    time,
+};
+use kefu_vault::WrappedKey;
+use sqlx::{PgConnection, Row, postgres::PgRow};
+use uuid::Uuid;
+
+use super::records::SCOPE;
+use crate::domain::consent::Statement;
+
+/// Under which every look at statements is taken: that of their customer's file.
+pub(crate) const RECORD: RecordSpec = RecordSpec {
+    columns: "s.id, s.customer_id, s.purpose, s.decision, s.channels, s.heard_channel, s.said_at, s.recorder,
+              s.recorded_at, s.sealed, k.kek_id, k.wrapped,
+              NOT EXISTS (SELECT 1 FROM profile.consent_statement l
+                          WHERE l.customer_id = s.customer_id AND l.purpose = s.purpose
+                            AND (l.said_at, l.recorded_at, l.id) > (s.said_at, s.recorded_at, s.id)) AS current",
+    from: "profile.consent_statement s
+           JOIN profile.customer c ON c.id = s.customer_id
+           JOIN profile.customer_key k ON k.customer_id = s.customer_id",
+    id: "s.id",
+    scope: SCOPE,
+    fields: &[
+        FilterField {
+            name: "customer",
+            column: "s.customer_id",
+            kind: FilterKind::Name("customers"),
+            class: DataClass::System,
+        },
+        FilterField {
+            name: "purpose",
+            column: "s.purpose",
+            kind: FilterKind::Enum {
+                prefix: "PURPOSE_",
+                parse: |name| Purpose::from_str_name(name).map(Into::into),
+            },
+            class: DataClass::System,
+        },
+        FilterField {
+            name: "decision",
+            column: "s.decision",
+            kind: FilterKind::Enum {
+                prefix: "CONSENT_DECISION_",
+                parse: |name| ConsentDecision::from_str_name(name).map(Into::into),
+            },
+            class: DataClass::System,
+        },
+        FilterField {
+            name: "said_time",
+            column: "s.said_at",
+            kind: FilterKind::Time,
+            class: DataClass::System,
+        },
+    ],
+};
+
+/// A row as it was read, its classified fields still sealed.
+pub(crate) struct StoredConsent {
+    pub(crate) id: Uuid,
+    pub(crate) customer: Uuid,
+    pub(crate) recorded_at: Timestamp,
+    pub(crate) sealed: Vec<u8>,
+    pub(crate) wrapped: WrappedKey,
+    /// Rules of the call that let the row through.
+    pub(crate) matched: i64,
+    columns: Consent,
+}
+
+impl StoredConsent {
+    pub(crate) fn read(row: &PgRow) -> Result<Self, Fault> {
+        let (id, customer): (Uuid, Uuid) = (row.try_get("id")?, row.try_get("customer_id")?);
+        let at = |column| {
+            let at = row.try_get::<jiff_sqlx::Timestamp, _>(column);
+            at.map(|at| at.to_jiff())
+        };
+        let small = |column| row.try_get::<i16, _>(column).map(i32::from);
+        let channels: Vec<i16> = row.try_get("channels")?;
+        let recorded_at = at("recorded_at")?;
+        let columns = Consent {
+            name: name("consents", id),
+            customer: name("customers", customer),
+            purpose: small("purpose")?,
+            decision: small("decision")?,
+            channels: channels.into_iter().map(i32::from).collect(),
+            heard_channel: small("heard_channel")?,
+            said_time: Some(time::to_proto(at("said_at")?)),
+            recorder: row.try_get("recorder")?,
+            record_time: Some(time::to_proto(recorded_at)),
+            current: row.try_get("current")?,
+            ..Consent::default()
+        };
+        Ok(Self {
+            id,
+            customer,
+            recorded_at,
+            sealed: row.try_get("sealed")?,
+            wrapped: WrappedKey {
+                kek_id: row.try_get("kek_id")?,
+                bytes: row.try_get("wrapped")?,
+            },
+            matched: row.try_get("matched")?,
+            columns,
+        })
+    }
+
+    /// The record: the opened fields with those that are kept in columns.
+    pub(crate) fn with_columns(&self, opened: Consent) -> Consent {
+        Consent {
+            evidence: opened.evidence,
+            ..self.columns.clone()
+        }
+    }
+}
+
+/// A statement about to be entered.
+pub(crate) struct NewRow<'a> {
+    pub(crate) id: Uuid,
+    pub(crate) statement: &'a Statement,
+    pub(crate) recorder: &'a str,
+    pub(crate) sealed: &'a [u8],
+    pub(crate) now: Timestamp,
+}
+
+/// Enters a statement, and puts what counts from now on; whether that is this one. The
+/// customer's file must be locked.
+pub(crate) async fn enter(connection: &mut PgConnection, row: &NewRow<'_>) -> Result<bool, Fault> {
+    let said = row.statement;
+    let channels: Vec<i16> = said.channels.iter().map(|one| *one as i16).collect();
+    sqlx::query!(
+        "INSERT INTO profile.consent_statement
+             (id, customer_id, purpose, decision, channels, heard_channel, said_at, recorder, recorded_at, sealed)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+        row.id,
+        said.customer,
+        said.purpose as i16,
+        said.decision as i16,
+        &channels,
+        said.heard as i16,
+        said.said_at.to_sqlx() as _,
+        row.recorder,
+        row.now.to_sqlx() as _,
+        row.sealed,
+    )
+    .execute(&mut *connection)
+    .await?;
+    let latest = sqlx::query_scalar!(
+        "SELECT id FROM profile.consent_statement WHERE customer_id = $1 AND purpose = $2
+         ORDER BY said_at DESC, recorded_at DESC, id DESC LIMIT 1",
+        said.customer,
+        said.purpose as i16,
+    )
+    .fetch_one(&mut *connection)
+    .await?;
+    if latest != row.id {
+        return Ok(false);
+    }
+    sqlx::query!(
+        "DELETE FROM profile.consent WHERE customer_id = $1 AND purpose = $2",
+        said.customer,
+        said.purpose as i16,
+    )
+    .execute(&mut *connection)
+    .await?;
+    if said.decision == ConsentDecision::Given {
+        sqlx::query!(
+            "INSERT INTO profile.consent (customer_id, purpose, given_at, channels) VALUES ($1, $2, $3, $4)",
+            said.customer,
+            said.purpose as i16,
+            said.said_at.to_sqlx() as _,
+            &channels,
+        )
+        .execute(connection)
+        .await?;
+    }
+    Ok(true)
+}
