@@ -15,7 +15,7 @@ use sqlx::Row;
 use tonic::{Code, Status};
 
 use crate::{
-    records::{get, refusal},
+    records::{get, open, refusal, ticket},
     shares::{World, felt, shares},
 };
 
@@ -64,11 +64,13 @@ async fn access_control_may_go_and_come_back() {
     let mut world = World::of(suite.await).await;
     let share = world.granted().await;
     let agent = world.suite.caller("li.wei");
+    open(&agent, ticket(&world.shared.name)).await;
     let reader = world.suite.caller("song.yue");
     let seller = world.suite.caller_for("zheng.xue", "marketing");
     let administrator = world.suite.caller("dong.jie");
     let file = world.shared.name.clone();
     felt(|| async { get(&reader, &file).await.ok() }).await;
+    felt(|| async { get(&agent, &file).await.ok() }).await;
 
     world.suite.stop_access_control().await;
     world
@@ -78,7 +80,7 @@ async fn access_control_may_go_and_come_back() {
     get(&agent, &file).await.unwrap();
     get(&reader, &file).await.unwrap();
     let refused = get(&seller, &file).await.unwrap_err();
-    assert_eq!(refusal(&refused).1, "PURPOSE_NOT_ALLOWED");
+    assert_eq!(refusal(&refused).1, "PERMISSION_MISSING");
     let gone = departments(&administrator).await.unwrap_err();
     assert_eq!(
         refusal(&gone),
@@ -109,7 +111,7 @@ async fn access_control_may_go_and_come_back() {
 
     // Refusals are journaled in their order: after this one come no earlier ones.
     let refused = get(&seller, &file).await.unwrap_err();
-    assert_eq!(refusal(&refused).1, "PURPOSE_NOT_ALLOWED");
+    assert_eq!(refusal(&refused).1, "PERMISSION_MISSING");
     let written = async {
         loop {
             let (ids, reasons) = journaled(&world.suite, "zheng.xue").await;
@@ -121,7 +123,7 @@ async fn access_control_may_go_and_come_back() {
     let (ids, reasons) = tokio::time::timeout(Duration::from_secs(20), written)
         .await
         .expect("refusals are journaled once it can be done");
-    let told = ["PURPOSE_NOT_ALLOWED", "POLICY_STALE", "PURPOSE_NOT_ALLOWED"];
+    let told = ["PERMISSION_MISSING", "POLICY_STALE", "PERMISSION_MISSING"];
     assert_eq!(reasons, told);
     assert_eq!(ids.len(), told.len());
 
