@@ -9,14 +9,14 @@ use kefu_contracts::{
         Consent, ConsentDecision, CreateCustomerRequest, Customer, CustomerType,
         GetCustomerRequest, Phone, RecordConsentRequest, UpdateCustomerRequest,
         consent_service_client::ConsentServiceClient,
-        customer_service_client::CustomerServiceClient,
-        intake_service_client::IntakeServiceClient, revision_service_client::RevisionServiceClient,
+        customer_service_client::CustomerServiceClient, intake_service_client::IntakeServiceClient,
+        revision_service_client::RevisionServiceClient,
     },
     ticket::{
         Level, OpenTicketRequest, Ticket, TicketKind, ticket_service_client::TicketServiceClient,
     },
 };
-use kefu_testkit::{Caller, TestSuite};
+use kefu_testkit::Caller;
 use prost_types::FieldMask;
 use tonic::{Code, Status};
 use tonic_types::StatusExt;

@@ -1,7 +1,7 @@
 //! `kefu.profile.v1`: request → rules → store → answer; the methods of CustomerService.
 
-pub(crate) mod consents;
 mod ask;
+pub(crate) mod consents;
 mod create;
 mod deed;
 mod files;
