@@ -21,7 +21,7 @@ use kefu_contracts::{
     common::Channel as ContactChannel,
     policy::Purpose,
     profile::{
-        CreateCustomerRequest, Customer, CustomerType,
+        CreateCustomerRequest, Customer, CustomerType, Phone,
         customer_service_client::CustomerServiceClient,
     },
     ticket::{OpenTicketRequest, Ticket, TicketKind, ticket_service_client::TicketServiceClient},
@@ -129,6 +129,10 @@ async fn enter(channel: &Channel, token: &str) -> (String, String) {
     let customer = Customer {
         r#type: CustomerType::Person as i32,
         display_name: "李四".into(),
+        phones: vec![Phone {
+            number: "13912345678".into(),
+            ..Phone::default()
+        }],
         ..Default::default()
     };
     let body = CreateCustomerRequest {

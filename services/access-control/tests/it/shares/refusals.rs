@@ -1,6 +1,8 @@
 //! What is refused, and what the refusal says.
 
-use kefu_contracts::access::{RejectShareRequest, ReturnShareRequest, UpdateShareRequest};
+use kefu_contracts::access::{
+    CustomerSelection, RejectShareRequest, ReturnShareRequest, UpdateShareRequest,
+};
 
 use super::*;
 
@@ -64,6 +66,22 @@ async fn a_form_with_faults_says_all_of_them() {
     };
     let refused = applicant.shares().create_share(nothing).await.unwrap_err();
     assert_eq!(violations(&refused), ["request_id UUID", "share REQUIRED"]);
+}
+
+/// Clause CF-6.2: a rule that nobody can read now is neither kept nor agreed to unread.
+#[tokio::test]
+async fn a_rule_waits_for_the_service_that_reads_it() {
+    let house = House::new().await;
+    let mut form = form(&house);
+    let requested = form.requested.as_mut().unwrap();
+    requested.customers.clear();
+    requested.selection = Some(CustomerSelection {
+        filter: "type = PERSON".into(),
+        max_files: 5,
+    });
+    let refused = create(&house.person("song.yue"), form).await.unwrap_err();
+    assert_eq!(reason(&refused), "UPSTREAM_UNAVAILABLE");
+    assert_eq!(house.count("SELECT count(*) FROM access.share").await, 0);
 }
 
 /// Clause CF-6.2: narrowing is fine, and each field that is wider is named.
