@@ -169,23 +169,15 @@ async fn revoke(house: &House, share: &Share) {
 }
 
 async fn events(house: &House, at_least: usize) -> Vec<ExportEvent> {
-    let of = |entries: Vec<kefu_journal::Recorded>| -> Vec<ExportEvent> {
-        entries
-            .iter()
-            .filter_map(|one| match one.entry.event.as_ref()?.event.as_ref()? {
-                event::Event::ExportChanged(changed) => Some(changed.event()),
-                _ => None,
-            })
-            .collect()
+    let of = |one: &Recorded| match one.entry.event.as_ref()?.event.as_ref()? {
+        event::Event::ExportChanged(changed) => Some(changed.event()),
+        _ => None,
     };
-    for _ in 0..2000 {
-        let seen = of(house.journal(EntryKind::Change, 0).await);
-        if seen.len() >= at_least {
-            return seen;
-        }
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-    panic!("fewer than {at_least} events of exports");
+    let enough = |entries: Vec<Recorded>| {
+        let seen: Vec<ExportEvent> = entries.iter().filter_map(of).collect();
+        (seen.len() >= at_least).then_some(seen)
+    };
+    house.journaled(EntryKind::Change, enough).await
 }
 
 /// Clause CF-6.3: the receiver's key opens exactly the granted files, each row marked;

@@ -1,6 +1,9 @@
 //! One post with one purpose calls everything, and each answer is held against
 //! the oracle.
 
+mod figures;
+mod lists;
+
 use std::{
     collections::BTreeMap,
     sync::{
@@ -11,18 +14,15 @@ use std::{
 
 use jiff::Timestamp;
 use kefu_access::{AccessContext, Clearance, Purpose, RowFacts, Snapshot};
-use kefu_contracts::{
-    METHODS, Method,
-    policy::{DataClass, Effect},
-};
+use kefu_contracts::{METHODS, Method, policy::Effect};
 use kefu_testkit::Caller;
 use prost_reflect::{DynamicMessage, MethodDescriptor, ReflectMessage, Value};
 use tonic::Code;
 
 use super::{
-    calls::{self, NOBODY, Offer, enum_name, request, string},
+    calls::{self, NOBODY, Offer, request, string},
     oracle::{self, Known},
-    schema::{self, Schema, number, text},
+    schema::{self, Schema, text},
     search::Canaries,
     wire::{self, Answer},
 };
@@ -81,6 +81,8 @@ impl Door<'_> {
 fn is_register(method: &Method) -> bool {
     method.service.starts_with("kefu.access.") && method.shows.is_empty()
 }
+
+pub(super) use figures::FIGURES;
 
 impl Post<'_> {
     /// Calls everything.
@@ -437,228 +439,5 @@ impl Post<'_> {
                 format_args!("found {names:?}, the oracle says {expected:?}"),
             );
         }
-    }
-
-    /// All pages, filters and orders hold exactly what is visible.
-    async fn list(&self, door: &Door<'_>, offer: &Offer) {
-        let kind = offer.record.full_name();
-        let visible: Vec<(&Known, Clearance)> = self
-            .known(kind)
-            .filter_map(|one| Some((one, door.clearance(one, self.leak.now)?)))
-            .collect();
-        let all: Vec<&Known> = visible.iter().map(|(one, _)| *one).collect();
-        for size in [1, 2, 200] {
-            let seen = self.pages(door, &[], size).await;
-            self.check_list(door, "everything", seen, &all);
-        }
-        for order in &offer.orders {
-            let seen = self.pages(door, &[("order_by", string(order))], 200).await;
-            self.check_order(door, order, &seen);
-            self.check_list(door, order, seen, &all);
-        }
-        for term in &offer.terms {
-            let class = self.leak.schema.policy(&term.field).0;
-            let matching = visible.iter().filter(|(one, clearance)| {
-                (class == DataClass::System || clearance.classes.contains(class))
-                    && calls::found_by(term, &one.listed)
-            });
-            let matching: Vec<&Known> = matching.map(|(one, _)| *one).collect();
-            let seen = self
-                .pages(door, &[("filter", string(&term.written))], 200)
-                .await;
-            self.check_list(door, &term.written, seen, &matching);
-        }
-        for filter in calls::forbidden(&self.leak.schema, &offer.record, offer, &self.leak.known) {
-            let asked = request(&door.descriptor.input(), &[("filter", string(&filter))]);
-            let answer = self.send(door, asked).await;
-            if answer.code() != Code::InvalidArgument {
-                self.find(
-                    door,
-                    format_args!("{filter} is no filter, the answer is {:?}", answer.code()),
-                );
-            }
-        }
-    }
-
-    /// Follows every page; the names with the total of each.
-    async fn pages(
-        &self,
-        door: &Door<'_>,
-        with: &[(&str, Value)],
-        size: i32,
-    ) -> Vec<(DynamicMessage, i64)> {
-        let mut seen = Vec::new();
-        let mut token = String::new();
-        for _ in 0..100 {
-            let mut asked = request(&door.descriptor.input(), with);
-            asked.set_field_by_name("page_size", Value::I32(size));
-            asked.set_field_by_name("page_token", string(&token));
-            let answer = self.send(door, asked).await;
-            let Some(page) = answer.messages(&door.descriptor.output()).pop() else {
-                self.find(
-                    door,
-                    format_args!("no page for {with:?}: {:?}", answer.code()),
-                );
-                return seen;
-            };
-            let total = number(&page, "total_size");
-            let mut records = Vec::new();
-            schema::records_in(&page, &mut records);
-            if records.is_empty() && total != 0 {
-                self.find(door, format_args!("an empty page of {total} for {with:?}"));
-            }
-            seen.extend(records.into_iter().map(|one| (one, total)));
-            token = text(&page, "next_page_token");
-            if token.is_empty() {
-                return seen;
-            }
-        }
-        self.find(door, "pages without end");
-        seen
-    }
-
-    fn check_list(
-        &self,
-        door: &Door<'_>,
-        what: &str,
-        seen: Vec<(DynamicMessage, i64)>,
-        expected: &[&Known],
-    ) {
-        let total = expected.len() as i64;
-        if let Some((_, told)) = seen.iter().find(|(_, told)| *told != total) {
-            self.find(
-                door,
-                format_args!("{what}: counts {told}, the oracle {total}"),
-            );
-        }
-        let mut names: Vec<String> = seen.iter().map(|(one, _)| text(one, "name")).collect();
-        names.sort();
-        let mut right: Vec<String> = expected.iter().map(|one| one.name.clone()).collect();
-        right.sort();
-        if names != right {
-            self.find(
-                door,
-                format_args!("{what}: shows {names:?}, the oracle says {right:?}"),
-            );
-        }
-    }
-
-    fn check_order(&self, door: &Door<'_>, order: &str, seen: &[(DynamicMessage, i64)]) {
-        let (field, descending) = order
-            .split_once(' ')
-            .map_or((order, false), |(field, _)| (field, true));
-        let mut times: Vec<_> = seen
-            .iter()
-            .map(|(one, _)| schema::time(one, field))
-            .collect();
-        if descending {
-            times.reverse();
-        }
-        if !times.is_sorted() {
-            self.find(door, format_args!("not in the order of {order}"));
-        }
-    }
-
-    /// Figures count what is within the scope, and no more (CF-6.1).
-    async fn figures(&self, door: &Door<'_>) {
-        for (metric, dimension, field) in FIGURES {
-            let by = door
-                .descriptor
-                .input()
-                .get_field_by_name("group_by")
-                .unwrap();
-            let prost_reflect::Kind::Enum(dimensions) = by.kind() else {
-                unreachable!()
-            };
-            let value = dimensions
-                .get_value_by_name(&format!("DIMENSION_{dimension}"))
-                .unwrap();
-            let asked = request(
-                &door.descriptor.input(),
-                &[
-                    ("metric", string(*metric)),
-                    (
-                        "group_by",
-                        Value::List(vec![Value::EnumNumber(value.number())]),
-                    ),
-                ],
-            );
-            let answer = self.send(door, asked).await;
-            let Some(figure) = answer.messages(&door.descriptor.output()).pop() else {
-                self.find(door, format_args!("{metric}: {:?}", answer.code()));
-                continue;
-            };
-            let rows = figure.get_field_by_name("rows").unwrap();
-            let rows = schema::messages(&rows).into_iter().map(|row| {
-                let names = row.get_field_by_name("dimensions").unwrap();
-                (schema::texts(&names)[0].to_owned(), number(row, "count"))
-            });
-            let rows: BTreeMap<String, i64> = rows.collect();
-            let expected = oracle::tally(
-                self.population(door, metric)
-                    .map(|one| dimension_of(one, field)),
-            );
-            if rows != expected {
-                self.find(
-                    door,
-                    format_args!("{metric} by {dimension}: {rows:?}, the oracle says {expected:?}"),
-                );
-            }
-            let total = figure.get_field_by_name("total").unwrap();
-            if number(total.as_message().unwrap(), "count") != expected.values().sum::<i64>() {
-                self.find(
-                    door,
-                    format_args!("{metric}: its total is not that of its rows"),
-                );
-            }
-        }
-    }
-
-    fn population<'k>(
-        &'k self,
-        door: &'k Door<'_>,
-        metric: &'k str,
-    ) -> impl Iterator<Item = &'k Known> {
-        self.leak.known.iter().filter(move |one| {
-            let counted = match metric {
-                "tickets" => one.name.starts_with("tickets/"),
-                "ticket_satisfaction" => {
-                    one.name.starts_with("tickets/") && one.whole.has_field_by_name("satisfaction")
-                }
-                "orders" => one.name.starts_with("orders/"),
-                _ => self.leak.reviews.contains(&one.name),
-            };
-            // Figures know department and customer, nothing of people.
-            let facts = RowFacts {
-                department: one.facts.department,
-                customer: one.facts.customer,
-                ..RowFacts::default()
-            };
-            counted && door.clearance_of(&facts, self.leak.now).is_some()
-        })
-    }
-}
-
-/// Figures by a dimension, and the field of the record that it is of.
-pub(super) const FIGURES: &[(&str, &str, &str)] = &[
-    ("tickets", "DEPARTMENT", "department"),
-    ("tickets", "STATUS", "state"),
-    ("tickets", "PRIORITY", "priority"),
-    ("tickets", "KIND", "kind"),
-    ("tickets", "CHANNEL", "channel"),
-    ("ticket_satisfaction", "DEPARTMENT", "department"),
-    ("orders", "DEPARTMENT", "department"),
-    ("orders", "STATUS", "stage"),
-    ("order_satisfaction", "DEPARTMENT", "department"),
-];
-
-fn dimension_of(record: &Known, field: &str) -> String {
-    let field = record.whole.descriptor().get_field_by_name(field).unwrap();
-    match (field.kind(), &*record.whole.get_field(&field)) {
-        (prost_reflect::Kind::Enum(kind), Value::EnumNumber(number)) => {
-            enum_name(&kind, *number).to_lowercase()
-        }
-        (_, Value::String(text)) => text.clone(),
-        _ => String::new(),
     }
 }

@@ -1,0 +1,118 @@
+//! Figures: each by a dimension against a count of the records by hand.
+
+use std::collections::BTreeMap;
+
+use kefu_access::RowFacts;
+use prost_reflect::{ReflectMessage, Value};
+
+use super::{Door, Post};
+use crate::leak::{
+    calls::{enum_name, request, string},
+    oracle::{self, Known},
+    schema::{self, number},
+};
+
+impl Post<'_> {
+    /// Figures count what is within the scope, and no more (CF-6.1).
+    pub(super) async fn figures(&self, door: &Door<'_>) {
+        for (metric, dimension, field) in FIGURES {
+            let by = door
+                .descriptor
+                .input()
+                .get_field_by_name("group_by")
+                .unwrap();
+            let prost_reflect::Kind::Enum(dimensions) = by.kind() else {
+                unreachable!()
+            };
+            let value = dimensions
+                .get_value_by_name(&format!("DIMENSION_{dimension}"))
+                .unwrap();
+            let asked = request(
+                &door.descriptor.input(),
+                &[
+                    ("metric", string(*metric)),
+                    (
+                        "group_by",
+                        Value::List(vec![Value::EnumNumber(value.number())]),
+                    ),
+                ],
+            );
+            let answer = self.send(door, asked).await;
+            let Some(figure) = answer.messages(&door.descriptor.output()).pop() else {
+                self.find(door, format_args!("{metric}: {:?}", answer.code()));
+                continue;
+            };
+            let rows = figure.get_field_by_name("rows").unwrap();
+            let rows = schema::messages(&rows).into_iter().map(|row| {
+                let names = row.get_field_by_name("dimensions").unwrap();
+                (schema::texts(&names)[0].to_owned(), number(row, "count"))
+            });
+            let rows: BTreeMap<String, i64> = rows.collect();
+            let expected = oracle::tally(
+                self.population(door, metric)
+                    .map(|one| dimension_of(one, field)),
+            );
+            if rows != expected {
+                self.find(
+                    door,
+                    format_args!("{metric} by {dimension}: {rows:?}, the oracle says {expected:?}"),
+                );
+            }
+            let total = figure.get_field_by_name("total").unwrap();
+            if number(total.as_message().unwrap(), "count") != expected.values().sum::<i64>() {
+                self.find(
+                    door,
+                    format_args!("{metric}: its total is not that of its rows"),
+                );
+            }
+        }
+    }
+
+    fn population<'k>(
+        &'k self,
+        door: &'k Door<'_>,
+        metric: &'k str,
+    ) -> impl Iterator<Item = &'k Known> {
+        self.leak.known.iter().filter(move |one| {
+            let counted = match metric {
+                "tickets" => one.name.starts_with("tickets/"),
+                "ticket_satisfaction" => {
+                    one.name.starts_with("tickets/") && one.whole.has_field_by_name("satisfaction")
+                }
+                "orders" => one.name.starts_with("orders/"),
+                _ => self.leak.reviews.contains(&one.name),
+            };
+            // Figures know department and customer, nothing of people.
+            let facts = RowFacts {
+                department: one.facts.department,
+                customer: one.facts.customer,
+                ..RowFacts::default()
+            };
+            counted && door.clearance_of(&facts, self.leak.now).is_some()
+        })
+    }
+}
+
+/// Figures by a dimension, and the field of the record that it is of.
+pub(in crate::leak) const FIGURES: &[(&str, &str, &str)] = &[
+    ("tickets", "DEPARTMENT", "department"),
+    ("tickets", "STATUS", "state"),
+    ("tickets", "PRIORITY", "priority"),
+    ("tickets", "KIND", "kind"),
+    ("tickets", "CHANNEL", "channel"),
+    ("ticket_satisfaction", "DEPARTMENT", "department"),
+    ("orders", "DEPARTMENT", "department"),
+    ("orders", "STATUS", "stage"),
+    ("order_satisfaction", "DEPARTMENT", "department"),
+];
+
+fn dimension_of(record: &Known, field: &str) -> String {
+    let field = record.whole.descriptor().get_field_by_name(field).unwrap();
+    match (field.kind(), &*record.whole.get_field(&field)) {
+        (prost_reflect::Kind::Enum(kind), Value::EnumNumber(number)) => {
+            enum_name(&kind, *number).to_lowercase()
+        }
+        (_, Value::String(text)) => text.clone(),
+        _ => String::new(),
+    }
+}
