@@ -17,6 +17,10 @@ pub use self::jobs::{Running, start_jobs};
 use crate::server::{
     GrpcService, Health, Reflected, ServeError, ServeOptions, serve, with_health, with_reflection,
 };
+use crate::{
+    clock::{Clock, sleep},
+    error::Fault,
+};
 
 /// A service, ready to be run.
 pub struct Hosted {
@@ -51,6 +55,35 @@ impl Job {
             name: name.into(),
             run: Arc::new(run),
         }
+    }
+
+    /// A job that looks at once and then every so often. A look that fails is warned of in
+    /// these words, and the next one tries again.
+    pub fn every<F>(
+        name: impl Into<String>,
+        clock: Arc<dyn Clock>,
+        every: Duration,
+        trouble: &'static str,
+        look: impl Fn() -> F + Send + Sync + 'static,
+    ) -> Self
+    where
+        F: Future<Output = Result<(), Fault>> + Send + 'static,
+    {
+        let look = Arc::new(look);
+        Self::new(name, move |stop| {
+            let (clock, look) = (clock.clone(), look.clone());
+            Box::pin(async move {
+                loop {
+                    if let Err(fault) = look().await {
+                        tracing::warn!(detail = %fault.detail, "{trouble}");
+                    }
+                    tokio::select! {
+                        () = stop.cancelled() => return,
+                        () = sleep(clock.as_ref(), every) => {}
+                    }
+                }
+            })
+        })
     }
 }
 

@@ -3,6 +3,11 @@
 use std::collections::HashMap;
 
 use jiff::Timestamp;
+use kefu_contracts::{
+    journal::{EntryKind, event},
+    policy::Purpose,
+};
+use kefu_journal::Entry;
 use kefu_service::{
     call::Call,
     error::Fault,
@@ -14,9 +19,13 @@ use sqlx::{Postgres, QueryBuilder};
 use uuid::Uuid;
 
 use super::Register;
-use crate::store::{
-    about::{self, About},
-    approval::Reached,
+use crate::{
+    error::RegisterError,
+    store::{
+        about::{self, About},
+        approval::Reached,
+        changes::Revision,
+    },
 };
 
 /// A kind of these records, as it is shown.
@@ -67,6 +76,46 @@ pub(super) async fn find<K: Kind>(register: &Register, call: &Call, id: Uuid) ->
     let shown = shown::<K>(call, &reached);
     views.record(call, K::VIEWED, &[shown]).await?;
     Ok(record)
+}
+
+/// The record within reach, locked for a change, where it is still as it was read.
+///
+/// # Errors
+/// Not found, or changed since.
+pub(super) async fn open<K: Kind>(
+    revision: &mut Revision<'_>,
+    call: &Call,
+    id: Uuid,
+    etag: Option<i64>,
+) -> Result<K, Fault> {
+    K::lock(revision.connection, id).await?;
+    let found = about::reached::<K>(revision.connection, call, id).await?;
+    let not_found = || RegisterError::NotFound(fields::name(K::COLLECTION, id));
+    let (_, record) = found.ok_or_else(not_found)?;
+    match etag {
+        Some(read) if read == record.revision() => Ok(record),
+        _ => Err(RegisterError::Stale.into()),
+    }
+}
+
+/// What the journal says of something that happened to one by itself.
+pub(super) fn by_itself<K: Kind>(
+    record: &K,
+    kind: &'static str,
+    event: event::Event,
+    now: Timestamp,
+) -> Entry {
+    Entry {
+        recorded_at: now,
+        actor_id: None,
+        purpose: Purpose::Audit,
+        request_id: String::new(),
+        kind: EntryKind::Change,
+        resource: fields::name(K::COLLECTION, record.id()),
+        customer_id: None,
+        r#type: kind,
+        event,
+    }
 }
 
 /// What a list was asked for.

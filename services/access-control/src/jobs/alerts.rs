@@ -9,13 +9,7 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use kefu_contracts::access::AlertEvent;
-use kefu_service::{
-    clock::{Clock, sleep},
-    database::Db,
-    error::Fault,
-    host::Job,
-    ids::Ids,
-};
+use kefu_service::{clock::Clock, database::Db, error::Fault, host::Job, ids::Ids};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -46,19 +40,10 @@ pub(crate) struct Alerts {
 impl Alerts {
     /// The job that looks every so often.
     pub(crate) fn job(self, every: Duration) -> Job {
-        Job::new("alerts", move |stop| {
+        let (clock, trouble) = (self.clock.clone(), "the audit log cannot be looked through");
+        Job::every("alerts", clock, every, trouble, move || {
             let this = self.clone();
-            Box::pin(async move {
-                loop {
-                    if let Err(fault) = this.look().await {
-                        tracing::warn!(detail = %fault.detail, "the audit log cannot be looked through");
-                    }
-                    tokio::select! {
-                        () = stop.cancelled() => return,
-                        () = sleep(this.clock.as_ref(), every) => {}
-                    }
-                }
-            })
+            async move { this.look().await }
         })
     }
 

@@ -7,12 +7,7 @@ use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use kefu_contracts::access::ExportEvent;
-use kefu_service::{
-    clock::{Clock, sleep},
-    database::Db,
-    error::Fault,
-    host::Job,
-};
+use kefu_service::{clock::Clock, database::Db, error::Fault, host::Job};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -31,25 +26,16 @@ pub(crate) use packager::{LEASE, Packager, Work, place};
 
 /// The job that looks every so often.
 pub(crate) fn job(packager: Packager, every: Duration) -> Job {
-    Job::new("exports", move |stop| {
+    let (clock, trouble) = (packager.clock().clone(), "exports cannot be looked at");
+    Job::every("exports", clock, every, trouble, move || {
         let packager = packager.clone();
-        Box::pin(async move {
-            loop {
-                if let Err(fault) = look(&packager).await {
-                    tracing::warn!(detail = %fault.detail, "exports cannot be looked at");
-                }
-                tokio::select! {
-                    () = stop.cancelled() => return,
-                    () = sleep(packager.clock(), every) => {}
-                }
-            }
-        })
+        async move { look(&packager).await }
     })
 }
 
 async fn look(packager: &Packager) -> Result<(), Fault> {
     packager.take_up().await?;
-    chase(packager.db(), packager.clock(), packager.flows()).await
+    chase(packager.db(), packager.clock().as_ref(), packager.flows()).await
 }
 
 /// Everything that is due, each in a transaction of its own.

@@ -3,12 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
-use kefu_service::{
-    clock::{Clock, sleep},
-    database::Db,
-    error::Fault,
-    host::Job,
-};
+use kefu_service::{clock::Clock, database::Db, error::Fault, host::Job};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -20,19 +15,10 @@ use crate::{
 
 /// The job that looks every so often.
 pub(crate) fn job(db: Db, clock: Arc<dyn Clock>, every: Duration) -> Job {
-    Job::new("incidents", move |stop| {
-        let (db, clock) = (db.clone(), clock.clone());
-        Box::pin(async move {
-            loop {
-                if let Err(fault) = look(&db, clock.now()).await {
-                    tracing::warn!(detail = %fault.detail, "incidents cannot be looked at");
-                }
-                tokio::select! {
-                    () = stop.cancelled() => return,
-                    () = sleep(clock.as_ref(), every) => {}
-                }
-            }
-        })
+    let trouble = "incidents cannot be looked at";
+    Job::every("incidents", clock.clone(), every, trouble, move || {
+        let (db, now) = (db.clone(), clock.now());
+        async move { look(&db, now).await }
     })
 }
 
@@ -50,7 +36,7 @@ async fn look(db: &Db, now: Timestamp) -> Result<(), Fault> {
 
 /// However late it is looked: each thing that fell due is written down.
 async fn tell(connection: &mut PgConnection, now: Timestamp, id: Uuid) -> Result<(), Fault> {
-    incident::lock(connection, id).await?;
+    Incident::lock(connection, id).await?;
     let Some(mut incident) = Incident::list(connection, &[id]).await?.pop() else {
         return Ok(());
     };

@@ -3,11 +3,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use kefu_service::{
-    clock::{Clock, sleep},
-    database::Db,
-    host::Job,
-};
+use kefu_service::{clock::Clock, database::Db, host::Job};
 use tokio::sync::watch;
 
 use crate::store::changes;
@@ -38,25 +34,16 @@ impl Revisions {
     /// The job that looks every so often.
     pub(crate) fn job(&self, db: Db, clock: Arc<dyn Clock>, every: Duration) -> Job {
         let revisions = self.clone();
-        Job::new("policy revisions", move |stop| {
-            let (revisions, db, clock) = (revisions.clone(), db.clone(), clock.clone());
-            Box::pin(async move {
-                loop {
-                    match db
-                        .run(|connection| Box::pin(changes::revision(connection)))
-                        .await
-                    {
-                        Ok(revision) => revisions.reach(revision),
-                        Err(fault) => {
-                            tracing::warn!(detail = %fault.detail, "policy revision cannot be read")
-                        }
-                    }
-                    tokio::select! {
-                        () = stop.cancelled() => return,
-                        () = sleep(clock.as_ref(), every) => {}
-                    }
-                }
-            })
+        let trouble = "policy revision cannot be read";
+        Job::every("policy revisions", clock, every, trouble, move || {
+            let (revisions, db) = (revisions.clone(), db.clone());
+            async move {
+                let revision = db
+                    .run(|connection| Box::pin(changes::revision(connection)))
+                    .await?;
+                revisions.reach(revision);
+                Ok(())
+            }
         })
     }
 }

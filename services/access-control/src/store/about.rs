@@ -23,6 +23,11 @@ pub(crate) trait About: Sized + Send + Sync + 'static {
 
     /// Their key.
     fn id(&self) -> Uuid;
+    /// Counts the changes, from 1.
+    fn revision(&self) -> i64;
+
+    /// Locks one, so that it is as it is read until the transaction ends.
+    fn lock(connection: &mut PgConnection, id: Uuid) -> Use<'_, ()>;
 
     /// Those of these ids, whoever asks.
     fn list<'c>(connection: &'c mut PgConnection, ids: &'c [Uuid]) -> Use<'c, Vec<Self>>;

@@ -40,6 +40,19 @@ impl About for Alert {
         self.id
     }
 
+    fn revision(&self) -> i64 {
+        self.revision
+    }
+
+    fn lock(connection: &mut PgConnection, id: Uuid) -> Use<'_, ()> {
+        Box::pin(async move {
+            sqlx::query!("SELECT id FROM access.alert WHERE id = $1 FOR UPDATE", id)
+                .fetch_optional(connection)
+                .await?;
+            Ok(())
+        })
+    }
+
     fn list<'c>(connection: &'c mut PgConnection, ids: &'c [Uuid]) -> Use<'c, Vec<Self>> {
         Box::pin(async move {
             let rows = sqlx::query_as!(
@@ -112,14 +125,6 @@ impl Row {
             revision: self.revision,
         })
     }
-}
-
-/// Locks an alert, so that it is as it is read until the transaction ends.
-pub(crate) async fn lock(connection: &mut PgConnection, id: Uuid) -> Result<(), Fault> {
-    sqlx::query!("SELECT id FROM access.alert WHERE id = $1 FOR UPDATE", id)
-        .fetch_optional(connection)
-        .await?;
-    Ok(())
 }
 
 /// The alert of a rule about somebody in a window, locked.

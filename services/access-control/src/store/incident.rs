@@ -37,6 +37,22 @@ impl About for Incident {
         self.id
     }
 
+    fn revision(&self) -> i64 {
+        self.revision
+    }
+
+    fn lock(connection: &mut PgConnection, id: Uuid) -> Use<'_, ()> {
+        Box::pin(async move {
+            sqlx::query!(
+                "SELECT id FROM access.incident WHERE id = $1 FOR UPDATE",
+                id
+            )
+            .fetch_optional(connection)
+            .await?;
+            Ok(())
+        })
+    }
+
     fn list<'c>(connection: &'c mut PgConnection, ids: &'c [Uuid]) -> Use<'c, Vec<Self>> {
         Box::pin(list(connection, ids))
     }
@@ -110,17 +126,6 @@ fn severity(number: i16) -> IncidentSeverity {
 
 fn ids(all: &BTreeSet<Uuid>) -> Vec<Uuid> {
     all.iter().copied().collect()
-}
-
-/// Locks an incident, so that it is as it is read until the transaction ends.
-pub(crate) async fn lock(connection: &mut PgConnection, id: Uuid) -> Result<(), Fault> {
-    sqlx::query!(
-        "SELECT id FROM access.incident WHERE id = $1 FOR UPDATE",
-        id
-    )
-    .fetch_optional(connection)
-    .await?;
-    Ok(())
 }
 
 /// Writes one down.

@@ -8,7 +8,7 @@ use kefu_contracts::{
     policy::Purpose,
 };
 use kefu_journal::Entry;
-use kefu_service::{clock::sleep, core::Deps, error::Fault, fields::name, host::Job, time};
+use kefu_service::{core::Deps, error::Fault, fields::name, host::Job, time};
 
 use crate::store::drafts::{self, Overdue};
 
@@ -17,19 +17,10 @@ const EVERY: Duration = Duration::from_secs(60);
 
 /// The job that looks every minute.
 pub(crate) fn job(deps: Deps) -> Job {
-    Job::new("overdue drafts", move |stop| {
+    let (clock, trouble) = (deps.clock.clone(), "overdue drafts cannot be looked for");
+    Job::every("overdue drafts", clock, EVERY, trouble, move || {
         let deps = deps.clone();
-        Box::pin(async move {
-            loop {
-                if let Err(fault) = look(&deps).await {
-                    tracing::warn!(detail = %fault.detail, "overdue drafts cannot be looked for");
-                }
-                tokio::select! {
-                    () = stop.cancelled() => return,
-                    () = sleep(deps.clock.as_ref(), EVERY) => {}
-                }
-            }
-        })
+        async move { look(&deps).await }
     })
 }
 

@@ -11,12 +11,11 @@ use super::messages;
 use crate::{
     api::{
         Register,
-        about::Kind,
+        about::{self, Kind},
         write::{Asking, Done, claim},
     },
     domain::alert::{self as rules, ALERTS, Acknowledged, MOST_NOTE},
-    error::RegisterError,
-    store::{about, alert, changes::Revision},
+    store::{alert, changes::Revision},
 };
 
 /// Clause IH-5.
@@ -45,13 +44,7 @@ async fn attempt(
     fields.required_text("note", &request.note, MOST_NOTE);
     fields.finish()?;
     let id = id.unwrap_or_default();
-    alert::lock(revision.connection, id).await?;
-    let found = about::reached::<rules::Alert>(revision.connection, call, id).await?;
-    let not_found = || RegisterError::NotFound(request.name.clone());
-    let (_, mut alert) = found.ok_or_else(not_found)?;
-    if etag != Some(alert.revision) {
-        return Err(RegisterError::Stale.into());
-    }
+    let mut alert: rules::Alert = about::open(revision, call, id, etag).await?;
     if !alert.is_open() {
         return Err(Fault::state("ACKNOWLEDGED", "OPEN"));
     }

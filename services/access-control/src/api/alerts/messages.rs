@@ -3,8 +3,7 @@
 use jiff::Timestamp;
 use kefu_contracts::{
     access::{self as wire, AlertEvent},
-    journal::{AlertChanged, EntryKind, event},
-    policy::Purpose,
+    journal::{AlertChanged, event},
 };
 use kefu_journal::Entry;
 use kefu_service::{
@@ -13,7 +12,7 @@ use kefu_service::{
 };
 
 use crate::{
-    api::about::Kind,
+    api::about::{Kind, by_itself},
     domain::{
         alert::{ALERTS, Alert},
         register::{EMPLOYEES, collection},
@@ -58,17 +57,7 @@ fn number(count: usize) -> i64 {
 
 /// What the journal says of something the rules did by themselves.
 pub(crate) fn entry(alert: &Alert, event: AlertEvent, now: Timestamp) -> Entry {
-    Entry {
-        recorded_at: now,
-        actor_id: None,
-        purpose: Purpose::Audit,
-        request_id: String::new(),
-        kind: EntryKind::Change,
-        resource: fields::name(ALERTS, alert.id),
-        customer_id: None,
-        r#type: kind(event),
-        event: changed(alert, event),
-    }
+    by_itself(alert, kind(event), changed(alert, event), now)
 }
 
 /// The facts of a change, for the journal.

@@ -15,12 +15,12 @@ use super::messages;
 use crate::{
     api::{
         Register,
-        about::Kind,
+        about::{self, Kind},
         write::{Asking, Done, claim},
     },
     domain::incident::{INCIDENTS, Incident, MOST_RECIPIENT, MOST_TEXT, Step},
     error::RegisterError,
-    store::{about, audit, changes::Revision, incident},
+    store::{audit, changes::Revision, incident},
 };
 
 /// What is asked for.
@@ -127,13 +127,7 @@ async fn attempt(
     fields.required_text(field, text, MOST_TEXT);
     fields.finish()?;
     let id = id.unwrap_or_default();
-    incident::lock(revision.connection, id).await?;
-    let found = about::reached::<Incident>(revision.connection, call, id).await?;
-    let not_found = || RegisterError::NotFound(wanted.name.clone());
-    let (_, mut incident) = found.ok_or_else(not_found)?;
-    if etag != Some(incident.revision) {
-        return Err(RegisterError::Stale.into());
-    }
+    let mut incident: Incident = about::open(revision, call, id, etag).await?;
     let step = Step {
         act: wanted.act,
         at: call.now,

@@ -3,8 +3,7 @@
 use jiff::Timestamp;
 use kefu_contracts::{
     access::{self as wire, IncidentAct, IncidentEvent, IncidentStep},
-    journal::{EntryKind, IncidentChanged, event},
-    policy::Purpose,
+    journal::{IncidentChanged, event},
 };
 use kefu_journal::Entry;
 use kefu_service::{
@@ -14,7 +13,7 @@ use kefu_service::{
 use uuid::Uuid;
 
 use crate::{
-    api::about::Kind,
+    api::about::{Kind, by_itself},
     domain::{
         alert::ALERTS,
         export::EXPORTS,
@@ -75,17 +74,8 @@ impl Kind for Incident {
 /// What the journal says when something was not done by its deadline.
 pub(crate) fn overdue(incident: &Incident, act: IncidentAct, now: Timestamp) -> Entry {
     let event = IncidentEvent::Overdue;
-    Entry {
-        recorded_at: now,
-        actor_id: None,
-        purpose: Purpose::Audit,
-        request_id: String::new(),
-        kind: EntryKind::Change,
-        resource: fields::name(INCIDENTS, incident.id),
-        customer_id: None,
-        r#type: kind(event),
-        event: changed(incident, event, Some(act)),
-    }
+    let told = changed(incident, event, Some(act));
+    by_itself(incident, kind(event), told, now)
 }
 
 /// The facts of a change, for the journal.

@@ -84,8 +84,8 @@ impl Packager {
         })
     }
 
-    pub(super) fn clock(&self) -> &dyn Clock {
-        self.core.deps.clock.as_ref()
+    pub(super) fn clock(&self) -> &Arc<dyn Clock> {
+        &self.core.deps.clock
     }
 
     pub(super) fn db(&self) -> &Db {
