@@ -69,9 +69,8 @@ impl Snapshot {
         }
     }
 
-    /// The decision without its reasons, for whoever only wants to know whether: what
-    /// lets the subject through; nothing when they are refused.
-    pub fn allowance(&self, query: &Query<'_>, now: Timestamp) -> Option<Allowance> {
+    /// What lets the subject through; nothing when they are refused.
+    fn allowance(&self, query: &Query<'_>, now: Timestamp) -> Option<Allowance> {
         let dossier = self.dossier(query.subject)?;
         let person = dossier.with_company(now)?;
         let mut gathered = Gathered::new(person, query.purpose, now);

@@ -181,6 +181,16 @@ pub fn name(collection: &str, id: Uuid) -> String {
     format!("{collection}/{id}")
 }
 
+/// The resource name of somebody: `employees/…`, or `system-accounts/…`.
+pub fn subject_name(id: Uuid, is_system: bool) -> String {
+    let collection = if is_system {
+        "system-accounts"
+    } else {
+        "employees"
+    };
+    name(collection, id)
+}
+
 /// The etag of a revision.
 pub fn etag(revision: i64) -> String {
     format!("r{revision}")

@@ -1,6 +1,7 @@
 //! A page of any list: size, filter, order and token are read, the scope is
 //! taken, and what was found is counted, in the same way everywhere.
 
+use futures_util::future::BoxFuture;
 use sqlx::postgres::PgRow;
 
 use crate::{
@@ -10,6 +11,7 @@ use crate::{
     fields::Fields,
     filter::Filter,
     page::{self, Binding},
+    present::Shown,
     scope::{After, Order, RecordSpec, total},
 };
 
@@ -39,10 +41,10 @@ pub struct Asked<'a> {
     pub order_by: &'a str,
 }
 
-/// A page, its records still as they are kept.
-pub struct Page<S> {
+/// A page: its records as they are kept, or as they are shown.
+pub struct Page<R> {
     /// At most as many as were asked for.
-    pub stored: Vec<S>,
+    pub records: Vec<R>,
     /// Empty on the last page.
     pub next_page_token: String,
     /// Records within the scope and the filter, as `total_kind` says.
@@ -91,21 +93,51 @@ pub async fn page<S>(
         })
         .await?;
 
-    let stored: Vec<S> = rows
+    let records: Vec<S> = rows
         .iter()
         .take(size)
         .map(list.read)
         .collect::<Result<_, _>>()?;
-    let next = stored.last().filter(|_| rows.len() > size);
+    let next = records.last().filter(|_| rows.len() > size);
     let next_page_token = next
         .map(|last| binding.token(key, (list.place)(last)))
         .unwrap_or_default();
     let (total_size, total_kind) = total(counted);
     Ok(Page {
-        stored,
+        records,
         next_page_token,
         total_size,
         total_kind: total_kind as i32,
+    })
+}
+
+/// Finds a page and opens each of its records, as far as the call may see them; what is
+/// shown is journaled under this type before it is handed on.
+///
+/// # Errors
+/// Those of [`page`], and whatever opening a record or the journal says.
+pub async fn show<'a, S, M>(
+    core: &Core,
+    call: &Call,
+    list: &ListSpec<'_, S>,
+    asked: Asked<'_>,
+    kind: &'static str,
+    open: impl Fn(S) -> BoxFuture<'a, Result<(M, Shown), Fault>>,
+) -> Result<Page<M>, Fault> {
+    let page = page(core, call, list, asked).await?;
+    let mut records = Vec::with_capacity(page.records.len());
+    let mut all_shown = Vec::with_capacity(page.records.len());
+    for stored in page.records {
+        let (record, shown) = open(stored).await?;
+        records.push(record);
+        all_shown.push(shown);
+    }
+    core.views.record(call, kind, &all_shown).await?;
+    Ok(Page {
+        records,
+        next_page_token: page.next_page_token,
+        total_size: page.total_size,
+        total_kind: page.total_kind,
     })
 }
 

@@ -12,7 +12,7 @@ use kefu_service::{
     core::Core,
     error::Fault,
     fields::Fields,
-    listing::{self, Asked, ListSpec, Page},
+    listing::{self, Asked, ListSpec},
     present::{Shown, disclose},
     scope::{After, Order},
     sealed::Sealer,
@@ -88,26 +88,16 @@ impl Consents {
             filter: &request.filter,
             order_by: &request.order_by,
         };
-        let Page {
-            stored,
-            next_page_token,
-            total_size,
-            total_kind,
-        } = listing::page(&self.core, &call, &LIST, asked).await?;
-        let mut consents = Vec::with_capacity(stored.len());
-        let mut all_shown = Vec::with_capacity(stored.len());
-        for row in &stored {
-            let (consent, shown) = self.open(&call, row).await?;
-            consents.push(consent);
-            all_shown.push(shown);
-        }
-        let views = &self.core.views;
-        views.record(&call, VIEWED, &all_shown).await?;
+        let reader = &call;
+        let page = listing::show(&self.core, &call, &LIST, asked, VIEWED, |row| {
+            Box::pin(async move { self.open(reader, &row).await })
+        })
+        .await?;
         Ok(Answer::read(ListConsentsResponse {
-            consents,
-            next_page_token,
-            total_size,
-            total_kind,
+            consents: page.records,
+            next_page_token: page.next_page_token,
+            total_size: page.total_size,
+            total_kind: page.total_kind,
         }))
     }
 

@@ -4,7 +4,6 @@ use kefu_access::Clearance;
 use kefu_contracts::{
     ClassSet, Resource,
     access::SubjectKind,
-    common::Reason,
     profile::{Customer, CustomerState},
 };
 use kefu_service::{
@@ -16,7 +15,7 @@ use kefu_service::{
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{Customers, step::Deed};
+use super::{Customers, present::ensure_cleared, step::Deed};
 use crate::{
     domain::{change::Change, file_number::prefix},
     store::{file_numbers, records::StoredCustomer, revisions},
@@ -75,11 +74,7 @@ impl Customers {
                 return Ok(Change::default());
             }
         };
-        let hidden = change.classes().without(clearance.classes);
-        if !hidden.is_empty() {
-            let classes: Vec<_> = hidden.iter().map(|class| class.as_str_name()).collect();
-            return Err(Fault::new(Reason::PermissionMissing).with("classes", classes.join(",")));
-        }
+        ensure_cleared(change.classes(), clearance)?;
         change.apply(customer, &values);
         customer.change_reason.clone_from(reason);
         Ok(change)

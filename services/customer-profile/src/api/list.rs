@@ -2,7 +2,7 @@ use kefu_contracts::profile::{ListCustomersRequest, ListCustomersResponse};
 use kefu_service::{
     call::{Answer, Call},
     error::Fault,
-    listing::{self, Asked, ListSpec, Page},
+    listing::{self, Asked, ListSpec},
     scope::{After, Order},
 };
 
@@ -35,28 +35,16 @@ impl Customers {
                 id: row.id,
             },
         };
-        let Page {
-            stored,
-            next_page_token,
-            total_size,
-            total_kind,
-        } = listing::page(&self.core, &call, &list, asked).await?;
-        let mut customers = Vec::with_capacity(stored.len());
-        let mut all_shown = Vec::with_capacity(stored.len());
-        for row in &stored {
-            let (customer, shown) = self.open(&call, row).await?;
-            customers.push(customer);
-            all_shown.push(shown);
-        }
-        self.core
-            .views
-            .record(&call, "customer.viewed", &all_shown)
-            .await?;
+        let reader = &call;
+        let page = listing::show(&self.core, &call, &list, asked, "customer.viewed", |row| {
+            Box::pin(async move { self.open(reader, &row).await })
+        })
+        .await?;
         Ok(Answer::read(ListCustomersResponse {
-            customers,
-            next_page_token,
-            total_size,
-            total_kind,
+            customers: page.records,
+            next_page_token: page.next_page_token,
+            total_size: page.total_size,
+            total_kind: page.total_kind,
         }))
     }
 }

@@ -3,6 +3,7 @@
 use kefu_access::{Clearance, RowFacts};
 use kefu_contracts::{
     ClassSet, Resource,
+    common::Reason,
     journal::{CustomerChanged, DraftAct, DraftChanged, EntryKind, event},
     profile::{Customer, CustomerAct},
 };
@@ -53,6 +54,19 @@ pub(super) fn shown(customer: &Customer, id: Uuid, clearance: Clearance) -> Show
         customer_id: Some(id),
         clearance,
     }
+}
+
+/// What one may not see one may neither enter nor overwrite.
+///
+/// # Errors
+/// PERMISSION_MISSING with the classes that are not cleared.
+pub(super) fn ensure_cleared(classes: ClassSet, clearance: &Clearance) -> Result<(), Fault> {
+    let hidden = classes.without(clearance.classes);
+    if hidden.is_empty() {
+        return Ok(());
+    }
+    let classes: Vec<_> = hidden.iter().map(|class| class.as_str_name()).collect();
+    Err(Fault::new(Reason::PermissionMissing).with("classes", classes.join(",")))
 }
 
 /// What the rules look at in a file that is not in the database yet.

@@ -8,7 +8,7 @@ use kefu_contracts::profile::{
 use kefu_service::{
     call::{Answer, Call, answer},
     error::Fault,
-    listing::{self, Asked, ListSpec, Page},
+    listing::{self, Asked, ListSpec},
     present::{Shown, disclose},
     scope::{After, Order},
     time,
@@ -48,28 +48,16 @@ impl Customers {
             filter: &format!("customer = {}", request.parent),
             order_by: &request.order_by,
         };
-        let Page {
-            stored,
-            next_page_token,
-            total_size,
-            total_kind,
-        } = listing::page(&self.core, &call, &LIST, asked).await?;
-        let mut revisions = Vec::with_capacity(stored.len());
-        let mut all_shown = Vec::with_capacity(stored.len());
-        for row in &stored {
-            let (revision, shown) = self.open_revision(&call, row).await?;
-            revisions.push(revision);
-            all_shown.push(shown);
-        }
-        self.core
-            .views
-            .record(&call, "revision.viewed", &all_shown)
-            .await?;
+        let reader = &call;
+        let page = listing::show(&self.core, &call, &LIST, asked, "revision.viewed", |row| {
+            Box::pin(async move { self.open_revision(reader, &row).await })
+        })
+        .await?;
         Ok(Answer::read(ListCustomerRevisionsResponse {
-            revisions,
-            next_page_token,
-            total_size,
-            total_kind,
+            revisions: page.records,
+            next_page_token: page.next_page_token,
+            total_size: page.total_size,
+            total_kind: page.total_kind,
         }))
     }
 

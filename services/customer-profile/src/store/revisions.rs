@@ -9,7 +9,7 @@ use kefu_contracts::{
 };
 use kefu_service::{
     error::Fault,
-    fields::{etag, name},
+    fields::{etag, name, subject_name},
     filter::{FilterField, FilterKind},
     scope::RecordSpec,
     time,
@@ -156,18 +156,16 @@ impl StoredRevision {
     pub(crate) fn read(row: &PgRow) -> Result<Self, Fault> {
         let revision = row.try_get("revision")?;
         let actor_id: Option<Uuid> = row.try_get("actor_id")?;
-        let collection = if row.try_get("actor_is_system")? {
-            "system-accounts"
-        } else {
-            "employees"
-        };
+        let is_system = row.try_get("actor_is_system")?;
         let before: Option<i64> = row.try_get("b_revision")?;
         Ok(Self {
             id: row.try_get("revision_id")?,
             customer_id: row.try_get("id")?,
             revision,
             act: row.try_get::<i16, _>("act")?.into(),
-            actor: actor_id.map(|id| name(collection, id)).unwrap_or_default(),
+            actor: actor_id
+                .map(|id| subject_name(id, is_system))
+                .unwrap_or_default(),
             recorded_at: row
                 .try_get::<jiff_sqlx::Timestamp, _>("recorded_at")?
                 .to_jiff(),

@@ -2,7 +2,7 @@ use kefu_contracts::order::{ListOrdersRequest, ListOrdersResponse};
 use kefu_service::{
     call::{Answer, Call},
     error::Fault,
-    listing::{self, Asked, ListSpec, Page},
+    listing::{self, Asked, ListSpec},
     scope::{After, Order},
 };
 
@@ -36,28 +36,16 @@ impl Orders {
             filter: &request.filter,
             order_by: &request.order_by,
         };
-        let Page {
-            stored,
-            next_page_token,
-            total_size,
-            total_kind,
-        } = listing::page(&self.core, &call, &LIST, asked).await?;
-        let mut orders = Vec::with_capacity(stored.len());
-        let mut all_shown = Vec::with_capacity(stored.len());
-        for row in &stored {
-            let (order, shown) = self.open(&call, row).await?;
-            orders.push(order);
-            all_shown.push(shown);
-        }
-        self.core
-            .views
-            .record(&call, "order.viewed", &all_shown)
-            .await?;
+        let reader = &call;
+        let page = listing::show(&self.core, &call, &LIST, asked, "order.viewed", |row| {
+            Box::pin(async move { self.open(reader, &row).await })
+        })
+        .await?;
         Ok(Answer::read(ListOrdersResponse {
-            orders,
-            next_page_token,
-            total_size,
-            total_kind,
+            orders: page.records,
+            next_page_token: page.next_page_token,
+            total_size: page.total_size,
+            total_kind: page.total_kind,
         }))
     }
 }

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
 use kefu_access::SubjectKind;
 use kefu_contracts::order::StageEvent;
-use kefu_service::{call::Call, error::Fault, fields::name, time};
+use kefu_service::{call::Call, error::Fault, fields::subject_name, time};
 use sqlx::{PgConnection, Row, postgres::PgRow};
 use uuid::Uuid;
 
@@ -57,16 +57,11 @@ fn event(
     actor: Uuid,
     is_system: bool,
 ) -> StageEvent {
-    let collection = if is_system {
-        "system-accounts"
-    } else {
-        "employees"
-    };
     StageEvent {
         stage,
         occurred_time: Some(time::to_proto(occurred)),
         recorded_time: Some(time::to_proto(recorded)),
-        actor: name(collection, actor),
+        actor: subject_name(actor, is_system),
     }
 }
 

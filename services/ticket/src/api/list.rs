@@ -2,7 +2,7 @@ use kefu_contracts::ticket::{ListTicketsRequest, ListTicketsResponse};
 use kefu_service::{
     call::{Answer, Call},
     error::Fault,
-    listing::{self, Asked, ListSpec, Page},
+    listing::{self, Asked, ListSpec},
     scope::{After, Order},
 };
 
@@ -36,28 +36,16 @@ impl Tickets {
             filter: &request.filter,
             order_by: &request.order_by,
         };
-        let Page {
-            stored,
-            next_page_token,
-            total_size,
-            total_kind,
-        } = listing::page(&self.core, &call, &LIST, asked).await?;
-        let mut tickets = Vec::with_capacity(stored.len());
-        let mut all_shown = Vec::with_capacity(stored.len());
-        for row in &stored {
-            let (ticket, shown) = self.present(&call, row, None).await?;
-            tickets.push(ticket);
-            all_shown.push(shown);
-        }
-        self.core
-            .views
-            .record(&call, "ticket.viewed", &all_shown)
-            .await?;
+        let reader = &call;
+        let page = listing::show(&self.core, &call, &LIST, asked, "ticket.viewed", |row| {
+            Box::pin(async move { self.present(reader, &row, None).await })
+        })
+        .await?;
         Ok(Answer::read(ListTicketsResponse {
-            tickets,
-            next_page_token,
-            total_size,
-            total_kind,
+            tickets: page.records,
+            next_page_token: page.next_page_token,
+            total_size: page.total_size,
+            total_kind: page.total_kind,
         }))
     }
 }

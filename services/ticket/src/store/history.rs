@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
 use kefu_contracts::ticket::{StateChange, TicketState};
-use kefu_service::{error::Fault, fields::name, time::to_proto};
+use kefu_service::{error::Fault, fields::subject_name, time::to_proto};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -19,14 +19,7 @@ pub(crate) struct Actor {
 impl Actor {
     /// `employees/…` or `system-accounts/…`
     pub(crate) fn name(self) -> String {
-        name(
-            if self.is_system {
-                "system-accounts"
-            } else {
-                "employees"
-            },
-            self.id,
-        )
+        subject_name(self.id, self.is_system)
     }
 }
 

@@ -87,7 +87,7 @@ pub(crate) async fn list<K: Kind>(
         place: |row: &Reached| row.at,
     };
     let page = listing::page(&register.core, call, &spec, asked).await?;
-    let ids: Vec<Uuid> = page.stored.iter().map(|one| one.at.id).collect();
+    let ids: Vec<Uuid> = page.records.iter().map(|one| one.at.id).collect();
     let now = call.now;
     let (found, chart) = register
         .core
@@ -109,11 +109,11 @@ pub(crate) async fn list<K: Kind>(
         let stored = found.get(&one.at.id)?;
         Some((shown::<K>(call, one), stored.message(&desk)))
     };
-    let reached = page.stored.iter();
-    let (shown, stored): (Vec<_>, Vec<_>) = reached.filter_map(present).unzip();
+    let reached = page.records.iter();
+    let (shown, records): (Vec<_>, Vec<_>) = reached.filter_map(present).unzip();
     register.core.views.record(call, K::VIEWED, &shown).await?;
     Ok(Page {
-        stored,
+        records,
         next_page_token: page.next_page_token,
         total_size: page.total_size,
         total_kind: page.total_kind,

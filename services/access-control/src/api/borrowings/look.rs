@@ -36,7 +36,7 @@ pub(super) async fn list(
     };
     let page = look::list::<StoredBorrowing>(register, &call, asked).await?;
     Ok(Answer::read(ListBorrowingsResponse {
-        borrowings: page.stored,
+        borrowings: page.records,
         next_page_token: page.next_page_token,
         total_size: page.total_size,
         total_kind: page.total_kind,

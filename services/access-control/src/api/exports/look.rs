@@ -100,7 +100,7 @@ pub(super) async fn list(
         order_by: &request.order_by,
     };
     let Page {
-        stored: reached,
+        records: reached,
         next_page_token,
         total_size,
         total_kind,

@@ -34,7 +34,7 @@ pub(super) async fn list(
     };
     let page = look::list::<StoredShare>(register, &call, asked).await?;
     Ok(Answer::read(ListSharesResponse {
-        shares: page.stored,
+        shares: page.records,
         next_page_token: page.next_page_token,
         total_size: page.total_size,
         total_kind: page.total_kind,

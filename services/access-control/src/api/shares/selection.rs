@@ -108,7 +108,7 @@ pub(super) fn read(
     }
     let most = usize::try_from(rule.max_files).ok();
     let most = most.filter(|most| (1..=MOST_CUSTOMERS).contains(most));
-    let bounds = Violation::OutOfRange(1, 500);
+    let bounds = Violation::OutOfRange(1, MOST_CUSTOMERS as i64);
     fields.ensure(most.is_some(), format!("{at}.max_files"), bounds);
     Some(Selection {
         comparisons: heard.as_ref()?.comparisons.clone(),

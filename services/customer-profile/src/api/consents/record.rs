@@ -11,7 +11,7 @@ use kefu_journal::Cursor;
 use kefu_service::{
     call::{Answer, Call},
     error::{Fault, Violation},
-    fields::{Fields, name},
+    fields::{Fields, name, subject_name},
     idempotency::{self, Claim, Kept},
     present::{disclose, entry},
     time::to_proto,
@@ -21,6 +21,7 @@ use uuid::Uuid;
 
 use super::{Consents, REFUSED, VIEWED, shown};
 use crate::{
+    api::present::ensure_cleared,
     domain::consent::Statement,
     store::{
         consents::{self, NewRow},
@@ -123,12 +124,7 @@ impl Consents {
                 replayed: true,
             });
         }
-        // What one may not see one may not enter.
-        let hidden = ClassSet::of(Consent::CLASSES).without(clearance.classes);
-        if !hidden.is_empty() {
-            let classes: Vec<_> = hidden.iter().map(|class| class.as_str_name()).collect();
-            return Err(Fault::new(Reason::PermissionMissing).with("classes", classes.join(",")));
-        }
+        ensure_cleared(ClassSet::of(Consent::CLASSES), &clearance)?;
         let mut consent = consent(call, wanted);
         let entered = NewRow {
             id: wanted.id,
@@ -167,10 +163,7 @@ impl Consents {
 fn consent(call: &Call, wanted: &Wanted) -> Consent {
     let said = &wanted.statement;
     let subject = &call.context.subject;
-    let collection = match subject.kind {
-        SubjectKind::SystemAccount => "system-accounts",
-        _ => "employees",
-    };
+    let is_system = subject.kind == SubjectKind::SystemAccount;
     Consent {
         name: name("consents", wanted.id),
         customer: name("customers", said.customer),
@@ -180,7 +173,7 @@ fn consent(call: &Call, wanted: &Wanted) -> Consent {
         heard_channel: said.heard.into(),
         said_time: Some(to_proto(said.said_at)),
         evidence: said.evidence.clone(),
-        recorder: name(collection, subject.id),
+        recorder: subject_name(subject.id, is_system),
         record_time: Some(to_proto(call.now)),
         current: false,
         disclosure: None,
