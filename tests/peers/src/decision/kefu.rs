@@ -2,9 +2,12 @@
 
 use jiff::Timestamp;
 use kefu_access::{Decision, Query, RowFacts, Snapshot};
-use kefu_contracts::access::{
-    RoleRule, ScopeTemplate, SnapshotBinding, SnapshotDepartment, SnapshotGrant, SnapshotRole,
-    SnapshotSubject, SubjectKind, WatchSnapshotResponse,
+use kefu_contracts::{
+    access::{
+        RoleRule, ScopeTemplate, SnapshotBinding, SnapshotDepartment, SnapshotGrant, SnapshotRole,
+        SnapshotSubject, SubjectKind, WatchSnapshotResponse,
+    },
+    policy::DataClass,
 };
 use uuid::Uuid;
 
@@ -12,44 +15,44 @@ use crate::company::{Company, NOW, Question, ROLES};
 
 pub(crate) struct Kefu {
     snapshot: Snapshot,
-    rows: Vec<RowFacts>,
+    inputs: Vec<Input>,
     now: Timestamp,
+}
+
+/// A question as a service has it at hand, with the row that it has read.
+struct Input {
+    query: Query<'static>,
+    class: DataClass,
+    row: RowFacts,
 }
 
 impl Kefu {
     pub(crate) fn new(company: &Company) -> anyhow::Result<Self> {
         let mut snapshot = Snapshot::default();
         snapshot.apply(&message(company))?;
-        let rows = company.records.iter().map(|record| RowFacts {
-            department: Some(department(record.department)),
-            owner: Some(company.people[record.owner].id),
-            customer: Some(record.id),
-            duty: record
-                .duty
-                .iter()
-                .map(|one| company.people[*one].id)
-                .collect(),
-            consents: Vec::new(),
+        let inputs = company.questions.iter().map(|question| Input {
+            query: query(company, question),
+            class: question.class,
+            row: row(company, question),
         });
         Ok(Self {
             snapshot,
-            rows: rows.collect(),
+            inputs: inputs.collect(),
             now: Timestamp::from_second(NOW)?,
         })
     }
 
     /// The decision as the gateway makes it: which rows and classes, or why not.
-    pub(crate) fn decide(&self, company: &Company, question: &Question) -> Decision {
-        self.snapshot.decide(&query(company, question), self.now)
+    pub(crate) fn decide(&self, number: usize) -> Decision {
+        self.snapshot.decide(&self.inputs[number].query, self.now)
     }
 
-    /// Yes or no on this row, as the peers answer: like them, without saying why not.
-    pub(crate) fn answer(&self, company: &Company, question: &Question) -> bool {
-        let row = &self.rows[question.record];
-        let classes = self
-            .snapshot
-            .classes_of(&query(company, question), row, self.now);
-        classes.is_some_and(|classes| classes.contains(question.class))
+    /// Yes or no on this row, as the peers answer: like them, without saying why not. As
+    /// theirs, the input is ready: only the decision is timed.
+    pub(crate) fn answer(&self, number: usize) -> bool {
+        let Input { query, class, row } = &self.inputs[number];
+        let classes = self.snapshot.classes_of(query, row, self.now);
+        classes.is_some_and(|classes| classes.contains(*class))
     }
 }
 
@@ -59,6 +62,21 @@ fn query(company: &Company, question: &Question) -> Query<'static> {
         permission: question.permission,
         purpose: question.purpose,
         purpose_required: true,
+    }
+}
+
+fn row(company: &Company, question: &Question) -> RowFacts {
+    let record = &company.records[question.record];
+    RowFacts {
+        department: Some(department(record.department)),
+        owner: Some(company.people[record.owner].id),
+        customer: Some(record.id),
+        duty: record
+            .duty
+            .iter()
+            .map(|one| company.people[*one].id)
+            .collect(),
+        consents: Vec::new(),
     }
 }
 
