@@ -21,6 +21,10 @@ use anyhow::Context;
 
 use crate::{load::Round, table::Series};
 
+/// As in `kefu`; bare tonic has it too.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Calls under way at once, beside one at a time.
 const IN_FLIGHT: usize = 64;
 const ROUNDS: usize = 5;
