@@ -11,7 +11,6 @@ use kefu_contracts::{
         share_service_client::ShareServiceClient,
     },
     policy::{DataClass, Purpose},
-    profile::Customer,
 };
 use kefu_service::{clock::Clock, time::to_proto};
 use kefu_testkit::{Caller, TestSuite, employee_id};
@@ -19,15 +18,23 @@ use serde_json::Value;
 
 use crate::records::{consent, enter, open, person, ticket};
 
-async fn approved(suite: &TestSuite, customers: &[&Customer], purpose: Purpose) -> Share {
+const CLASSES: [DataClass; 2] = [DataClass::Basic, DataClass::Contact];
+
+/// A share as a package, approved by both.
+pub(crate) async fn approved(
+    suite: &TestSuite,
+    customers: Vec<String>,
+    classes: &[DataClass],
+    purpose: Purpose,
+) -> Share {
     let end = suite.clock.now() + Duration::from_secs(3600);
     let share = Share {
         purpose: purpose as i32,
         justification: "年度对账".into(),
         mode: ShareMode::Export as i32,
         requested: Some(ShareTerms {
-            customers: customers.iter().map(|one| one.name.clone()).collect(),
-            classes: vec![DataClass::Basic as i32, DataClass::Contact as i32],
+            customers,
+            classes: classes.iter().map(|class| *class as i32).collect(),
             receivers: vec![format!("employees/{}", employee_id("song.yue"))],
             end_time: Some(to_proto(end)),
             ..ShareTerms::default()
@@ -80,7 +87,7 @@ async fn package(receiver: Caller, name: &str) -> Vec<u8> {
 }
 
 /// What the receiver reads of the package of a share.
-async fn carried_out(suite: &TestSuite, agent: Caller, share: &Share) -> String {
+pub(crate) async fn carried_out(suite: &TestSuite, agent: Caller, share: &Share) -> String {
     let identity = x25519::Identity::generate();
     let request = CarryOutExportRequest {
         share: share.name.clone(),
@@ -117,7 +124,13 @@ async fn a_package_holds_exactly_the_granted_files_and_classes() {
     for customer in [&wanted, &other] {
         open(&agent, ticket(&customer.name)).await;
     }
-    let share = approved(&suite, &[&wanted], Purpose::Service).await;
+    let share = approved(
+        &suite,
+        vec![wanted.name.clone()],
+        &CLASSES,
+        Purpose::Service,
+    )
+    .await;
     let text = carried_out(&suite, agent, &share).await;
     assert!(!text.contains(&other.name));
     let lines: Vec<Value> = text
@@ -156,7 +169,8 @@ async fn a_package_for_promotion_holds_who_consented() {
     let erp = suite.caller_for("erp", "integration");
     let (consents, other) = (enter(&erp, person()).await, enter(&erp, person()).await);
     consent(&erp, &consents.name, Purpose::Marketing).await;
-    let share = approved(&suite, &[&consents, &other], Purpose::Marketing).await;
+    let both = vec![consents.name.clone(), other.name.clone()];
+    let share = approved(&suite, both, &CLASSES, Purpose::Marketing).await;
     let text = carried_out(&suite, suite.caller("li.wei"), &share).await;
     assert!(text.contains(&consents.name));
     assert!(!text.contains(&other.name), "{text}");

@@ -1,12 +1,13 @@
 //! The leak test: a canary in every classified field, every public method called
 //! as every post for every purpose with everything it can be asked by. No canary
 //! that is not cleared is in any byte of any answer, in any log line or in the
-//! database, and what get, list, count and figures say agrees with `decide()`.
+//! database, and what get, list, count, figures and packages say agrees with `decide()`.
 
 mod calls;
 mod dump;
 mod logs;
 mod oracle;
+mod package;
 mod post;
 mod schema;
 mod search;
@@ -81,6 +82,7 @@ async fn no_post_is_shown_by_any_call_what_the_policy_does_not_clear() {
         }
     }
     running.join_all().await;
+    package::check(&suite, &leak).await;
 
     let mut findings = std::mem::take(&mut *leak.findings.lock().unwrap());
     let logged = logs.take();
