@@ -20,6 +20,7 @@ use std::sync::Arc;
 use kefu_contracts::profile::{
     consent_service_server::ConsentServiceServer, customer_service_server::CustomerServiceServer,
     intake_service_server::IntakeServiceServer, revision_service_server::RevisionServiceServer,
+    timeline_service_server::TimelineServiceServer,
 };
 use kefu_service::{
     core::{Core, Deps},
@@ -60,7 +61,7 @@ pub fn build(config: CustomerProfileConfig, deps: Deps, peers: Peers) -> Result<
     config.check()?;
     let core = Core::new(NAME, deps, &["ticket", "order-followup"]);
     let jobs = vec![
-        core.follow("ticket", peers.ticket, Arc::new(jobs::TicketDuty)),
+        core.follow("ticket", peers.ticket, Arc::new(jobs::TicketEffects)),
         core.follow(
             "order-followup",
             peers.order_followup,
@@ -78,7 +79,8 @@ pub fn build(config: CustomerProfileConfig, deps: Deps, peers: Peers) -> Result<
     let consents = api::consents::Consents::new(&core);
     let routes = Routes::new(CustomerServiceServer::new(customers.clone()))
         .add_service(IntakeServiceServer::new(customers.clone()))
-        .add_service(RevisionServiceServer::new(customers))
+        .add_service(RevisionServiceServer::new(customers.clone()))
+        .add_service(TimelineServiceServer::new(customers))
         .add_service(ConsentServiceServer::new(consents))
         .add_service(files)
         .add_service(facts);

@@ -26,4 +26,5 @@ mod revisions;
 mod scopes;
 mod selections;
 mod shares;
+mod timeline;
 mod writes;

@@ -13,6 +13,7 @@ mod present;
 mod read;
 mod revisions;
 mod step;
+mod timeline;
 mod update;
 mod write;
 

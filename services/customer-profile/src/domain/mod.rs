@@ -10,3 +10,4 @@ pub(crate) mod identity;
 pub(crate) mod intake;
 pub(crate) mod people;
 pub(crate) mod state;
+pub(crate) mod timeline;

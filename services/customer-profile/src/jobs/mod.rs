@@ -1,12 +1,13 @@
 //! What other services' journals and time do to the customer file.
 
+mod history;
 mod orders;
 mod overdue;
 mod tickets;
 
 pub(crate) use orders::OrderEffects;
 pub(crate) use overdue::job as overdue;
-pub(crate) use tickets::TicketDuty;
+pub(crate) use tickets::TicketEffects;
 
 use uuid::Uuid;
 

@@ -9,3 +9,4 @@ pub(crate) mod phones;
 pub(crate) mod purchases;
 pub(crate) mod records;
 pub(crate) mod revisions;
+pub(crate) mod timeline;

@@ -28,6 +28,11 @@ const KNOWN: &[&str] = &[
     "filter",
     "order_by", // by their meaning everywhere
     "ListCustomerRevisionsRequest.parent",
+    "ListTimelineRequest.parent",
+    "GetPortraitRequest.parent",
+    "GetPortraitRequest.days",
+    "ListFileViewsRequest.parent",
+    "ListDutiesRequest.standing_only",
     "LookupCustomerRequest.phone",
     "LookupCustomerRequest.external_ref",
     "LookupCustomerRequest.file_number",
@@ -274,6 +279,10 @@ impl Offer {
     ) -> Option<Self> {
         let input = method.input();
         let filter = input.get_field_by_name("filter")?;
+        // What hangs on one file is asked for by that file.
+        if input.get_field_by_name("parent").is_some() {
+            return None;
+        }
         let Some(record) = record_of(&method.output()) else {
             // The register shows nothing of customers; its lists are in `lookups`.
             let path = format!("/{}/{}", method.parent_service().full_name(), method.name());

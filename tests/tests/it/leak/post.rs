@@ -1,6 +1,7 @@
 //! One post with one purpose calls everything, and each answer is held against
 //! the oracle.
 
+mod duties;
 mod figures;
 mod lists;
 
@@ -304,6 +305,9 @@ impl Post<'_> {
         if let Some(offer) = self.leak.offers.get(door.method.path) {
             return self.list(door, offer).await;
         }
+        if input.name() == "ListDutiesRequest" {
+            return self.duties(door).await;
+        }
         // What lists nothing but what belongs to one resource is asked in `lookups`; so is
         // the audit log, which grows with every look at it.
         let endless = input.name() == "ListAuditEntriesRequest";
@@ -340,7 +344,11 @@ impl Post<'_> {
         let input = door.descriptor.input();
         let output = door.descriptor.output();
         let kind = calls::record_of(&output).unwrap_or(output);
-        let kind = kind.full_name().to_owned();
+        // Whatever hangs on something hangs on a file.
+        let kind = match field {
+            "parent" => CUSTOMER.to_owned(),
+            _ => kind.full_name().to_owned(),
+        };
         let Some(some) = self.known(&kind).next() else {
             if !is_register(door.method) {
                 self.find(
