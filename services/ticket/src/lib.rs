@@ -1,6 +1,7 @@
 //! Consultations, complaints, suggestions and service requests from the moment a
 //! customer turns to us until they say how satisfied they are. Owns tickets,
-//! their messages and the history of their states.
+//! their messages and the history of their states; and the business calendars
+//! that clocks count by.
 //!
 //! States: new → open ⇄ pending → resolved → closed; resolved → open when the
 //! solution did not work. The table stands in `domain/state.rs`.
@@ -15,7 +16,9 @@ mod store;
 
 use std::sync::Arc;
 
-use kefu_contracts::ticket::ticket_service_server::TicketServiceServer;
+use kefu_contracts::ticket::{
+    calendar_service_server::CalendarServiceServer, ticket_service_server::TicketServiceServer,
+};
 use kefu_service::{
     core::{Core, Deps},
     error::Fault,
@@ -56,7 +59,9 @@ pub fn build(config: TicketConfig, deps: Deps, peers: Peers) -> Result<Hosted, F
     let tickets = api::Tickets::new(&core, &config);
     let files = FileExport::server(tickets.clone(), &store::records::RECORD, core.views.clone());
     let facts = RecordFacts::server(core.deps.db.clone(), store::records::FACTS);
+    let calendars = api::calendars::Calendars::new(&core);
     let routes = Routes::new(TicketServiceServer::new(tickets))
+        .add_service(CalendarServiceServer::new(calendars))
         .add_service(files)
         .add_service(facts);
     Ok(core.host(routes, jobs))

@@ -1,5 +1,6 @@
 //! `kefu.ticket.v1.TicketService`: request → rules → store → answer.
 
+pub(crate) mod calendars;
 mod change;
 mod commands;
 mod details;

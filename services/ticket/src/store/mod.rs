@@ -1,5 +1,6 @@
 //! SQL of tickets.
 
+pub(crate) mod calendars;
 pub(crate) mod customers;
 pub(crate) mod history;
 pub(crate) mod messages;
