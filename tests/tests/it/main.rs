@@ -7,6 +7,7 @@ mod alerts;
 mod audit;
 mod calendars;
 mod clauses;
+mod clocks;
 mod consents;
 mod contexts;
 mod explain;

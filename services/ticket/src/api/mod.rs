@@ -2,6 +2,7 @@
 
 pub(crate) mod calendars;
 mod change;
+pub(crate) mod clocks;
 mod commands;
 mod details;
 mod files;
@@ -11,6 +12,7 @@ mod open;
 mod present;
 mod read;
 mod replay;
+pub(crate) mod targets;
 
 use kefu_contracts::ticket::{
     AssignTicketRequest, CloseTicketRequest, GetTicketRequest, ListTicketsRequest,

@@ -21,7 +21,10 @@ use uuid::Uuid;
 
 use super::{CALENDARS, Calendars, REFUSED};
 use crate::{
-    domain::calendar::{add_holidays, week},
+    domain::{
+        calendar::{add_holidays, week},
+        is_code,
+    },
     store::calendars::{self, NewVersion},
 };
 
@@ -229,11 +232,4 @@ fn definition(
     add_holidays(fields, &mut definition, holidays, worked_as);
     week(fields, "definition", &definition);
     definition
-}
-
-fn is_code(code: &str) -> bool {
-    (2..=40).contains(&code.len())
-        && code
-            .bytes()
-            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
 }
