@@ -2,9 +2,12 @@ use kefu_contracts::common::Reason;
 use kefu_service::error::Fault;
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{
-    attributes::{self, AttributeRule},
-    intake::IntakeRules,
+use crate::{
+    connectors::ConnectorsConfig,
+    domain::{
+        attributes::{self, AttributeRule},
+        intake::IntakeRules,
+    },
 };
 
 /// Section `customer_profile` of the configuration.
@@ -19,6 +22,10 @@ pub struct CustomerProfileConfig {
     pub intake: IntakeRules,
     /// What files may have beside the fields of every file; `attributes.toml`.
     pub attributes: Vec<AttributeRule>,
+    /// Who makes checks of files for the company (SG-1.2).
+    pub connectors: ConnectorsConfig,
+    /// Part of the checks made that is to pass, 0–1 (SG-1.2).
+    pub accuracy_target: f64,
 }
 
 impl Default for CustomerProfileConfig {
@@ -28,6 +35,8 @@ impl Default for CustomerProfileConfig {
             phone_region: "CN".to_owned(),
             intake: IntakeRules::default(),
             attributes: attributes::shipped(),
+            connectors: ConnectorsConfig::default(),
+            accuracy_target: 0.995,
         }
     }
 }
@@ -47,6 +56,16 @@ impl CustomerProfileConfig {
             return Err(refused(
                 "customer_profile.phone_region must be an ISO 3166-1 alpha-2 code",
             ));
+        }
+        if !(0.0..=1.0).contains(&self.accuracy_target) {
+            return Err(refused(
+                "customer_profile.accuracy_target is not between 0 and 1",
+            ));
+        }
+        if let Some(problem) = self.connectors.problem() {
+            return Err(Fault::internal(format!(
+                "customer_profile.connectors: {problem}"
+            )));
         }
         if let Some(problem) = self.intake.problem() {
             return Err(Fault::internal(format!(

@@ -27,4 +27,5 @@ mod scopes;
 mod selections;
 mod shares;
 mod timeline;
+mod verifications;
 mod writes;

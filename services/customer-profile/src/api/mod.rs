@@ -8,6 +8,7 @@ mod files;
 mod intake;
 mod list;
 mod lookup;
+mod on_file;
 mod outcome;
 mod present;
 mod read;
@@ -15,6 +16,7 @@ mod revisions;
 mod step;
 mod timeline;
 mod update;
+pub(crate) mod verifications;
 mod write;
 
 use std::sync::Arc;
@@ -44,6 +46,9 @@ use crate::{
     },
 };
 
+/// Table of the files, which their data is sealed to.
+const TABLE: &str = "profile.customer";
+
 /// The handlers and what they share.
 #[derive(Clone)]
 pub(crate) struct Customers {
@@ -61,7 +66,7 @@ impl Customers {
         let region = Region::parse(&config.phone_region).unwrap_or_else(Region::china);
         Self {
             core: core.clone(),
-            sealer: Sealer::new(core.deps.vault.clone(), "profile.customer"),
+            sealer: Sealer::new(core.deps.vault.clone(), TABLE),
             business_line: config.default_business_line.clone(),
             region,
             intake: Arc::new(config.intake.clone()),

@@ -11,3 +11,4 @@ pub(crate) mod intake;
 pub(crate) mod people;
 pub(crate) mod state;
 pub(crate) mod timeline;
+pub(crate) mod verification;

@@ -10,3 +10,4 @@ pub(crate) mod purchases;
 pub(crate) mod records;
 pub(crate) mod revisions;
 pub(crate) mod timeline;
+pub(crate) mod verifications;
