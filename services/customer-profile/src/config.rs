@@ -6,6 +6,7 @@ use crate::{
     connectors::ConnectorsConfig,
     domain::{
         attributes::{self, AttributeRule},
+        data_request::DueHours,
         intake::IntakeRules,
     },
 };
@@ -26,6 +27,8 @@ pub struct CustomerProfileConfig {
     pub connectors: ConnectorsConfig,
     /// Part of the checks made that is to pass, 0–1 (SG-1.2).
     pub accuracy_target: f64,
+    /// By when customers' own requests are due (IH-2.4).
+    pub data_request_hours: DueHours,
 }
 
 impl Default for CustomerProfileConfig {
@@ -37,6 +40,7 @@ impl Default for CustomerProfileConfig {
             attributes: attributes::shipped(),
             connectors: ConnectorsConfig::default(),
             accuracy_target: 0.995,
+            data_request_hours: DueHours::default(),
         }
     }
 }
@@ -60,6 +64,11 @@ impl CustomerProfileConfig {
         if !(0.0..=1.0).contains(&self.accuracy_target) {
             return Err(refused(
                 "customer_profile.accuracy_target is not between 0 and 1",
+            ));
+        }
+        if !self.data_request_hours.can_be_kept() {
+            return Err(refused(
+                "customer_profile.data_request_hours are not between an hour and a year",
             ));
         }
         if let Some(problem) = self.connectors.problem() {

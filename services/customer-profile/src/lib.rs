@@ -21,6 +21,7 @@ use std::sync::Arc;
 
 use kefu_contracts::profile::{
     consent_service_server::ConsentServiceServer, customer_service_server::CustomerServiceServer,
+    data_request_service_server::DataRequestServiceServer,
     intake_service_server::IntakeServiceServer, revision_service_server::RevisionServiceServer,
     timeline_service_server::TimelineServiceServer,
     verification_service_server::VerificationServiceServer,
@@ -39,6 +40,7 @@ pub use config::CustomerProfileConfig;
 pub use connectors::ConnectorsConfig;
 pub use domain::{
     attributes::{AttributeKind, AttributeRule},
+    data_request::DueHours,
     intake::{ChannelRule, IntakeRules},
 };
 
@@ -83,11 +85,13 @@ pub fn build(config: CustomerProfileConfig, deps: Deps, peers: Peers) -> Result<
     let consents = api::consents::Consents::new(&core);
     let ports = connectors::open(&config.connectors, &core)?;
     let verifications = api::verifications::Verifications::new(&core, ports, &config);
+    let data_requests = api::data_requests::DataRequests::new(&core, &config);
     let routes = Routes::new(CustomerServiceServer::new(customers.clone()))
         .add_service(IntakeServiceServer::new(customers.clone()))
         .add_service(RevisionServiceServer::new(customers.clone()))
         .add_service(TimelineServiceServer::new(customers))
         .add_service(ConsentServiceServer::new(consents))
+        .add_service(DataRequestServiceServer::new(data_requests))
         .add_service(VerificationServiceServer::new(verifications))
         .add_service(files)
         .add_service(facts);

@@ -3,6 +3,7 @@
 mod ask;
 pub(crate) mod consents;
 mod create;
+pub(crate) mod data_requests;
 mod deed;
 mod files;
 mod intake;

@@ -20,11 +20,17 @@ use uuid::Uuid;
 
 use crate::store::records::{FILES, StoredCustomer};
 
+/// Whose it is, what of it is cleared, and the key it is sealed under.
+pub(super) struct Held {
+    pub(super) customer: Uuid,
+    pub(super) clearance: Clearance,
+    pub(super) key: CustomerKey,
+}
+
 /// A file, locked for a change of what hangs on it.
 pub(super) struct OnFile {
     pub(super) row: StoredCustomer,
-    pub(super) clearance: Clearance,
-    pub(super) key: CustomerKey,
+    pub(super) held: Held,
 }
 
 impl OnFile {
@@ -43,11 +49,12 @@ impl OnFile {
         let row = query.build().fetch_optional(connection).await?;
         let row = row.ok_or_else(|| Fault::not_found(&name("customers", customer)))?;
         let row = StoredCustomer::read(&row)?;
-        Ok(Self {
+        let held = Held {
+            customer,
             clearance: call.context.clearance(row.matched, call.now),
-            key: sealer.open_key(row.id, &row.wrapped).await?,
-            row,
-        })
+            key: sealer.open_key(customer, &row.wrapped).await?,
+        };
+        Ok(Self { row, held })
     }
 }
 
@@ -67,16 +74,16 @@ impl<R: Resource> Entered<R> {
         connection: &mut PgConnection,
         sealer: &Sealer,
         claim: Option<&Claim>,
-        file: &OnFile,
+        held: &Held,
     ) -> Result<Option<Self>, Fault> {
         let Some(claim) = claim else { return Ok(None) };
         let Some(kept) = idempotency::find(connection, claim).await? else {
             return Ok(None);
         };
         Ok(Some(Self {
-            record: sealer.open_answer(&file.key, kept.resource_id, &kept.answer)?,
-            customer: file.row.id,
-            clearance: file.clearance.clone(),
+            record: sealer.open_answer(&held.key, kept.resource_id, &kept.answer)?,
+            customer: held.customer,
+            clearance: held.clearance.clone(),
             position: kept.position,
             replayed: true,
         }))
@@ -86,15 +93,15 @@ impl<R: Resource> Entered<R> {
     pub(super) async fn now(
         connection: &mut PgConnection,
         call: &Call,
-        (sealer, claim, file): (&Sealer, Option<&Claim>, &OnFile),
+        (sealer, claim, held): (&Sealer, Option<&Claim>, &Held),
         (id, record): (Uuid, R),
         position: Cursor,
     ) -> Result<Self, Fault> {
-        let customer = file.row.id;
+        let customer = held.customer;
         if let Some(claim) = claim {
             let kept = Kept {
                 resource_id: id,
-                answer: sealer.seal_answer(&file.key, id, &record)?,
+                answer: sealer.seal_answer(&held.key, id, &record)?,
                 position,
             };
             idempotency::keep(connection, call, claim, Some(customer), &kept).await?;
@@ -102,7 +109,7 @@ impl<R: Resource> Entered<R> {
         Ok(Self {
             record,
             customer,
-            clearance: file.clearance.clone(),
+            clearance: held.clearance.clone(),
             position,
             replayed: false,
         })

@@ -4,6 +4,7 @@ pub(crate) mod attributes;
 pub(crate) mod change;
 pub(crate) mod consent;
 pub(crate) mod contact;
+pub(crate) mod data_request;
 pub(crate) mod entry;
 pub(crate) mod file_number;
 pub(crate) mod identity;

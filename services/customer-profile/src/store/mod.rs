@@ -2,6 +2,7 @@
 
 pub(crate) mod consents;
 pub(crate) mod customers;
+pub(crate) mod data_requests;
 pub(crate) mod drafts;
 pub(crate) mod duty;
 pub(crate) mod file_numbers;

@@ -9,11 +9,11 @@ use kefu_contracts::{
     google::r#type::{Date, Money},
     order::{Order, OrderLine, OrderStage, RecordReviewRequest, RecordStageRequest, Review},
     profile::{
-        Address, Consent, ConsentDecision, ContactKind, ContactPerson, CreateDraftRequest,
-        Credibility, Customer, CustomerType, Email, IntakeChannel, Mismatch, Phone,
-        RecordConsentRequest, ReturnCustomerRequest, ReturnReason, Sex, SourceChannel, SourceHand,
-        UpdateCustomerRequest, VerificationCheck, VerificationOutcome,
-        consent_service_client::ConsentServiceClient,
+        Address, AssignDataRequestRequest, Consent, ConsentDecision, ContactKind, ContactPerson,
+        CreateDraftRequest, Credibility, Customer, CustomerType, DataRequest, DataRequestKind,
+        Email, FulfilDataRequestRequest, IntakeChannel, Mismatch, Phone, RecordConsentRequest,
+        ReturnCustomerRequest, ReturnReason, Sex, SourceChannel, SourceHand, UpdateCustomerRequest,
+        VerificationCheck, VerificationOutcome, consent_service_client::ConsentServiceClient,
     },
     ticket::{
         AssignTicketRequest, CloseTicketRequest, Direction, RateTicketRequest,
@@ -27,6 +27,7 @@ use uuid::Uuid;
 
 use super::values::Values;
 use crate::{
+    data_requests::{ask, asked, data_requests},
     records::{
         customers, enter, intake, open, order, orders, place, said_consent, ticket, tickets,
     },
@@ -117,6 +118,9 @@ pub(super) async fn make(suite: &TestSuite) -> World {
         files.push(entered.name);
     }
     for (name, customer) in verified(suite, &erp, &files, &mut values).await {
+        world.hanging.push((name, customer));
+    }
+    for (name, customer) in requested(suite, &erp, &files, &mut values).await {
         world.hanging.push((name, customer));
     }
     let draft = draft(suite, &mut values, departments["call_centre"]).await;
@@ -257,6 +261,53 @@ async fn verified(
         let caller = if confirms { maker } else { &archivist };
         let entered = record(caller, one).await.unwrap();
         names.push((entered.name, files[at].clone()));
+    }
+    let _ = maker.after(&archivist);
+    names
+}
+
+/// What customers asked for: one that is fulfilled, one that is given to somebody.
+async fn requested(
+    suite: &TestSuite,
+    maker: &Caller,
+    files: &[String],
+    values: &mut Values,
+) -> Vec<(String, String)> {
+    let archivist = suite
+        .caller_for("feng.yulan", "administration")
+        .after(maker);
+    let mut names = Vec::new();
+    for (at, kind) in [(0, DataRequestKind::Access), (3, DataRequestKind::Deletion)] {
+        let request = DataRequest {
+            asker: values.name(),
+            identity_evidence: values.text(),
+            wish: values.text(),
+            ..asked(&files[at], kind)
+        };
+        let made = ask(maker, request).await.unwrap();
+        names.push((made.name.clone(), files[at].clone()));
+        let assign = AssignDataRequestRequest {
+            name: made.name.clone(),
+            etag: made.etag,
+            assignee: employee("li.wei"),
+            ..Default::default()
+        };
+        let mut client = data_requests(&archivist.after(maker));
+        let made = client
+            .assign_data_request(assign)
+            .await
+            .unwrap()
+            .into_inner();
+        if kind == DataRequestKind::Access {
+            let fulfil = FulfilDataRequestRequest {
+                name: made.name,
+                etag: made.etag,
+                answer: values.text(),
+                reference: values.text(),
+                ..Default::default()
+            };
+            client.fulfil_data_request(fulfil).await.unwrap();
+        }
     }
     let _ = maker.after(&archivist);
     names

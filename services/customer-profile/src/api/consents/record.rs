@@ -84,16 +84,16 @@ impl Consents {
         let said = &wanted.statement;
         let claim = wanted.claim.as_ref();
         let file = OnFile::lock(connection, call, &self.sealer, said.customer).await?;
-        if let Some(before) = Entered::before(connection, &self.sealer, claim, &file).await? {
+        if let Some(before) = Entered::before(connection, &self.sealer, claim, &file.held).await? {
             return Ok(before);
         }
-        ensure_cleared(ClassSet::of(Consent::CLASSES), &file.clearance)?;
+        ensure_cleared(ClassSet::of(Consent::CLASSES), &file.held.clearance)?;
         let mut consent = consent(call, wanted);
         let entered = NewRow {
             id: wanted.id,
             statement: said,
             recorder: &consent.recorder,
-            sealed: &self.sealer.seal(&file.key, wanted.id, &consent)?,
+            sealed: &self.sealer.seal(&file.held.key, wanted.id, &consent)?,
             now: call.now,
         };
         consent.current = consents::enter(connection, &entered).await?;
@@ -106,7 +106,7 @@ impl Consents {
             recorded(wanted, consent.current),
         );
         let position = kefu_journal::append(connection, &[entry]).await?;
-        let kept = (&self.sealer, claim, &file);
+        let kept = (&self.sealer, claim, &file.held);
         Entered::now(connection, call, kept, (wanted.id, consent), position).await
     }
 }

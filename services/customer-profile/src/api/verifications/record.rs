@@ -92,10 +92,10 @@ impl Verifications {
         let finding = &wanted.finding;
         let file = OnFile::lock(connection, call, &self.sealer, finding.customer).await?;
         let claim = wanted.claim.as_ref();
-        if let Some(before) = Entered::before(connection, &self.sealer, claim, &file).await? {
+        if let Some(before) = Entered::before(connection, &self.sealer, claim, &file.held).await? {
             return Ok(before);
         }
-        ensure_cleared(needed(finding.check), &file.clearance)?;
+        ensure_cleared(needed(finding.check), &file.held.clearance)?;
         if file.row.revision != wanted.revision {
             return Err(Fault::new(Reason::EtagMismatch).with("etag", etag(file.row.revision)));
         }
@@ -122,7 +122,7 @@ impl Verifications {
             finding: &wanted.finding,
             revision: wanted.revision,
             verifier: &verification.verifier,
-            sealed: &self.sealer.seal(&file.key, wanted.id, &verification)?,
+            sealed: &self.sealer.seal(&file.held.key, wanted.id, &verification)?,
             now: call.now,
         };
         verification.stale = verifications::enter(connection, &row).await?;
@@ -135,7 +135,7 @@ impl Verifications {
             recorded(wanted),
         );
         let position = kefu_journal::append(connection, &[entry]).await?;
-        let kept = (&self.sealer, wanted.claim.as_ref(), file);
+        let kept = (&self.sealer, wanted.claim.as_ref(), &file.held);
         Entered::now(connection, call, kept, (wanted.id, verification), position).await
     }
 }

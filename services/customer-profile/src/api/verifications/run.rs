@@ -49,7 +49,7 @@ enum Ready {
         question: Box<Question>,
         revision: i64,
     },
-    Before(Entered<Verification>),
+    Before(Box<Entered<Verification>>),
 }
 
 impl Verifications {
@@ -137,16 +137,16 @@ impl Verifications {
     ) -> Result<Ready, Fault> {
         let file = OnFile::lock(connection, call, &self.sealer, asking.customer).await?;
         let claim = asking.claim.as_ref();
-        if let Some(before) = Entered::before(connection, &self.sealer, claim, &file).await? {
-            return Ok(Ready::Before(before));
+        if let Some(before) = Entered::before(connection, &self.sealer, claim, &file.held).await? {
+            return Ok(Ready::Before(Box::new(before)));
         }
         let check = asking.check;
-        ensure_cleared(needed(check), &file.clearance)?;
+        ensure_cleared(needed(check), &file.held.clearance)?;
         let everything = ClassSet::of(Customer::CLASSES);
         let row = &file.row;
         let (opened, _) =
             self.files
-                .open::<Customer>(&file.key, row.id, &row.sealed, everything)?;
+                .open::<Customer>(&file.held.key, row.id, &row.sealed, everything)?;
         let customer = row.with_columns(opened);
         if !can_be_asked(check, &customer) {
             let nothing = ("check".to_owned(), Violation::NotApplicable);
@@ -189,7 +189,7 @@ impl Verifications {
         let file = OnFile::lock(connection, call, &self.sealer, customer).await?;
         // The same request may have been answered meanwhile.
         let claim = wanted.claim.as_ref();
-        match Entered::before(connection, &self.sealer, claim, &file).await? {
+        match Entered::before(connection, &self.sealer, claim, &file.held).await? {
             Some(before) => Ok(before),
             None => self.enter(connection, call, &file, wanted).await,
         }
