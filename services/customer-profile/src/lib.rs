@@ -6,21 +6,25 @@
 //! Consent: the statement counts that the customer made last about a purpose; while that
 //! is that it is given, scopes that live on consent reach the file.
 //!
-//! Clauses: CC-2.2, CF-2.*, CF-3.*, CF-4.*, CF-6.1, CF-7.*, CF-9.1, OP-7.1, SG-1.1, IH-2.*.
+//! Clauses: CC-2.2, CF-2.*, CF-3.*, CF-4.*, CF-6.1, CF-7.*, CF-9.1, OP-7.1, SG-1.1, SG-1.2, SG-1.3, IH-2.*.
 
 mod api;
 mod config;
+mod connectors;
 mod domain;
 mod error;
 mod jobs;
+mod ports;
 mod store;
 
 use std::sync::Arc;
 
 use kefu_contracts::profile::{
     consent_service_server::ConsentServiceServer, customer_service_server::CustomerServiceServer,
+    data_request_service_server::DataRequestServiceServer,
     intake_service_server::IntakeServiceServer, revision_service_server::RevisionServiceServer,
     timeline_service_server::TimelineServiceServer,
+    verification_service_server::VerificationServiceServer,
 };
 use kefu_service::{
     core::{Core, Deps},
@@ -33,8 +37,10 @@ use kefu_service::{
 use tonic::service::Routes;
 
 pub use config::CustomerProfileConfig;
+pub use connectors::ConnectorsConfig;
 pub use domain::{
     attributes::{AttributeKind, AttributeRule},
+    data_request::DueHours,
     intake::{ChannelRule, IntakeRules},
 };
 
@@ -77,11 +83,16 @@ pub fn build(config: CustomerProfileConfig, deps: Deps, peers: Peers) -> Result<
     );
     let facts = RecordFacts::server(core.deps.db.clone(), store::records::FACTS);
     let consents = api::consents::Consents::new(&core);
+    let ports = connectors::open(&config.connectors, &core)?;
+    let verifications = api::verifications::Verifications::new(&core, ports, &config);
+    let data_requests = api::data_requests::DataRequests::new(&core, &config);
     let routes = Routes::new(CustomerServiceServer::new(customers.clone()))
         .add_service(IntakeServiceServer::new(customers.clone()))
         .add_service(RevisionServiceServer::new(customers.clone()))
         .add_service(TimelineServiceServer::new(customers))
         .add_service(ConsentServiceServer::new(consents))
+        .add_service(DataRequestServiceServer::new(data_requests))
+        .add_service(VerificationServiceServer::new(verifications))
         .add_service(files)
         .add_service(facts);
     Ok(core.host(routes, jobs))

@@ -3,11 +3,13 @@
 mod ask;
 pub(crate) mod consents;
 mod create;
+pub(crate) mod data_requests;
 mod deed;
 mod files;
 mod intake;
 mod list;
 mod lookup;
+mod on_file;
 mod outcome;
 mod present;
 mod read;
@@ -15,6 +17,7 @@ mod revisions;
 mod step;
 mod timeline;
 mod update;
+pub(crate) mod verifications;
 mod write;
 
 use std::sync::Arc;
@@ -44,6 +47,9 @@ use crate::{
     },
 };
 
+/// Table of the files, which their data is sealed to.
+const TABLE: &str = "profile.customer";
+
 /// The handlers and what they share.
 #[derive(Clone)]
 pub(crate) struct Customers {
@@ -61,7 +67,7 @@ impl Customers {
         let region = Region::parse(&config.phone_region).unwrap_or_else(Region::china);
         Self {
             core: core.clone(),
-            sealer: Sealer::new(core.deps.vault.clone(), "profile.customer"),
+            sealer: Sealer::new(core.deps.vault.clone(), TABLE),
             business_line: config.default_business_line.clone(),
             region,
             intake: Arc::new(config.intake.clone()),

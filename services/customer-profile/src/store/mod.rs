@@ -2,6 +2,7 @@
 
 pub(crate) mod consents;
 pub(crate) mod customers;
+pub(crate) mod data_requests;
 pub(crate) mod drafts;
 pub(crate) mod duty;
 pub(crate) mod file_numbers;
@@ -10,3 +11,4 @@ pub(crate) mod purchases;
 pub(crate) mod records;
 pub(crate) mod revisions;
 pub(crate) mod timeline;
+pub(crate) mod verifications;

@@ -33,6 +33,8 @@ const KNOWN: &[&str] = &[
     "GetPortraitRequest.days",
     "ListFileViewsRequest.parent",
     "ListDutiesRequest.standing_only",
+    "ListOutstandingChecksRequest.check",
+    "MeasureAccuracyRequest.department",
     "LookupCustomerRequest.phone",
     "LookupCustomerRequest.external_ref",
     "LookupCustomerRequest.file_number",
@@ -206,6 +208,8 @@ fn register_lookup(
             ("open_only", Value::Bool(true)),
         ],
         "ListIncidentsRequest" => vec![("state", Value::EnumNumber(1))],
+        "ListOutstandingChecksRequest" => vec![("check", Value::EnumNumber(1))],
+        "MeasureAccuracyRequest" => vec![("department", string(department))],
         "ListAffectedCustomersRequest" => {
             vec![("incident", string(format!("incidents/{NOBODY}")))]
         }

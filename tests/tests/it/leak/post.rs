@@ -311,7 +311,8 @@ impl Post<'_> {
         // What lists nothing but what belongs to one resource is asked in `lookups`; so is
         // the audit log, which grows with every look at it.
         let endless = input.name() == "ListAuditEntriesRequest";
-        let of_one = ["resource", "incident", "parent"]
+        // Nor do checks to be made, which are asked for one by one.
+        let of_one = ["resource", "incident", "parent", "check"]
             .into_iter()
             .any(|field| input.get_field_by_name(field).is_some());
         if input.get_field_by_name("page_size").is_some() && !of_one && !endless {
