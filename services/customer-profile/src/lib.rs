@@ -20,7 +20,9 @@ mod store;
 use std::sync::Arc;
 
 use kefu_contracts::profile::{
-    consent_service_server::ConsentServiceServer, customer_service_server::CustomerServiceServer,
+    consent_service_server::ConsentServiceServer,
+    customer_copy_service_server::CustomerCopyServiceServer,
+    customer_service_server::CustomerServiceServer,
     data_request_service_server::DataRequestServiceServer,
     intake_service_server::IntakeServiceServer, revision_service_server::RevisionServiceServer,
     timeline_service_server::TimelineServiceServer,
@@ -86,11 +88,18 @@ pub fn build(config: CustomerProfileConfig, deps: Deps, peers: Peers) -> Result<
     let ports = connectors::open(&config.connectors, &core)?;
     let verifications = api::verifications::Verifications::new(&core, ports, &config);
     let data_requests = api::data_requests::DataRequests::new(&core, &config);
+    let copies = api::copies::Copies {
+        customers: customers.clone(),
+        consents: consents.clone(),
+        verifications: verifications.clone(),
+        data_requests: data_requests.clone(),
+    };
     let routes = Routes::new(CustomerServiceServer::new(customers.clone()))
         .add_service(IntakeServiceServer::new(customers.clone()))
         .add_service(RevisionServiceServer::new(customers.clone()))
         .add_service(TimelineServiceServer::new(customers))
         .add_service(ConsentServiceServer::new(consents))
+        .add_service(CustomerCopyServiceServer::new(copies))
         .add_service(DataRequestServiceServer::new(data_requests))
         .add_service(VerificationServiceServer::new(verifications))
         .add_service(files)

@@ -4,19 +4,28 @@ use std::time::Duration;
 
 use kefu_contracts::{
     common::Channel,
+    policy::Purpose,
     profile::{
-        AssignDataRequestRequest, Customer, DataRequest, DataRequestKind, DataRequestState,
-        DecideDataRequestRefusalRequest, FulfilDataRequestRequest, GetDataRequestRequest,
-        HandOverDataRequestRequest, IdentityProof, ListDataRequestsRequest,
-        RecordDataRequestRequest, RefuseDataRequestRequest,
+        AssignDataRequestRequest, CopyForm, Customer, DataRequest, DataRequestKind,
+        DataRequestState, DecideDataRequestRefusalRequest, FulfilDataRequestRequest,
+        GetDataRequestRequest, HandOverDataRequestRequest, IdentityProof, ListDataRequestsRequest,
+        MakeCustomerCopyRequest, MakeCustomerCopyResponse, RecordDataRequestRequest,
+        RefuseDataRequestRequest, VerificationCheck,
+        customer_copy_service_client::CustomerCopyServiceClient,
         data_request_service_client::DataRequestServiceClient,
     },
 };
-use kefu_service::{clock::Clock, time::to_proto};
+use kefu_service::{
+    clock::Clock,
+    time::{from_proto, to_proto},
+};
 use kefu_testkit::{Caller, TestSuite, employee_id};
 use tonic::{Code, Status};
 
-use crate::records::{enter, get, person, refusal, update, violations};
+use crate::{
+    records::{consent, enter, get, person, refusal, update, violations},
+    verifications::{found, record},
+};
 
 pub(crate) fn data_requests(caller: &Caller) -> DataRequestServiceClient<Caller> {
     DataRequestServiceClient::new(caller.clone())
@@ -94,6 +103,20 @@ async fn decide(
     Ok(decided.into_inner())
 }
 
+/// A copy for a request.
+pub(crate) async fn copied(
+    caller: &Caller,
+    request: &str,
+    form: CopyForm,
+) -> Result<MakeCustomerCopyResponse, Status> {
+    let request = MakeCustomerCopyRequest {
+        data_request: request.into(),
+        form: form.into(),
+    };
+    let mut client = CustomerCopyServiceClient::new(caller.clone());
+    Ok(client.make_customer_copy(request).await?.into_inner())
+}
+
 async fn listed(caller: &Caller, filter: &str) -> Vec<DataRequest> {
     let request = ListDataRequestsRequest {
         filter: filter.into(),
@@ -124,7 +147,7 @@ async fn customers_ask_for_their_own_data() {
         ]
         .map(|field| format!("data_request.{field}"))
     );
-    let received = suite.clock.now() - Duration::from_secs(3600);
+    let received = from_proto(&to_proto(suite.clock.now() - Duration::from_secs(3600))).unwrap();
     let deletion = DataRequest {
         receive_time: Some(to_proto(received)),
         ..asked(&file, DataRequestKind::Deletion)
@@ -135,10 +158,8 @@ async fn customers_ask_for_their_own_data() {
     let access = ask(&agent, asked(&file, DataRequestKind::Access))
         .await
         .unwrap();
-    assert_eq!(
-        access.due_time,
-        Some(to_proto(suite.clock.now() + day * 15))
-    );
+    let received = access.receive_time.as_ref().and_then(from_proto).unwrap();
+    assert_eq!(access.due_time, Some(to_proto(received + day * 15)));
 
     let head = suite.caller("zhang.min").after(&agent);
     let assign = AssignDataRequestRequest {
@@ -183,9 +204,12 @@ async fn customers_ask_for_their_own_data() {
     assert_eq!(refusal(&refused).1, "STATE_NOT_ALLOWED");
     let refused = fulfil(&agent, &access, 1).await.unwrap_err();
     assert_eq!(violations(&refused), ["customer_revision"]);
+    let refused = fulfil(&agent, &access, 0).await.unwrap_err();
+    assert_eq!(refusal(&refused).1, "STATE_NOT_ALLOWED");
+    copied(&head, &access.name, CopyForm::Html).await.unwrap();
     let done = fulfil(&agent, &access, 0).await.unwrap();
     assert_eq!(done.state(), DataRequestState::Fulfilled);
-    assert_eq!(done.close_time, Some(to_proto(suite.clock.now())));
+    assert!(done.close_time.is_some());
     let refused = fulfil(&agent, &access, 0).await.unwrap_err();
     assert_eq!(refusal(&refused).1, "ETAG_MISMATCH");
     let refused = refuse(&agent, &done).await.unwrap_err();
@@ -233,6 +257,102 @@ async fn customers_ask_for_their_own_data() {
     ] {
         assert_eq!(refusal(&refused).0, Code::NotFound);
     }
+}
+
+/// Clause IH-2.1: a customer's copy holds what is kept of them and is cleared, says what it
+/// does not hold, reads the same for people and machines, and each record in it is
+/// journaled as shown.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_customer_gets_a_copy_of_what_is_kept() {
+    let suite = TestSuite::start().await;
+    let agent = suite.caller("hu.tao");
+    let file = enter(&agent, person()).await.name;
+    consent(&agent, &file, Purpose::Marketing).await;
+    let kind = DataRequestKind::Portability;
+    let request = ask(&agent, asked(&file, kind)).await.unwrap();
+    let archivist = suite
+        .caller_for("feng.yulan", "administration")
+        .after(&agent);
+    record(&archivist, found(&file, VerificationCheck::Identity, false))
+        .await
+        .unwrap();
+
+    let json = copied(&archivist, &request.name, CopyForm::Json)
+        .await
+        .unwrap();
+    assert_eq!(json.media_type, "application/json");
+    let read: serde_json::Value = serde_json::from_str(&json.content).unwrap();
+    assert_eq!(read["customer"]["id_card"], "11010519491231002X");
+    assert_eq!(read["customer"]["bank_card"], "4111111111111111");
+    assert_eq!(read["consents"][0]["purpose"], "PURPOSE_MARKETING");
+    assert_eq!(
+        read["verifications"][0]["check"],
+        "VERIFICATION_CHECK_IDENTITY"
+    );
+    assert_eq!(read["data_requests"][0]["wish"], "请更正我的职业");
+    let history = read["history"].as_array().unwrap();
+    assert!(
+        history
+            .iter()
+            .any(|one| one["kind"] == "TIMELINE_KIND_CONSENT")
+    );
+    assert!(history.iter().all(|one| one.get("actor_id").is_none()));
+    assert!(read.get("withheld_classes").is_none());
+    let copy = json.copy.unwrap();
+    let held = 1 + copy.consents.len() + copy.verifications.len() + copy.data_requests.len();
+    let mut sql = suite.database.connect().await.unwrap();
+    let viewed: i64 = sqlx::query_scalar(
+        "SELECT count(*) FROM profile.journal WHERE type = 'customer_copy.viewed' AND kind = 2",
+    )
+    .fetch_one(&mut sql)
+    .await
+    .unwrap();
+    assert_eq!(usize::try_from(viewed).unwrap(), held + copy.history.len());
+
+    // A head sees no identity or bank data: the copy is poorer, and says so.
+    let head = suite.caller("zhang.min").after(&archivist);
+    let html = copied(&head, &request.name, CopyForm::Html).await.unwrap();
+    let page = &html.content;
+    for said in [
+        "张三丰",
+        "+8613812345678",
+        "客户档案",
+        "Customer file",
+        "财务信息",
+        "financial",
+    ] {
+        assert!(page.contains(said), "{said}");
+    }
+    for hidden in ["11010519491231002X", "4111111111111111"] {
+        assert!(!page.contains(hidden), "{hidden}");
+    }
+    if let Ok(folder) = std::env::var("KEFU_SHOW_COPIES") {
+        std::fs::write(format!("{folder}/copy.html"), page).unwrap();
+        std::fs::write(format!("{folder}/copy.json"), &json.content).unwrap();
+    }
+
+    let correction = ask(&agent, asked(&file, DataRequestKind::Correction))
+        .await
+        .unwrap();
+    let refused = copied(&head.after(&agent), &correction.name, CopyForm::Json)
+        .await
+        .unwrap_err();
+    assert_eq!(violations(&refused), ["data_request"]);
+    let request = MakeCustomerCopyRequest::default();
+    let mut client = CustomerCopyServiceClient::new(head.clone());
+    let refused = client.make_customer_copy(request).await.unwrap_err();
+    assert_eq!(violations(&refused), ["data_request", "form"]);
+    let refused = copied(&agent, &correction.name, CopyForm::Json)
+        .await
+        .unwrap_err();
+    assert_eq!(refusal(&refused).1, "PERMISSION_MISSING");
+    let other = suite.caller("zhao.lei");
+    let refused = copied(&other, &correction.name, CopyForm::Json)
+        .await
+        .unwrap_err();
+    assert_eq!(refusal(&refused).0, Code::NotFound);
+    let open = refuse(&agent, &correction).await.unwrap();
+    assert_eq!(open.state(), DataRequestState::RefusalProposed);
 }
 
 /// Read and written answers differ in the account of what is shown alone.

@@ -428,7 +428,7 @@ async fn accuracy_is_of_what_the_list_shows() {
     let archivist = archivist.after(&erp);
     let all = measured(&archivist, "", "").await;
     let counts = |answer: &MeasureAccuracyResponse| {
-        let total = answer.total.clone().unwrap();
+        let total = answer.total.unwrap();
         (
             total.passed_count,
             total.made_count,

@@ -2,6 +2,7 @@
 
 mod ask;
 pub(crate) mod consents;
+pub(crate) mod copies;
 mod create;
 pub(crate) mod data_requests;
 mod deed;

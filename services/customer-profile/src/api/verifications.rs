@@ -177,7 +177,7 @@ impl Verifications {
     }
 
     /// Opens what the call's rules clear of a row, and says how it is shown.
-    async fn open(
+    pub(super) async fn open(
         &self,
         call: &Call,
         row: &StoredVerification,

@@ -216,7 +216,7 @@ mod tests {
                         Ok(DataRequestState::Refused) => {
                             assert_eq!(state, DataRequestState::RefusalProposed);
                         }
-                        Ok(DataRequestState::HandedOver) => {
+                        Ok(DataRequestState::HandedOver) if step == Step::HandOver => {
                             assert_eq!(kind, DataRequestKind::Deletion);
                         }
                         Ok(_) => {}

@@ -349,10 +349,7 @@ mod tests {
         };
         let mut states = CHECKS.map(state);
         make_stale(&mut states, &["bank_card".into(), "special_needs".into()]);
-        assert_eq!(
-            states.clone().map(|one| one.stale),
-            [false, false, true, false]
-        );
+        assert_eq!(states.map(|one| one.stale), [false, false, true, false]);
         make_stale(&mut states, &["id_card".into()]);
         assert_eq!(states.map(|one| one.stale), [true, true, true, false]);
     }

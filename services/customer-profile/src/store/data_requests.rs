@@ -17,6 +17,9 @@ use uuid::Uuid;
 use super::records::SCOPE;
 use crate::domain::data_request::Asked;
 
+/// Type of the journal entry that says that a copy was made for a request.
+pub(crate) const COPIED: &str = "data_request.copied";
+
 /// Under which every look at requests is taken: that of their customer's file.
 pub(crate) const RECORD: RecordSpec = RecordSpec {
     columns: "q.id, q.customer_id, q.kind, q.state, q.channel, q.identity_proof, q.received_at, q.due_at,
@@ -56,7 +59,6 @@ pub(crate) struct StoredRequest {
     pub(crate) id: Uuid,
     pub(crate) customer: Uuid,
     pub(crate) recorded_at: Timestamp,
-    pub(crate) due_at: Timestamp,
     pub(crate) assignee: Option<Uuid>,
     pub(crate) proposer: Option<Uuid>,
     pub(crate) revision: i64,
@@ -77,7 +79,7 @@ impl StoredRequest {
         let small = |column| row.try_get::<i16, _>(column).map(i32::from);
         let closed: Option<jiff_sqlx::Timestamp> = row.try_get("closed_at")?;
         let assignee: Option<Uuid> = row.try_get("assignee_id")?;
-        let (recorded_at, due_at) = (at("recorded_at")?, at("due_at")?);
+        let recorded_at = at("recorded_at")?;
         let revision = row.try_get("revision")?;
         let columns = DataRequest {
             name: name("data-requests", id),
@@ -87,7 +89,7 @@ impl StoredRequest {
             channel: small("channel")?,
             receive_time: Some(time::to_proto(at("received_at")?)),
             identity_proof: small("identity_proof")?,
-            due_time: Some(time::to_proto(due_at)),
+            due_time: Some(time::to_proto(at("due_at")?)),
             assignee: assignee.map(|id| name("employees", id)).unwrap_or_default(),
             recorder: row.try_get("recorder")?,
             record_time: Some(time::to_proto(recorded_at)),
@@ -99,7 +101,6 @@ impl StoredRequest {
             id,
             customer,
             recorded_at,
-            due_at,
             assignee,
             proposer: row.try_get("proposer_id")?,
             revision,
@@ -115,6 +116,14 @@ impl StoredRequest {
 
     pub(crate) fn kind(&self) -> DataRequestKind {
         self.columns.kind()
+    }
+
+    /// Whether it is answered by a copy.
+    pub(crate) fn asks_for_a_copy(&self) -> bool {
+        matches!(
+            self.kind(),
+            DataRequestKind::Access | DataRequestKind::Portability
+        )
     }
 
     pub(crate) fn state(&self) -> DataRequestState {
@@ -199,6 +208,23 @@ pub(crate) async fn update(
     .execute(connection)
     .await?;
     Ok(())
+}
+
+/// Whether a copy was made for the request.
+pub(crate) async fn was_copied(
+    connection: &mut PgConnection,
+    request: &StoredRequest,
+) -> Result<bool, Fault> {
+    let found = sqlx::query_scalar!(
+        r#"SELECT EXISTS (SELECT 1 FROM profile.journal
+                          WHERE customer_id = $1 AND resource = $2 AND type = $3) AS "found!""#,
+        request.customer,
+        name("data-requests", request.id),
+        COPIED,
+    )
+    .fetch_one(connection)
+    .await?;
+    Ok(found)
 }
 
 /// A request that is overdue.

@@ -10,10 +10,11 @@ use kefu_contracts::{
     order::{Order, OrderLine, OrderStage, RecordReviewRequest, RecordStageRequest, Review},
     profile::{
         Address, AssignDataRequestRequest, Consent, ConsentDecision, ContactKind, ContactPerson,
-        CreateDraftRequest, Credibility, Customer, CustomerType, DataRequest, DataRequestKind,
-        Email, FulfilDataRequestRequest, IntakeChannel, Mismatch, Phone, RecordConsentRequest,
-        ReturnCustomerRequest, ReturnReason, Sex, SourceChannel, SourceHand, UpdateCustomerRequest,
-        VerificationCheck, VerificationOutcome, consent_service_client::ConsentServiceClient,
+        CopyForm, CreateDraftRequest, Credibility, Customer, CustomerType, DataRequest,
+        DataRequestKind, Email, FulfilDataRequestRequest, IntakeChannel, Mismatch, Phone,
+        RecordConsentRequest, ReturnCustomerRequest, ReturnReason, Sex, SourceChannel, SourceHand,
+        UpdateCustomerRequest, VerificationCheck, VerificationOutcome,
+        consent_service_client::ConsentServiceClient,
     },
     ticket::{
         AssignTicketRequest, CloseTicketRequest, Direction, RateTicketRequest,
@@ -27,7 +28,7 @@ use uuid::Uuid;
 
 use super::values::Values;
 use crate::{
-    data_requests::{ask, asked, data_requests},
+    data_requests::{ask, asked, copied, data_requests},
     records::{
         customers, enter, intake, open, order, orders, place, said_consent, ticket, tickets,
     },
@@ -299,6 +300,9 @@ async fn requested(
             .unwrap()
             .into_inner();
         if kind == DataRequestKind::Access {
+            copied(&archivist, &made.name, CopyForm::Html)
+                .await
+                .unwrap();
             let fulfil = FulfilDataRequestRequest {
                 name: made.name,
                 etag: made.etag,

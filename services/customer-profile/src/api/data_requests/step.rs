@@ -197,7 +197,7 @@ impl DataRequests {
         Entered::now(connection, call, kept, (row.id, request), position).await
     }
 
-    /// Two people refuse, and what is said to be corrected was.
+    /// Two people refuse, and what is said to be corrected or copied was.
     async fn ensure_may(
         &self,
         connection: &mut PgConnection,
@@ -217,6 +217,12 @@ impl DataRequests {
             }
             Deed::Fulfil { revision, .. } if *revision != 0 => {
                 Err(wrong_revision(Violation::NotApplicable))
+            }
+            Deed::Fulfil { .. } if row.asks_for_a_copy() => {
+                if data_requests::was_copied(connection, row).await? {
+                    return Ok(());
+                }
+                Err(Fault::new(Reason::StateNotAllowed).with("rule", "the copy is made first"))
             }
             _ => Ok(()),
         }
