@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::domain::{
     attributes::{self, AttributeRule},
     intake::IntakeRules,
+    retention::RetentionRules,
 };
 
 /// Section `customer_profile` of the configuration.
@@ -17,6 +18,8 @@ pub struct CustomerProfileConfig {
     pub phone_region: String,
     /// What each way in asks for (CF-3.2); `intake.toml`.
     pub intake: IntakeRules,
+    /// How long files are kept (CF-5.2); `retention.toml`.
+    pub retention: RetentionRules,
     /// What files may have beside the fields of every file; `attributes.toml`.
     pub attributes: Vec<AttributeRule>,
 }
@@ -27,6 +30,7 @@ impl Default for CustomerProfileConfig {
             default_business_line: "A".to_owned(),
             phone_region: "CN".to_owned(),
             intake: IntakeRules::default(),
+            retention: RetentionRules::default(),
             attributes: attributes::shipped(),
         }
     }
@@ -51,6 +55,11 @@ impl CustomerProfileConfig {
         if let Some(problem) = self.intake.problem() {
             return Err(Fault::internal(format!(
                 "customer_profile.intake: {problem}"
+            )));
+        }
+        if let Some(problem) = self.retention.problem() {
+            return Err(Fault::internal(format!(
+                "customer_profile.retention: {problem}"
             )));
         }
         if let Some(problem) = attributes::problem(&self.attributes) {

@@ -6,7 +6,7 @@
 //! Consent: the statement counts that the customer made last about a purpose; while that
 //! is that it is given, scopes that live on consent reach the file.
 //!
-//! Clauses: CC-2.2, CF-2.*, CF-3.*, CF-4.*, CF-6.1, CF-7.*, CF-9.1, OP-7.1, SG-1.1, IH-2.*.
+//! Clauses: CC-2.2, CF-2.*, CF-3.*, CF-4.*, CF-5.2, CF-6.1, CF-7.*, CF-9.1, OP-7.1, SG-1.1, IH-2.*.
 
 mod api;
 mod config;
@@ -19,7 +19,9 @@ use std::sync::Arc;
 
 use kefu_contracts::profile::{
     consent_service_server::ConsentServiceServer, customer_service_server::CustomerServiceServer,
-    intake_service_server::IntakeServiceServer, revision_service_server::RevisionServiceServer,
+    hold_service_server::HoldServiceServer, intake_service_server::IntakeServiceServer,
+    retention_service_server::RetentionServiceServer,
+    revision_service_server::RevisionServiceServer,
 };
 use kefu_service::{
     core::{Core, Deps},
@@ -35,6 +37,7 @@ pub use config::CustomerProfileConfig;
 pub use domain::{
     attributes::{AttributeKind, AttributeRule},
     intake::{ChannelRule, IntakeRules},
+    retention::RetentionRules,
 };
 
 /// Name of the service.
@@ -59,14 +62,20 @@ pub struct Peers {
 pub fn build(config: CustomerProfileConfig, deps: Deps, peers: Peers) -> Result<Hosted, Fault> {
     config.check()?;
     let core = Core::new(NAME, deps, &["ticket", "order-followup"]);
+    let rules = Arc::new(config.retention.clone());
+    let tickets = jobs::TicketEffects {
+        clock: core.deps.clock.clone(),
+        rules: rules.clone(),
+    };
     let jobs = vec![
-        core.follow("ticket", peers.ticket, Arc::new(jobs::TicketDuty)),
+        core.follow("ticket", peers.ticket, Arc::new(tickets)),
         core.follow(
             "order-followup",
             peers.order_followup,
             Arc::new(jobs::OrderEffects),
         ),
         jobs::overdue(core.deps.clone()),
+        jobs::schedule(core.deps.clone(), rules),
     ];
     let customers = api::Customers::new(&core, &config);
     let files = FileExport::server(
@@ -80,6 +89,10 @@ pub fn build(config: CustomerProfileConfig, deps: Deps, peers: Peers) -> Result<
         .add_service(IntakeServiceServer::new(customers.clone()))
         .add_service(RevisionServiceServer::new(customers))
         .add_service(ConsentServiceServer::new(consents))
+        .add_service(RetentionServiceServer::new(api::retentions::Retentions(
+            core.clone(),
+        )))
+        .add_service(HoldServiceServer::new(api::holds::Holds(core.clone())))
         .add_service(files)
         .add_service(facts);
     Ok(core.host(routes, jobs))

@@ -22,6 +22,7 @@ mod outage;
 mod record_facts;
 mod records;
 mod refusals;
+mod retention;
 mod revisions;
 mod scopes;
 mod selections;

@@ -2,11 +2,13 @@
 
 mod orders;
 mod overdue;
+mod schedule;
 mod tickets;
 
 pub(crate) use orders::OrderEffects;
 pub(crate) use overdue::job as overdue;
-pub(crate) use tickets::TicketDuty;
+pub(crate) use schedule::job as schedule;
+pub(crate) use tickets::TicketEffects;
 
 use uuid::Uuid;
 

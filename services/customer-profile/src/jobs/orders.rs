@@ -6,10 +6,10 @@ use kefu_service::{consumer::Effect, database::Use, error::Fault, time};
 use sqlx::PgConnection;
 
 use super::id;
-use crate::store::{duty, purchases};
+use crate::store::{duty, purchases, retention};
 
 /// Who follows an order up has duty on its customer's file until it is over
-/// (CF-9.1); an order that stands is a purchase (CF-2.2).
+/// (CF-9.1); an order that stands is a purchase (CF-2.2); and it is business (CF-5.2).
 pub(crate) struct OrderEffects;
 
 impl Effect for OrderEffects {
@@ -43,6 +43,9 @@ async fn settle(
         id(&order.owner_id).filter(|_| !over),
     )
     .await?;
+    if let Some(at) = order.occurred_at.as_ref().and_then(time::from_proto) {
+        retention::business(connection, customer, at).await?;
+    }
     let placed_at = order.placed_at.as_ref().and_then(time::from_proto);
     match (&order.total, placed_at) {
         _ if order.stage() == OrderStage::Cancelled => {

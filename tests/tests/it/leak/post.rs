@@ -77,9 +77,17 @@ impl Door<'_> {
     }
 }
 
+/// Services beside access-control that answer from the register of the company.
+const REGISTERS: &[&str] = &[
+    "kefu.profile.v1.HoldService",
+    "kefu.profile.v1.RetentionService",
+];
+
 /// Whether it answers from the register of the company, which holds no customer's data.
 fn is_register(method: &Method) -> bool {
-    method.service.starts_with("kefu.access.") && method.shows.is_empty()
+    let register =
+        method.service.starts_with("kefu.access.") || REGISTERS.contains(&method.service);
+    register && method.shows.is_empty()
 }
 
 pub(super) use figures::FIGURES;
