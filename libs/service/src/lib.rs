@@ -10,6 +10,7 @@ pub mod config;
 pub mod consumer;
 pub mod core;
 pub mod database;
+pub mod destroyed;
 pub mod error;
 pub mod facts;
 pub mod feed;

@@ -6,7 +6,7 @@
 //! Consent: the statement counts that the customer made last about a purpose; while that
 //! is that it is given, scopes that live on consent reach the file.
 //!
-//! Clauses: CC-2.2, CF-2.*, CF-3.*, CF-4.*, CF-5.2, CF-6.1, CF-7.*, CF-9.1, OP-7.1, SG-1.1, IH-2.*.
+//! Clauses: CC-2.2, CF-2.*, CF-3.*, CF-4.*, CF-5.2, CF-6.1, CF-7.*, CF-9.1, CF-10.*, OP-7.1, SG-1.1, IH-2.*.
 
 mod api;
 mod config;
@@ -18,6 +18,7 @@ mod store;
 use std::sync::Arc;
 
 use kefu_contracts::profile::{
+    certificate_service_server::CertificateServiceServer,
     consent_service_server::ConsentServiceServer, customer_service_server::CustomerServiceServer,
     hold_service_server::HoldServiceServer, intake_service_server::IntakeServiceServer,
     retention_service_server::RetentionServiceServer,
@@ -53,6 +54,8 @@ pub struct Peers {
     pub ticket: GrpcService,
     /// Orders are duty and purchases.
     pub order_followup: GrpcService,
+    /// Destructions are approved there.
+    pub access_control: GrpcService,
 }
 
 /// Puts the service together.
@@ -61,11 +64,15 @@ pub struct Peers {
 /// When the configuration cannot be carried out.
 pub fn build(config: CustomerProfileConfig, deps: Deps, peers: Peers) -> Result<Hosted, Fault> {
     config.check()?;
-    let core = Core::new(NAME, deps, &["ticket", "order-followup"]);
+    let core = Core::new(NAME, deps, &["ticket", "order-followup", "access-control"]);
     let rules = Arc::new(config.retention.clone());
     let tickets = jobs::TicketEffects {
         clock: core.deps.clock.clone(),
         rules: rules.clone(),
+    };
+    let destructions = jobs::Destructions {
+        clock: core.deps.clock.clone(),
+        vault: core.deps.vault.clone(),
     };
     let jobs = vec![
         core.follow("ticket", peers.ticket, Arc::new(tickets)),
@@ -73,6 +80,11 @@ pub fn build(config: CustomerProfileConfig, deps: Deps, peers: Peers) -> Result<
             "order-followup",
             peers.order_followup,
             Arc::new(jobs::OrderEffects),
+        ),
+        core.follow(
+            "access-control",
+            peers.access_control,
+            Arc::new(destructions),
         ),
         jobs::overdue(core.deps.clone()),
         jobs::schedule(core.deps.clone(), rules),
@@ -92,6 +104,9 @@ pub fn build(config: CustomerProfileConfig, deps: Deps, peers: Peers) -> Result<
         .add_service(RetentionServiceServer::new(api::retentions::Retentions(
             core.clone(),
         )))
+        .add_service(CertificateServiceServer::new(
+            api::certificates::Certificates(core.clone()),
+        ))
         .add_service(HoldServiceServer::new(api::holds::Holds(core.clone())))
         .add_service(files)
         .add_service(facts);

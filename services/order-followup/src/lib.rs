@@ -50,7 +50,10 @@ pub fn build(config: OrderFollowupConfig, deps: Deps, peers: Peers) -> Result<Ho
     let jobs = vec![core.follow(
         "customer-profile",
         peers.customer_profile,
-        Arc::new(jobs::KnownCustomers),
+        Arc::new(jobs::KnownCustomers {
+            clock: core.deps.clock.clone(),
+            vault: core.deps.vault.clone(),
+        }),
     )];
     let orders = api::Orders::new(&core, &config);
     let files = FileExport::server(orders.clone(), &store::records::WHOLE, core.views.clone());

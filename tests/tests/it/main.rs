@@ -8,6 +8,7 @@ mod audit;
 mod clauses;
 mod consents;
 mod contexts;
+mod destruction;
 mod explain;
 mod exports;
 mod faults;

@@ -1,6 +1,7 @@
 //! `kefu.profile.v1`: request → rules → store → answer; the methods of CustomerService.
 
 mod ask;
+pub(crate) mod certificates;
 pub(crate) mod consents;
 mod create;
 mod deed;

@@ -1,10 +1,12 @@
 //! What other services' journals and time do to the customer file.
 
+mod destructions;
 mod orders;
 mod overdue;
 mod schedule;
 mod tickets;
 
+pub(crate) use destructions::Destructions;
 pub(crate) use orders::OrderEffects;
 pub(crate) use overdue::job as overdue;
 pub(crate) use schedule::job as schedule;

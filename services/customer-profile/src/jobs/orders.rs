@@ -6,7 +6,7 @@ use kefu_service::{consumer::Effect, database::Use, error::Fault, time};
 use sqlx::PgConnection;
 
 use super::id;
-use crate::store::{duty, purchases, retention};
+use crate::store::{destruction, duty, purchases, retention};
 
 /// Who follows an order up has duty on its customer's file until it is over
 /// (CF-9.1); an order that stands is a purchase (CF-2.2); and it is business (CF-5.2).
@@ -35,6 +35,9 @@ async fn settle(
     let (Some(order_id), Some(customer)) = (id(&order.order_id), id(&order.customer_id)) else {
         return Ok(());
     };
+    if !destruction::stands(connection, customer).await? {
+        return Ok(());
+    }
     let over = matches!(order.stage(), OrderStage::Completed | OrderStage::Cancelled);
     duty::settle(
         connection,

@@ -16,7 +16,7 @@ use crate::{
     api::holds::{changed, journal_type},
     domain::{hold::Opening, retention::RetentionRules},
     store::{
-        duty,
+        destruction, duty,
         holds::{self, By},
         retention,
     },
@@ -53,6 +53,9 @@ impl TicketEffects {
         let Some(customer) = id(&ticket.customer_id) else {
             return Ok(());
         };
+        if !destruction::stands(connection, customer).await? {
+            return Ok(());
+        }
         let working = ticket.state() != TicketState::Closed;
         let assignee = id(&ticket.assignee_id).filter(|_| working);
         duty::settle(connection, &entry.resource, customer, assignee).await?;

@@ -1,7 +1,9 @@
 //! SQL of the customer file.
 
+pub(crate) mod certificates;
 pub(crate) mod consents;
 pub(crate) mod customers;
+pub(crate) mod destruction;
 pub(crate) mod drafts;
 pub(crate) mod duty;
 pub(crate) mod file_numbers;

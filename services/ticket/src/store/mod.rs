@@ -5,4 +5,5 @@ pub(crate) mod history;
 pub(crate) mod messages;
 pub(crate) mod opening;
 pub(crate) mod records;
+pub(crate) mod scrub;
 pub(crate) mod tickets;

@@ -31,6 +31,7 @@ const KNOWN: &[&str] = &[
     "LookupCustomerRequest.phone",
     "LookupCustomerRequest.external_ref",
     "LookupCustomerRequest.file_number",
+    "LookupTombstoneRequest.file_number",
     "QueryMetricRequest.metric",
     "QueryMetricRequest.first_day",
     "QueryMetricRequest.last_day",
@@ -184,6 +185,9 @@ fn register_lookup(
             ("rule", Value::EnumNumber(1)),
             ("open_only", Value::Bool(true)),
         ],
+        "LookupTombstoneRequest" => {
+            vec![("file_number", string(text(&one.whole, "file_number")))]
+        }
         "ListIncidentsRequest" => vec![("state", Value::EnumNumber(1))],
         "ListAffectedCustomersRequest" => {
             vec![("incident", string(format!("incidents/{NOBODY}")))]

@@ -79,6 +79,7 @@ impl Door<'_> {
 
 /// Services beside access-control that answer from the register of the company.
 const REGISTERS: &[&str] = &[
+    "kefu.profile.v1.CertificateService",
     "kefu.profile.v1.HoldService",
     "kefu.profile.v1.RetentionService",
 ];
