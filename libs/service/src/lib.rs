@@ -25,6 +25,7 @@ pub mod page;
 pub mod peer;
 pub mod position;
 pub mod present;
+pub mod rewrap;
 pub mod scope;
 pub mod sealed;
 pub mod server;

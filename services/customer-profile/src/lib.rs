@@ -30,6 +30,7 @@ use kefu_service::{
     facts::RecordFacts,
     files::FileExport,
     host::Hosted,
+    rewrap,
     server::GrpcService,
 };
 use tonic::service::Routes;
@@ -87,6 +88,7 @@ pub fn build(config: CustomerProfileConfig, deps: Deps, peers: Peers) -> Result<
             Arc::new(destructions),
         ),
         jobs::overdue(core.deps.clone()),
+        rewrap::job(&core.deps),
         jobs::schedule(core.deps.clone(), rules),
     ];
     let customers = api::Customers::new(&core, &config);

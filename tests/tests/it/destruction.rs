@@ -33,7 +33,7 @@ use crate::{
 };
 
 /// From the last approval until the files are destroyed (`approvals.toml`).
-const COOLING: Duration = Duration::from_secs(168 * 3600);
+pub(crate) const COOLING: Duration = Duration::from_secs(168 * 3600);
 /// Bound of what happens by itself.
 const BOUND: Duration = Duration::from_secs(60);
 
@@ -45,11 +45,11 @@ fn certificates(caller: &Caller) -> CertificateServiceClient<Caller> {
     CertificateServiceClient::new(caller.clone())
 }
 
-fn id(name: &str) -> Uuid {
+pub(crate) fn id(name: &str) -> Uuid {
     name.split_once('/').unwrap().1.parse().unwrap()
 }
 
-fn form(files: &[&str]) -> Destruction {
+pub(crate) fn form(files: &[&str]) -> Destruction {
     Destruction {
         justification: "保管期满，无继续保存价值".into(),
         requested: Some(DestructionTerms {
@@ -85,7 +85,7 @@ async fn approve(caller: &Caller, destruction: &Destruction) -> Result<Destructi
 }
 
 /// Through both stages: the cooling-off has begun.
-async fn scheduled(suite: &TestSuite, form: Destruction) -> Destruction {
+pub(crate) async fn scheduled(suite: &TestSuite, form: Destruction) -> Destruction {
     let mut destruction = submitted(suite, form).await;
     for approver in ["feng.yulan", "chen.guodong"] {
         destruction = approve(&suite.caller(approver), &destruction)
@@ -111,7 +111,7 @@ async fn eventually<T, F: Future<Output = Option<T>>>(look: impl Fn() -> F) -> T
 
 /// The certificate, once it is issued. The policy has to be heard anew after the clock was
 /// turned; until then everything is refused.
-async fn certificate(suite: &TestSuite, destruction: &Destruction) -> Certificate {
+pub(crate) async fn certificate(suite: &TestSuite, destruction: &Destruction) -> Certificate {
     let name = destruction.name.replace("destructions/", "certificates/");
     eventually(|| async {
         let keeper = suite.caller_for("feng.yulan", "administration");
@@ -135,7 +135,7 @@ async fn count(sql: &mut PgConnection, statement: &'static str, customer: &str) 
 }
 
 /// Waits until ticket and order-followup have read that the file is gone.
-async fn scrubbed(suite: &TestSuite, customer: &str) {
+pub(crate) async fn scrubbed(suite: &TestSuite, customer: &str) {
     eventually(|| async {
         let mut sql = suite.database.connect().await.unwrap();
         let told = "SELECT (SELECT count(*) FROM ticket.journal WHERE type = 'customer.scrubbed' AND customer_id = $1)
@@ -146,7 +146,7 @@ async fn scrubbed(suite: &TestSuite, customer: &str) {
 }
 
 /// A file with something of everything, whose time is over.
-async fn full(suite: &TestSuite) -> (Customer, Ticket) {
+pub(crate) async fn full(suite: &TestSuite) -> (Customer, Ticket) {
     let erp = suite.caller_for("erp", "integration");
     let then = ago(suite, 70);
     let customer = Customer {
@@ -177,7 +177,7 @@ async fn full(suite: &TestSuite) -> (Customer, Ticket) {
 }
 
 /// What lies sealed of a customer, in hexadecimal, wherever it lies.
-async fn sealed(database: &TestDatabase, customer: &str) -> Vec<String> {
+pub(crate) async fn sealed(database: &TestDatabase, customer: &str) -> Vec<String> {
     let mut sql = database.connect().await.unwrap();
     sqlx::query_scalar(
         "SELECT encode(sealed, 'hex') FROM profile.customer WHERE id = $1

@@ -5,6 +5,7 @@
 
 mod alerts;
 mod audit;
+mod backups;
 mod clauses;
 mod consents;
 mod contexts;
