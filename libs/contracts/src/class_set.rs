@@ -17,6 +17,17 @@ impl ClassSet {
         DataClass::Financial,
     ]);
 
+    /// All classes of data about a person.
+    pub const PERSONAL: Self = Self::of(&[
+        DataClass::Basic,
+        DataClass::Contact,
+        DataClass::Identity,
+        DataClass::Financial,
+        DataClass::Purchase,
+        DataClass::Service,
+        DataClass::Relation,
+    ]);
+
     /// Exactly these classes.
     pub const fn of(classes: &[DataClass]) -> Self {
         let mut bits = 0;

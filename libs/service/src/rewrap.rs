@@ -58,11 +58,7 @@ pub async fn all(db: &Db, vault: &Arc<Vault>) -> Result<u64, Fault> {
     }
 }
 
-async fn batch(
-    connection: &mut PgConnection,
-    vault: &Vault,
-    current: &str,
-) -> Result<u64, Fault> {
+async fn batch(connection: &mut PgConnection, vault: &Vault, current: &str) -> Result<u64, Fault> {
     let rows = sqlx::query(
         "SELECT customer_id, kek_id, wrapped FROM customer_key WHERE kek_id <> $1 LIMIT $2
          FOR UPDATE SKIP LOCKED",

@@ -4,8 +4,10 @@
 
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
-use kefu_access::{ScopeColumns, SqlSink, write_matched, write_scope};
-use kefu_contracts::common::TotalKind;
+use kefu_access::{
+    ClassSet, ScopeColumns, SqlSink, write_matched, write_scope, write_scope_for_class,
+};
+use kefu_contracts::{common::TotalKind, policy::DataClass};
 use sqlx::{Postgres, QueryBuilder};
 use uuid::Uuid;
 
@@ -27,6 +29,9 @@ pub struct RecordSpec {
     pub id: &'static str,
     /// What its scope looks at.
     pub scope: ScopeColumns,
+    /// Column with the number of the class that a record's being there tells of, where
+    /// records differ in that: each is there only where its class is cleared.
+    pub class: Option<&'static str>,
     /// What it can be filtered by.
     pub fields: &'static [FilterField],
 }
@@ -66,7 +71,7 @@ impl RecordSpec {
             .push(" AS matched FROM ")
             .push(self.from)
             .push(" WHERE ");
-        write_scope(&call.context, call.now, &self.scope, &mut Sql(&mut query));
+        self.write_reach(call, &mut query);
         query
     }
 
@@ -112,10 +117,28 @@ impl RecordSpec {
     pub fn count(&self, call: &Call, filter: &Filter) -> QueryBuilder<Postgres> {
         let mut query = QueryBuilder::new("SELECT count(*) FROM (SELECT 1 FROM ");
         query.push(self.from).push(" WHERE ");
-        write_scope(&call.context, call.now, &self.scope, &mut Sql(&mut query));
+        self.write_reach(call, &mut query);
         filter.write(call, &self.scope, &mut query);
         query.push(format_args!(" LIMIT {}) AS counted", COUNT_LIMIT + 1));
         query
+    }
+}
+
+impl RecordSpec {
+    fn write_reach(&self, call: &Call, query: &mut QueryBuilder<Postgres>) {
+        let Some(column) = self.class else {
+            return write_scope(&call.context, call.now, &self.scope, &mut Sql(query));
+        };
+        query.push(format_args!(
+            "({column} = {} AND ",
+            DataClass::System as i32
+        ));
+        write_scope(&call.context, call.now, &self.scope, &mut Sql(query));
+        for class in ClassSet::PERSONAL.iter() {
+            query.push(format_args!(" OR {column} = {} AND ", class as i32));
+            write_scope_for_class(&call.context, call.now, class, &self.scope, &mut Sql(query));
+        }
+        query.push(")");
     }
 }
 

@@ -22,7 +22,7 @@ use kefu_contracts::profile::{
     consent_service_server::ConsentServiceServer, customer_service_server::CustomerServiceServer,
     hold_service_server::HoldServiceServer, intake_service_server::IntakeServiceServer,
     retention_service_server::RetentionServiceServer,
-    revision_service_server::RevisionServiceServer,
+    revision_service_server::RevisionServiceServer, timeline_service_server::TimelineServiceServer,
 };
 use kefu_service::{
     core::{Core, Deps},
@@ -101,7 +101,8 @@ pub fn build(config: CustomerProfileConfig, deps: Deps, peers: Peers) -> Result<
     let consents = api::consents::Consents::new(&core);
     let routes = Routes::new(CustomerServiceServer::new(customers.clone()))
         .add_service(IntakeServiceServer::new(customers.clone()))
-        .add_service(RevisionServiceServer::new(customers))
+        .add_service(RevisionServiceServer::new(customers.clone()))
+        .add_service(TimelineServiceServer::new(customers))
         .add_service(ConsentServiceServer::new(consents))
         .add_service(RetentionServiceServer::new(api::retentions::Retentions(
             core.clone(),

@@ -50,13 +50,13 @@ pub fn build(config: OrderFollowupConfig, deps: Deps, peers: Peers) -> Result<Ho
     let core = Core::new(NAME, deps, &["customer-profile"]);
     let jobs = vec![
         core.follow(
-        "customer-profile",
-        peers.customer_profile,
-        Arc::new(jobs::KnownCustomers {
-            clock: core.deps.clock.clone(),
-            vault: core.deps.vault.clone(),
-        }),
-    ),
+            "customer-profile",
+            peers.customer_profile,
+            Arc::new(jobs::KnownCustomers {
+                clock: core.deps.clock.clone(),
+                vault: core.deps.vault.clone(),
+            }),
+        ),
         rewrap::job(&core.deps),
     ];
     let orders = api::Orders::new(&core, &config);

@@ -42,11 +42,12 @@ fn run(command: &mut Command) -> Vec<u8> {
 
 /// The key of a customer as a database has it.
 async fn key(sql: &mut PgConnection, customer: Uuid) -> WrappedKey {
-    let row = sqlx::query("SELECT kek_id, wrapped FROM profile.customer_key WHERE customer_id = $1")
-        .bind(customer)
-        .fetch_one(sql)
-        .await
-        .unwrap();
+    let row =
+        sqlx::query("SELECT kek_id, wrapped FROM profile.customer_key WHERE customer_id = $1")
+            .bind(customer)
+            .fetch_one(sql)
+            .await
+            .unwrap();
     WrappedKey {
         kek_id: row.get(0),
         bytes: row.get(1),
@@ -86,8 +87,16 @@ async fn a_restored_backup_tells_nothing_of_a_destroyed_file() {
     let backup = run(Command::new(dump).arg(suite.database.url()));
     let text = String::from_utf8_lossy(&backup).into_owned();
     let lies = sealed(&suite.database, &gone.name).await;
-    assert!(lies.iter().all(|value| text.contains(value)), "all of it is in the backup");
-    for plain in ["张三丰", "13812345678", "11010519491231002X", "4111111111111111"] {
+    assert!(
+        lies.iter().all(|value| text.contains(value)),
+        "all of it is in the backup"
+    );
+    for plain in [
+        "张三丰",
+        "13812345678",
+        "11010519491231002X",
+        "4111111111111111",
+    ] {
         assert!(!text.contains(plain), "{plain} is in the backup");
     }
 
@@ -119,7 +128,12 @@ async fn a_restored_backup_tells_nothing_of_a_destroyed_file() {
     .await
     .unwrap();
     assert_eq!(left, 0);
-    assert_eq!(rewrap::all(&databases.customer_profile, &vault(&both)).await.unwrap(), 0);
+    assert_eq!(
+        rewrap::all(&databases.customer_profile, &vault(&both))
+            .await
+            .unwrap(),
+        0
+    );
 
     let mut restored = restore(&suite.database, &mut live, &backup).await;
     let (gone, stays) = (id(&gone.name), id(&stays.name));
@@ -127,7 +141,11 @@ async fn a_restored_backup_tells_nothing_of_a_destroyed_file() {
     let after = opened(&mut restored, &vault(&second), gone, &wrapped).await;
     assert_eq!(after, None, "the key-encryption key is gone");
     let before = opened(&mut restored, &vault(&first), gone, &wrapped).await;
-    assert_eq!(before.as_deref(), Some("张三丰"), "nothing but that key stood before it");
+    assert_eq!(
+        before.as_deref(),
+        Some("张三丰"),
+        "nothing but that key stood before it"
+    );
     let today = key(&mut live, stays).await;
     let other = opened(&mut restored, &vault(&second), stays, &today).await;
     assert_eq!(other.as_deref(), Some("张三丰"));
@@ -137,10 +155,15 @@ async fn restore(of: &TestDatabase, live: &mut PgConnection, backup: &[u8]) -> P
     let name = name_for_test(live).await.unwrap();
     let create = sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"));
     sqlx::raw_sql(create).execute(&mut *live).await.unwrap();
-    let (before, options) = of.url().rsplit_once('/').map_or((String::new(), String::new()), |(before, after)| {
-        let options = after.split_once('?').map(|(_, options)| format!("?{options}"));
-        (before.to_owned(), options.unwrap_or_default())
-    });
+    let (before, options) =
+        of.url()
+            .rsplit_once('/')
+            .map_or((String::new(), String::new()), |(before, after)| {
+                let options = after
+                    .split_once('?')
+                    .map(|(_, options)| format!("?{options}"));
+                (before.to_owned(), options.unwrap_or_default())
+            });
     let url = format!("{before}/{name}{options}");
     let file = std::env::temp_dir().join(format!("{name}.sql"));
     std::fs::write(&file, backup).unwrap();

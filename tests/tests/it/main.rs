@@ -6,7 +6,9 @@
 mod alerts;
 mod audit;
 mod backups;
+mod calendars;
 mod clauses;
+mod clocks;
 mod consents;
 mod contexts;
 mod destruction;
@@ -29,4 +31,5 @@ mod revisions;
 mod scopes;
 mod selections;
 mod shares;
+mod timeline;
 mod writes;

@@ -28,6 +28,7 @@ const RECORD: RecordSpec = RecordSpec {
         duty: None,
         consent: None,
     },
+    class: None,
     fields: &[],
 };
 

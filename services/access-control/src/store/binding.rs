@@ -21,6 +21,7 @@ const SPEC: RecordSpec = RecordSpec {
         duty: None,
         consent: None,
     },
+    class: None,
     fields: &[],
 };
 

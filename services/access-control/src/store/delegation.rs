@@ -30,6 +30,7 @@ const SPEC: RecordSpec = RecordSpec {
         }),
         consent: None,
     },
+    class: None,
     fields: &[],
 };
 

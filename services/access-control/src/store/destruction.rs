@@ -19,6 +19,7 @@ pub(crate) const RECORD: RecordSpec = RecordSpec {
     from: "access.approval a JOIN access.destruction d ON d.approval_id = a.id",
     id: "a.id",
     scope: record::SCOPE,
+    class: None,
     fields: &[
         record::STATE,
         record::APPLICANT,

@@ -26,6 +26,7 @@ const SPEC: RecordSpec = RecordSpec {
         duty: None,
         consent: None,
     },
+    class: None,
     fields: &[],
 };
 

@@ -25,6 +25,7 @@ const SPEC: RecordSpec = RecordSpec {
         duty: None,
         consent: None,
     },
+    class: None,
     fields: &[],
 };
 

@@ -22,6 +22,7 @@ pub(crate) const RECORD: RecordSpec = RecordSpec {
     from: "access.export e JOIN access.approval a ON a.id = e.share_id",
     id: "e.id",
     scope: record::SCOPE,
+    class: None,
     fields: &[
         FilterField::system(
             "state",

@@ -25,6 +25,7 @@ const RECORD: RecordSpec = RecordSpec {
         duty: None,
         consent: None,
     },
+    class: None,
     fields: &[],
 };
 

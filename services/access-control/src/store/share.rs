@@ -27,6 +27,7 @@ pub(crate) const RECORD: RecordSpec = RecordSpec {
     from: "access.approval a JOIN access.share s ON s.approval_id = a.id",
     id: "a.id",
     scope: record::SCOPE,
+    class: None,
     fields: &[
         record::STATE,
         record::PURPOSE,

@@ -16,6 +16,7 @@ mod read;
 pub(crate) mod retentions;
 mod revisions;
 mod step;
+mod timeline;
 mod update;
 mod write;
 

@@ -13,3 +13,4 @@ pub(crate) mod intake;
 pub(crate) mod people;
 pub(crate) mod retention;
 pub(crate) mod state;
+pub(crate) mod timeline;

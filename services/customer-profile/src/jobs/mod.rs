@@ -1,6 +1,7 @@
 //! What other services' journals and time do to the customer file.
 
 mod destructions;
+mod history;
 mod orders;
 mod overdue;
 mod schedule;

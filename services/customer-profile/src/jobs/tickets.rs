@@ -5,25 +5,27 @@ use kefu_contracts::{
     policy::Purpose,
     ticket::TicketState,
 };
-use kefu_service::{
-    clock::Clock, consumer::Effect, database::Use, error::Fault, fields::name, time,
-};
+use kefu_service::{clock::Clock, consumer::Effect, database::Use, error::Fault, fields::name};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::id;
+use super::{
+    history::{self, Source, moment, place},
+    id,
+};
 use crate::{
     api::holds::{changed, journal_type},
     domain::{hold::Opening, retention::RetentionRules},
     store::{
-        destruction, duty,
+        duty,
         holds::{self, By},
         retention,
     },
 };
 
 /// What a ticket means for its customer's file. Who works on it has duty on the file, as long
-/// as it is not closed (CF-9.1); it is business; and a grave complaint holds the file (CF-5.2).
+/// as it is not closed (CF-9.1); what happens with it is in the customer's history (CF-2.3),
+/// and is business; and a grave complaint holds the file (CF-5.2).
 pub(crate) struct TicketEffects {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) rules: Arc<RetentionRules>,
@@ -33,6 +35,9 @@ impl Effect for TicketEffects {
     fn apply<'c>(&'c self, connection: &'c mut PgConnection, entries: &'c [Entry]) -> Use<'c, ()> {
         Box::pin(async move {
             for entry in entries {
+                if !history::keep(connection, Source::Ticket, entry).await? {
+                    continue;
+                }
                 let event = entry.event.as_ref().and_then(|event| event.event.as_ref());
                 if let Some(Event::TicketChanged(ticket)) = event {
                     self.settle(connection, entry, ticket).await?;
@@ -53,15 +58,14 @@ impl TicketEffects {
         let Some(customer) = id(&ticket.customer_id) else {
             return Ok(());
         };
-        if !destruction::stands(connection, customer).await? {
-            return Ok(());
-        }
         let working = ticket.state() != TicketState::Closed;
         let assignee = id(&ticket.assignee_id).filter(|_| working);
-        duty::settle(connection, &entry.resource, customer, assignee).await?;
-        if let Some(at) = ticket.occurred_at.as_ref().and_then(time::from_proto) {
-            retention::business(connection, customer, at).await?;
-        }
+        let (own, at) = (
+            place(Source::Ticket, entry),
+            moment(ticket.occurred_at, entry)?,
+        );
+        duty::settle(connection, own, &entry.resource, customer, assignee, at).await?;
+        retention::business(connection, customer, at).await?;
         match id(&ticket.ticket_id) {
             Some(ticket_id) if self.rules.is_grave(ticket.kind(), ticket.priority()) => {
                 self.hold(connection, entry, ticket_id, customer).await

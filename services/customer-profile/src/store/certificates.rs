@@ -29,6 +29,7 @@ pub(crate) const CERTIFICATES: RecordSpec = RecordSpec {
         duty: None,
         consent: None,
     },
+    class: None,
     fields: &[
         FilterField::system(
             "customer",
@@ -50,6 +51,7 @@ pub(crate) const TOMBSTONES: RecordSpec = RecordSpec {
     from: "profile.tombstone s JOIN profile.customer c ON c.id = s.customer_id",
     id: "c.id",
     scope: SCOPE,
+    class: None,
     fields: &[],
 };
 

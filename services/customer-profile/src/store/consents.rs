@@ -32,6 +32,7 @@ pub(crate) const RECORD: RecordSpec = RecordSpec {
            JOIN profile.customer_key k ON k.customer_id = s.customer_id",
     id: "s.id",
     scope: SCOPE,
+    class: None,
     fields: &[
         FilterField {
             name: "customer",

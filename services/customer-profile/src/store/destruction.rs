@@ -21,6 +21,7 @@ const PURGED: &[&str] = purge![
     "consent",
     "consent_statement",
     "purchase",
+    "timeline",
     "revision",
 ];
 

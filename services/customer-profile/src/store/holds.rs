@@ -34,6 +34,7 @@ pub(crate) const HOLDS: RecordSpec = RecordSpec {
         duty: None,
         consent: None,
     },
+    class: None,
     fields: &[
         FilterField {
             name: "kind",
@@ -63,6 +64,7 @@ pub(crate) const HELD_FILES: RecordSpec = RecordSpec {
     from: "profile.hold_file f JOIN profile.customer c ON c.id = f.customer_id",
     id: "f.id",
     scope: SCOPE,
+    class: None,
     fields: &[
         FilterField::system("hold", "f.hold_id", FilterKind::Name("holds")),
         FilterField::system("customer", "f.customer_id", FilterKind::Name("customers")),

@@ -13,3 +13,4 @@ pub(crate) mod purchases;
 pub(crate) mod records;
 pub(crate) mod retention;
 pub(crate) mod revisions;
+pub(crate) mod timeline;

@@ -72,7 +72,7 @@ pub(crate) const SCOPE: ScopeColumns = ScopeColumns {
     owner: Some("c.owner_id"),
     customer: Some("c.id"),
     duty: Some(DutySql {
-        before: "EXISTS (SELECT 1 FROM profile.duty d WHERE d.customer_id = c.id AND d.subject_id = ",
+        before: "EXISTS (SELECT 1 FROM profile.duty d WHERE d.customer_id = c.id AND d.ended_at IS NULL AND d.subject_id = ",
         after: ")",
     }),
     consent: Some(ConsentSql {
@@ -87,6 +87,7 @@ const fn spec(from: &'static str) -> RecordSpec {
         from,
         id: "c.id",
         scope: SCOPE,
+        class: None,
         fields: FIELDS,
     }
 }

@@ -43,6 +43,7 @@ pub(crate) const REVISIONS: RecordSpec = RecordSpec {
            LEFT JOIN profile.revision b ON b.customer_id = r.customer_id AND b.revision = r.revision - 1",
     id: "r.id",
     scope: SCOPE,
+    class: None,
     fields: &[FilterField {
         name: "customer",
         column: "r.customer_id",

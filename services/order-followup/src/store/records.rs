@@ -39,6 +39,7 @@ pub(crate) const RECORD: RecordSpec = RecordSpec {
     from: from!(),
     id: "o.id",
     scope: SCOPE,
+    class: None,
     fields: FIELDS,
 };
 
@@ -76,6 +77,7 @@ pub(crate) const WHOLE: RecordSpec = RecordSpec {
     ),
     id: "o.id",
     scope: SCOPE,
+    class: None,
     fields: FIELDS,
 };
 

@@ -104,5 +104,6 @@ pub(super) fn changed(
             .map_or(0, |answer| answer.score),
         reopen_count: ticket.reopen_count,
         revision,
+        category: ticket.category.clone(),
     })
 }

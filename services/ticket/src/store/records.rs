@@ -37,6 +37,7 @@ pub(crate) const RECORD: RecordSpec = RecordSpec {
         }),
         consent: None,
     },
+    class: None,
     fields: &[
         FilterField::system("customer", "t.customer_id", FilterKind::Name("customers")),
         FilterField::system(

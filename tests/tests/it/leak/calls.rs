@@ -28,10 +28,22 @@ const KNOWN: &[&str] = &[
     "filter",
     "order_by", // by their meaning everywhere
     "ListCustomerRevisionsRequest.parent",
+    "ListTimelineRequest.parent",
+    "GetPortraitRequest.parent",
+    "GetPortraitRequest.days",
+    "ListFileViewsRequest.parent",
+    "ListDutiesRequest.standing_only",
     "LookupCustomerRequest.phone",
     "LookupCustomerRequest.external_ref",
     "LookupCustomerRequest.file_number",
     "LookupTombstoneRequest.file_number",
+    "ListTicketClocksRequest.parent",
+    "ExplainClockRequest.parent",
+    "ExplainClockRequest.metric",
+    "ExplainClockRequest.attempt",
+    "MeasureTimeRequest.start_time",
+    "MeasureTimeRequest.end_time",
+    "MeasureTimeRequest.open_seconds",
     "QueryMetricRequest.metric",
     "QueryMetricRequest.first_day",
     "QueryMetricRequest.last_day",
@@ -122,6 +134,15 @@ pub(super) fn request(kind: &MessageDescriptor, fields: &[(&str, Value)]) -> Dyn
     let mut message = DynamicMessage::new(kind.clone());
     for (field, value) in fields {
         message.set_field_by_name(field, value.clone());
+    }
+    message
+}
+
+/// A request for what has this name, with what it cannot be asked without.
+pub(super) fn named(kind: &MessageDescriptor, field: &str, name: &str) -> DynamicMessage {
+    let mut message = request(kind, &[(field, string(name))]);
+    if kind.name() == "ExplainClockRequest" {
+        message.set_field_by_name("metric", Value::EnumNumber(1));
     }
     message
 }
@@ -278,6 +299,10 @@ impl Offer {
     ) -> Option<Self> {
         let input = method.input();
         let filter = input.get_field_by_name("filter")?;
+        // What hangs on one file is asked for by that file.
+        if input.get_field_by_name("parent").is_some() {
+            return None;
+        }
         let Some(record) = record_of(&method.output()) else {
             // The register shows nothing of customers; its lists are in `lookups`.
             let path = format!("/{}/{}", method.parent_service().full_name(), method.name());

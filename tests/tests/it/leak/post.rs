@@ -1,6 +1,7 @@
 //! One post with one purpose calls everything, and each answer is held against
 //! the oracle.
 
+mod duties;
 mod figures;
 mod lists;
 
@@ -77,7 +78,7 @@ impl Door<'_> {
     }
 }
 
-/// Services beside access-control that answer from the register of the company.
+/// Services that answer from the register of the company, and ask what for.
 const REGISTERS: &[&str] = &[
     "kefu.profile.v1.CertificateService",
     "kefu.profile.v1.HoldService",
@@ -86,8 +87,7 @@ const REGISTERS: &[&str] = &[
 
 /// Whether it answers from the register of the company, which holds no customer's data.
 fn is_register(method: &Method) -> bool {
-    let register =
-        method.service.starts_with("kefu.access.") || REGISTERS.contains(&method.service);
+    let register = !method.purpose_required || REGISTERS.contains(&method.service);
     register && method.shows.is_empty()
 }
 
@@ -313,6 +313,9 @@ impl Post<'_> {
         if let Some(offer) = self.leak.offers.get(door.method.path) {
             return self.list(door, offer).await;
         }
+        if input.name() == "ListDutiesRequest" {
+            return self.duties(door).await;
+        }
         // What lists nothing but what belongs to one resource is asked in `lookups`; so is
         // the audit log, which grows with every look at it.
         let endless = input.name() == "ListAuditEntriesRequest";
@@ -349,7 +352,12 @@ impl Post<'_> {
         let input = door.descriptor.input();
         let output = door.descriptor.output();
         let kind = calls::record_of(&output).unwrap_or(output);
-        let kind = kind.full_name().to_owned();
+        // Whatever hangs on something hangs on a file, or on a ticket.
+        let kind = match (field, door.method.service) {
+            ("parent", "kefu.ticket.v1.ClockService") => "kefu.ticket.v1.Ticket".to_owned(),
+            ("parent", _) => CUSTOMER.to_owned(),
+            _ => kind.full_name().to_owned(),
+        };
         let Some(some) = self.known(&kind).next() else {
             if !is_register(door.method) {
                 self.find(
@@ -360,12 +368,10 @@ impl Post<'_> {
             return;
         };
         let absent = format!("{}/{NOBODY}", some.name.split('/').next().unwrap());
-        let nothing = self
-            .send(door, request(&input, &[(field, string(&absent))]))
-            .await;
+        let nothing = self.send(door, calls::named(&input, field, &absent)).await;
         for one in self.known(&kind) {
             let answer = self
-                .send(door, request(&input, &[(field, string(&one.name))]))
+                .send(door, calls::named(&input, field, &one.name))
                 .await;
             match door.clearance(one, self.leak.now) {
                 Some(_) if answer.code() != Code::Ok => {
