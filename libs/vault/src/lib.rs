@@ -3,7 +3,8 @@
 //! Every customer has a 256-bit [`CustomerKey`]. It is stored only as a [`WrappedKey`], encrypted under a
 //! key-encryption key that a [`KeyProvider`] holds. Personal values are sealed under the customer's key and bound
 //! to the [`Place`] they are stored in, so that a value copied to another row or column no longer opens. Destroying
-//! the wrapped key destroys every value sealed under it, in backups too.
+//! the wrapped key destroys every value sealed under it; destroying its key-encryption key afterwards destroys the
+//! copies of it in backups (`docs/destruction.md`).
 //!
 //! Sealed values cannot be searched, so look-ups go through an [`IndexKey`]: a [`BlindIndex`] of the whole value
 //! for equality, and of its one- and two-character grams for text search.

@@ -1,5 +1,5 @@
 //! The one engine of approvals: ordered stages, distinct people, deadlines, narrowing
-//! and never widening (CF-6.2, CF-6.3, CF-9.2). Pure: shares and borrowings are kinds
+//! and never widening (CF-6.2, CF-6.3, CF-9.2, CF-10.2). Pure: shares, borrowings and destructions are kinds
 //! of it, and so is whatever else needs two people's word.
 //!
 //! | file    | subject                                                       |

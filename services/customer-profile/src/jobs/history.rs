@@ -44,21 +44,22 @@ pub(super) fn moment(
         .ok_or_else(|| Fault::internal("an entry without a time"))
 }
 
-/// Keeps what the entry says happened with a customer.
+/// Keeps what the entry says happened with a customer, unless the file was destroyed; tells
+/// whether it was not.
 pub(super) async fn keep(
     connection: &mut PgConnection,
     source: Source,
     entry: &Entry,
-) -> Result<(), Fault> {
+) -> Result<bool, Fault> {
     let event = entry.event.as_ref().and_then(|event| event.event.as_ref());
     let Some(happening) = event.and_then(Happening::of) else {
-        return Ok(());
+        return Ok(true);
     };
     let Some(customer) = id(&happening.customer) else {
-        return Ok(());
+        return Ok(true);
     };
     if !destruction::stands(connection, customer).await? {
-        return Ok(());
+        return Ok(false);
     }
     let at = moment(happening.at, entry)?;
     timeline::keep(
@@ -69,5 +70,6 @@ pub(super) async fn keep(
         &happening,
         at,
     )
-    .await
+    .await?;
+    Ok(true)
 }

@@ -24,6 +24,13 @@ pub(crate) async fn customer(connection: &mut PgConnection, customer: Uuid) -> R
     )
     .execute(&mut *connection)
     .await?;
+    // Nobody is late for them any more.
+    sqlx::query!(
+        "DELETE FROM ticket.clock WHERE customer_id = $1 AND stopped_at IS NULL",
+        customer
+    )
+    .execute(&mut *connection)
+    .await?;
     // Who was about to write one held the ticket until now.
     sqlx::query!(
         "DELETE FROM ticket.message WHERE customer_id = $1",

@@ -90,6 +90,26 @@ pub(crate) async fn open_form<K: Kind>(
     }
 }
 
+/// Writes the form again; `put` puts what is its kind's own.
+pub(in crate::api) async fn rewrite<K: Kind>(
+    revision: &mut Revision<'_>,
+    call: &Call,
+    desk: &Desk<'_>,
+    wanted: &Wanted,
+    terms: K::Terms,
+    put: impl FnOnce(&mut K) + Send,
+) -> Result<Done<K::Message>, Fault> {
+    let mut stored: K = open_form(revision, call, wanted).await?;
+    let case = Case {
+        terms,
+        ..stored.case()
+    };
+    put(&mut stored);
+    stored.keep(revision.connection, desk, &case).await?;
+    let happened = Happened::plain(ApprovalEvent::Changed);
+    done::<K>(revision, call, desk, wanted.id, happened).await
+}
+
 /// Adds a form to the requests; what is its kind's own is put by the caller.
 pub(crate) async fn draft<K: Kind>(
     revision: &mut Revision<'_>,

@@ -23,10 +23,7 @@ use crate::{
         missing,
         write::{Done, claim},
     },
-    domain::{
-        approval::Case,
-        borrowing::{BORROWINGS, Borrowing},
-    },
+    domain::borrowing::{BORROWINGS, Borrowing},
     store::{
         borrowing::{self, StoredBorrowing},
         changes::Revision,
@@ -113,17 +110,19 @@ async fn again(
     let chart = chart::at(revision.connection, call.now).await?;
     let desk = register.desk::<StoredBorrowing>(&chart, call.now);
     let form = read(revision.connection, call, fields, &desk, wanted, id).await?;
-    let mut stored: StoredBorrowing =
-        write::open_form(revision, call, &Wanted { id, etag }).await?;
-    let case = Case {
-        terms: form.requested.clone(),
-        ..stored.case()
-    };
-    stored.approval.purpose = form.purpose;
-    stored.borrowing = form;
-    stored.keep(revision.connection, &desk, &case).await?;
-    let happened = Happened::plain(ApprovalEvent::Changed);
-    write::done::<StoredBorrowing>(revision, call, &desk, id, happened).await
+    let (wanted, terms) = (Wanted { id, etag }, form.requested.clone());
+    write::rewrite(
+        revision,
+        call,
+        &desk,
+        &wanted,
+        terms,
+        |stored: &mut StoredBorrowing| {
+            stored.approval.purpose = form.purpose;
+            stored.borrowing = form;
+        },
+    )
+    .await
 }
 
 /// Reads the application of this id.

@@ -15,17 +15,14 @@ use super::{Register, messages};
 use crate::{
     api::{
         approvals::{
-            Desk, Kind,
+            Desk,
             act::MOST_TEXT,
             write::{self, Happened, Wanted},
         },
         missing,
         write::{Done, claim},
     },
-    domain::{
-        approval::Case,
-        destruction::{DESTRUCTIONS, Destruction},
-    },
+    domain::destruction::{DESTRUCTIONS, Destruction},
     store::{
         changes::Revision,
         chart,
@@ -112,16 +109,16 @@ async fn again(
     let chart = chart::at(revision.connection, call.now).await?;
     let desk = register.desk::<StoredDestruction>(&chart, call.now);
     let form = read(fields, &desk, wanted)?;
-    let mut stored: StoredDestruction =
-        write::open_form(revision, call, &Wanted { id, etag }).await?;
-    let case = Case {
-        terms: form.requested.clone(),
-        ..stored.case()
-    };
-    stored.destruction = form;
-    stored.keep(revision.connection, &desk, &case).await?;
-    let happened = Happened::plain(ApprovalEvent::Changed);
-    write::done::<StoredDestruction>(revision, call, &desk, id, happened).await
+    let (wanted, terms) = (Wanted { id, etag }, form.requested.clone());
+    write::rewrite(
+        revision,
+        call,
+        &desk,
+        &wanted,
+        terms,
+        |stored: &mut StoredDestruction| stored.destruction = form,
+    )
+    .await
 }
 
 fn read(
