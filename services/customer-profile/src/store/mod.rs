@@ -6,6 +6,7 @@ pub(crate) mod data_requests;
 pub(crate) mod drafts;
 pub(crate) mod duty;
 pub(crate) mod file_numbers;
+pub(crate) mod hanging;
 pub(crate) mod phones;
 pub(crate) mod purchases;
 pub(crate) mod records;
