@@ -13,4 +13,4 @@ pub use caller::Caller;
 pub use clock::TurnableClock;
 pub use database::TestDatabase;
 pub use kefu_access_control::seed::employee_id;
-pub use suite::{COMPANY, TestSuite};
+pub use suite::{COMPANY, TestSuite, Twin};

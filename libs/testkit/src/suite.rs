@@ -176,6 +176,39 @@ impl TestSuite {
     }
 }
 
+/// Another instance of every service over the same database; its jobs run until it is
+/// dropped.
+pub struct Twin {
+    _running: Running,
+    ending: CancellationToken,
+}
+
+impl TestSuite {
+    /// Starts another instance of every service beside those of the suite.
+    pub fn twin(&self) -> Twin {
+        let databases = self.database.open().unwrap();
+        let ids = Ids::new(Arc::new(self.clock.clone()), system_randomness());
+        let parts = parts(&self.keys, databases, Arc::new(self.clock.clone()), ids).unwrap();
+        let suite = parts.assemble().unwrap();
+        let ending = CancellationToken::new();
+        let jobs = suite
+            .services
+            .into_iter()
+            .flat_map(|one| one.jobs)
+            .collect();
+        Twin {
+            _running: start_jobs(jobs, ending.clone()),
+            ending,
+        }
+    }
+}
+
+impl Drop for Twin {
+    fn drop(&mut self) {
+        self.ending.cancel();
+    }
+}
+
 impl Drop for TestSuite {
     fn drop(&mut self) {
         self.ending.cancel();

@@ -1,6 +1,7 @@
 //! Consultations, complaints, suggestions and service requests from the moment a
 //! customer turns to us until they say how satisfied they are. Owns tickets,
-//! their messages and the history of their states.
+//! their messages and the history of their states; the business calendars and
+//! targets, and the clocks that count by them.
 //!
 //! States: new → open ⇄ pending → resolved → closed; resolved → open when the
 //! solution did not work. The table stands in `domain/state.rs`.
@@ -15,7 +16,10 @@ mod store;
 
 use std::sync::Arc;
 
-use kefu_contracts::ticket::ticket_service_server::TicketServiceServer;
+use kefu_contracts::ticket::{
+    calendar_service_server::CalendarServiceServer, clock_service_server::ClockServiceServer,
+    target_service_server::TargetServiceServer, ticket_service_server::TicketServiceServer,
+};
 use kefu_service::{
     core::{Core, Deps},
     error::Fault,
@@ -48,15 +52,24 @@ pub struct Peers {
 pub fn build(config: TicketConfig, deps: Deps, peers: Peers) -> Result<Hosted, Fault> {
     config.check()?;
     let core = Core::new(NAME, deps, &["customer-profile"]);
-    let jobs = vec![core.follow(
-        "customer-profile",
-        peers.customer_profile,
-        Arc::new(jobs::KnownCustomers),
-    )];
+    let jobs = vec![
+        core.follow(
+            "customer-profile",
+            peers.customer_profile,
+            Arc::new(jobs::KnownCustomers),
+        ),
+        jobs::clocks(core.deps.clone()),
+    ];
     let tickets = api::Tickets::new(&core, &config);
     let files = FileExport::server(tickets.clone(), &store::records::RECORD, core.views.clone());
     let facts = RecordFacts::server(core.deps.db.clone(), store::records::FACTS);
+    let calendars = api::calendars::Calendars::new(&core);
     let routes = Routes::new(TicketServiceServer::new(tickets))
+        .add_service(CalendarServiceServer::new(calendars))
+        .add_service(ClockServiceServer::new(api::clocks::Clocks::new(&core)))
+        .add_service(TargetServiceServer::new(api::targets::TargetsApi::new(
+            &core,
+        )))
         .add_service(files)
         .add_service(facts);
     Ok(core.host(routes, jobs))

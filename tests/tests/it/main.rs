@@ -5,7 +5,9 @@
 
 mod alerts;
 mod audit;
+mod calendars;
 mod clauses;
+mod clocks;
 mod consents;
 mod contexts;
 mod data_requests;

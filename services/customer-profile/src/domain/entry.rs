@@ -4,14 +4,14 @@
 use jiff::civil::Date;
 use kefu_contracts::{
     google::r#type as google,
-    profile::{Credibility, Customer, CustomerType, SourceHand},
+    profile::{Credibility, Customer, CustomerType, Sex, SourceHand},
 };
 use kefu_service::{error::Violation, fields::Fields};
 
 use super::{
     contact::{Region, normal_email, normal_phone},
     file_number::is_business_line,
-    identity::{id_card_birth_date, is_bank_card, is_credit_code},
+    identity::{id_card, is_bank_card, is_credit_code},
     people::check_people,
 };
 
@@ -67,7 +67,7 @@ pub(crate) fn check(fields: &mut Fields, customer: &mut Customer, region: Region
 fn check_basic(fields: &mut Fields, customer: &mut Customer, person: bool, today: Date) {
     customer.display_name = customer.display_name.trim().to_owned();
     fields.required_text("customer.display_name", &customer.display_name, 120);
-    fields.optional_enum::<kefu_contracts::profile::Sex>("customer.sex", customer.sex);
+    fields.optional_enum::<Sex>("customer.sex", customer.sex);
     fields.ensure(
         person || customer.sex == 0,
         "customer.sex",
@@ -171,15 +171,23 @@ fn check_source(fields: &mut Fields, customer: &Customer, today: Date) {
 fn check_identity(fields: &mut Fields, customer: &mut Customer, person: bool, today: Date) {
     if !customer.id_card.is_empty() {
         customer.id_card.make_ascii_uppercase();
-        match id_card_birth_date(&customer.id_card) {
+        match id_card(&customer.id_card) {
             _ if !person => fields.refuse("customer.id_card", Violation::NotApplicable),
             None => fields.refuse("customer.id_card", Violation::IdCard),
-            Some(birth) if birth > today => fields.refuse("customer.id_card", Violation::InFuture),
-            Some(birth) => {
+            Some(card) if card.birth > today => {
+                fields.refuse("customer.id_card", Violation::InFuture)
+            }
+            Some(card) => {
                 let given = customer.birth_date.as_ref().and_then(civil);
                 fields.ensure(
-                    given.is_none_or(|given| given == birth),
+                    given.is_none_or(|given| given == card.birth),
                     "customer.birth_date",
+                    Violation::Contradiction,
+                );
+                let given = customer.sex();
+                fields.ensure(
+                    given == Sex::Unspecified || given == card.sex,
+                    "customer.sex",
                     Violation::Contradiction,
                 );
             }
@@ -360,5 +368,21 @@ mod tests {
             ..person()
         });
         assert_eq!(found, [("customer.birth_date".into(), Violation::InFuture)]);
+    }
+
+    /// Clause CF-2.1: so does the sex.
+    #[test]
+    fn a_sex_that_contradicts_the_id_card_is_refused() {
+        let with = |sex: Sex| {
+            violations(Customer {
+                id_card: "11010519491231002X".into(),
+                sex: sex.into(),
+                ..person()
+            })
+        };
+        assert_eq!(with(Sex::Female), []);
+        assert_eq!(with(Sex::Unspecified), []);
+        let contradiction = ("customer.sex".into(), Violation::Contradiction);
+        assert_eq!(with(Sex::Male), [contradiction]);
     }
 }

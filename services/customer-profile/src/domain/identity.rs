@@ -1,6 +1,7 @@
 //! Numbers that carry their own proof: ID card, credit code, bank card.
 
 use jiff::civil::Date;
+use kefu_contracts::profile::Sex;
 
 /// First two digits of region codes (GB/T 2260): the provinces, and what residents of Hong
 /// Kong, Macao and Taiwan are given.
@@ -9,9 +10,17 @@ const PROVINCES: [u8; 34] = [
     53, 54, 61, 62, 63, 64, 65, 81, 82, 83,
 ];
 
-/// Birth date in an 18-digit ID card number whose check digit is right
-/// (GB 11643-1999: ISO 7064 MOD 11-2) and whose region there is; `None` when it is not one.
-pub(crate) fn id_card_birth_date(number: &str) -> Option<Date> {
+/// What an ID card number says of the person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct IdCard {
+    pub(crate) birth: Date,
+    /// The number within region and day is odd for men, and even for women.
+    pub(crate) sex: Sex,
+}
+
+/// What an 18-digit ID card number says, if its check digit is right whose check digit is right
+/// (GB 11643-1999: ISO 7064 MOD 11-2) and there is its region; `None` when it is none.
+pub(crate) fn id_card(number: &str) -> Option<IdCard> {
     let bytes: [u8; 18] = number.as_bytes().try_into().ok()?;
     let mut sum = 0;
     for (at, byte) in bytes[..17].iter().enumerate() {
@@ -27,9 +36,12 @@ pub(crate) fn id_card_birth_date(number: &str) -> Option<Date> {
     let year = number[6..10].parse().ok()?;
     let month = number[10..12].parse().ok()?;
     let day = number[12..14].parse().ok()?;
-    Date::new(year, month, day)
-        .ok()
-        .filter(|date| date.year() >= 1800)
+    let birth = Date::new(year, month, day).ok()?;
+    let sex = match bytes[16] % 2 {
+        1 => Sex::Male,
+        _ => Sex::Female,
+    };
+    (birth.year() >= 1800).then_some(IdCard { birth, sex })
 }
 
 /// Whether it is a unified social credit code (GB 32100-2015: MOD 31).
@@ -83,10 +95,13 @@ mod tests {
     fn an_id_card_with_any_digit_wrong_is_refused() {
         let right = "11010519491231002X";
         assert_eq!(
-            id_card_birth_date(right),
-            Some(jiff::civil::date(1949, 12, 31))
+            id_card(right),
+            Some(IdCard {
+                birth: jiff::civil::date(1949, 12, 31),
+                sex: Sex::Female,
+            })
         );
-        assert!(id_card_birth_date("11010519491231002x").is_some());
+        assert!(id_card("11010519491231002x").is_some());
         for at in 0..17 {
             let mut wrong = right.as_bytes().to_vec();
             wrong[at] = if wrong[at] == b'9' {
@@ -95,7 +110,7 @@ mod tests {
                 wrong[at] + 1
             };
             assert_eq!(
-                id_card_birth_date(std::str::from_utf8(&wrong).unwrap()),
+                id_card(std::str::from_utf8(&wrong).unwrap()),
                 None,
                 "place {at}"
             );
@@ -118,7 +133,7 @@ mod tests {
                 11..=15 | 21..=23 | 31..=37 | 41..=46 | 50..=54 | 61..=65 | 81..=83
             );
             assert_eq!(
-                id_card_birth_date(&format!("{number}{check}")).is_some(),
+                id_card(&format!("{number}{check}")).is_some(),
                 known,
                 "{province}"
             );

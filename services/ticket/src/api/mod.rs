@@ -1,6 +1,8 @@
 //! `kefu.ticket.v1.TicketService`: request → rules → store → answer.
 
+pub(crate) mod calendars;
 mod change;
+pub(crate) mod clocks;
 mod commands;
 mod details;
 mod files;
@@ -10,6 +12,7 @@ mod open;
 mod present;
 mod read;
 mod replay;
+pub(crate) mod targets;
 
 use kefu_contracts::ticket::{
     AssignTicketRequest, CloseTicketRequest, GetTicketRequest, ListTicketsRequest,

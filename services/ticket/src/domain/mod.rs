@@ -1,8 +1,20 @@
 //! Rules of tickets; pure.
 
 pub(crate) mod action;
+pub(crate) mod calendar;
 pub(crate) mod change;
+pub(crate) mod clock;
 pub(crate) mod entry;
 pub(crate) mod moment;
 pub(crate) mod priority;
 pub(crate) mod state;
+pub(crate) mod targets;
+pub(crate) mod timing;
+
+/// A key that people give: lower-case letters, digits and `_`, 2–40.
+pub(crate) fn is_code(code: &str) -> bool {
+    (2..=40).contains(&code.len())
+        && code
+            .bytes()
+            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
+}

@@ -1,5 +1,7 @@
-//! What other services' journals do to tickets.
+//! What other services' journals and time do to tickets.
 
+mod clocks;
 mod customers;
 
+pub(crate) use clocks::job as clocks;
 pub(crate) use customers::KnownCustomers;

@@ -1,8 +1,12 @@
 //! SQL of tickets.
 
+pub(crate) mod calendars;
+pub(crate) mod clocks;
 pub(crate) mod customers;
 pub(crate) mod history;
 pub(crate) mod messages;
 pub(crate) mod opening;
+pub(crate) mod own_cursor;
 pub(crate) mod records;
+pub(crate) mod targets;
 pub(crate) mod tickets;

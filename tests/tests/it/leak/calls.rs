@@ -38,6 +38,13 @@ const KNOWN: &[&str] = &[
     "LookupCustomerRequest.phone",
     "LookupCustomerRequest.external_ref",
     "LookupCustomerRequest.file_number",
+    "ListTicketClocksRequest.parent",
+    "ExplainClockRequest.parent",
+    "ExplainClockRequest.metric",
+    "ExplainClockRequest.attempt",
+    "MeasureTimeRequest.start_time",
+    "MeasureTimeRequest.end_time",
+    "MeasureTimeRequest.open_seconds",
     "QueryMetricRequest.metric",
     "QueryMetricRequest.first_day",
     "QueryMetricRequest.last_day",
@@ -128,6 +135,15 @@ pub(super) fn request(kind: &MessageDescriptor, fields: &[(&str, Value)]) -> Dyn
     let mut message = DynamicMessage::new(kind.clone());
     for (field, value) in fields {
         message.set_field_by_name(field, value.clone());
+    }
+    message
+}
+
+/// A request for what has this name, with what it cannot be asked without.
+pub(super) fn named(kind: &MessageDescriptor, field: &str, name: &str) -> DynamicMessage {
+    let mut message = request(kind, &[(field, string(name))]);
+    if kind.name() == "ExplainClockRequest" {
+        message.set_field_by_name("metric", Value::EnumNumber(1));
     }
     message
 }

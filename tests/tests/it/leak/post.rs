@@ -80,7 +80,7 @@ impl Door<'_> {
 
 /// Whether it answers from the register of the company, which holds no customer's data.
 fn is_register(method: &Method) -> bool {
-    method.service.starts_with("kefu.access.") && method.shows.is_empty()
+    method.shows.is_empty() && !method.purpose_required
 }
 
 pub(super) use figures::FIGURES;
@@ -345,9 +345,10 @@ impl Post<'_> {
         let input = door.descriptor.input();
         let output = door.descriptor.output();
         let kind = calls::record_of(&output).unwrap_or(output);
-        // Whatever hangs on something hangs on a file.
-        let kind = match field {
-            "parent" => CUSTOMER.to_owned(),
+        // Whatever hangs on something hangs on a file, or on a ticket.
+        let kind = match (field, door.method.service) {
+            ("parent", "kefu.ticket.v1.ClockService") => "kefu.ticket.v1.Ticket".to_owned(),
+            ("parent", _) => CUSTOMER.to_owned(),
             _ => kind.full_name().to_owned(),
         };
         let Some(some) = self.known(&kind).next() else {
@@ -360,12 +361,10 @@ impl Post<'_> {
             return;
         };
         let absent = format!("{}/{NOBODY}", some.name.split('/').next().unwrap());
-        let nothing = self
-            .send(door, request(&input, &[(field, string(&absent))]))
-            .await;
+        let nothing = self.send(door, calls::named(&input, field, &absent)).await;
         for one in self.known(&kind) {
             let answer = self
-                .send(door, request(&input, &[(field, string(&one.name))]))
+                .send(door, calls::named(&input, field, &one.name))
                 .await;
             match door.clearance(one, self.leak.now) {
                 Some(_) if answer.code() != Code::Ok => {

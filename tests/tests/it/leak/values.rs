@@ -46,7 +46,7 @@ impl Values {
     pub(super) fn id_card(&mut self) -> (String, kefu_contracts::google::r#type::Date) {
         let seed = self.next() % 100_000;
         let (year, month, day) = (1950 + seed % 40, 1 + seed / 40 % 12, 1 + seed / 480 % 28);
-        let number = format!("110{:03}{year}{month:02}{day:02}123", seed % 900 + 100);
+        let number = format!("110{:03}{year}{month:02}{day:02}122", seed % 900 + 100);
         let sum: u32 = number
             .bytes()
             .enumerate()

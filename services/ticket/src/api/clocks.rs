@@ -1,0 +1,277 @@
+//! `kefu.ticket.v1.ClockService`: what the clocks of a ticket read, and why.
+
+use jiff::Timestamp;
+use kefu_contracts::ticket::{
+    ClockMetric, ClockState, ClockStretch, ClockStretchKind, ExplainClockRequest,
+    ExplainClockResponse, ListTicketClocksRequest, ListTicketClocksResponse, TicketClock,
+    clock_service_server::ClockService,
+};
+use kefu_service::{
+    call::{Answer, Call, answer},
+    core::Core,
+    error::{Fault, Violation},
+    fields::{Fields, name},
+    present::Shown,
+    time::to_proto,
+};
+use tonic::{Request, Response, Status};
+
+use crate::{
+    domain::{
+        clock::StretchKind,
+        timing::{Timed, Timing},
+    },
+    store::{
+        calendars::CALENDARS,
+        clocks::{self, StoredClock, Ticket},
+        records::{RECORD, StoredTicket},
+    },
+};
+
+const VIEWED: &str = "clocks.viewed";
+const MOST_STRETCHES: usize = 1000;
+
+/// The handlers and what they share.
+#[derive(Clone)]
+pub(crate) struct Clocks {
+    core: Core,
+}
+
+/// What a look at the clocks of a ticket found.
+struct Found {
+    shown: Shown,
+    timing: Timing,
+    ticket: Ticket,
+    stored: Vec<StoredClock>,
+}
+
+impl Clocks {
+    pub(crate) fn new(core: &Core) -> Self {
+        Self { core: core.clone() }
+    }
+
+    /// Clauses IH-4, SG-2.1.
+    async fn list(
+        &self,
+        call: Call,
+        request: ListTicketClocksRequest,
+    ) -> Result<Answer<ListTicketClocksResponse>, Fault> {
+        let found = self.find(&call, Fields::new(), &request.parent).await?;
+        let clocks = found.clocks(call.now);
+        let clocks = clocks.into_iter().map(|(clock, _)| clock).collect();
+        self.core
+            .views
+            .record(&call, VIEWED, &[found.shown])
+            .await?;
+        Ok(Answer::read(ListTicketClocksResponse { clocks }))
+    }
+
+    /// Clauses IH-4, SG-2.1.
+    async fn explain(
+        &self,
+        call: Call,
+        request: ExplainClockRequest,
+    ) -> Result<Answer<ExplainClockResponse>, Fault> {
+        let mut fields = Fields::new();
+        let metric = fields.required_enum::<ClockMetric>("metric", request.metric);
+        let attempt = request.attempt.max(1);
+        fields.ensure(
+            request.attempt >= 0,
+            "attempt",
+            Violation::OutOfRange(1, i32::MAX.into()),
+        );
+        let found = self.find(&call, fields, &request.parent).await?;
+        let wanted = (metric.unwrap_or_default() as i32, attempt);
+        let mut all = found.clocks(call.now).into_iter();
+        let one = all.rfind(|(clock, _)| (clock.metric, clock.attempt) == wanted);
+        self.core
+            .views
+            .record(&call, VIEWED, std::slice::from_ref(&found.shown))
+            .await?;
+        let Some((clock, timed)) = one else {
+            return Err(Fault::not_found(&request.parent));
+        };
+        let mut stretches = timed
+            .map(|timed| stretches(&timed, call.now))
+            .unwrap_or_default();
+        let stretches_cut = stretches.len() > MOST_STRETCHES;
+        stretches.truncate(MOST_STRETCHES);
+        Ok(Answer::read(ExplainClockResponse {
+            clock: Some(clock),
+            stretches,
+            stretches_cut,
+        }))
+    }
+
+    /// The ticket of this name within the call's scope, with its clocks; that it is not
+    /// there is journaled.
+    async fn find(&self, call: &Call, mut fields: Fields, parent: &str) -> Result<Found, Fault> {
+        let id = fields.name("parent", parent, "tickets").unwrap_or_default();
+        fields.finish()?;
+        let (reader, mut query) = (call.clone(), RECORD.get(call, id));
+        let found = self
+            .core
+            .deps
+            .db
+            .run(move |connection| {
+                Box::pin(async move {
+                    let row = query.build().fetch_optional(&mut *connection).await?;
+                    let Some(row) = row.as_ref().map(StoredTicket::read).transpose()? else {
+                        return Ok(None);
+                    };
+                    let Some(ticket) = clocks::ticket(connection, id).await? else {
+                        return Ok(None);
+                    };
+                    let shown = Shown {
+                        resource: name("tickets", id),
+                        customer_id: Some(row.customer_id),
+                        clearance: reader.context.clearance(row.matched, reader.now),
+                    };
+                    Ok(Some(Found {
+                        shown,
+                        timing: clocks::timing(connection).await?,
+                        ticket,
+                        stored: clocks::list(connection, id).await?,
+                    }))
+                })
+            })
+            .await?;
+        match found {
+            Some(found) => Ok(found),
+            None => {
+                let fault = Fault::not_found(parent);
+                let views = &self.core.views;
+                Err(views.refuse(call, "ticket.refused", parent, fault).await)
+            }
+        }
+    }
+}
+
+impl Found {
+    /// What they read now, in the order of the contract: one that has stopped as it was kept,
+    /// with how it came about where it would come about so today.
+    fn clocks(&self, now: Timestamp) -> Vec<(TicketClock, Option<Timed<'_>>)> {
+        let timed = self.timing.clocks(&self.ticket.record);
+        let mut clocks: Vec<_> = timed
+            .into_iter()
+            .map(|timed| {
+                let attempt = &timed.attempt;
+                let of = (attempt.metric as i16, attempt.number);
+                let stored = self.stored.iter();
+                let stored = stored
+                    .clone()
+                    .find(|clock| (clock.metric, clock.attempt) == of);
+                match stored {
+                    Some(kept) if kept.stopped_at.is_some() => (kept_clock(kept), Some(timed)),
+                    stored => (running_clock(&timed, stored, now), Some(timed)),
+                }
+            })
+            .collect();
+        for kept in self.stored.iter().filter(|kept| kept.stopped_at.is_some()) {
+            let of = (i32::from(kept.metric), kept.attempt);
+            if !clocks
+                .iter()
+                .any(|(clock, _)| (clock.metric, clock.attempt) == of)
+            {
+                clocks.push((kept_clock(kept), None));
+            }
+        }
+        clocks.sort_by_key(|(clock, _)| (clock.metric, clock.attempt));
+        clocks
+    }
+}
+
+fn running_clock(timed: &Timed<'_>, stored: Option<&StoredClock>, now: Timestamp) -> TicketClock {
+    let attempt = &timed.attempt;
+    let until = attempt.stopped_at.unwrap_or(now);
+    let paused = matches!(attempt.pauses.last(), Some((_, None)));
+    let state = match timed.due_at {
+        Some(due) if due < until => ClockState::Missed,
+        _ if attempt.stopped_at.is_some() => ClockState::Met,
+        _ if paused => ClockState::Paused,
+        _ => ClockState::Running,
+    };
+    TicketClock {
+        metric: attempt.metric.into(),
+        attempt: attempt.number,
+        state: state.into(),
+        start_time: Some(to_proto(attempt.started_at)),
+        stop_time: attempt.stopped_at.map(to_proto),
+        due_time: timed.due_at.map(to_proto),
+        target_seconds: timed.target.as_secs(),
+        used_seconds: timed.reading().used(now).as_secs(),
+        targets_version: timed.targets_version,
+        calendar: timed
+            .calendar_id
+            .map(|id| name(CALENDARS, id))
+            .unwrap_or_default(),
+        warned: stored.is_some_and(|stored| stored.warned),
+        breach_noted: stored.is_some_and(|stored| stored.breach_noted),
+    }
+}
+
+fn kept_clock(kept: &StoredClock) -> TicketClock {
+    let missed = kept
+        .due_at
+        .zip(kept.stopped_at)
+        .is_some_and(|(due, at)| due < at);
+    let state = match missed {
+        true => ClockState::Missed,
+        false => ClockState::Met,
+    };
+    TicketClock {
+        metric: kept.metric.into(),
+        attempt: kept.attempt,
+        state: state.into(),
+        start_time: Some(to_proto(kept.started_at)),
+        stop_time: kept.stopped_at.map(to_proto),
+        due_time: kept.due_at.map(to_proto),
+        target_seconds: kept.target_seconds,
+        used_seconds: kept.used_seconds,
+        targets_version: kept.targets_version,
+        calendar: kept
+            .calendar_id
+            .map(|id| name(CALENDARS, id))
+            .unwrap_or_default(),
+        warned: kept.warned,
+        breach_noted: kept.breach_noted,
+    }
+}
+
+fn stretches(timed: &Timed<'_>, now: Timestamp) -> Vec<ClockStretch> {
+    let mut used = jiff::SignedDuration::ZERO;
+    let all = timed.reading().stretches(now).into_iter().map(|stretch| {
+        let kind = match stretch.kind {
+            StretchKind::Counted => {
+                used += stretch.span.length();
+                ClockStretchKind::Counted
+            }
+            StretchKind::Closed => ClockStretchKind::Closed,
+            StretchKind::Paused => ClockStretchKind::Paused,
+        };
+        ClockStretch {
+            start_time: Some(to_proto(stretch.span.start)),
+            end_time: Some(to_proto(stretch.span.end)),
+            kind: kind.into(),
+            used_seconds: used.as_secs(),
+        }
+    });
+    all.collect()
+}
+
+#[tonic::async_trait]
+impl ClockService for Clocks {
+    async fn list_ticket_clocks(
+        &self,
+        request: Request<ListTicketClocksRequest>,
+    ) -> Result<Response<ListTicketClocksResponse>, Status> {
+        answer(request, |call, body| self.list(call, body)).await
+    }
+
+    async fn explain_clock(
+        &self,
+        request: Request<ExplainClockRequest>,
+    ) -> Result<Response<ExplainClockResponse>, Status> {
+        answer(request, |call, body| self.explain(call, body)).await
+    }
+}

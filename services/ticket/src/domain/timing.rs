@@ -1,0 +1,92 @@
+//! The clocks of a ticket under the targets and calendars as they are.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+use kefu_contracts::ticket::{TargetRule, TargetsVersion, WaitingFor};
+use kefu_service::fields::parse_name;
+use uuid::Uuid;
+
+use super::{
+    calendar::Calendar,
+    clock::{Attempt, Happened, Reading, attempts},
+    targets::{self, Classification},
+};
+
+/// Targets and calendars with all their versions.
+pub(crate) struct Timing {
+    pub(crate) targets: Vec<TargetsVersion>,
+    pub(crate) calendars: BTreeMap<Uuid, Calendar>,
+}
+
+/// What of a ticket its clocks are read from.
+#[derive(Debug, Clone)]
+pub(crate) struct Record {
+    pub(crate) received_at: Timestamp,
+    pub(crate) classification: Classification,
+    /// In order.
+    pub(crate) happened: Vec<Happened>,
+}
+
+/// An attempt that has a target.
+pub(crate) struct Timed<'t> {
+    pub(crate) attempt: Attempt,
+    pub(crate) target: SignedDuration,
+    pub(crate) targets_version: i32,
+    pub(crate) calendar_id: Option<Uuid>,
+    pub(crate) warn_at: Option<Timestamp>,
+    pub(crate) due_at: Option<Timestamp>,
+    calendar: Option<&'t Calendar>,
+}
+
+impl Timed<'_> {
+    pub(crate) fn reading(&self) -> Reading<'_> {
+        Reading {
+            attempt: &self.attempt,
+            calendar: self.calendar,
+        }
+    }
+}
+
+impl Timing {
+    /// The attempts of a ticket that have a target: each by the version that was in force
+    /// when it began, and by what the ticket is now.
+    pub(crate) fn clocks(&self, record: &Record) -> Vec<Timed<'_>> {
+        let plain = attempts(record.received_at, &record.happened, &[]);
+        let timed = plain.iter().enumerate().filter_map(|(at, attempt)| {
+            let version = targets::in_force(&self.targets, attempt.started_at)?;
+            let definition = version.definition.as_ref()?;
+            let rule = targets::rule(definition, record.classification)?;
+            self.time(record, at, rule, version.number)
+        });
+        timed.collect()
+    }
+
+    fn time(
+        &self,
+        record: &Record,
+        at: usize,
+        rule: &TargetRule,
+        targets_version: i32,
+    ) -> Option<Timed<'_>> {
+        let pauses_for: Vec<WaitingFor> = rule.pauses_for().collect();
+        // Where it stands does not change how many there are.
+        let mut all = attempts(record.received_at, &record.happened, &pauses_for);
+        let attempt = all.swap_remove(at);
+        let target = targets::target(rule, attempt.metric)?;
+        let calendar_id = parse_name(&rule.calendar, "calendars");
+        let calendar = calendar_id.and_then(|id| self.calendars.get(&id));
+        let mut timed = Timed {
+            attempt,
+            target,
+            targets_version,
+            calendar_id,
+            warn_at: None,
+            due_at: None,
+            calendar,
+        };
+        timed.warn_at = timed.reading().crossing(targets::warning(rule, target));
+        timed.due_at = timed.reading().crossing(target);
+        Some(timed)
+    }
+}

@@ -1,0 +1,209 @@
+//! Keeps clocks as this service's own journal says, and journals what they pass within a
+//! second of its time, once, however many instances look.
+//!
+//! What a clock has passed is judged by the ticket as it is in the same transaction, so that
+//! an answer that came in time is never too late for having been read late.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use jiff::Timestamp;
+use kefu_contracts::{
+    journal::{ClockPassed, EntryKind, event},
+    policy::Purpose,
+    ticket::ClockMetric,
+};
+use kefu_journal::{Cursor, Entry};
+use kefu_service::{core::Deps, error::Fault, fields::name, host::Job, time::to_proto};
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use crate::{
+    domain::timing::{Timed, Timing},
+    store::{
+        clocks::{self, Passed, Ticket},
+        own_cursor,
+    },
+};
+
+const EVERY: Duration = Duration::from_millis(250);
+/// Entries, or tickets, of one transaction.
+const MOST: u16 = 500;
+
+/// The job that looks four times a second.
+pub(crate) fn job(deps: Deps) -> Job {
+    let (clock, trouble) = (deps.clock.clone(), "clocks cannot be read");
+    Job::every("clocks", clock, EVERY, trouble, move || {
+        let deps = deps.clone();
+        async move { look(&deps).await }
+    })
+}
+
+async fn look(deps: &Deps) -> Result<(), Fault> {
+    while step(deps, follow).await? {}
+    while step(deps, read_anew).await? {}
+    while step(deps, note_passed).await? {}
+    Ok(())
+}
+
+/// What a step is taken with.
+struct Look {
+    now: Timestamp,
+    request: Uuid,
+}
+
+type Step = for<'c> fn(&'c mut PgConnection, Look) -> kefu_service::database::Use<'c, bool>;
+
+/// Takes a step in a transaction of its own; whether there is more of it.
+async fn step(deps: &Deps, step: Step) -> Result<bool, Fault> {
+    let request = deps.ids.next()?;
+    let now = deps.clock.now();
+    deps.db
+        .transaction(move |connection| step(connection, Look { now, request }))
+        .await
+}
+
+/// Reads on in the journal: what happened to tickets, targets and calendars.
+fn follow(connection: &mut PgConnection, look: Look) -> kefu_service::database::Use<'_, bool> {
+    Box::pin(async move {
+        let Some(after) = own_cursor::lock(connection).await? else {
+            return Ok(false);
+        };
+        let batch = kefu_journal::read(connection, after, &[EntryKind::Change], MOST).await?;
+        let mut tickets = BTreeSet::new();
+        let mut all = false;
+        let mut last: Option<Cursor> = None;
+        for recorded in &batch.entries {
+            last = Some(recorded.cursor);
+            let event = recorded.entry.event.as_ref();
+            match event.and_then(|event| event.event.as_ref()) {
+                Some(event::Event::TicketChanged(ticket)) => {
+                    tickets.extend(Uuid::from_slice(&ticket.ticket_id).ok());
+                }
+                Some(event::Event::CalendarChanged(_) | event::Event::TargetsChanged(_)) => {
+                    all = true;
+                }
+                _ => {}
+            }
+        }
+        let Some(last) = last else { return Ok(false) };
+        if all {
+            clocks::read_all_anew(connection).await?;
+        }
+        read(connection, &look, tickets).await?;
+        own_cursor::set(connection, last).await?;
+        Ok(!batch.caught_up)
+    })
+}
+
+fn read_anew(connection: &mut PgConnection, look: Look) -> kefu_service::database::Use<'_, bool> {
+    Box::pin(async move {
+        let tickets = clocks::take_to_read(connection, MOST.into()).await?;
+        let more = tickets.len() == usize::from(MOST);
+        read(connection, &look, tickets.into_iter().collect()).await?;
+        Ok(more)
+    })
+}
+
+fn note_passed(connection: &mut PgConnection, look: Look) -> kefu_service::database::Use<'_, bool> {
+    Box::pin(async move {
+        let tickets = clocks::passed(connection, look.now, MOST.into()).await?;
+        let more = tickets.len() == usize::from(MOST);
+        read(connection, &look, tickets.into_iter().collect()).await?;
+        Ok(more)
+    })
+}
+
+/// Reads the clocks of these tickets, keeps what they read and journals what they passed.
+async fn read(
+    connection: &mut PgConnection,
+    look: &Look,
+    tickets: BTreeSet<Uuid>,
+) -> Result<(), Fault> {
+    if tickets.is_empty() {
+        return Ok(());
+    }
+    let timing = clocks::timing(connection).await?;
+    let mut entries = Vec::new();
+    for id in tickets {
+        if let Some(ticket) = clocks::ticket(connection, id).await? {
+            read_one(connection, look, &timing, id, &ticket, &mut entries).await?;
+        }
+    }
+    if !entries.is_empty() {
+        kefu_journal::append(connection, &entries).await?;
+    }
+    Ok(())
+}
+
+async fn read_one(
+    connection: &mut PgConnection,
+    look: &Look,
+    timing: &Timing,
+    id: Uuid,
+    ticket: &Ticket,
+    entries: &mut Vec<Entry>,
+) -> Result<(), Fault> {
+    let before = clocks::list(connection, id).await?;
+    let timed = timing.clocks(&ticket.record);
+    clocks::drop_others(connection, id, &timed).await?;
+    for one in &timed {
+        let (metric, number) = (one.attempt.metric, one.attempt.number);
+        let known = before
+            .iter()
+            .find(|clock| (clock.metric, clock.attempt) == (metric as i16, number));
+        if known.is_some_and(|known| known.stopped_at.is_some()) {
+            continue;
+        }
+        clocks::keep(connection, id, ticket.customer_id, one, look.now).await?;
+        // What had stopped before it was first read is history: nobody is to be warned.
+        if known.is_none() && one.attempt.stopped_at.is_some() {
+            continue;
+        }
+        let until = one.attempt.stopped_at.unwrap_or(look.now);
+        let passed = |at: Option<Timestamp>| at.is_some_and(|at| at < until);
+        let what = match () {
+            () if passed(one.due_at) => Passed::Due,
+            () if passed(one.warn_at) && one.attempt.stopped_at.is_none() => Passed::Warning,
+            () => continue,
+        };
+        if clocks::note(connection, id, metric, number, what).await? {
+            entries.push(entry(look, id, ticket, one, metric, what));
+        }
+    }
+    Ok(())
+}
+
+fn entry(
+    look: &Look,
+    id: Uuid,
+    ticket: &Ticket,
+    timed: &Timed<'_>,
+    metric: ClockMetric,
+    passed: Passed,
+) -> Entry {
+    let bytes = |id: Uuid| id.as_bytes().to_vec();
+    Entry {
+        recorded_at: look.now,
+        actor_id: None,
+        purpose: Purpose::Administration,
+        request_id: look.request.to_string(),
+        kind: EntryKind::Change,
+        resource: name("tickets", id),
+        customer_id: Some(ticket.customer_id),
+        r#type: match passed {
+            Passed::Warning => "clock.near",
+            Passed::Due => "clock.missed",
+        },
+        event: event::Event::ClockPassed(ClockPassed {
+            ticket_id: bytes(id),
+            customer_id: bytes(ticket.customer_id),
+            metric: metric.into(),
+            attempt: timed.attempt.number,
+            missed: passed == Passed::Due,
+            due_time: timed.due_at.map(to_proto),
+            target_seconds: timed.target.as_secs(),
+            department_id: bytes(ticket.department_id),
+            assignee_id: ticket.assignee_id.map(bytes).unwrap_or_default(),
+        }),
+    }
+}

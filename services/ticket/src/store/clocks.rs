@@ -1,0 +1,289 @@
+//! Clocks as they were last read, and what they are read from.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use jiff_sqlx::ToSqlx;
+use kefu_contracts::ticket::{ClockMetric, Direction, TicketState, WaitingFor};
+use kefu_service::{
+    error::Fault,
+    fields::{Fields, parse_name},
+    time,
+};
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::{calendars, targets};
+use crate::domain::{
+    calendar::{Calendar, week},
+    clock::{Happened, What},
+    targets::Classification,
+    timing::{Record, Timed, Timing},
+};
+
+/// Targets and calendars, as a transaction sees them.
+pub(crate) async fn timing(connection: &mut PgConnection) -> Result<Timing, Fault> {
+    let mut all = BTreeMap::new();
+    for calendar in calendars::find(connection, None).await? {
+        let strange = || Fault::internal("a stored calendar that cannot be read");
+        let id = parse_name(&calendar.name, calendars::CALENDARS).ok_or_else(strange)?;
+        let standing = calendar.versions.iter().filter(|one| !one.withdrawn);
+        let versions = standing.map(|one| {
+            let from = one.effective_time.as_ref().and_then(time::from_proto)?;
+            Some((
+                from,
+                week(&mut Fields::new(), "", one.definition.as_ref()?)?,
+            ))
+        });
+        let versions: Option<Vec<_>> = versions.collect();
+        all.insert(id, Calendar::new(versions.ok_or_else(strange)?));
+    }
+    Ok(Timing {
+        targets: targets::versions(connection).await?,
+        calendars: all,
+    })
+}
+
+/// A ticket as its clocks need it.
+pub(crate) struct Ticket {
+    pub(crate) customer_id: Uuid,
+    pub(crate) department_id: Uuid,
+    pub(crate) assignee_id: Option<Uuid>,
+    pub(crate) record: Record,
+}
+
+/// Reads a ticket, and keeps it as it is until the transaction ends.
+pub(crate) async fn ticket(
+    connection: &mut PgConnection,
+    id: Uuid,
+) -> Result<Option<Ticket>, Fault> {
+    let row = sqlx::query!(
+        r#"SELECT customer_id, department_id, assignee_id, kind, priority, channel,
+                  received_at AS "received_at: jiff_sqlx::Timestamp"
+           FROM ticket.ticket WHERE id = $1 FOR SHARE"#,
+        id,
+    )
+    .fetch_optional(&mut *connection)
+    .await?;
+    let Some(row) = row else { return Ok(None) };
+    let happened = sqlx::query!(
+        r#"SELECT occurred_at AS "at!: jiff_sqlx::Timestamp", revision AS "revision!", to_state AS "state?",
+                  waiting_for AS "waiting_for?", NULL::int2 AS "direction?"
+           FROM ticket.state_change WHERE ticket_id = $1
+           UNION ALL
+           SELECT occurred_at, revision, NULL, NULL, direction FROM ticket.message WHERE ticket_id = $1
+           ORDER BY 1, 2"#,
+        id,
+    )
+    .fetch_all(connection)
+    .await?;
+    let happened = happened.into_iter().map(|row| Happened {
+        at: row.at.to_jiff(),
+        what: match (row.direction, row.state) {
+            (Some(direction), _) => {
+                What::Said(Direction::try_from(i32::from(direction)).unwrap_or_default())
+            }
+            (None, state) => What::Came(
+                TicketState::try_from(i32::from(state.unwrap_or_default())).unwrap_or_default(),
+                WaitingFor::try_from(i32::from(row.waiting_for.unwrap_or_default()))
+                    .unwrap_or_default(),
+            ),
+        },
+    });
+    Ok(Some(Ticket {
+        customer_id: row.customer_id,
+        department_id: row.department_id,
+        assignee_id: row.assignee_id,
+        record: Record {
+            received_at: row.received_at.to_jiff(),
+            classification: Classification {
+                kind: row.kind.into(),
+                priority: row.priority.into(),
+                channel: row.channel.into(),
+            },
+            happened: happened.collect(),
+        },
+    }))
+}
+
+/// A clock as it was last read.
+#[derive(Debug, Clone)]
+pub(crate) struct StoredClock {
+    pub(crate) metric: i16,
+    pub(crate) attempt: i32,
+    pub(crate) started_at: Timestamp,
+    pub(crate) stopped_at: Option<Timestamp>,
+    pub(crate) target_seconds: i64,
+    pub(crate) targets_version: i32,
+    pub(crate) calendar_id: Option<Uuid>,
+    pub(crate) used_seconds: i64,
+    pub(crate) due_at: Option<Timestamp>,
+    pub(crate) warned: bool,
+    pub(crate) breach_noted: bool,
+}
+
+/// The clocks of a ticket, by metric and attempt.
+pub(crate) async fn list(
+    connection: &mut PgConnection,
+    ticket: Uuid,
+) -> Result<Vec<StoredClock>, Fault> {
+    let rows = sqlx::query!(
+        r#"SELECT metric, attempt, started_at AS "started_at: jiff_sqlx::Timestamp",
+                  stopped_at AS "stopped_at: jiff_sqlx::Timestamp", target_seconds, targets_version, calendar_id,
+                  used_seconds, due_at AS "due_at: jiff_sqlx::Timestamp", warned, breach_noted
+           FROM ticket.clock WHERE ticket_id = $1 ORDER BY metric, attempt"#,
+        ticket,
+    )
+    .fetch_all(connection)
+    .await?;
+    let clocks = rows.into_iter().map(|row| StoredClock {
+        metric: row.metric,
+        attempt: row.attempt,
+        started_at: row.started_at.to_jiff(),
+        stopped_at: row.stopped_at.map(|at| at.to_jiff()),
+        target_seconds: row.target_seconds,
+        targets_version: row.targets_version,
+        calendar_id: row.calendar_id,
+        used_seconds: row.used_seconds,
+        due_at: row.due_at.map(|at| at.to_jiff()),
+        warned: row.warned,
+        breach_noted: row.breach_noted,
+    });
+    Ok(clocks.collect())
+}
+
+/// Keeps what was read of an attempt that had not stopped, and whether what it had passed
+/// is passed still.
+pub(crate) async fn keep(
+    connection: &mut PgConnection,
+    ticket: Uuid,
+    customer: Uuid,
+    timed: &Timed<'_>,
+    now: Timestamp,
+) -> Result<(), Fault> {
+    let attempt = &timed.attempt;
+    let used = timed.reading().used(attempt.stopped_at.unwrap_or(now));
+    sqlx::query!(
+        "INSERT INTO ticket.clock
+             (ticket_id, customer_id, metric, attempt, started_at, stopped_at, target_seconds, targets_version,
+              calendar_id, used_seconds, warn_at, due_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+         ON CONFLICT (ticket_id, metric, attempt) DO UPDATE
+         SET stopped_at = EXCLUDED.stopped_at, target_seconds = EXCLUDED.target_seconds,
+             targets_version = EXCLUDED.targets_version, calendar_id = EXCLUDED.calendar_id,
+             used_seconds = EXCLUDED.used_seconds, warn_at = EXCLUDED.warn_at, due_at = EXCLUDED.due_at,
+             warned = clock.warned AND coalesce(EXCLUDED.warn_at <= $13, false),
+             breach_noted = clock.breach_noted AND coalesce(EXCLUDED.due_at <= $13, false)
+         WHERE clock.stopped_at IS NULL",
+        ticket,
+        customer,
+        attempt.metric as i16,
+        attempt.number,
+        attempt.started_at.to_sqlx() as _,
+        attempt.stopped_at.map(|at| at.to_sqlx()) as _,
+        timed.target.as_secs(),
+        timed.targets_version,
+        timed.calendar_id,
+        used.as_secs(),
+        timed.warn_at.map(|at| at.to_sqlx()) as _,
+        timed.due_at.map(|at| at.to_sqlx()) as _,
+        now.to_sqlx() as _,
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Takes away attempts that have no target any more and have not stopped.
+pub(crate) async fn drop_others(
+    connection: &mut PgConnection,
+    ticket: Uuid,
+    kept: &[Timed<'_>],
+) -> Result<(), Fault> {
+    let metrics: Vec<i16> = kept.iter().map(|one| one.attempt.metric as i16).collect();
+    let attempts: Vec<i32> = kept.iter().map(|one| one.attempt.number).collect();
+    sqlx::query!(
+        "DELETE FROM ticket.clock WHERE ticket_id = $1 AND stopped_at IS NULL
+         AND (metric, attempt) NOT IN (SELECT * FROM unnest($2::int2[], $3::int4[]))",
+        ticket,
+        &metrics,
+        &attempts,
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// What a clock has passed that is not journaled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Passed {
+    Warning,
+    Due,
+}
+
+/// Tickets with a clock that has passed something unnoted, which nobody else has in hand.
+pub(crate) async fn passed(
+    connection: &mut PgConnection,
+    now: Timestamp,
+    most: i64,
+) -> Result<Vec<Uuid>, Fault> {
+    let rows = sqlx::query_scalar!(
+        "SELECT ticket_id FROM ticket.clock
+         WHERE stopped_at IS NULL AND ((NOT warned AND warn_at <= $1) OR (NOT breach_noted AND due_at <= $1))
+         LIMIT $2 FOR UPDATE SKIP LOCKED",
+        now.to_sqlx() as _,
+        most,
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(rows)
+}
+
+/// Says that it is journaled; `false` where it was before.
+pub(crate) async fn note(
+    connection: &mut PgConnection,
+    ticket: Uuid,
+    metric: ClockMetric,
+    attempt: i32,
+    passed: Passed,
+) -> Result<bool, Fault> {
+    let due = passed == Passed::Due;
+    let noted = sqlx::query!(
+        "UPDATE ticket.clock SET warned = true, breach_noted = breach_noted OR $4
+         WHERE ticket_id = $1 AND metric = $2 AND attempt = $3 AND NOT (CASE WHEN $4 THEN breach_noted ELSE warned END)",
+        ticket,
+        metric as i16,
+        attempt,
+        due,
+    )
+    .execute(connection)
+    .await?;
+    Ok(noted.rows_affected() == 1)
+}
+
+/// All tickets that are not closed are to be read anew.
+pub(crate) async fn read_all_anew(connection: &mut PgConnection) -> Result<(), Fault> {
+    sqlx::query!(
+        "INSERT INTO ticket.clock_to_read (ticket_id) SELECT id FROM ticket.ticket WHERE state <> 5
+         ON CONFLICT DO NOTHING"
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Takes some of the tickets that are to be read anew.
+pub(crate) async fn take_to_read(
+    connection: &mut PgConnection,
+    most: i64,
+) -> Result<Vec<Uuid>, Fault> {
+    let rows = sqlx::query_scalar!(
+        "DELETE FROM ticket.clock_to_read WHERE ticket_id IN
+             (SELECT ticket_id FROM ticket.clock_to_read LIMIT $1 FOR UPDATE SKIP LOCKED)
+         RETURNING ticket_id",
+        most,
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(rows)
+}

@@ -1,0 +1,42 @@
+//! How far this service has read its own journal.
+
+use kefu_journal::Cursor;
+use kefu_service::error::Fault;
+use sqlx::PgConnection;
+
+/// Name of the cursor.
+const SOURCE: &str = "clocks";
+
+/// Where it stands, for whoever moves it next; none while somebody else does.
+pub(crate) async fn lock(connection: &mut PgConnection) -> Result<Option<Cursor>, Fault> {
+    sqlx::query!(
+        "INSERT INTO ticket.consumer_cursor (source, transaction_id, position) VALUES ($1, 0, 0)
+         ON CONFLICT DO NOTHING",
+        SOURCE,
+    )
+    .execute(&mut *connection)
+    .await?;
+    let row = sqlx::query!(
+        "SELECT transaction_id, position FROM ticket.consumer_cursor WHERE source = $1 FOR UPDATE SKIP LOCKED",
+        SOURCE,
+    )
+    .fetch_optional(connection)
+    .await?;
+    Ok(row.map(|row| Cursor {
+        transaction_id: row.transaction_id,
+        position: row.position,
+    }))
+}
+
+/// Moves it.
+pub(crate) async fn set(connection: &mut PgConnection, to: Cursor) -> Result<(), Fault> {
+    sqlx::query!(
+        "UPDATE ticket.consumer_cursor SET transaction_id = $2, position = $3 WHERE source = $1",
+        SOURCE,
+        to.transaction_id,
+        to.position,
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
