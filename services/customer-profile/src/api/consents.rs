@@ -2,7 +2,6 @@
 
 mod record;
 
-use kefu_access::Clearance;
 use kefu_contracts::profile::{
     Consent, GetConsentRequest, ListConsentsRequest, ListConsentsResponse, RecordConsentRequest,
     consent_service_server::ConsentService,
@@ -11,69 +10,48 @@ use kefu_service::{
     call::{Answer, Call, answer},
     core::Core,
     error::Fault,
-    fields::Fields,
-    listing::{self, Asked, ListSpec},
-    present::{Shown, disclose},
+    listing::{Asked, ListSpec},
     scope::{After, Order},
-    sealed::Sealer,
 };
 use tonic::{Request, Response, Status};
-use uuid::Uuid;
 
-use crate::store::consents::{RECORD, StoredConsent};
+use super::on_file::{Kind, Shelf};
+use crate::store::{
+    consents::{RECORD, StoredConsent},
+    hanging::Hanging,
+};
 
-const VIEWED: &str = "consent.viewed";
-const REFUSED: &str = "consent.refused";
-
-const LIST: ListSpec<'static, StoredConsent> = ListSpec {
-    record: &RECORD,
-    time: "record_time",
-    order: Order {
-        column: "s.recorded_at",
-        descending: true,
-    },
-    read: StoredConsent::read,
-    place: |row| After {
-        at: row.recorded_at,
-        id: row.id,
+static KIND: Kind<StoredConsent> = Kind {
+    table: "profile.consent_statement",
+    collection: "consents",
+    viewed: "consent.viewed",
+    refused: "consent.refused",
+    list: ListSpec {
+        record: &RECORD,
+        time: "record_time",
+        order: Order {
+            column: "s.recorded_at",
+            descending: true,
+        },
+        read: StoredConsent::read,
+        place: |row| After {
+            at: row.kept.recorded_at,
+            id: row.kept.id,
+        },
     },
 };
 
 /// The handlers and what they share.
 #[derive(Clone)]
 pub(crate) struct Consents {
-    core: Core,
-    sealer: Sealer,
+    pub(super) shelf: Shelf<StoredConsent>,
 }
 
 impl Consents {
     pub(crate) fn new(core: &Core) -> Self {
         Self {
-            core: core.clone(),
-            sealer: Sealer::new(core.deps.vault.clone(), "profile.consent_statement"),
+            shelf: Shelf::new(core, &KIND),
         }
-    }
-
-    /// Clause IH-2.1.
-    async fn get(&self, call: Call, request: GetConsentRequest) -> Result<Answer<Consent>, Fault> {
-        let mut fields = Fields::new();
-        let id = fields.name("name", &request.name, "consents");
-        fields.finish()?;
-        let mut query = RECORD.get(&call, id.unwrap_or_default());
-        let db = &self.core.deps.db;
-        let row = db
-            .run(move |connection| {
-                Box::pin(async move { Ok(query.build().fetch_optional(connection).await?) })
-            })
-            .await?;
-        let views = &self.core.views;
-        let Some(row) = row.as_ref().map(StoredConsent::read).transpose()? else {
-            let fault = Fault::not_found(&request.name);
-            return Err(views.refuse(&call, REFUSED, &request.name, fault).await);
-        };
-        let (consent, shown) = self.open(&call, &row).await?;
-        views.record(&call, VIEWED, &[shown]).await?;
-        Ok(Answer::read(consent))
     }
 
     /// Clause IH-2.1.
@@ -88,42 +66,13 @@ impl Consents {
             filter: &request.filter,
             order_by: &request.order_by,
         };
-        let reader = &call;
-        let page = listing::show(&self.core, &call, &LIST, asked, VIEWED, |row| {
-            Box::pin(async move { self.open(reader, &row).await })
-        })
-        .await?;
+        let page = self.shelf.list(&call, asked).await?;
         Ok(Answer::read(ListConsentsResponse {
             consents: page.records,
             next_page_token: page.next_page_token,
             total_size: page.total_size,
             total_kind: page.total_kind,
         }))
-    }
-
-    /// Opens what the call's rules clear of a row, and says how it is shown.
-    pub(super) async fn open(
-        &self,
-        call: &Call,
-        row: &StoredConsent,
-    ) -> Result<(Consent, Shown), Fault> {
-        let clearance = call.context.clearance(row.matched, call.now);
-        let key = self.sealer.open_key(row.customer, &row.wrapped).await?;
-        let (opened, account) =
-            self.sealer
-                .open::<Consent>(&key, row.id, &row.sealed, clearance.classes)?;
-        let mut consent = row.with_columns(opened);
-        disclose(&mut consent, &clearance, account);
-        let shown = shown(&consent, row.customer, clearance);
-        Ok((consent, shown))
-    }
-}
-
-fn shown(consent: &Consent, customer: Uuid, clearance: Clearance) -> Shown {
-    Shown {
-        resource: consent.name.clone(),
-        customer_id: Some(customer),
-        clearance,
     }
 }
 
@@ -140,7 +89,10 @@ impl ConsentService for Consents {
         &self,
         request: Request<GetConsentRequest>,
     ) -> Result<Response<Consent>, Status> {
-        answer(request, |call, body| self.get(call, body)).await
+        answer(request, |call, body| async move {
+            self.shelf.get(&call, &body.name).await
+        })
+        .await
     }
 
     async fn list_consents(

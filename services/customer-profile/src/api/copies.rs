@@ -32,6 +32,7 @@ use super::{
 use crate::store::{
     consents::{self, StoredConsent},
     data_requests::{self, StoredRequest},
+    hanging::Hanging,
     records::{FILES, StoredCustomer},
     timeline::{StoredEntry, TIMELINE},
     verifications::{self, StoredVerification},
@@ -138,19 +139,19 @@ impl Copies {
         let mut all_shown = vec![file];
         for row in found.consents.iter().take(MOST) {
             let row = StoredConsent::read(row)?;
-            let (consent, shown) = self.consents.open(call, &row).await?;
+            let (consent, shown) = self.consents.shelf.open(call, &row).await?;
             copy.consents.push(consent);
             all_shown.push(shown);
         }
         for row in found.verifications.iter().take(MOST) {
             let row = StoredVerification::read(row)?;
-            let (verification, shown) = self.verifications.open(call, &row).await?;
+            let (verification, shown) = self.verifications.shelf.open(call, &row).await?;
             copy.verifications.push(verification);
             all_shown.push(shown);
         }
         for row in found.requests.iter().take(MOST) {
             let row = StoredRequest::read(row)?;
-            let (request, shown) = self.data_requests.open(call, &row).await?;
+            let (request, shown) = self.data_requests.shelf.open(call, &row).await?;
             copy.data_requests.push(request);
             all_shown.push(shown);
         }
@@ -211,7 +212,7 @@ async fn find(connection: &mut PgConnection, call: &Call, id: Uuid) -> Result<Fo
     let mut query = data_requests::RECORD.get(call, id);
     let request = query.build().fetch_optional(&mut *connection).await?;
     let request = StoredRequest::read(&request.ok_or_else(unknown)?)?;
-    let customer = request.customer;
+    let customer = request.kept.customer;
     let mut query = FILES.get(call, customer);
     let file = query.build().fetch_optional(&mut *connection).await?;
     let file = StoredCustomer::read(&file.ok_or_else(unknown)?)?;

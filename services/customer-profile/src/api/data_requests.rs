@@ -13,44 +13,47 @@ use kefu_service::{
     call::{Answer, Call, answer},
     core::Core,
     error::Fault,
-    fields::Fields,
-    listing::{self, Asked, ListSpec},
-    present::{Shown, disclose},
+    listing::{Asked, ListSpec},
     scope::{After, Order},
     sealed::Sealer,
 };
 use tonic::{Request, Response, Status};
 
 use self::step::Deed;
+use super::on_file::{Kind, Shelf};
 use crate::{
     config::CustomerProfileConfig,
     domain::data_request::{DueHours, MOST_REFERENCE, MOST_TEXT},
-    store::data_requests::{RECORD, StoredRequest},
+    store::{
+        data_requests::{RECORD, StoredRequest},
+        hanging::Hanging,
+    },
 };
 
-const VIEWED: &str = "data_request.viewed";
-const REFUSED: &str = "data_request.refused";
-
-const LIST: ListSpec<'static, StoredRequest> = ListSpec {
-    record: &RECORD,
-    time: "record_time",
-    order: Order {
-        column: "q.recorded_at",
-        descending: true,
-    },
-    read: StoredRequest::read,
-    place: |row| After {
-        at: row.recorded_at,
-        id: row.id,
+static KIND: Kind<StoredRequest> = Kind {
+    table: "profile.data_request",
+    collection: "data-requests",
+    viewed: "data_request.viewed",
+    refused: "data_request.refused",
+    list: ListSpec {
+        record: &RECORD,
+        time: "record_time",
+        order: Order {
+            column: "q.recorded_at",
+            descending: true,
+        },
+        read: StoredRequest::read,
+        place: |row| After {
+            at: row.kept.recorded_at,
+            id: row.kept.id,
+        },
     },
 };
 
 /// The handlers and what they share.
 #[derive(Clone)]
 pub(crate) struct DataRequests {
-    core: Core,
-    /// Of requests.
-    sealer: Sealer,
+    pub(super) shelf: Shelf<StoredRequest>,
     /// Of files.
     files: Sealer,
     due: DueHours,
@@ -58,39 +61,11 @@ pub(crate) struct DataRequests {
 
 impl DataRequests {
     pub(crate) fn new(core: &Core, config: &CustomerProfileConfig) -> Self {
-        let sealer = |table| Sealer::new(core.deps.vault.clone(), table);
         Self {
-            core: core.clone(),
-            sealer: sealer("profile.data_request"),
-            files: sealer(super::TABLE),
+            shelf: Shelf::new(core, &KIND),
+            files: Sealer::new(core.deps.vault.clone(), super::TABLE),
             due: config.data_request_hours,
         }
-    }
-
-    /// Clause IH-2.1.
-    async fn get(
-        &self,
-        call: Call,
-        request: GetDataRequestRequest,
-    ) -> Result<Answer<DataRequest>, Fault> {
-        let mut fields = Fields::new();
-        let id = fields.name("name", &request.name, "data-requests");
-        fields.finish()?;
-        let mut query = RECORD.get(&call, id.unwrap_or_default());
-        let db = &self.core.deps.db;
-        let row = db
-            .run(move |connection| {
-                Box::pin(async move { Ok(query.build().fetch_optional(connection).await?) })
-            })
-            .await?;
-        let views = &self.core.views;
-        let Some(row) = row.as_ref().map(StoredRequest::read).transpose()? else {
-            let fault = Fault::not_found(&request.name);
-            return Err(views.refuse(&call, REFUSED, &request.name, fault).await);
-        };
-        let (request, shown) = self.open(&call, &row).await?;
-        views.record(&call, VIEWED, &[shown]).await?;
-        Ok(Answer::read(request))
     }
 
     /// Clause IH-2.1.
@@ -105,38 +80,13 @@ impl DataRequests {
             filter: &request.filter,
             order_by: &request.order_by,
         };
-        let reader = &call;
-        let page = listing::show(&self.core, &call, &LIST, asked, VIEWED, |row| {
-            Box::pin(async move { self.open(reader, &row).await })
-        })
-        .await?;
+        let page = self.shelf.list(&call, asked).await?;
         Ok(Answer::read(ListDataRequestsResponse {
             data_requests: page.records,
             next_page_token: page.next_page_token,
             total_size: page.total_size,
             total_kind: page.total_kind,
         }))
-    }
-
-    /// Opens what the call's rules clear of a row, and says how it is shown.
-    pub(super) async fn open(
-        &self,
-        call: &Call,
-        row: &StoredRequest,
-    ) -> Result<(DataRequest, Shown), Fault> {
-        let clearance = call.context.clearance(row.matched, call.now);
-        let key = self.sealer.open_key(row.customer, &row.wrapped).await?;
-        let (opened, account) =
-            self.sealer
-                .open::<DataRequest>(&key, row.id, &row.sealed, clearance.classes)?;
-        let mut request = row.with_columns(opened);
-        disclose(&mut request, &clearance, account);
-        let shown = Shown {
-            resource: request.name.clone(),
-            customer_id: Some(row.customer),
-            clearance,
-        };
-        Ok((request, shown))
     }
 }
 
@@ -153,7 +103,10 @@ impl DataRequestService for DataRequests {
         &self,
         request: Request<GetDataRequestRequest>,
     ) -> Result<Response<DataRequest>, Status> {
-        answer(request, |call, body| self.get(call, body)).await
+        answer(request, |call, body| async move {
+            self.shelf.get(&call, &body.name).await
+        })
+        .await
     }
 
     async fn list_data_requests(

@@ -9,8 +9,9 @@ use kefu_service::{
     call::{Answer, Call},
     core::Core,
     error::Fault,
-    fields::name,
+    fields::{Fields, name},
     idempotency::{self, Claim, Kept},
+    listing::{self, Asked, ListSpec, Page},
     present::{Shown, disclose},
     sealed::Sealer,
 };
@@ -18,7 +19,116 @@ use kefu_vault::CustomerKey;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::store::records::{FILES, StoredCustomer};
+use crate::store::{
+    hanging::Hanging,
+    records::{FILES, StoredCustomer},
+};
+
+/// A kind of what hangs on files, and the ways to look at it.
+pub(super) struct Shelf<S: 'static> {
+    pub(super) core: Core,
+    pub(super) sealer: Sealer,
+    kind: &'static Kind<S>,
+}
+
+impl<S> Clone for Shelf<S> {
+    fn clone(&self) -> Self {
+        Self {
+            core: self.core.clone(),
+            sealer: self.sealer.clone(),
+            kind: self.kind,
+        }
+    }
+}
+
+/// What sets a kind apart.
+pub(super) struct Kind<S: 'static> {
+    /// Its table, which it is sealed to.
+    pub(super) table: &'static str,
+    /// `consents`
+    pub(super) collection: &'static str,
+    /// As the journal names that it was shown, or asked for and not.
+    pub(super) viewed: &'static str,
+    pub(super) refused: &'static str,
+    pub(super) list: ListSpec<'static, S>,
+}
+
+impl<S: Hanging> Shelf<S> {
+    pub(super) fn new(core: &Core, kind: &'static Kind<S>) -> Self {
+        Self {
+            core: core.clone(),
+            sealer: Sealer::new(core.deps.vault.clone(), kind.table),
+            kind,
+        }
+    }
+
+    /// One of them.
+    pub(super) async fn get(&self, call: &Call, named: &str) -> Result<Answer<S::Record>, Fault> {
+        let mut fields = Fields::new();
+        let id = fields.name("name", named, self.kind.collection);
+        fields.finish()?;
+        let mut query = self.kind.list.record.get(call, id.unwrap_or_default());
+        let db = &self.core.deps.db;
+        let row = db
+            .run(move |connection| {
+                Box::pin(async move { Ok(query.build().fetch_optional(connection).await?) })
+            })
+            .await?;
+        let views = &self.core.views;
+        let Some(row) = row.as_ref().map(S::read).transpose()? else {
+            let fault = Fault::not_found(named);
+            return Err(views.refuse(call, self.kind.refused, named, fault).await);
+        };
+        let (record, shown) = self.open(call, &row).await?;
+        views.record(call, self.kind.viewed, &[shown]).await?;
+        Ok(Answer::read(record))
+    }
+
+    /// A page of them.
+    pub(super) async fn list(
+        &self,
+        call: &Call,
+        asked: Asked<'_>,
+    ) -> Result<Page<S::Record>, Fault> {
+        let Kind { list, viewed, .. } = self.kind;
+        listing::show(&self.core, call, list, asked, viewed, |row| {
+            Box::pin(async move { self.open(call, &row).await })
+        })
+        .await
+    }
+
+    /// Opens what the call's rules clear of a row, and says how it is shown.
+    pub(super) async fn open(&self, call: &Call, row: &S) -> Result<(S::Record, Shown), Fault> {
+        let kept = row.kept();
+        let clearance = call.context.clearance(kept.matched, call.now);
+        let key = self.sealer.open_key(kept.customer, &kept.wrapped).await?;
+        let (opened, account) = self
+            .sealer
+            .open(&key, kept.id, &kept.sealed, clearance.classes)?;
+        let mut record = row.with_columns(opened);
+        disclose(&mut record, &clearance, account);
+        let shown = Shown {
+            resource: S::name(&record).clone(),
+            customer_id: Some(kept.customer),
+            clearance,
+        };
+        Ok((record, shown))
+    }
+
+    /// Puts in what is entered once; that a file was meant which the caller may not know of
+    /// is journaled.
+    pub(super) async fn answer(
+        &self,
+        call: &Call,
+        resource: &str,
+        outcome: Result<Entered<S::Record>, Fault>,
+    ) -> Result<Answer<S::Record>, Fault> {
+        let entered = or_refused(&self.core, call, self.kind.refused, resource, outcome).await?;
+        entered
+            .answer(&self.core, call, self.kind.viewed, S::name)
+            .await
+    }
+}
 
 /// Whose it is, what of it is cleared, and the key it is sealed under.
 pub(super) struct Held {
@@ -116,7 +226,7 @@ impl<R: Resource> Entered<R> {
     }
 
     /// The answer. What a change shows is journaled with it; what is shown again is a view.
-    pub(super) async fn answer(
+    async fn answer(
         mut self,
         core: &Core,
         call: &Call,

@@ -16,41 +16,46 @@ use kefu_service::{
     error::Fault,
     fields::Fields,
     listing::{self, Asked, ListSpec},
-    present::{Shown, disclose},
+    present::Shown,
     scope::{After, Order},
     sealed::Sealer,
 };
 use tonic::{Request, Response, Status};
 
+use super::on_file::{Kind, Shelf};
 use crate::{
     config::CustomerProfileConfig,
     ports::Ports,
-    store::verifications::{RECORD, StoredOutstanding, StoredVerification, outstanding},
+    store::{
+        hanging::Hanging,
+        verifications::{RECORD, StoredOutstanding, StoredVerification, outstanding},
+    },
 };
 
-const VIEWED: &str = "verification.viewed";
-const REFUSED: &str = "verification.refused";
-
-const LIST: ListSpec<'static, StoredVerification> = ListSpec {
-    record: &RECORD,
-    time: "record_time",
-    order: Order {
-        column: "v.recorded_at",
-        descending: true,
-    },
-    read: StoredVerification::read,
-    place: |row| After {
-        at: row.recorded_at,
-        id: row.id,
+static KIND: Kind<StoredVerification> = Kind {
+    table: "profile.verification",
+    collection: "verifications",
+    viewed: "verification.viewed",
+    refused: "verification.refused",
+    list: ListSpec {
+        record: &RECORD,
+        time: "record_time",
+        order: Order {
+            column: "v.recorded_at",
+            descending: true,
+        },
+        read: StoredVerification::read,
+        place: |row| After {
+            at: row.kept.recorded_at,
+            id: row.kept.id,
+        },
     },
 };
 
 /// The handlers and what they share.
 #[derive(Clone)]
 pub(crate) struct Verifications {
-    core: Core,
-    /// Of results.
-    sealer: Sealer,
+    pub(super) shelf: Shelf<StoredVerification>,
     /// Of files.
     files: Sealer,
     ports: Ports,
@@ -59,40 +64,12 @@ pub(crate) struct Verifications {
 
 impl Verifications {
     pub(crate) fn new(core: &Core, ports: Ports, config: &CustomerProfileConfig) -> Self {
-        let sealer = |table| Sealer::new(core.deps.vault.clone(), table);
         Self {
-            core: core.clone(),
-            sealer: sealer("profile.verification"),
-            files: sealer(super::TABLE),
+            shelf: Shelf::new(core, &KIND),
+            files: Sealer::new(core.deps.vault.clone(), super::TABLE),
             ports,
             target: config.accuracy_target,
         }
-    }
-
-    /// Clause SG-1.2.
-    async fn get(
-        &self,
-        call: Call,
-        request: GetVerificationRequest,
-    ) -> Result<Answer<Verification>, Fault> {
-        let mut fields = Fields::new();
-        let id = fields.name("name", &request.name, "verifications");
-        fields.finish()?;
-        let mut query = RECORD.get(&call, id.unwrap_or_default());
-        let db = &self.core.deps.db;
-        let row = db
-            .run(move |connection| {
-                Box::pin(async move { Ok(query.build().fetch_optional(connection).await?) })
-            })
-            .await?;
-        let views = &self.core.views;
-        let Some(row) = row.as_ref().map(StoredVerification::read).transpose()? else {
-            let fault = Fault::not_found(&request.name);
-            return Err(views.refuse(&call, REFUSED, &request.name, fault).await);
-        };
-        let (verification, shown) = self.open(&call, &row).await?;
-        views.record(&call, VIEWED, &[shown]).await?;
-        Ok(Answer::read(verification))
     }
 
     /// Clause SG-1.2.
@@ -107,11 +84,7 @@ impl Verifications {
             filter: &request.filter,
             order_by: &request.order_by,
         };
-        let reader = &call;
-        let page = listing::show(&self.core, &call, &LIST, asked, VIEWED, |row| {
-            Box::pin(async move { self.open(reader, &row).await })
-        })
-        .await?;
+        let page = self.shelf.list(&call, asked).await?;
         Ok(Answer::read(ListVerificationsResponse {
             verifications: page.records,
             next_page_token: page.next_page_token,
@@ -151,7 +124,7 @@ impl Verifications {
         };
         let reader = &call;
         let page = listing::show(
-            &self.core,
+            &self.shelf.core,
             &call,
             &list,
             asked,
@@ -175,27 +148,6 @@ impl Verifications {
             total_kind: page.total_kind,
         }))
     }
-
-    /// Opens what the call's rules clear of a row, and says how it is shown.
-    pub(super) async fn open(
-        &self,
-        call: &Call,
-        row: &StoredVerification,
-    ) -> Result<(Verification, Shown), Fault> {
-        let clearance = call.context.clearance(row.matched, call.now);
-        let key = self.sealer.open_key(row.customer, &row.wrapped).await?;
-        let (opened, account) =
-            self.sealer
-                .open::<Verification>(&key, row.id, &row.sealed, clearance.classes)?;
-        let mut verification = row.with_columns(opened);
-        disclose(&mut verification, &clearance, account);
-        let shown = Shown {
-            resource: verification.name.clone(),
-            customer_id: Some(row.customer),
-            clearance,
-        };
-        Ok((verification, shown))
-    }
 }
 
 #[tonic::async_trait]
@@ -218,7 +170,10 @@ impl VerificationService for Verifications {
         &self,
         request: Request<GetVerificationRequest>,
     ) -> Result<Response<Verification>, Status> {
-        answer(request, |call, body| self.get(call, body)).await
+        answer(request, |call, body| async move {
+            self.shelf.get(&call, &body.name).await
+        })
+        .await
     }
 
     async fn list_verifications(

@@ -13,11 +13,13 @@ use kefu_service::{
     scope::RecordSpec,
     time,
 };
-use kefu_vault::WrappedKey;
 use sqlx::{PgConnection, Row, postgres::PgRow};
 use uuid::Uuid;
 
-use super::records::SCOPE;
+use super::{
+    hanging::{Hanging, Kept},
+    records::SCOPE,
+};
 use crate::domain::consent::Statement;
 
 /// Under which every look at statements is taken: that of their customer's file.
@@ -67,63 +69,56 @@ pub(crate) const RECORD: RecordSpec = RecordSpec {
     ],
 };
 
-/// A row as it was read, its classified fields still sealed.
+/// A row as it was read.
 pub(crate) struct StoredConsent {
-    pub(crate) id: Uuid,
-    pub(crate) customer: Uuid,
-    pub(crate) recorded_at: Timestamp,
-    pub(crate) sealed: Vec<u8>,
-    pub(crate) wrapped: WrappedKey,
-    /// Rules of the call that let the row through.
-    pub(crate) matched: i64,
+    pub(crate) kept: Kept,
     columns: Consent,
 }
 
-impl StoredConsent {
-    pub(crate) fn read(row: &PgRow) -> Result<Self, Fault> {
-        let (id, customer): (Uuid, Uuid) = (row.try_get("id")?, row.try_get("customer_id")?);
+impl Hanging for StoredConsent {
+    type Record = Consent;
+
+    fn read(row: &PgRow) -> Result<Self, Fault> {
+        let kept = Kept::read(row)?;
         let at = |column| {
             let at = row.try_get::<jiff_sqlx::Timestamp, _>(column);
             at.map(|at| at.to_jiff())
         };
         let small = |column| row.try_get::<i16, _>(column).map(i32::from);
         let channels: Vec<i16> = row.try_get("channels")?;
-        let recorded_at = at("recorded_at")?;
         let columns = Consent {
-            name: name("consents", id),
-            customer: name("customers", customer),
+            name: name("consents", kept.id),
+            customer: name("customers", kept.customer),
             purpose: small("purpose")?,
             decision: small("decision")?,
             channels: channels.into_iter().map(i32::from).collect(),
             heard_channel: small("heard_channel")?,
             said_time: Some(time::to_proto(at("said_at")?)),
             recorder: row.try_get("recorder")?,
-            record_time: Some(time::to_proto(recorded_at)),
+            record_time: Some(time::to_proto(kept.recorded_at)),
             current: row.try_get("current")?,
             ..Consent::default()
         };
-        Ok(Self {
-            id,
-            customer,
-            recorded_at,
-            sealed: row.try_get("sealed")?,
-            wrapped: WrappedKey {
-                kek_id: row.try_get("kek_id")?,
-                bytes: row.try_get("wrapped")?,
-            },
-            matched: row.try_get("matched")?,
-            columns,
-        })
+        Ok(Self { kept, columns })
     }
 
-    /// The record: the opened fields with those that are kept in columns.
-    pub(crate) fn with_columns(&self, opened: Consent) -> Consent {
+    fn kept(&self) -> &Kept {
+        &self.kept
+    }
+
+    fn with_columns(&self, opened: Self::Record) -> Self::Record {
         Consent {
             evidence: opened.evidence,
             ..self.columns.clone()
         }
     }
+
+    fn name(record: &Consent) -> &String {
+        &record.name
+    }
 }
+
+impl StoredConsent {}
 
 /// A statement about to be entered.
 pub(crate) struct NewRow<'a> {

@@ -10,11 +10,13 @@ use kefu_service::{
     scope::RecordSpec,
     time,
 };
-use kefu_vault::WrappedKey;
 use sqlx::{PgConnection, Row, postgres::PgRow};
 use uuid::Uuid;
 
-use super::records::SCOPE;
+use super::{
+    hanging::{Hanging, Kept},
+    records::SCOPE,
+};
 use crate::domain::data_request::Asked;
 
 /// Type of the journal entry that says that a copy was made for a request.
@@ -54,24 +56,20 @@ pub(crate) const RECORD: RecordSpec = RecordSpec {
     ],
 };
 
-/// A row as it was read, its classified fields still sealed.
+/// A row as it was read.
 pub(crate) struct StoredRequest {
-    pub(crate) id: Uuid,
-    pub(crate) customer: Uuid,
-    pub(crate) recorded_at: Timestamp,
+    pub(crate) kept: Kept,
     pub(crate) assignee: Option<Uuid>,
     pub(crate) proposer: Option<Uuid>,
     pub(crate) revision: i64,
-    pub(crate) sealed: Vec<u8>,
-    pub(crate) wrapped: WrappedKey,
-    /// Rules of the call that let the row through.
-    pub(crate) matched: i64,
     columns: DataRequest,
 }
 
-impl StoredRequest {
-    pub(crate) fn read(row: &PgRow) -> Result<Self, Fault> {
-        let (id, customer): (Uuid, Uuid) = (row.try_get("id")?, row.try_get("customer_id")?);
+impl Hanging for StoredRequest {
+    type Record = DataRequest;
+
+    fn read(row: &PgRow) -> Result<Self, Fault> {
+        let kept = Kept::read(row)?;
         let at = |column| {
             let at = row.try_get::<jiff_sqlx::Timestamp, _>(column);
             at.map(|at| at.to_jiff())
@@ -79,11 +77,10 @@ impl StoredRequest {
         let small = |column| row.try_get::<i16, _>(column).map(i32::from);
         let closed: Option<jiff_sqlx::Timestamp> = row.try_get("closed_at")?;
         let assignee: Option<Uuid> = row.try_get("assignee_id")?;
-        let recorded_at = at("recorded_at")?;
         let revision = row.try_get("revision")?;
         let columns = DataRequest {
-            name: name("data-requests", id),
-            customer: name("customers", customer),
+            name: name("data-requests", kept.id),
+            customer: name("customers", kept.customer),
             kind: small("kind")?,
             state: small("state")?,
             channel: small("channel")?,
@@ -92,28 +89,41 @@ impl StoredRequest {
             due_time: Some(time::to_proto(at("due_at")?)),
             assignee: assignee.map(|id| name("employees", id)).unwrap_or_default(),
             recorder: row.try_get("recorder")?,
-            record_time: Some(time::to_proto(recorded_at)),
+            record_time: Some(time::to_proto(kept.recorded_at)),
             close_time: closed.map(|at| time::to_proto(at.to_jiff())),
             etag: etag(revision),
             ..DataRequest::default()
         };
         Ok(Self {
-            id,
-            customer,
-            recorded_at,
+            kept,
             assignee,
             proposer: row.try_get("proposer_id")?,
             revision,
-            sealed: row.try_get("sealed")?,
-            wrapped: WrappedKey {
-                kek_id: row.try_get("kek_id")?,
-                bytes: row.try_get("wrapped")?,
-            },
-            matched: row.try_get("matched")?,
             columns,
         })
     }
 
+    fn kept(&self) -> &Kept {
+        &self.kept
+    }
+
+    fn with_columns(&self, opened: Self::Record) -> Self::Record {
+        DataRequest {
+            asker: opened.asker,
+            identity_evidence: opened.identity_evidence,
+            wish: opened.wish,
+            answer: opened.answer,
+            reference: opened.reference,
+            ..self.columns.clone()
+        }
+    }
+
+    fn name(record: &DataRequest) -> &String {
+        &record.name
+    }
+}
+
+impl StoredRequest {
     pub(crate) fn kind(&self) -> DataRequestKind {
         self.columns.kind()
     }
@@ -128,18 +138,6 @@ impl StoredRequest {
 
     pub(crate) fn state(&self) -> DataRequestState {
         self.columns.state()
-    }
-
-    /// The record: the opened fields with those that are kept in columns.
-    pub(crate) fn with_columns(&self, opened: DataRequest) -> DataRequest {
-        DataRequest {
-            asker: opened.asker,
-            identity_evidence: opened.identity_evidence,
-            wish: opened.wish,
-            answer: opened.answer,
-            reference: opened.reference,
-            ..self.columns.clone()
-        }
     }
 }
 
@@ -218,8 +216,8 @@ pub(crate) async fn was_copied(
     let found = sqlx::query_scalar!(
         r#"SELECT EXISTS (SELECT 1 FROM profile.journal
                           WHERE customer_id = $1 AND resource = $2 AND type = $3) AS "found!""#,
-        request.customer,
-        name("data-requests", request.id),
+        request.kept.customer,
+        name("data-requests", request.kept.id),
         COPIED,
     )
     .fetch_one(connection)

@@ -8,6 +8,7 @@ pub(crate) mod destruction;
 pub(crate) mod drafts;
 pub(crate) mod duty;
 pub(crate) mod file_numbers;
+pub(crate) mod hanging;
 pub(crate) mod holds;
 pub(crate) mod phones;
 pub(crate) mod purchases;

@@ -15,11 +15,13 @@ use kefu_service::{
     scope::{RecordSpec, Sql},
     time,
 };
-use kefu_vault::WrappedKey;
 use sqlx::{PgConnection, Postgres, QueryBuilder, Row, postgres::PgRow};
 use uuid::Uuid;
 
-use super::records::SCOPE;
+use super::{
+    hanging::{Hanging, Kept},
+    records::SCOPE,
+};
 use crate::domain::verification::{Finding, fields_of};
 
 /// Under which every look at results is taken: that of their customer's file.
@@ -141,52 +143,39 @@ impl StoredOutstanding {
     }
 }
 
-/// A row as it was read, its classified fields still sealed.
+/// A row as it was read.
 pub(crate) struct StoredVerification {
-    pub(crate) id: Uuid,
-    pub(crate) customer: Uuid,
-    pub(crate) recorded_at: Timestamp,
-    pub(crate) sealed: Vec<u8>,
-    pub(crate) wrapped: WrappedKey,
-    /// Rules of the call that let the row through.
-    pub(crate) matched: i64,
+    pub(crate) kept: Kept,
     columns: Verification,
 }
 
-impl StoredVerification {
-    pub(crate) fn read(row: &PgRow) -> Result<Self, Fault> {
-        let (id, customer): (Uuid, Uuid) = (row.try_get("id")?, row.try_get("customer_id")?);
-        let recorded_at = at(row, "recorded_at")?;
+impl Hanging for StoredVerification {
+    type Record = Verification;
+
+    fn read(row: &PgRow) -> Result<Self, Fault> {
+        let kept = Kept::read(row)?;
         let columns = Verification {
-            name: name("verifications", id),
-            customer: name("customers", customer),
+            name: name("verifications", kept.id),
+            customer: name("customers", kept.customer),
             check: small(row, "kind")?,
             method: small(row, "method")?,
             outcome: small(row, "outcome")?,
             check_time: Some(time::to_proto(at(row, "checked_at")?)),
             customer_revision: row.try_get("revision")?,
             verifier: row.try_get("verifier")?,
-            record_time: Some(time::to_proto(recorded_at)),
+            record_time: Some(time::to_proto(kept.recorded_at)),
             stale: row.try_get("stale")?,
             current: row.try_get("current")?,
             ..Verification::default()
         };
-        Ok(Self {
-            id,
-            customer,
-            recorded_at,
-            sealed: row.try_get("sealed")?,
-            wrapped: WrappedKey {
-                kek_id: row.try_get("kek_id")?,
-                bytes: row.try_get("wrapped")?,
-            },
-            matched: row.try_get("matched")?,
-            columns,
-        })
+        Ok(Self { kept, columns })
     }
 
-    /// The record: the opened fields with those that are kept in columns.
-    pub(crate) fn with_columns(&self, opened: Verification) -> Verification {
+    fn kept(&self) -> &Kept {
+        &self.kept
+    }
+
+    fn with_columns(&self, opened: Self::Record) -> Self::Record {
         Verification {
             mismatches: opened.mismatches,
             evidence: opened.evidence,
@@ -195,7 +184,13 @@ impl StoredVerification {
             ..self.columns.clone()
         }
     }
+
+    fn name(record: &Verification) -> &String {
+        &record.name
+    }
 }
+
+impl StoredVerification {}
 
 fn at(row: &PgRow, column: &str) -> Result<Timestamp, Fault> {
     Ok(row.try_get::<jiff_sqlx::Timestamp, _>(column)?.to_jiff())

@@ -7,8 +7,8 @@ use anyhow::{Context, bail};
 use super::{
     join::Data,
     mapping::{
-        AddressFields, ContactFields, CustomerFields, HistoryFields, LineFields, Mapping,
-        OrderFields, ReviewFields, StageFields, TicketFields,
+        AddressFields, AttributeFields, ContactFields, CustomerFields, HistoryFields, LineFields,
+        Mapping, OrderFields, PersonFields, ReviewFields, StageFields, TicketFields,
     },
     template::Value,
 };
@@ -74,11 +74,23 @@ fn of_customer(fields: &CustomerFields) -> Vec<Placed<'_>> {
     let CustomerFields {
         r#type, display_name, business_line, department, owner, sex, birth_date, occupation, region,
         source_channel, special_needs, id_card, credit_code, bank_card, phones, emails, addresses,
+        source_hand, source_credibility, signing_date, contact_persons,
+        basic_attributes, contact_attributes, identity_attributes, financial_attributes, purchase_attributes, relation_attributes,
     } = fields;
     let mut values = of_row(&[r#type, display_name], &[
         business_line, department, owner, sex, birth_date, occupation, region,
         source_channel, special_needs, id_card, credit_code, bank_card,
+        source_hand, source_credibility, signing_date,
     ]);
+    for PersonFields { name, title, phone, email, primary: _ } in contact_persons {
+        values.extend(of_row(&[name], &[title, phone, email]));
+    }
+    let attributes = [
+        basic_attributes, contact_attributes, identity_attributes, financial_attributes, purchase_attributes, relation_attributes,
+    ];
+    for AttributeFields { id: _, value } in attributes.into_iter().flatten() {
+        values.extend(of_row(&[value], &[]));
+    }
     for ContactFields { value, kind, primary: _ } in phones.iter().chain(emails) {
         values.extend(of_row(&[value], &[kind]));
     }

@@ -1,13 +1,13 @@
 //! Rows that become customer files (CF-2.1, CF-3.1).
 
 use kefu_contracts::profile::{
-    Address, ContactKind, CreateCustomerRequest, Customer, CustomerType, Email, Phone, Sex,
-    SourceChannel,
+    Address, Attribute, ContactKind, ContactPerson, CreateCustomerRequest, Credibility, Customer,
+    CustomerType, Email, Phone, Sex, SourceChannel, SourceHand,
 };
 
 use super::{
     drive::{Importer, is_there},
-    mapping::{AddressFields, ContactFields, CustomerFields},
+    mapping::{AddressFields, AttributeFields, ContactFields, CustomerFields, PersonFields},
     reader::Reader,
     record::request_id,
     report::Sent,
@@ -41,6 +41,24 @@ impl Importer for CustomerFields {
             id_card: row.text("id_card", &self.id_card),
             credit_code: row.text("credit_code", &self.credit_code),
             bank_card: row.text("bank_card", &self.bank_card),
+            source_hand: row.number_of("source_hand", &self.source_hand, SourceHand::from_str_name),
+            source_credibility: row.number_of(
+                "source_credibility",
+                &self.source_credibility,
+                Credibility::from_str_name,
+            ),
+            signing_date: row.date("signing_date", &self.signing_date),
+            contact_persons: self
+                .contact_persons
+                .iter()
+                .filter_map(|fields| person(row, fields))
+                .collect(),
+            basic_attributes: attributes(row, &self.basic_attributes),
+            contact_attributes: attributes(row, &self.contact_attributes),
+            identity_attributes: attributes(row, &self.identity_attributes),
+            financial_attributes: attributes(row, &self.financial_attributes),
+            purchase_attributes: attributes(row, &self.purchase_attributes),
+            relation_attributes: attributes(row, &self.relation_attributes),
             phones: contacts(row, &self.phones, |number, kind, primary| Phone {
                 number,
                 kind,
@@ -80,6 +98,27 @@ impl Importer for CustomerFields {
             parts: Vec::new(),
         })
     }
+}
+
+fn person(row: &Reader<'_>, fields: &PersonFields) -> Option<ContactPerson> {
+    let name = row.text("name", &fields.name);
+    (!name.is_empty()).then(|| ContactPerson {
+        name,
+        title: row.text("title", &fields.title),
+        phone: row.text("phone", &fields.phone),
+        email: row.text("email", &fields.email),
+        primary: fields.primary,
+    })
+}
+
+fn attributes(row: &Reader<'_>, all: &[AttributeFields]) -> Vec<Attribute> {
+    all.iter()
+        .filter_map(|fields| {
+            let value = row.text("value", &fields.value);
+            let id = fields.id.clone();
+            (!value.is_empty()).then_some(Attribute { id, value })
+        })
+        .collect()
 }
 
 fn contacts<T>(
@@ -131,6 +170,41 @@ mod tests {
         city = "{city}"
         primary = true
     "#;
+
+    /// Clauses CF-2.4, SG-1.1: what files got later can be brought along as well.
+    #[test]
+    fn later_fields_are_brought_along() {
+        let mapping = r#"
+            external_ref = "s:{id}"
+            [customer]
+            type = "CUSTOMER_TYPE_ENTERPRISE"
+            display_name = "customer {id}"
+            source_hand = "SOURCE_HAND_FIRST"
+            source_credibility = "CREDIBILITY_HIGH"
+            signing_date = "{signed}"
+            [[customer.contact_persons]]
+            name = "{who}"
+            title = "{post}"
+            primary = true
+            [[customer.relation_attributes]]
+            id = "referred_by"
+            value = "{by}"
+        "#;
+        let file = "id,signed,who,post,by\na,2020-02-29,赵敏,采购经理,老客户\nb,,,经理,\n";
+        let plans = planned(mapping, &[("f.csv", file)], |mapping| mapping.customer);
+        let [Ok(first), Ok(second)] = plans.as_slice() else {
+            panic!("{plans:?}")
+        };
+        assert_eq!(first.source_hand(), SourceHand::First);
+        assert_eq!(first.source_credibility(), Credibility::High);
+        assert_eq!(first.signing_date.as_ref().map(|date| date.day), Some(29));
+        assert_eq!(first.contact_persons[0].title, "采购经理");
+        assert!(first.contact_persons[0].primary);
+        assert_eq!(first.relation_attributes[0].id, "referred_by");
+        assert_eq!(first.relation_attributes[0].value, "老客户");
+        assert!(second.contact_persons.is_empty() && second.relation_attributes.is_empty());
+        assert_eq!(second.signing_date, None);
+    }
 
     #[test]
     fn the_first_row_about_a_customer_is_their_file() {

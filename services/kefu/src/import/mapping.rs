@@ -99,12 +99,50 @@ pub(super) struct CustomerFields {
     pub(super) id_card: Option<Value>,
     pub(super) credit_code: Option<Value>,
     pub(super) bank_card: Option<Value>,
+    pub(super) source_hand: Option<Value>,
+    pub(super) source_credibility: Option<Value>,
+    pub(super) signing_date: Option<Value>,
+    #[serde(default)]
+    pub(super) contact_persons: Vec<PersonFields>,
+    #[serde(default)]
+    pub(super) basic_attributes: Vec<AttributeFields>,
+    #[serde(default)]
+    pub(super) contact_attributes: Vec<AttributeFields>,
+    #[serde(default)]
+    pub(super) identity_attributes: Vec<AttributeFields>,
+    #[serde(default)]
+    pub(super) financial_attributes: Vec<AttributeFields>,
+    #[serde(default)]
+    pub(super) purchase_attributes: Vec<AttributeFields>,
+    #[serde(default)]
+    pub(super) relation_attributes: Vec<AttributeFields>,
     #[serde(default)]
     pub(super) phones: Vec<ContactFields>,
     #[serde(default)]
     pub(super) emails: Vec<ContactFields>,
     #[serde(default)]
     pub(super) addresses: Vec<AddressFields>,
+}
+
+/// A contact person; left out where they have no name.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PersonFields {
+    pub(super) name: Value,
+    pub(super) title: Option<Value>,
+    pub(super) phone: Option<Value>,
+    pub(super) email: Option<Value>,
+    #[serde(default)]
+    pub(super) primary: bool,
+}
+
+/// What the company declares beside; left out where it has no value.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct AttributeFields {
+    /// As it is declared.
+    pub(super) id: String,
+    pub(super) value: Value,
 }
 
 /// A phone or an e-mail address; left out where it has no value.

@@ -17,10 +17,10 @@ use kefu_service::{
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{Consents, REFUSED, VIEWED};
+use super::Consents;
 use crate::{
     api::{
-        on_file::{Entered, OnFile, or_refused},
+        on_file::{Entered, OnFile},
         present::ensure_cleared,
     },
     domain::consent::Statement,
@@ -56,12 +56,12 @@ impl Consents {
         let statement = statement.ok_or_else(|| Fault::internal("a violation was lost"))?;
         let customer = statement.customer;
         let wanted = Wanted {
-            id: self.core.deps.ids.next()?,
+            id: self.shelf.core.deps.ids.next()?,
             statement,
             claim,
         };
         let (service, writing) = (self.clone(), (call.clone(), wanted));
-        let db = &self.core.deps.db;
+        let db = &self.shelf.core.deps.db;
         let outcome = db
             .transaction(move |connection| {
                 let (service, (call, wanted)) = (service.clone(), writing.clone());
@@ -69,10 +69,7 @@ impl Consents {
             })
             .await;
         let resource = name("customers", customer);
-        let entered = or_refused(&self.core, &call, REFUSED, &resource, outcome).await?;
-        entered
-            .answer(&self.core, &call, VIEWED, |consent| &consent.name)
-            .await
+        self.shelf.answer(&call, &resource, outcome).await
     }
 
     async fn enter(
@@ -83,8 +80,10 @@ impl Consents {
     ) -> Result<Entered<Consent>, Fault> {
         let said = &wanted.statement;
         let claim = wanted.claim.as_ref();
-        let file = OnFile::lock(connection, call, &self.sealer, said.customer).await?;
-        if let Some(before) = Entered::before(connection, &self.sealer, claim, &file.held).await? {
+        let file = OnFile::lock(connection, call, &self.shelf.sealer, said.customer).await?;
+        if let Some(before) =
+            Entered::before(connection, &self.shelf.sealer, claim, &file.held).await?
+        {
             return Ok(before);
         }
         ensure_cleared(ClassSet::of(Consent::CLASSES), &file.held.clearance)?;
@@ -93,7 +92,10 @@ impl Consents {
             id: wanted.id,
             statement: said,
             recorder: &consent.recorder,
-            sealed: &self.sealer.seal(&file.held.key, wanted.id, &consent)?,
+            sealed: &self
+                .shelf
+                .sealer
+                .seal(&file.held.key, wanted.id, &consent)?,
             now: call.now,
         };
         consent.current = consents::enter(connection, &entered).await?;
@@ -106,7 +108,7 @@ impl Consents {
             recorded(wanted, consent.current),
         );
         let position = kefu_journal::append(connection, &[entry]).await?;
-        let kept = (&self.sealer, claim, &file.held);
+        let kept = (&self.shelf.sealer, claim, &file.held);
         Entered::now(connection, call, kept, (wanted.id, consent), position).await
     }
 }

@@ -93,35 +93,33 @@ impl Page<'_> {
              <title>客户信息副本 Copy of customer data</title>\n<style>{STYLE}</style>\n</head>\n<body>\n\
              <h1>客户信息副本 <small>Copy of customer data</small></h1>\n<p><small>{made}</small></p>\n"
         )?;
-        for field in copy.descriptor().fields() {
-            if !copy.has_field(&field) || UNSAID.contains(&field.name()) {
-                continue;
-            }
-            let value = copy.get_field(&field);
-            match (value.as_ref(), field.kind()) {
-                (Value::Message(one), _) => {
-                    self.heading(&field)?;
-                    self.table(one)?;
-                }
-                (Value::List(all), Kind::Message(_)) => {
-                    self.heading(&field)?;
+        let fields = copy.descriptor();
+        let said = fields
+            .fields()
+            .filter(|field| copy.has_field(field) && !UNSAID.contains(&field.name()));
+        // First what the copy does not hold.
+        let (held, lists): (Vec<_>, Vec<_>) =
+            said.partition(|field| !matches!(field.kind(), Kind::Message(_)));
+        for field in held {
+            let label = self.label(&field);
+            let said = self.plain(&copy.get_field(&field), Some(&field));
+            writeln!(self.out, "<p class=\"held\">{label}: {said}</p>")?;
+        }
+        for field in lists {
+            let label = self.label(&field);
+            writeln!(self.out, "<h2>{label}</h2>")?;
+            match copy.get_field(&field).as_ref() {
+                Value::List(all) => {
                     for one in all.iter().filter_map(Value::as_message) {
                         self.table(one)?;
                     }
                 }
-                (value, _) => {
-                    let (label, said) = (self.label(&field), self.plain(value, Some(&field)));
-                    writeln!(self.out, "<p class=\"held\">{label}: {said}</p>")?;
-                }
+                Value::Message(one) => self.table(one)?,
+                _ => {}
             }
         }
         self.out.push_str("</body>\n</html>\n");
         Ok(())
-    }
-
-    fn heading(&mut self, field: &FieldDescriptor) -> std::fmt::Result {
-        let label = self.label(field);
-        writeln!(self.out, "<h2>{label}</h2>")
     }
 
     fn table(&mut self, message: &DynamicMessage) -> std::fmt::Result {

@@ -18,10 +18,10 @@ use kefu_service::{
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{DataRequests, REFUSED, VIEWED};
+use super::DataRequests;
 use crate::{
     api::{
-        on_file::{Entered, OnFile, or_refused},
+        on_file::{Entered, OnFile},
         present::ensure_cleared,
     },
     domain::data_request::Asked,
@@ -55,23 +55,20 @@ impl DataRequests {
         };
         fields.finish()?;
         let wanted = Wanted {
-            id: self.core.deps.ids.next()?,
+            id: self.shelf.core.deps.ids.next()?,
             asked: asked.ok_or_else(|| Fault::internal("a violation was lost"))?,
             claim,
         };
         let resource = name("customers", wanted.asked.customer);
         let (service, writing) = (self.clone(), (call.clone(), wanted));
-        let db = &self.core.deps.db;
+        let db = &self.shelf.core.deps.db;
         let outcome = db
             .transaction(move |connection| {
                 let (service, (call, wanted)) = (service.clone(), writing.clone());
                 Box::pin(async move { service.enter(connection, &call, &wanted).await })
             })
             .await;
-        let entered = or_refused(&self.core, &call, REFUSED, &resource, outcome).await?;
-        entered
-            .answer(&self.core, &call, VIEWED, |one| &one.name)
-            .await
+        self.shelf.answer(&call, &resource, outcome).await
     }
 
     async fn enter(
@@ -81,11 +78,11 @@ impl DataRequests {
         wanted: &Wanted,
     ) -> Result<Entered<DataRequest>, Fault> {
         let asked = &wanted.asked;
-        let held = OnFile::lock(connection, call, &self.sealer, asked.customer)
+        let held = OnFile::lock(connection, call, &self.shelf.sealer, asked.customer)
             .await?
             .held;
         let claim = wanted.claim.as_ref();
-        if let Some(before) = Entered::before(connection, &self.sealer, claim, &held).await? {
+        if let Some(before) = Entered::before(connection, &self.shelf.sealer, claim, &held).await? {
             return Ok(before);
         }
         ensure_cleared(ClassSet::of(DataRequest::CLASSES), &held.clearance)?;
@@ -113,13 +110,13 @@ impl DataRequests {
             asked,
             due_at,
             recorder: &request.recorder,
-            sealed: &self.sealer.seal(&held.key, wanted.id, &request)?,
+            sealed: &self.shelf.sealer.seal(&held.key, wanted.id, &request)?,
             now: call.now,
         };
         data_requests::insert(connection, &row).await?;
         let entry = changed(call, &request, asked.customer, DataRequestAct::Recorded, 1);
         let position = kefu_journal::append(connection, &[entry]).await?;
-        let kept = (&self.sealer, claim, &held);
+        let kept = (&self.shelf.sealer, claim, &held);
         Entered::now(connection, call, kept, (wanted.id, request), position).await
     }
 }

@@ -15,15 +15,16 @@ use kefu_service::{
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{DataRequests, REFUSED, VIEWED, record::changed};
+use super::{DataRequests, record::changed};
 use crate::{
     api::{
-        on_file::{Entered, Held, or_refused},
+        on_file::{Entered, Held},
         present::ensure_cleared,
     },
     domain::data_request::{Step, after},
     store::{
         data_requests::{self, RECORD, Standing, StoredRequest},
+        hanging::Hanging,
         revisions,
     },
 };
@@ -123,17 +124,14 @@ impl DataRequests {
         fields.finish()?;
         let resource = wanted.name.clone();
         let (service, writing) = (self.clone(), (call.clone(), wanted, deed));
-        let db = &self.core.deps.db;
+        let db = &self.shelf.core.deps.db;
         let outcome = db
             .transaction(move |connection| {
                 let (service, (call, wanted, deed)) = (service.clone(), writing.clone());
                 Box::pin(async move { service.take(connection, &call, &wanted, &deed).await })
             })
             .await;
-        let entered = or_refused(&self.core, &call, REFUSED, &resource, outcome).await?;
-        entered
-            .answer(&self.core, &call, VIEWED, |one| &one.name)
-            .await
+        self.shelf.answer(&call, &resource, outcome).await
     }
 
     async fn take(
@@ -149,12 +147,16 @@ impl DataRequests {
         let row = row.ok_or_else(|| Fault::not_found(&wanted.name))?;
         let row = StoredRequest::read(&row)?;
         let held = Held {
-            customer: row.customer,
-            clearance: call.context.clearance(row.matched, call.now),
-            key: self.sealer.open_key(row.customer, &row.wrapped).await?,
+            customer: row.kept.customer,
+            clearance: call.context.clearance(row.kept.matched, call.now),
+            key: self
+                .shelf
+                .sealer
+                .open_key(row.kept.customer, &row.kept.wrapped)
+                .await?,
         };
         let claim = wanted.claim.as_ref();
-        if let Some(before) = Entered::before(connection, &self.sealer, claim, &held).await? {
+        if let Some(before) = Entered::before(connection, &self.shelf.sealer, claim, &held).await? {
             return Ok(before);
         }
         ensure_cleared(ClassSet::of(DataRequest::CLASSES), &held.clearance)?;
@@ -165,9 +167,12 @@ impl DataRequests {
         let state = after(row.kind(), row.state(), step)?;
         self.ensure_may(connection, call, &row, &held, deed).await?;
         let everything = ClassSet::of(DataRequest::CLASSES);
-        let (opened, _) =
-            self.sealer
-                .open::<DataRequest>(&held.key, row.id, &row.sealed, everything)?;
+        let (opened, _) = self.shelf.sealer.open::<DataRequest>(
+            &held.key,
+            row.kept.id,
+            &row.kept.sealed,
+            everything,
+        )?;
         let mut request = row.with_columns(opened);
         let proposer = deed.apply(call, &mut request);
         let over = matches!(
@@ -188,13 +193,13 @@ impl DataRequests {
                 _ => proposer,
             },
             closed_at: over.then_some(call.now),
-            sealed: &self.sealer.seal(&held.key, row.id, &request)?,
+            sealed: &self.shelf.sealer.seal(&held.key, row.kept.id, &request)?,
         };
-        data_requests::update(connection, (row.id, row.revision), &standing).await?;
-        let entry = changed(call, &request, row.customer, act, row.revision + 1);
+        data_requests::update(connection, (row.kept.id, row.revision), &standing).await?;
+        let entry = changed(call, &request, row.kept.customer, act, row.revision + 1);
         let position = kefu_journal::append(connection, &[entry]).await?;
-        let kept = (&self.sealer, claim, &held);
-        Entered::now(connection, call, kept, (row.id, request), position).await
+        let kept = (&self.shelf.sealer, claim, &held);
+        Entered::now(connection, call, kept, (row.kept.id, request), position).await
     }
 
     /// Two people refuse, and what is said to be corrected or copied was.
@@ -239,13 +244,16 @@ impl DataRequests {
         if revision == 0 {
             return Err(wrong_revision(Violation::Required));
         }
-        let sealed = revisions::sealed(connection, row.customer, revision).await?;
+        let sealed = revisions::sealed(connection, row.kept.customer, revision).await?;
         let sealed = sealed.ok_or_else(|| wrong_revision(Violation::Unknown))?;
         let everything = ClassSet::of(Customer::CLASSES);
         let (file, _) =
             self.files
-                .open::<Customer>(&held.key, row.customer, &sealed, everything)?;
-        if file.change_reason.contains(&name("data-requests", row.id)) {
+                .open::<Customer>(&held.key, row.kept.customer, &sealed, everything)?;
+        if file
+            .change_reason
+            .contains(&name("data-requests", row.kept.id))
+        {
             Ok(())
         } else {
             Err(wrong_revision(Violation::NotApplicable))

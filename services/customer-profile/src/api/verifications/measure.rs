@@ -26,7 +26,7 @@ impl Verifications {
         let department = fields.optional_name("department", &request.department, "departments");
         fields.finish()?;
         let mut query = verifications::count(&call, &filter, department);
-        let db = &self.core.deps.db;
+        let db = &self.shelf.core.deps.db;
         let rows = db
             .run(move |connection| {
                 Box::pin(async move { Ok(query.build().fetch_all(connection).await?) })
@@ -39,7 +39,8 @@ impl Verifications {
             made: counted.iter().map(|one| one.made).sum(),
             undone: counted.iter().map(|one| one.undone).sum(),
         };
-        self.core
+        self.shelf
+            .core
             .views
             .record(&call, "accuracy.viewed", &[])
             .await?;

@@ -18,10 +18,10 @@ use kefu_service::{
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{REFUSED, VIEWED, Verifications};
+use super::Verifications;
 use crate::{
     api::{
-        on_file::{Entered, OnFile, or_refused},
+        on_file::{Entered, OnFile},
         present::ensure_cleared,
     },
     domain::verification::{Finding, classes_of},
@@ -63,24 +63,21 @@ impl Verifications {
         fields.finish()?;
         let lost = || Fault::internal("a violation was lost");
         let wanted = Wanted {
-            id: self.core.deps.ids.next()?,
+            id: self.shelf.core.deps.ids.next()?,
             finding: finding.ok_or_else(lost)?,
             revision: revision.ok_or_else(lost)?,
             claim,
         };
         let resource = name("customers", wanted.finding.customer);
         let (service, writing) = (self.clone(), (call.clone(), wanted));
-        let db = &self.core.deps.db;
+        let db = &self.shelf.core.deps.db;
         let outcome = db
             .transaction(move |connection| {
                 let (service, (call, wanted)) = (service.clone(), writing.clone());
                 Box::pin(async move { service.enter_found(connection, &call, &wanted).await })
             })
             .await;
-        let entered = or_refused(&self.core, &call, REFUSED, &resource, outcome).await?;
-        entered
-            .answer(&self.core, &call, VIEWED, |one| &one.name)
-            .await
+        self.shelf.answer(&call, &resource, outcome).await
     }
 
     async fn enter_found(
@@ -90,9 +87,11 @@ impl Verifications {
         wanted: &Wanted,
     ) -> Result<Entered<Verification>, Fault> {
         let finding = &wanted.finding;
-        let file = OnFile::lock(connection, call, &self.sealer, finding.customer).await?;
+        let file = OnFile::lock(connection, call, &self.shelf.sealer, finding.customer).await?;
         let claim = wanted.claim.as_ref();
-        if let Some(before) = Entered::before(connection, &self.sealer, claim, &file.held).await? {
+        if let Some(before) =
+            Entered::before(connection, &self.shelf.sealer, claim, &file.held).await?
+        {
             return Ok(before);
         }
         ensure_cleared(needed(finding.check), &file.held.clearance)?;
@@ -122,7 +121,10 @@ impl Verifications {
             finding: &wanted.finding,
             revision: wanted.revision,
             verifier: &verification.verifier,
-            sealed: &self.sealer.seal(&file.held.key, wanted.id, &verification)?,
+            sealed: &self
+                .shelf
+                .sealer
+                .seal(&file.held.key, wanted.id, &verification)?,
             now: call.now,
         };
         verification.stale = verifications::enter(connection, &row).await?;
@@ -135,7 +137,7 @@ impl Verifications {
             recorded(wanted),
         );
         let position = kefu_journal::append(connection, &[entry]).await?;
-        let kept = (&self.sealer, wanted.claim.as_ref(), &file.held);
+        let kept = (&self.shelf.sealer, wanted.claim.as_ref(), &file.held);
         Entered::now(connection, call, kept, (wanted.id, verification), position).await
     }
 }

@@ -21,7 +21,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::{
-    REFUSED, VIEWED, Verifications,
+    KIND, Verifications,
     record::{Wanted, needed},
 };
 use crate::{
@@ -64,7 +64,7 @@ impl Verifications {
             Fault::new(Reason::NoConnector).with("check", asking.check.as_str_name())
         })?;
         let resource = name("customers", asking.customer);
-        let db = &self.core.deps.db;
+        let db = &self.shelf.core.deps.db;
         let (service, writing) = (self.clone(), (call.clone(), asking.clone()));
         let ready = db
             .transaction(move |connection| {
@@ -72,13 +72,11 @@ impl Verifications {
                 Box::pin(async move { service.prepare(connection, &call, &asking).await })
             })
             .await;
-        let ready = or_refused(&self.core, &call, REFUSED, &resource, ready).await?;
+        let ready = or_refused(&self.shelf.core, &call, KIND.refused, &resource, ready).await?;
         let (question, revision) = match ready {
             Ready::Ask { question, revision } => (question, revision),
             Ready::Before(before) => {
-                return before
-                    .answer(&self.core, &call, VIEWED, |one| &one.name)
-                    .await;
+                return self.shelf.answer(&call, &resource, Ok(*before)).await;
             }
         };
         let answered = port.ask(&question).await;
@@ -95,10 +93,7 @@ impl Verifications {
                 Box::pin(async move { service.enter_answer(connection, &call, &wanted).await })
             })
             .await;
-        let entered = or_refused(&self.core, &call, REFUSED, &resource, outcome).await?;
-        entered
-            .answer(&self.core, &call, VIEWED, |one| &one.name)
-            .await
+        self.shelf.answer(&call, &resource, outcome).await
     }
 
     fn read(&self, call: &Call, request: &RunVerificationRequest) -> Result<Asking, Fault> {
@@ -121,7 +116,7 @@ impl Verifications {
         fields.finish()?;
         let lost = || Fault::internal("a violation was lost");
         Ok(Asking {
-            id: self.core.deps.ids.next()?,
+            id: self.shelf.core.deps.ids.next()?,
             customer: customer.ok_or_else(lost)?,
             check: check.ok_or_else(lost)?,
             evidence: request.evidence.clone(),
@@ -135,9 +130,11 @@ impl Verifications {
         call: &Call,
         asking: &Asking,
     ) -> Result<Ready, Fault> {
-        let file = OnFile::lock(connection, call, &self.sealer, asking.customer).await?;
+        let file = OnFile::lock(connection, call, &self.shelf.sealer, asking.customer).await?;
         let claim = asking.claim.as_ref();
-        if let Some(before) = Entered::before(connection, &self.sealer, claim, &file.held).await? {
+        if let Some(before) =
+            Entered::before(connection, &self.shelf.sealer, claim, &file.held).await?
+        {
             return Ok(Ready::Before(Box::new(before)));
         }
         let check = asking.check;
@@ -186,10 +183,10 @@ impl Verifications {
         wanted: &Wanted,
     ) -> Result<Entered<Verification>, Fault> {
         let customer = wanted.finding.customer;
-        let file = OnFile::lock(connection, call, &self.sealer, customer).await?;
+        let file = OnFile::lock(connection, call, &self.shelf.sealer, customer).await?;
         // The same request may have been answered meanwhile.
         let claim = wanted.claim.as_ref();
-        match Entered::before(connection, &self.sealer, claim, &file.held).await? {
+        match Entered::before(connection, &self.shelf.sealer, claim, &file.held).await? {
             Some(before) => Ok(before),
             None => self.enter(connection, call, &file, wanted).await,
         }
