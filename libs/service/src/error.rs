@@ -161,6 +161,7 @@ fn code(reason: Reason) -> Code {
         | Reason::StateNotAllowed
         | Reason::CustomerDestroyed
         | Reason::PositionNotReached
+        | Reason::NoConnector
         | Reason::SeparationOfDuties => Code::FailedPrecondition,
         Reason::MethodUnknown => Code::Unimplemented,
         Reason::PolicyStale

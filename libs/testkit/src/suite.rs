@@ -2,7 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use kefu::dev::{Keys, parts};
+use kefu::{
+    dev::{Keys, parts},
+    suite::Parts,
+};
 use kefu_access_control::{
     domain::company::Company,
     seed::{employee_id, seed},
@@ -48,16 +51,21 @@ impl TestSuite {
 
     /// A suite whose gateway has other rules.
     pub async fn with(change: impl FnOnce(&mut GatewayConfig)) -> Self {
+        Self::put_together(|parts| change(&mut parts.gateway), false).await
+    }
+
+    /// A suite of which any service has other rules.
+    pub async fn with_parts(change: impl FnOnce(&mut Parts)) -> Self {
         Self::put_together(change, false).await
     }
 
     /// The same, with access-control in a server of its own, reached over a socket: it
     /// can be stopped and started.
     pub async fn with_access_control_apart(change: impl FnOnce(&mut GatewayConfig)) -> Self {
-        Self::put_together(change, true).await
+        Self::put_together(|parts| change(&mut parts.gateway), true).await
     }
 
-    async fn put_together(change: impl FnOnce(&mut GatewayConfig), apart: bool) -> Self {
+    async fn put_together(change: impl FnOnce(&mut Parts), apart: bool) -> Self {
         let clock = TurnableClock::default();
         let database = TestDatabase::create().await.unwrap();
         let databases = database.open().unwrap();
@@ -68,7 +76,7 @@ impl TestSuite {
             .await
             .unwrap();
         let mut parts = parts(&keys, databases, Arc::new(clock.clone()), ids).unwrap();
-        change(&mut parts.gateway);
+        change(&mut parts);
         let mut access_control = if apart {
             Some(AccessControl::beside(&mut parts).await)
         } else {

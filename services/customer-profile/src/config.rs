@@ -2,10 +2,14 @@ use kefu_contracts::common::Reason;
 use kefu_service::error::Fault;
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{
-    attributes::{self, AttributeRule},
-    intake::IntakeRules,
-    retention::RetentionRules,
+use crate::{
+    connectors::ConnectorsConfig,
+    domain::{
+        attributes::{self, AttributeRule},
+        data_request::DueHours,
+        intake::IntakeRules,
+        retention::RetentionRules,
+    },
 };
 
 /// Section `customer_profile` of the configuration.
@@ -22,6 +26,12 @@ pub struct CustomerProfileConfig {
     pub retention: RetentionRules,
     /// What files may have beside the fields of every file; `attributes.toml`.
     pub attributes: Vec<AttributeRule>,
+    /// Who makes checks of files for the company (SG-1.2).
+    pub connectors: ConnectorsConfig,
+    /// Part of the checks made that is to pass, 0–1 (SG-1.2).
+    pub accuracy_target: f64,
+    /// By when customers' own requests are due (IH-2.4).
+    pub data_request_hours: DueHours,
 }
 
 impl Default for CustomerProfileConfig {
@@ -32,6 +42,9 @@ impl Default for CustomerProfileConfig {
             intake: IntakeRules::default(),
             retention: RetentionRules::default(),
             attributes: attributes::shipped(),
+            connectors: ConnectorsConfig::default(),
+            accuracy_target: 0.995,
+            data_request_hours: DueHours::default(),
         }
     }
 }
@@ -51,6 +64,21 @@ impl CustomerProfileConfig {
             return Err(refused(
                 "customer_profile.phone_region must be an ISO 3166-1 alpha-2 code",
             ));
+        }
+        if !(0.0..=1.0).contains(&self.accuracy_target) {
+            return Err(refused(
+                "customer_profile.accuracy_target is not between 0 and 1",
+            ));
+        }
+        if !self.data_request_hours.can_be_kept() {
+            return Err(refused(
+                "customer_profile.data_request_hours are not between an hour and a year",
+            ));
+        }
+        if let Some(problem) = self.connectors.problem() {
+            return Err(Fault::internal(format!(
+                "customer_profile.connectors: {problem}"
+            )));
         }
         if let Some(problem) = self.intake.problem() {
             return Err(Fault::internal(format!(

@@ -6,23 +6,29 @@
 //! Consent: the statement counts that the customer made last about a purpose; while that
 //! is that it is given, scopes that live on consent reach the file.
 //!
-//! Clauses: CC-2.2, CF-2.*, CF-3.*, CF-4.*, CF-5.2, CF-6.1, CF-7.*, CF-9.1, CF-10.*, OP-7.1, SG-1.1, IH-2.*.
+//! Clauses: CC-2.2, CF-2.*, CF-3.*, CF-4.*, CF-5.2, CF-6.1, CF-7.*, CF-9.1, CF-10.*, OP-7.1, SG-1.1, SG-1.2,
+//! SG-1.3, SG-1.4, IH-2.*.
 
 mod api;
 mod config;
+mod connectors;
 mod domain;
 mod error;
 mod jobs;
+mod ports;
 mod store;
 
 use std::sync::Arc;
 
 use kefu_contracts::profile::{
     certificate_service_server::CertificateServiceServer,
-    consent_service_server::ConsentServiceServer, customer_service_server::CustomerServiceServer,
-    hold_service_server::HoldServiceServer, intake_service_server::IntakeServiceServer,
-    retention_service_server::RetentionServiceServer,
+    consent_service_server::ConsentServiceServer,
+    customer_copy_service_server::CustomerCopyServiceServer,
+    customer_service_server::CustomerServiceServer,
+    data_request_service_server::DataRequestServiceServer, hold_service_server::HoldServiceServer,
+    intake_service_server::IntakeServiceServer, retention_service_server::RetentionServiceServer,
     revision_service_server::RevisionServiceServer, timeline_service_server::TimelineServiceServer,
+    verification_service_server::VerificationServiceServer,
 };
 use kefu_service::{
     core::{Core, Deps},
@@ -36,8 +42,10 @@ use kefu_service::{
 use tonic::service::Routes;
 
 pub use config::CustomerProfileConfig;
+pub use connectors::ConnectorsConfig;
 pub use domain::{
     attributes::{AttributeKind, AttributeRule},
+    data_request::DueHours,
     intake::{ChannelRule, IntakeRules},
     retention::RetentionRules,
 };
@@ -99,11 +107,23 @@ pub fn build(config: CustomerProfileConfig, deps: Deps, peers: Peers) -> Result<
     );
     let facts = RecordFacts::server(core.deps.db.clone(), store::records::FACTS);
     let consents = api::consents::Consents::new(&core);
+    let ports = connectors::open(&config.connectors, &core)?;
+    let verifications = api::verifications::Verifications::new(&core, ports, &config);
+    let data_requests = api::data_requests::DataRequests::new(&core, &config);
+    let copies = api::copies::Copies {
+        customers: customers.clone(),
+        consents: consents.clone(),
+        verifications: verifications.clone(),
+        data_requests: data_requests.clone(),
+    };
     let routes = Routes::new(CustomerServiceServer::new(customers.clone()))
         .add_service(IntakeServiceServer::new(customers.clone()))
         .add_service(RevisionServiceServer::new(customers.clone()))
         .add_service(TimelineServiceServer::new(customers))
         .add_service(ConsentServiceServer::new(consents))
+        .add_service(CustomerCopyServiceServer::new(copies))
+        .add_service(DataRequestServiceServer::new(data_requests))
+        .add_service(VerificationServiceServer::new(verifications))
         .add_service(RetentionServiceServer::new(api::retentions::Retentions(
             core.clone(),
         )))

@@ -155,6 +155,7 @@ pub fn parts(
             checkpoint_ms: 1000,
             ..AccessControlConfig::default()
         },
+        customer_profile: kefu_customer_profile::CustomerProfileConfig::default(),
         access_control_apart: None,
     })
 }

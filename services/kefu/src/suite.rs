@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 
 use kefu_access::{ContextSigner, ContextVerifier};
 use kefu_access_control::config::AccessControlConfig;
+use kefu_customer_profile::CustomerProfileConfig;
 use kefu_gateway::{GatewayConfig, GatewayDeps, Upstreams};
 use kefu_service::{
     clock::Clock, core::Deps, database::Db, error::Fault, host::Hosted, ids::Ids, peer::Late,
@@ -33,6 +34,8 @@ pub struct Parts {
     pub gateway: GatewayConfig,
     /// Access-control's rules.
     pub access_control: AccessControlConfig,
+    /// Customer-profile's rules.
+    pub customer_profile: CustomerProfileConfig,
     /// Access-control where it is run apart; none: put together with the others.
     pub access_control_apart: Option<GrpcService>,
 }
@@ -105,7 +108,7 @@ impl Parts {
             }
         };
         let customer_profile = kefu_customer_profile::build(
-            Default::default(),
+            self.customer_profile.clone(),
             self.deps(&databases.customer_profile),
             kefu_customer_profile::Peers {
                 ticket: ticket.service(),

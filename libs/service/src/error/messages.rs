@@ -296,6 +296,10 @@ pub(crate) fn reason(reason: Reason, language: Language) -> &'static str {
             "请求超过允许的大小。",
             "the request is larger than is allowed",
         ),
+        Reason::NoConnector => (
+            "公司未配置该核验接口，请人工核验。",
+            "there is no connector for this check; it is made by hand",
+        ),
         Reason::FrameInvalid => (
             "请求格式不正确。",
             "the body is not made of length-prefixed messages",

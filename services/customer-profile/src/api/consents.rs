@@ -102,7 +102,11 @@ impl Consents {
     }
 
     /// Opens what the call's rules clear of a row, and says how it is shown.
-    async fn open(&self, call: &Call, row: &StoredConsent) -> Result<(Consent, Shown), Fault> {
+    pub(super) async fn open(
+        &self,
+        call: &Call,
+        row: &StoredConsent,
+    ) -> Result<(Consent, Shown), Fault> {
         let clearance = call.context.clearance(row.matched, call.now);
         let key = self.sealer.open_key(row.customer, &row.wrapped).await?;
         let (opened, account) =

@@ -3,13 +3,16 @@
 mod ask;
 pub(crate) mod certificates;
 pub(crate) mod consents;
+pub(crate) mod copies;
 mod create;
+pub(crate) mod data_requests;
 mod deed;
 mod files;
 pub(crate) mod holds;
 mod intake;
 mod list;
 mod lookup;
+mod on_file;
 mod outcome;
 mod present;
 mod read;
@@ -18,6 +21,7 @@ mod revisions;
 mod step;
 mod timeline;
 mod update;
+pub(crate) mod verifications;
 mod write;
 
 use std::sync::Arc;
@@ -47,6 +51,9 @@ use crate::{
     },
 };
 
+/// Table of the files, which their data is sealed to.
+const TABLE: &str = "profile.customer";
+
 /// The handlers and what they share.
 #[derive(Clone)]
 pub(crate) struct Customers {
@@ -64,7 +71,7 @@ impl Customers {
         let region = Region::parse(&config.phone_region).unwrap_or_else(Region::china);
         Self {
             core: core.clone(),
-            sealer: Sealer::new(core.deps.vault.clone(), "profile.customer"),
+            sealer: Sealer::new(core.deps.vault.clone(), TABLE),
             business_line: config.default_business_line.clone(),
             region,
             intake: Arc::new(config.intake.clone()),

@@ -25,6 +25,7 @@ use crate::{
     domain::{
         change::Change,
         state::{self, Step},
+        verification::make_stale,
     },
     store::{
         customers::{self, Standing},
@@ -156,6 +157,7 @@ impl Customers {
             Deed::Return(reasons) => reasons.iter().map(|one| one.field.clone()).collect(),
             _ => change.paths(),
         };
+        make_stale(&mut customer.checks, &change.paths());
         let owner = self.check(call, &row, &wanted.deed, &mut customer)?;
         self.number(connection, call, &before, &mut customer, row.id)
             .await?;

@@ -236,7 +236,8 @@ fn shown(call: &Call, customer: Uuid, resource: String, matched: i64) -> Shown {
     }
 }
 
-fn entry(call: &Call, row: StoredEntry) -> (TimelineEntry, Shown) {
+/// An entry as the call shows it.
+pub(super) fn entry(call: &Call, row: StoredEntry) -> (TimelineEntry, Shown) {
     let shown = shown(call, row.customer, row.resource.clone(), row.matched);
     let mut entry = TimelineEntry {
         time: Some(time::to_proto(row.at)),

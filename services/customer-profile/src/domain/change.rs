@@ -106,6 +106,13 @@ impl Change {
         Self { paths: known }
     }
 
+    /// Of these fields.
+    pub(crate) fn of(paths: &[&'static str]) -> Self {
+        Self {
+            paths: paths.to_vec(),
+        }
+    }
+
     /// What makes the data of one file that of the other; whose it is and its business
     /// are no data.
     pub(crate) fn between(one: &Customer, other: &Customer) -> Self {

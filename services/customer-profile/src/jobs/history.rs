@@ -44,22 +44,21 @@ pub(super) fn moment(
         .ok_or_else(|| Fault::internal("an entry without a time"))
 }
 
-/// Keeps what the entry says happened with a customer, unless the file was destroyed; tells
-/// whether it was not.
+/// Keeps what the entry says happened with a customer.
 pub(super) async fn keep(
     connection: &mut PgConnection,
     source: Source,
     entry: &Entry,
-) -> Result<bool, Fault> {
+) -> Result<(), Fault> {
     let event = entry.event.as_ref().and_then(|event| event.event.as_ref());
     let Some(happening) = event.and_then(Happening::of) else {
-        return Ok(true);
+        return Ok(());
     };
     let Some(customer) = id(&happening.customer) else {
-        return Ok(true);
+        return Ok(());
     };
     if !destruction::stands(connection, customer).await? {
-        return Ok(false);
+        return Ok(());
     }
     let at = moment(happening.at, entry)?;
     timeline::keep(
@@ -70,6 +69,5 @@ pub(super) async fn keep(
         &happening,
         at,
     )
-    .await?;
-    Ok(true)
+    .await
 }

@@ -9,20 +9,18 @@ use super::{
     history::{self, Source, moment, place},
     id,
 };
-use crate::store::{duty, purchases, retention};
+use crate::store::{destruction, duty, purchases, retention};
 
 /// Who follows an order up has duty on its customer's file until it is over
-/// (CF-9.1); an order that stands is a purchase (CF-2.2); what happens with it is in the
-/// customer's history (CF-2.3), and is business (CF-5.2).
+/// (CF-9.1); an order that stands is a purchase (CF-2.2), and it is business (CF-5.2); what
+/// happens with it is in the customer's history (CF-2.3).
 pub(crate) struct OrderEffects;
 
 impl Effect for OrderEffects {
     fn apply<'c>(&'c self, connection: &'c mut PgConnection, entries: &'c [Entry]) -> Use<'c, ()> {
         Box::pin(async move {
             for entry in entries {
-                if !history::keep(connection, Source::OrderFollowup, entry).await? {
-                    continue;
-                }
+                history::keep(connection, Source::OrderFollowup, entry).await?;
                 if let Some(Event::OrderChanged(order)) =
                     entry.event.as_ref().and_then(|event| event.event.as_ref())
                 {
@@ -42,6 +40,9 @@ async fn settle(
     let (Some(order_id), Some(customer)) = (id(&order.order_id), id(&order.customer_id)) else {
         return Ok(());
     };
+    if !destruction::stands(connection, customer).await? {
+        return Ok(());
+    }
     let over = matches!(order.stage(), OrderStage::Completed | OrderStage::Cancelled);
     let owner = id(&order.owner_id).filter(|_| !over);
     let (own, at) = (

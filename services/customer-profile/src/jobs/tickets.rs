@@ -17,15 +17,15 @@ use crate::{
     api::holds::{changed, journal_type},
     domain::{hold::Opening, retention::RetentionRules},
     store::{
-        duty,
+        destruction, duty,
         holds::{self, By},
         retention,
     },
 };
 
 /// What a ticket means for its customer's file. Who works on it has duty on the file, as long
-/// as it is not closed (CF-9.1); what happens with it is in the customer's history (CF-2.3),
-/// and is business; and a grave complaint holds the file (CF-5.2).
+/// as it is not closed (CF-9.1); it is business; a grave complaint holds the file (CF-5.2); and
+/// what happens with it is in the customer's history (CF-2.3).
 pub(crate) struct TicketEffects {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) rules: Arc<RetentionRules>,
@@ -35,9 +35,7 @@ impl Effect for TicketEffects {
     fn apply<'c>(&'c self, connection: &'c mut PgConnection, entries: &'c [Entry]) -> Use<'c, ()> {
         Box::pin(async move {
             for entry in entries {
-                if !history::keep(connection, Source::Ticket, entry).await? {
-                    continue;
-                }
+                history::keep(connection, Source::Ticket, entry).await?;
                 let event = entry.event.as_ref().and_then(|event| event.event.as_ref());
                 if let Some(Event::TicketChanged(ticket)) = event {
                     self.settle(connection, entry, ticket).await?;
@@ -58,6 +56,9 @@ impl TicketEffects {
         let Some(customer) = id(&ticket.customer_id) else {
             return Ok(());
         };
+        if !destruction::stands(connection, customer).await? {
+            return Ok(());
+        }
         let working = ticket.state() != TicketState::Closed;
         let assignee = id(&ticket.assignee_id).filter(|_| working);
         let (own, at) = (

@@ -22,6 +22,9 @@ const PURGED: &[&str] = purge![
     "consent_statement",
     "purchase",
     "timeline",
+    "standing_check",
+    "verification",
+    "data_request",
     "revision",
 ];
 

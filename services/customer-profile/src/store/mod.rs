@@ -3,6 +3,7 @@
 pub(crate) mod certificates;
 pub(crate) mod consents;
 pub(crate) mod customers;
+pub(crate) mod data_requests;
 pub(crate) mod destruction;
 pub(crate) mod drafts;
 pub(crate) mod duty;
@@ -14,3 +15,4 @@ pub(crate) mod records;
 pub(crate) mod retention;
 pub(crate) mod revisions;
 pub(crate) mod timeline;
+pub(crate) mod verifications;

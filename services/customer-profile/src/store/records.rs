@@ -20,9 +20,12 @@ use kefu_vault::WrappedKey;
 use sqlx::{Row, postgres::PgRow};
 use uuid::Uuid;
 
+use super::verifications;
+
 const COLUMNS: &str = "c.id, c.file_number, c.type, c.state, c.business_line, c.department_id, c.owner_id, c.external_ref,
      c.tier, c.sealed, c.revision, c.created_at, c.updated_at, c.intake_channel, c.contact_at, c.entry_due_at,
-     c.entered_at, k.kek_id, k.wrapped, p.currencies, p.units, p.nanos, p.orders, p.last_placed_at";
+     c.entered_at, k.kek_id, k.wrapped, p.currencies, p.units, p.nanos, p.orders, p.last_placed_at,
+     h.kinds, h.outcomes, h.checked, h.revisions, h.stale";
 
 /// Files in these states.
 macro_rules! from {
@@ -39,7 +42,15 @@ macro_rules! from {
                         sum(s.orders)::int AS orders, max(s.last_placed_at) AS last_placed_at
                  FROM (SELECT currency, sum(amount) AS amount, count(*) AS orders, max(placed_at) AS last_placed_at
                        FROM profile.purchase WHERE customer_id = c.id GROUP BY currency) s
-             ) p ON true"
+             ) p ON true
+             LEFT JOIN LATERAL (
+                 SELECT array_agg(v.kind ORDER BY v.kind) AS kinds, array_agg(v.outcome ORDER BY v.kind) AS outcomes,
+                        array_agg(v.checked_at ORDER BY v.kind) AS checked,
+                        array_agg(v.revision ORDER BY v.kind) AS revisions,
+                        array_agg(s.stale ORDER BY v.kind) AS stale
+                 FROM profile.standing_check s JOIN profile.verification v ON v.id = s.verification_id
+                 WHERE s.customer_id = c.id
+             ) h ON true"
         )
     };
 }
@@ -226,6 +237,7 @@ impl StoredCustomer {
             entry_due_time: maybe("entry_due_at")?.map(time::to_proto),
             entered_time: maybe("entered_at")?.map(time::to_proto),
             purchases: purchases(row)?,
+            checks: verifications::states(row)?,
             etag: etag(revision),
             create_time: Some(time::to_proto(created_at)),
             update_time: Some(time::to_proto(updated_at)),
@@ -274,6 +286,7 @@ pub(crate) fn with_columns(columns: Customer, opened: Customer) -> Customer {
         entry_due_time: columns.entry_due_time,
         entered_time: columns.entered_time,
         purchases: columns.purchases,
+        checks: columns.checks,
         etag: columns.etag,
         create_time: columns.create_time,
         update_time: columns.update_time,

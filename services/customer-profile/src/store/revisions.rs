@@ -18,7 +18,7 @@ use kefu_vault::WrappedKey;
 use sqlx::{PgConnection, Row, postgres::PgRow};
 use uuid::Uuid;
 
-use super::{customers::Standing, records::SCOPE};
+use super::{customers::Standing, records::SCOPE, verifications};
 
 /// Acts by which somebody has a hand in what a file says.
 const HANDS: &[i16] = &[
@@ -91,9 +91,13 @@ pub(crate) async fn insert(
         new.standing.file_number,
         new.standing.sealed
     )
-    .execute(connection)
+    .execute(&mut *connection)
     .await?;
-    Ok(())
+    // Of a file that was sent back they are what it was sent back for.
+    if new.act == CustomerAct::Returned {
+        return Ok(());
+    }
+    verifications::make_stale(connection, new.customer_id, new.changed).await
 }
 
 /// Whether this subject entered, changed or submitted the file at any time.

@@ -23,15 +23,16 @@ use crate::domain::timeline::Happening;
 
 /// Under which every look at the history is taken: where the file is, and where the class of
 /// the entry is cleared on it. Kinds and classes of this service's own entries: 1 file
-/// (SYSTEM), 2 consent (RELATION).
+/// (SYSTEM), 2 consent (RELATION), 3 verification (SYSTEM), 4 data request (RELATION).
 pub(crate) const TIMELINE: RecordSpec = RecordSpec {
     columns: "e.id, e.customer_id, e.occurred_at, e.kind, e.class, e.resource, e.act, e.actor_id, e.event",
     from: "(SELECT id, customer_id, occurred_at, kind, class, resource, act, actor_id, event
             FROM profile.timeline
             UNION ALL
             SELECT ('00000000-0000-8000-8000-' || lpad(to_hex(position), 12, '0'))::uuid, customer_id, recorded_at,
-                   CASE WHEN type LIKE 'consent.%' THEN 2 ELSE 1 END,
-                   CASE WHEN type LIKE 'consent.%' THEN 7 ELSE 8 END,
+                   CASE WHEN type LIKE 'consent.%' THEN 2 WHEN type LIKE 'verification.%' THEN 3
+                        WHEN type LIKE 'data\\_request.%' THEN 4 ELSE 1 END,
+                   CASE WHEN type LIKE 'consent.%' OR type LIKE 'data\\_request.%' THEN 7 ELSE 8 END,
                    resource, type, actor_id, event
             FROM profile.journal WHERE kind = 1 AND customer_id IS NOT NULL) e
            JOIN profile.customer c ON c.id = e.customer_id AND c.state IN (2, 3, 4)",

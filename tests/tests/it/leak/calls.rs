@@ -33,10 +33,11 @@ const KNOWN: &[&str] = &[
     "GetPortraitRequest.days",
     "ListFileViewsRequest.parent",
     "ListDutiesRequest.standing_only",
+    "ListOutstandingChecksRequest.check",
+    "MeasureAccuracyRequest.department",
     "LookupCustomerRequest.phone",
     "LookupCustomerRequest.external_ref",
     "LookupCustomerRequest.file_number",
-    "LookupTombstoneRequest.file_number",
     "ListTicketClocksRequest.parent",
     "ExplainClockRequest.parent",
     "ExplainClockRequest.metric",
@@ -44,6 +45,7 @@ const KNOWN: &[&str] = &[
     "MeasureTimeRequest.start_time",
     "MeasureTimeRequest.end_time",
     "MeasureTimeRequest.open_seconds",
+    "LookupTombstoneRequest.file_number",
     "QueryMetricRequest.metric",
     "QueryMetricRequest.first_day",
     "QueryMetricRequest.last_day",
@@ -210,6 +212,8 @@ fn register_lookup(
             vec![("file_number", string(text(&one.whole, "file_number")))]
         }
         "ListIncidentsRequest" => vec![("state", Value::EnumNumber(1))],
+        "ListOutstandingChecksRequest" => vec![("check", Value::EnumNumber(1))],
+        "MeasureAccuracyRequest" => vec![("department", string(department))],
         "ListAffectedCustomersRequest" => {
             vec![("incident", string(format!("incidents/{NOBODY}")))]
         }

@@ -233,7 +233,7 @@ async fn whole(
         let Some(record) = calls::record_of(&descriptor.output()) else {
             continue;
         };
-        if format!("{}s", record.name().to_lowercase()) != collection {
+        if format!("{}s", record.name().to_lowercase()) != collection.replace('-', "") {
             continue;
         }
         let input = descriptor.input();

@@ -78,17 +78,9 @@ impl Door<'_> {
     }
 }
 
-/// Services that answer from the register of the company, and ask what for.
-const REGISTERS: &[&str] = &[
-    "kefu.profile.v1.CertificateService",
-    "kefu.profile.v1.HoldService",
-    "kefu.profile.v1.RetentionService",
-];
-
 /// Whether it answers from the register of the company, which holds no customer's data.
 fn is_register(method: &Method) -> bool {
-    let register = !method.purpose_required || REGISTERS.contains(&method.service);
-    register && method.shows.is_empty()
+    method.shows.is_empty() && !method.purpose_required
 }
 
 pub(super) use figures::FIGURES;
@@ -319,7 +311,8 @@ impl Post<'_> {
         // What lists nothing but what belongs to one resource is asked in `lookups`; so is
         // the audit log, which grows with every look at it.
         let endless = input.name() == "ListAuditEntriesRequest";
-        let of_one = ["resource", "incident", "parent"]
+        // Nor do checks to be made, which are asked for one by one.
+        let of_one = ["resource", "incident", "parent", "check"]
             .into_iter()
             .any(|field| input.get_field_by_name(field).is_some());
         if input.get_field_by_name("page_size").is_some() && !of_one && !endless {

@@ -9,9 +9,11 @@ use kefu_contracts::{
     google::r#type::{Date, Money},
     order::{Order, OrderLine, OrderStage, RecordReviewRequest, RecordStageRequest, Review},
     profile::{
-        Address, Consent, ConsentDecision, ContactKind, ContactPerson, CreateDraftRequest,
-        Credibility, Customer, CustomerType, Email, IntakeChannel, Phone, RecordConsentRequest,
-        ReturnCustomerRequest, ReturnReason, Sex, SourceChannel, SourceHand, UpdateCustomerRequest,
+        Address, AssignDataRequestRequest, Consent, ConsentDecision, ContactKind, ContactPerson,
+        CopyForm, CreateDraftRequest, Credibility, Customer, CustomerType, DataRequest,
+        DataRequestKind, Email, FulfilDataRequestRequest, IntakeChannel, Mismatch, Phone,
+        RecordConsentRequest, ReturnCustomerRequest, ReturnReason, Sex, SourceChannel, SourceHand,
+        UpdateCustomerRequest, VerificationCheck, VerificationOutcome,
         consent_service_client::ConsentServiceClient,
     },
     ticket::{
@@ -25,8 +27,12 @@ use prost_types::FieldMask;
 use uuid::Uuid;
 
 use super::values::Values;
-use crate::records::{
-    customers, enter, intake, open, order, orders, place, said_consent, ticket, tickets,
+use crate::{
+    data_requests::{ask, asked, copied, data_requests},
+    records::{
+        customers, enter, intake, open, order, orders, place, said_consent, ticket, tickets,
+    },
+    verifications::{found, record},
 };
 
 /// Department, owner, consents.
@@ -72,8 +78,8 @@ pub(super) struct World {
     pub(super) facts: BTreeMap<String, RowFacts>,
     /// Scores of reviews, by order.
     pub(super) reviews: Vec<String>,
-    /// Statements with their customers.
-    consents: Vec<(String, String)>,
+    /// What hangs on a file, with its customer.
+    hanging: Vec<(String, String)>,
 }
 
 pub(super) async fn make(suite: &TestSuite) -> World {
@@ -83,7 +89,7 @@ pub(super) async fn make(suite: &TestSuite) -> World {
         maker: erp.clone(),
         facts: BTreeMap::new(),
         reviews: Vec::new(),
-        consents: Vec::new(),
+        hanging: Vec::new(),
     };
     let departments = departments(&erp).await;
     let mut files = Vec::new();
@@ -107,10 +113,16 @@ pub(super) async fn make(suite: &TestSuite) -> World {
         };
         for purpose in *consents {
             let statement = consent(&erp, &entered.name, *purpose, &mut values).await;
-            world.consents.push(statement);
+            world.hanging.push(statement);
         }
         world.facts.insert(entered.name.clone(), facts);
         files.push(entered.name);
+    }
+    for (name, customer) in verified(suite, &erp, &files, &mut values).await {
+        world.hanging.push((name, customer));
+    }
+    for (name, customer) in requested(suite, &erp, &files, &mut values).await {
+        world.hanging.push((name, customer));
     }
     let draft = draft(suite, &mut values, departments["call_centre"]).await;
     let id = parse_name(&draft, "customers").unwrap();
@@ -155,10 +167,10 @@ pub(super) async fn make(suite: &TestSuite) -> World {
             duty,
         );
     }
-    // Whoever reaches a file reaches what its customer said.
-    for (statement, customer) in std::mem::take(&mut world.consents) {
+    // Whoever reaches a file reaches what hangs on it.
+    for (name, customer) in std::mem::take(&mut world.hanging) {
         let facts = world.facts[&customer].clone();
-        world.facts.insert(statement, facts);
+        world.facts.insert(name, facts);
     }
     world
 }
@@ -216,6 +228,93 @@ async fn consent(
     let mut consents = ConsentServiceClient::new(caller.clone());
     let statement = consents.record_consent(request).await.unwrap().into_inner();
     (statement.name, customer.to_owned())
+}
+
+/// What was found out of files, one that does not agree among it, and their confirmation.
+async fn verified(
+    suite: &TestSuite,
+    maker: &Caller,
+    files: &[String],
+    values: &mut Values,
+) -> Vec<(String, String)> {
+    let archivist = suite
+        .caller_for("feng.yulan", "administration")
+        .after(maker);
+    let mut names = Vec::new();
+    for (at, check) in [
+        (1, VerificationCheck::Document),
+        (2, VerificationCheck::Account),
+        (2, VerificationCheck::Confirmation),
+    ] {
+        let confirms = check == VerificationCheck::Confirmation;
+        let mut one = found(&files[at], check, confirms);
+        one.evidence = values.text();
+        one.note = values.text();
+        if confirms {
+            one.confirmed_by = values.name();
+        } else {
+            one.mismatches = vec![Mismatch {
+                field: "display_name".into(),
+                text: values.text(),
+            }];
+            one.outcome = VerificationOutcome::Mismatch.into();
+        }
+        let caller = if confirms { maker } else { &archivist };
+        let entered = record(caller, one).await.unwrap();
+        names.push((entered.name, files[at].clone()));
+    }
+    let _ = maker.after(&archivist);
+    names
+}
+
+/// What customers asked for: one that is fulfilled, one that is given to somebody.
+async fn requested(
+    suite: &TestSuite,
+    maker: &Caller,
+    files: &[String],
+    values: &mut Values,
+) -> Vec<(String, String)> {
+    let archivist = suite
+        .caller_for("feng.yulan", "administration")
+        .after(maker);
+    let mut names = Vec::new();
+    for (at, kind) in [(0, DataRequestKind::Access), (3, DataRequestKind::Deletion)] {
+        let request = DataRequest {
+            asker: values.name(),
+            identity_evidence: values.text(),
+            wish: values.text(),
+            ..asked(&files[at], kind)
+        };
+        let made = ask(maker, request).await.unwrap();
+        names.push((made.name.clone(), files[at].clone()));
+        let assign = AssignDataRequestRequest {
+            name: made.name.clone(),
+            etag: made.etag,
+            assignee: employee("li.wei"),
+            ..Default::default()
+        };
+        let mut client = data_requests(&archivist.after(maker));
+        let made = client
+            .assign_data_request(assign)
+            .await
+            .unwrap()
+            .into_inner();
+        if kind == DataRequestKind::Access {
+            copied(&archivist, &made.name, CopyForm::Html)
+                .await
+                .unwrap();
+            let fulfil = FulfilDataRequestRequest {
+                name: made.name,
+                etag: made.etag,
+                answer: values.text(),
+                reference: values.text(),
+                ..Default::default()
+            };
+            client.fulfil_data_request(fulfil).await.unwrap();
+        }
+    }
+    let _ = maker.after(&archivist);
+    names
 }
 
 /// A file on its way: what the reviewer says of it is data about the customer as well.

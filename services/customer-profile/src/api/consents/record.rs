@@ -1,32 +1,30 @@
 //! What a customer said is entered.
 
-use kefu_access::{ClassSet, Clearance, SubjectKind};
+use kefu_access::{ClassSet, SubjectKind};
 use kefu_contracts::{
     Resource,
-    common::Reason,
     journal::{ConsentRecorded, EntryKind, event},
     profile::{Consent, RecordConsentRequest},
 };
-use kefu_journal::Cursor;
 use kefu_service::{
     call::{Answer, Call},
     error::{Fault, Violation},
     fields::{Fields, name, subject_name},
-    idempotency::{self, Claim, Kept},
-    present::{disclose, entry},
+    idempotency::Claim,
+    present::entry,
     time::to_proto,
 };
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{Consents, REFUSED, VIEWED, shown};
+use super::{Consents, REFUSED, VIEWED};
 use crate::{
-    api::present::ensure_cleared,
-    domain::consent::Statement,
-    store::{
-        consents::{self, NewRow},
-        records::{FILES, StoredCustomer},
+    api::{
+        on_file::{Entered, OnFile, or_refused},
+        present::ensure_cleared,
     },
+    domain::consent::Statement,
+    store::consents::{self, NewRow},
 };
 
 /// A statement that can be entered, if the caller may.
@@ -35,15 +33,6 @@ struct Wanted {
     id: Uuid,
     statement: Statement,
     claim: Option<Claim>,
-}
-
-/// A statement as it was entered.
-struct Outcome {
-    consent: Consent,
-    clearance: Clearance,
-    position: Cursor,
-    /// It was entered before.
-    replayed: bool,
 }
 
 impl Consents {
@@ -79,20 +68,11 @@ impl Consents {
                 Box::pin(async move { service.enter(connection, &call, &wanted).await })
             })
             .await;
-        let views = &self.core.views;
-        let mut outcome = match outcome {
-            Err(fault) if fault.reason == Reason::NotFoundOrOutOfScope => {
-                let resource = name("customers", customer);
-                return Err(views.refuse(&call, REFUSED, &resource, fault).await);
-            }
-            outcome => outcome?,
-        };
-        disclose(&mut outcome.consent, &outcome.clearance, Default::default());
-        if outcome.replayed {
-            let shown = shown(&outcome.consent, customer, outcome.clearance);
-            views.record(&call, VIEWED, &[shown]).await?;
-        }
-        Ok(Answer::written(outcome.consent, outcome.position))
+        let resource = name("customers", customer);
+        let entered = or_refused(&self.core, &call, REFUSED, &resource, outcome).await?;
+        entered
+            .answer(&self.core, &call, VIEWED, |consent| &consent.name)
+            .await
     }
 
     async fn enter(
@@ -100,37 +80,20 @@ impl Consents {
         connection: &mut PgConnection,
         call: &Call,
         wanted: &Wanted,
-    ) -> Result<Outcome, Fault> {
+    ) -> Result<Entered<Consent>, Fault> {
         let said = &wanted.statement;
-        let kept = match &wanted.claim {
-            Some(claim) => idempotency::find(connection, claim).await?,
-            None => None,
-        };
-        let mut query = FILES.get(call, said.customer);
-        query.push(" FOR UPDATE OF c");
-        let row = query.build().fetch_optional(&mut *connection).await?;
-        let row = row.ok_or_else(|| Fault::not_found(&name("customers", said.customer)))?;
-        let row = StoredCustomer::read(&row)?;
-        let clearance = call.context.clearance(row.matched, call.now);
-        let key = self.sealer.open_key(row.id, &row.wrapped).await?;
-        if let Some(kept) = kept {
-            let consent =
-                self.sealer
-                    .open_answer::<Consent>(&key, kept.resource_id, &kept.answer)?;
-            return Ok(Outcome {
-                consent,
-                clearance,
-                position: kept.position,
-                replayed: true,
-            });
+        let claim = wanted.claim.as_ref();
+        let file = OnFile::lock(connection, call, &self.sealer, said.customer).await?;
+        if let Some(before) = Entered::before(connection, &self.sealer, claim, &file.held).await? {
+            return Ok(before);
         }
-        ensure_cleared(ClassSet::of(Consent::CLASSES), &clearance)?;
+        ensure_cleared(ClassSet::of(Consent::CLASSES), &file.held.clearance)?;
         let mut consent = consent(call, wanted);
         let entered = NewRow {
             id: wanted.id,
             statement: said,
             recorder: &consent.recorder,
-            sealed: &self.sealer.seal(&key, wanted.id, &consent)?,
+            sealed: &self.sealer.seal(&file.held.key, wanted.id, &consent)?,
             now: call.now,
         };
         consent.current = consents::enter(connection, &entered).await?;
@@ -143,20 +106,8 @@ impl Consents {
             recorded(wanted, consent.current),
         );
         let position = kefu_journal::append(connection, &[entry]).await?;
-        if let Some(claim) = &wanted.claim {
-            let kept = Kept {
-                resource_id: wanted.id,
-                answer: self.sealer.seal_answer(&key, wanted.id, &consent)?,
-                position,
-            };
-            idempotency::keep(connection, call, claim, Some(said.customer), &kept).await?;
-        }
-        Ok(Outcome {
-            consent,
-            clearance,
-            position,
-            replayed: false,
-        })
+        let kept = (&self.sealer, claim, &file.held);
+        Entered::now(connection, call, kept, (wanted.id, consent), position).await
     }
 }
 
