@@ -165,6 +165,10 @@ impl KeyProvider for LocalKeyProvider {
         Box::pin(ready(self.rewrap_now(customer, wrapped)))
     }
 
+    fn current_kek(&self) -> Option<&str> {
+        Some(&self.current)
+    }
+
     fn index_key(&self) -> &IndexKey {
         &self.index
     }

@@ -48,6 +48,12 @@ pub trait KeyProvider: Send + Sync + 'static {
         })
     }
 
+    /// The key-encryption key that new keys are wrapped under, where [`rewrap`](Self::rewrap) is ours to call; `None`
+    /// from providers that wrap anew by themselves.
+    fn current_kek(&self) -> Option<&str> {
+        None
+    }
+
     /// The key of the blind indexes, one for all customers: an equality look-up does not know the customer yet.
     fn index_key(&self) -> &IndexKey;
 }

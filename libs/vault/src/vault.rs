@@ -106,6 +106,11 @@ impl Vault {
         self.provider.rewrap(customer, wrapped).await
     }
 
+    /// The key-encryption key that stored keys should be under; `None` where the provider sees to it by itself.
+    pub fn current_kek(&self) -> Option<&str> {
+        self.provider.current_kek()
+    }
+
     /// Drops a customer's key from the cache; call it once the stored key is destroyed. Keys already handed out live
     /// until their holders drop them.
     pub fn forget(&self, customer: Uuid) {

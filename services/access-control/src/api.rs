@@ -8,6 +8,7 @@ pub(crate) mod bindings;
 pub(crate) mod borrowings;
 pub(crate) mod delegations;
 pub(crate) mod departments;
+pub(crate) mod destructions;
 pub(crate) mod devices;
 pub(crate) mod employees;
 pub(crate) mod explain;

@@ -8,6 +8,7 @@ pub mod borrowing;
 pub mod cases;
 pub mod company;
 pub mod delegation;
+pub mod destruction;
 pub mod device;
 pub mod export;
 pub mod history;

@@ -27,7 +27,7 @@
 //! Clauses: CC-1.1 departments, delegation; CF-8.1, CC-2.1, OP-4.1 agreement and
 //! training; OP-6 devices; OP-7.2 access by post; CF-6.1, CF-9.1, CC-2.2 what each
 //! post may see (`roles.toml`); IH-5 unusual reading and leaks; CF-9.2 copies of files that are lent, by which nobody
-//! sees anything in the system.
+//! sees anything in the system; CF-10.1, CF-10.2 who agrees that files are destroyed.
 
 mod api;
 pub mod config;
@@ -43,9 +43,11 @@ use std::sync::Arc;
 use kefu_contracts::access::{
     alert_service_server::AlertServiceServer, audit_service_server::AuditServiceServer,
     borrowing_service_server::BorrowingServiceServer,
-    delegation_service_server::DelegationServiceServer, device_service_server::DeviceServiceServer,
-    explain_service_server::ExplainServiceServer, export_service_server::ExportServiceServer,
-    history_service_server::HistoryServiceServer, incident_service_server::IncidentServiceServer,
+    delegation_service_server::DelegationServiceServer,
+    destruction_service_server::DestructionServiceServer,
+    device_service_server::DeviceServiceServer, explain_service_server::ExplainServiceServer,
+    export_service_server::ExportServiceServer, history_service_server::HistoryServiceServer,
+    incident_service_server::IncidentServiceServer,
     organisation_service_server::OrganisationServiceServer,
     refusal_service_server::RefusalServiceServer, role_service_server::RoleServiceServer,
     share_service_server::ShareServiceServer, snapshot_service_server::SnapshotServiceServer,
@@ -63,10 +65,10 @@ use tonic::service::Routes;
 use crate::{
     api::{
         Owners, Register, alerts::AlertsApi, audit::Audit, borrowings::BorrowingsApi,
-        delegations::Delegations, devices::Devices, explain::Explain, exports::ExportsApi,
-        held::HeldPolicy, history::History, incidents::IncidentsApi, organisation::Organisation,
-        refusals::Refusals, roles::RolesApi, shares::SharesApi, snapshot::SnapshotApi,
-        staff::Staff,
+        delegations::Delegations, destructions::DestructionsApi, devices::Devices,
+        explain::Explain, exports::ExportsApi, held::HeldPolicy, history::History,
+        incidents::IncidentsApi, organisation::Organisation, refusals::Refusals, roles::RolesApi,
+        shares::SharesApi, snapshot::SnapshotApi, staff::Staff,
     },
     config::AccessControlConfig,
     domain::{approval::Flows, roles::Roles},
@@ -203,6 +205,9 @@ pub fn build(config: AccessControlConfig, deps: Deps, peers: Peers) -> Result<Ho
     .add_service(ShareServiceServer::new(SharesApi(register.clone())))
     .add_service(ExportServiceServer::new(exports))
     .add_service(BorrowingServiceServer::new(BorrowingsApi(register.clone())))
+    .add_service(DestructionServiceServer::new(DestructionsApi(
+        register.clone(),
+    )))
     .add_service(ExplainServiceServer::new(explain))
     .add_service(DelegationServiceServer::new(Delegations(register.clone())))
     .add_service(StaffServiceServer::new(Staff(register.clone())))

@@ -11,6 +11,7 @@ pub(crate) mod changes;
 pub(crate) mod chart;
 pub(crate) mod delegation;
 pub(crate) mod department;
+pub(crate) mod destruction;
 pub(crate) mod device;
 pub(crate) mod employee;
 pub(crate) mod export;

@@ -8,6 +8,7 @@ use crate::{
         attributes::{self, AttributeRule},
         data_request::DueHours,
         intake::IntakeRules,
+        retention::RetentionRules,
     },
 };
 
@@ -21,6 +22,8 @@ pub struct CustomerProfileConfig {
     pub phone_region: String,
     /// What each way in asks for (CF-3.2); `intake.toml`.
     pub intake: IntakeRules,
+    /// How long files are kept (CF-5.2); `retention.toml`.
+    pub retention: RetentionRules,
     /// What files may have beside the fields of every file; `attributes.toml`.
     pub attributes: Vec<AttributeRule>,
     /// Who makes checks of files for the company (SG-1.2).
@@ -37,6 +40,7 @@ impl Default for CustomerProfileConfig {
             default_business_line: "A".to_owned(),
             phone_region: "CN".to_owned(),
             intake: IntakeRules::default(),
+            retention: RetentionRules::default(),
             attributes: attributes::shipped(),
             connectors: ConnectorsConfig::default(),
             accuracy_target: 0.995,
@@ -79,6 +83,11 @@ impl CustomerProfileConfig {
         if let Some(problem) = self.intake.problem() {
             return Err(Fault::internal(format!(
                 "customer_profile.intake: {problem}"
+            )));
+        }
+        if let Some(problem) = self.retention.problem() {
+            return Err(Fault::internal(format!(
+                "customer_profile.retention: {problem}"
             )));
         }
         if let Some(problem) = attributes::problem(&self.attributes) {

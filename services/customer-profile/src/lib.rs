@@ -6,7 +6,8 @@
 //! Consent: the statement counts that the customer made last about a purpose; while that
 //! is that it is given, scopes that live on consent reach the file.
 //!
-//! Clauses: CC-2.2, CF-2.*, CF-3.*, CF-4.*, CF-6.1, CF-7.*, CF-9.1, OP-7.1, SG-1.1, SG-1.2, SG-1.3, IH-2.*.
+//! Clauses: CC-2.2, CF-2.*, CF-3.*, CF-4.*, CF-5.2, CF-6.1, CF-7.*, CF-9.1, CF-10.*, OP-7.1, SG-1.1, SG-1.2,
+//! SG-1.3, SG-1.4, IH-2.*.
 
 mod api;
 mod config;
@@ -20,12 +21,13 @@ mod store;
 use std::sync::Arc;
 
 use kefu_contracts::profile::{
+    certificate_service_server::CertificateServiceServer,
     consent_service_server::ConsentServiceServer,
     customer_copy_service_server::CustomerCopyServiceServer,
     customer_service_server::CustomerServiceServer,
-    data_request_service_server::DataRequestServiceServer,
-    intake_service_server::IntakeServiceServer, revision_service_server::RevisionServiceServer,
-    timeline_service_server::TimelineServiceServer,
+    data_request_service_server::DataRequestServiceServer, hold_service_server::HoldServiceServer,
+    intake_service_server::IntakeServiceServer, retention_service_server::RetentionServiceServer,
+    revision_service_server::RevisionServiceServer, timeline_service_server::TimelineServiceServer,
     verification_service_server::VerificationServiceServer,
 };
 use kefu_service::{
@@ -34,6 +36,7 @@ use kefu_service::{
     facts::RecordFacts,
     files::FileExport,
     host::Hosted,
+    rewrap,
     server::GrpcService,
 };
 use tonic::service::Routes;
@@ -44,6 +47,7 @@ pub use domain::{
     attributes::{AttributeKind, AttributeRule},
     data_request::DueHours,
     intake::{ChannelRule, IntakeRules},
+    retention::RetentionRules,
 };
 
 /// Name of the service.
@@ -59,6 +63,8 @@ pub struct Peers {
     pub ticket: GrpcService,
     /// Orders are duty and purchases.
     pub order_followup: GrpcService,
+    /// Destructions are approved there.
+    pub access_control: GrpcService,
 }
 
 /// Puts the service together.
@@ -67,15 +73,31 @@ pub struct Peers {
 /// When the configuration cannot be carried out.
 pub fn build(config: CustomerProfileConfig, deps: Deps, peers: Peers) -> Result<Hosted, Fault> {
     config.check()?;
-    let core = Core::new(NAME, deps, &["ticket", "order-followup"]);
+    let core = Core::new(NAME, deps, &["ticket", "order-followup", "access-control"]);
+    let rules = Arc::new(config.retention.clone());
+    let tickets = jobs::TicketEffects {
+        clock: core.deps.clock.clone(),
+        rules: rules.clone(),
+    };
+    let destructions = jobs::Destructions {
+        clock: core.deps.clock.clone(),
+        vault: core.deps.vault.clone(),
+    };
     let jobs = vec![
-        core.follow("ticket", peers.ticket, Arc::new(jobs::TicketEffects)),
+        core.follow("ticket", peers.ticket, Arc::new(tickets)),
         core.follow(
             "order-followup",
             peers.order_followup,
             Arc::new(jobs::OrderEffects),
         ),
+        core.follow(
+            "access-control",
+            peers.access_control,
+            Arc::new(destructions),
+        ),
         jobs::overdue(core.deps.clone()),
+        rewrap::job(&core.deps),
+        jobs::schedule(core.deps.clone(), rules),
     ];
     let customers = api::Customers::new(&core, &config);
     let files = FileExport::server(
@@ -102,6 +124,13 @@ pub fn build(config: CustomerProfileConfig, deps: Deps, peers: Peers) -> Result<
         .add_service(CustomerCopyServiceServer::new(copies))
         .add_service(DataRequestServiceServer::new(data_requests))
         .add_service(VerificationServiceServer::new(verifications))
+        .add_service(RetentionServiceServer::new(api::retentions::Retentions(
+            core.clone(),
+        )))
+        .add_service(CertificateServiceServer::new(
+            api::certificates::Certificates(core.clone()),
+        ))
+        .add_service(HoldServiceServer::new(api::holds::Holds(core.clone())))
         .add_service(files)
         .add_service(facts);
     Ok(core.host(routes, jobs))

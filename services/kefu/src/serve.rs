@@ -121,6 +121,7 @@ fn build(settings: &Settings, service: &str) -> anyhow::Result<(Hosted, ServerCo
             let peers = kefu_customer_profile::Peers {
                 ticket: tickets()?,
                 order_followup: orders()?,
+                access_control: at(&upstream.access_control.uri)?,
             };
             (
                 kefu_customer_profile::build(own.rules.clone(), deps, peers),

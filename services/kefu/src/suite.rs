@@ -113,6 +113,7 @@ impl Parts {
             kefu_customer_profile::Peers {
                 ticket: ticket.service(),
                 order_followup: orders.service(),
+                access_control: access.clone(),
             },
         )?;
         let profile = customer_profile.service.clone();

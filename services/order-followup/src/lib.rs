@@ -21,6 +21,7 @@ use kefu_service::{
     facts::RecordFacts,
     files::FileExport,
     host::Hosted,
+    rewrap,
     server::GrpcService,
 };
 use tonic::service::Routes;
@@ -47,11 +48,17 @@ pub struct Peers {
 pub fn build(config: OrderFollowupConfig, deps: Deps, peers: Peers) -> Result<Hosted, Fault> {
     config.check()?;
     let core = Core::new(NAME, deps, &["customer-profile"]);
-    let jobs = vec![core.follow(
-        "customer-profile",
-        peers.customer_profile,
-        Arc::new(jobs::KnownCustomers),
-    )];
+    let jobs = vec![
+        core.follow(
+            "customer-profile",
+            peers.customer_profile,
+            Arc::new(jobs::KnownCustomers {
+                clock: core.deps.clock.clone(),
+                vault: core.deps.vault.clone(),
+            }),
+        ),
+        rewrap::job(&core.deps),
+    ];
     let orders = api::Orders::new(&core, &config);
     let files = FileExport::server(orders.clone(), &store::records::WHOLE, core.views.clone());
     let facts = RecordFacts::server(core.deps.db.clone(), store::records::FACTS);

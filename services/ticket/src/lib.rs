@@ -5,7 +5,7 @@
 //!
 //! States: new → open ⇄ pending → resolved → closed; resolved → open when the
 //! solution did not work. The table stands in `domain/state.rs`.
-//! Clauses: OP-3.1, OP-3.2, SG-2.1, SG-2.2, SG-3, SG-4, SG-5, IH-3.1, IH-3.2.
+//! Clauses: OP-3.1, OP-3.2, SG-2.1, SG-2.2, SG-3, SG-4, SG-5, IH-3.1, IH-3.2, CF-10.2.
 
 mod api;
 mod config;
@@ -26,6 +26,7 @@ use kefu_service::{
     facts::RecordFacts,
     files::FileExport,
     host::Hosted,
+    rewrap,
     server::GrpcService,
 };
 use tonic::service::Routes;
@@ -56,9 +57,13 @@ pub fn build(config: TicketConfig, deps: Deps, peers: Peers) -> Result<Hosted, F
         core.follow(
             "customer-profile",
             peers.customer_profile,
-            Arc::new(jobs::KnownCustomers),
+            Arc::new(jobs::KnownCustomers {
+                clock: core.deps.clock.clone(),
+                vault: core.deps.vault.clone(),
+            }),
         ),
         jobs::clocks(core.deps.clone()),
+        rewrap::job(&core.deps),
     ];
     let tickets = api::Tickets::new(&core, &config);
     let files = FileExport::server(tickets.clone(), &store::records::RECORD, core.views.clone());

@@ -5,12 +5,14 @@
 
 mod alerts;
 mod audit;
+mod backups;
 mod calendars;
 mod clauses;
 mod clocks;
 mod consents;
 mod contexts;
 mod data_requests;
+mod destruction;
 mod explain;
 mod exports;
 mod faults;
@@ -25,6 +27,7 @@ mod outage;
 mod record_facts;
 mod records;
 mod refusals;
+mod retention;
 mod revisions;
 mod scopes;
 mod selections;

@@ -51,6 +51,8 @@ pub(crate) trait Kind: Clone + Send + Sync + 'static {
     const VIEWED: &'static str;
     /// Type under which a look that found nothing is journaled.
     const REFUSED: &'static str;
+    /// Whether the last approval puts it to use, and nobody has to.
+    const BEGINS_BY_ITSELF: bool = false;
 
     /// The stages it passes.
     fn flow(flows: &Flows) -> &Flow;
@@ -96,11 +98,16 @@ pub(crate) trait Kind: Clone + Send + Sync + 'static {
     ) -> impl Future<Output = Result<Option<Self::Terms>, Fault>> + Send;
     /// Fields in which these terms ask for more than those.
     fn wider_fields(terms: &Self::Terms, than: &Self::Terms) -> Vec<&'static str>;
-    /// Whether this is not to happen to it, for a reason of its kind's own.
+    /// Whether this is not to happen to it where it stands, for a reason of its kind's own.
     ///
     /// # Errors
     /// Why not.
-    fn check(&self, event: ApprovalEvent, terms: Option<&Self::Terms>) -> Result<(), Fault>;
+    fn check(
+        &self,
+        case: &Case<Self::Terms>,
+        event: ApprovalEvent,
+        terms: Option<&Self::Terms>,
+    ) -> Result<(), Fault>;
 
     /// Puts into what was agreed by all what is decided by then.
     ///

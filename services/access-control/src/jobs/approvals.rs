@@ -22,6 +22,7 @@ use crate::{
         approval,
         borrowing::{self, StoredBorrowing},
         chart,
+        destruction::StoredDestruction,
         share::StoredShare,
     },
 };
@@ -78,6 +79,9 @@ async fn look(db: &Db, clock: &dyn Clock, flows: &Arc<Flows>, anew: bool) -> Res
                 match kind.as_str() {
                     StoredShare::KIND => {
                         one::<StoredShare>(connection, &flows, &chart, now, id).await
+                    }
+                    StoredDestruction::KIND => {
+                        one::<StoredDestruction>(connection, &flows, &chart, now, id).await
                     }
                     _ => one::<StoredBorrowing>(connection, &flows, &chart, now, id).await,
                 }

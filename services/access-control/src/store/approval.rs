@@ -48,17 +48,20 @@ pub(crate) struct Step {
 }
 
 impl Stored {
-    /// The request with its terms, ready to be acted upon.
-    pub(crate) fn case<T: Terms>(&self, terms: T) -> Case<T> {
-        // What was agreed before it was handed in again no longer counts.
+    /// The agreements that count: what was agreed before it was handed in again does not.
+    pub(crate) fn agreed(&self) -> impl Iterator<Item = &Step> {
         let since = self
             .steps
             .iter()
             .rposition(|step| step.event == ApprovalEvent::Submitted);
         let round = &self.steps[since.unwrap_or(self.steps.len())..];
-        let agreed = round
+        round
             .iter()
-            .filter(|step| step.event == ApprovalEvent::Approved);
+            .filter(|step| step.event == ApprovalEvent::Approved)
+    }
+
+    /// The request with its terms, ready to be acted upon.
+    pub(crate) fn case<T: Terms>(&self, terms: T) -> Case<T> {
         let decision = |step: &Step| {
             Some(Decision {
                 stage: step.stage?,
@@ -75,7 +78,7 @@ impl Stored {
             stage_opened_at: self.stage_opened_at,
             reminded: self.reminded,
             escalated: self.escalated,
-            decisions: agreed.filter_map(decision).collect(),
+            decisions: self.agreed().filter_map(decision).collect(),
             approved_at: self.approved_at,
             period: self.period,
         }

@@ -1,12 +1,14 @@
 //! `kefu.profile.v1`: request → rules → store → answer; the methods of CustomerService.
 
 mod ask;
+pub(crate) mod certificates;
 pub(crate) mod consents;
 pub(crate) mod copies;
 mod create;
 pub(crate) mod data_requests;
 mod deed;
 mod files;
+pub(crate) mod holds;
 mod intake;
 mod list;
 mod lookup;
@@ -14,6 +16,7 @@ mod on_file;
 mod outcome;
 mod present;
 mod read;
+pub(crate) mod retentions;
 mod revisions;
 mod step;
 mod timeline;

@@ -7,7 +7,10 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::id;
-use crate::{domain::timeline::Happening, store::timeline};
+use crate::{
+    domain::timeline::Happening,
+    store::{destruction, timeline},
+};
 
 /// Whose journal an entry is in: the first group of the ids that are made of its place.
 /// This service's own is 0.
@@ -54,6 +57,9 @@ pub(super) async fn keep(
     let Some(customer) = id(&happening.customer) else {
         return Ok(());
     };
+    if !destruction::stands(connection, customer).await? {
+        return Ok(());
+    }
     let at = moment(happening.at, entry)?;
     timeline::keep(
         connection,

@@ -1,12 +1,16 @@
 //! What other services' journals and time do to the customer file.
 
+mod destructions;
 mod history;
 mod orders;
 mod overdue;
+mod schedule;
 mod tickets;
 
+pub(crate) use destructions::Destructions;
 pub(crate) use orders::OrderEffects;
 pub(crate) use overdue::job as overdue;
+pub(crate) use schedule::job as schedule;
 pub(crate) use tickets::TicketEffects;
 
 use uuid::Uuid;

@@ -9,11 +9,11 @@ use super::{
     history::{self, Source, moment, place},
     id,
 };
-use crate::store::{duty, purchases};
+use crate::store::{destruction, duty, purchases, retention};
 
 /// Who follows an order up has duty on its customer's file until it is over
-/// (CF-9.1); an order that stands is a purchase (CF-2.2); what happens with it is in the
-/// customer's history (CF-2.3).
+/// (CF-9.1); an order that stands is a purchase (CF-2.2), and it is business (CF-5.2); what
+/// happens with it is in the customer's history (CF-2.3).
 pub(crate) struct OrderEffects;
 
 impl Effect for OrderEffects {
@@ -40,6 +40,9 @@ async fn settle(
     let (Some(order_id), Some(customer)) = (id(&order.order_id), id(&order.customer_id)) else {
         return Ok(());
     };
+    if !destruction::stands(connection, customer).await? {
+        return Ok(());
+    }
     let over = matches!(order.stage(), OrderStage::Completed | OrderStage::Cancelled);
     let owner = id(&order.owner_id).filter(|_| !over);
     let (own, at) = (
@@ -47,6 +50,7 @@ async fn settle(
         moment(order.occurred_at, entry)?,
     );
     duty::settle(connection, own, &entry.resource, customer, owner, at).await?;
+    retention::business(connection, customer, at).await?;
     let placed_at = order.placed_at.as_ref().and_then(time::from_proto);
     match (&order.total, placed_at) {
         _ if order.stage() == OrderStage::Cancelled => {

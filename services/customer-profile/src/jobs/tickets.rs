@@ -1,42 +1,113 @@
+use std::sync::Arc;
+
 use kefu_contracts::{
-    journal::{Entry, event::Event},
+    journal::{Entry, EntryKind, HoldEvent, TicketChanged, event::Event},
+    policy::Purpose,
     ticket::TicketState,
 };
-use kefu_service::{consumer::Effect, database::Use};
+use kefu_service::{clock::Clock, consumer::Effect, database::Use, error::Fault, fields::name};
 use sqlx::PgConnection;
+use uuid::Uuid;
 
 use super::{
     history::{self, Source, moment, place},
     id,
 };
-use crate::store::duty;
+use crate::{
+    api::holds::{changed, journal_type},
+    domain::{hold::Opening, retention::RetentionRules},
+    store::{
+        destruction, duty,
+        holds::{self, By},
+        retention,
+    },
+};
 
-/// Who works on a ticket has duty on its customer's file, as long as it is not
-/// closed (CF-9.1); what happens with it is in the customer's history (CF-2.3).
-pub(crate) struct TicketEffects;
+/// What a ticket means for its customer's file. Who works on it has duty on the file, as long
+/// as it is not closed (CF-9.1); it is business; a grave complaint holds the file (CF-5.2); and
+/// what happens with it is in the customer's history (CF-2.3).
+pub(crate) struct TicketEffects {
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) rules: Arc<RetentionRules>,
+}
 
 impl Effect for TicketEffects {
     fn apply<'c>(&'c self, connection: &'c mut PgConnection, entries: &'c [Entry]) -> Use<'c, ()> {
         Box::pin(async move {
             for entry in entries {
                 history::keep(connection, Source::Ticket, entry).await?;
-                let Some(Event::TicketChanged(ticket)) =
-                    entry.event.as_ref().and_then(|event| event.event.as_ref())
-                else {
-                    continue;
-                };
-                let Some(customer) = id(&ticket.customer_id) else {
-                    continue;
-                };
-                let working = ticket.state() != TicketState::Closed;
-                let assignee = id(&ticket.assignee_id).filter(|_| working);
-                let (id, at) = (
-                    place(Source::Ticket, entry),
-                    moment(ticket.occurred_at, entry)?,
-                );
-                duty::settle(connection, id, &entry.resource, customer, assignee, at).await?;
+                let event = entry.event.as_ref().and_then(|event| event.event.as_ref());
+                if let Some(Event::TicketChanged(ticket)) = event {
+                    self.settle(connection, entry, ticket).await?;
+                }
             }
             Ok(())
         })
+    }
+}
+
+impl TicketEffects {
+    async fn settle(
+        &self,
+        connection: &mut PgConnection,
+        entry: &Entry,
+        ticket: &TicketChanged,
+    ) -> Result<(), Fault> {
+        let Some(customer) = id(&ticket.customer_id) else {
+            return Ok(());
+        };
+        if !destruction::stands(connection, customer).await? {
+            return Ok(());
+        }
+        let working = ticket.state() != TicketState::Closed;
+        let assignee = id(&ticket.assignee_id).filter(|_| working);
+        let (own, at) = (
+            place(Source::Ticket, entry),
+            moment(ticket.occurred_at, entry)?,
+        );
+        duty::settle(connection, own, &entry.resource, customer, assignee, at).await?;
+        retention::business(connection, customer, at).await?;
+        match id(&ticket.ticket_id) {
+            Some(ticket_id) if self.rules.is_grave(ticket.kind(), ticket.priority()) => {
+                self.hold(connection, entry, ticket_id, customer).await
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Once for each ticket: what was lifted is not held again by it.
+    async fn hold(
+        &self,
+        connection: &mut PgConnection,
+        cause: &Entry,
+        ticket: Uuid,
+        customer: Uuid,
+    ) -> Result<(), Fault> {
+        let by = By {
+            actor: None,
+            now: self.clock.now(),
+        };
+        let opening = Opening::of_complaint();
+        if !holds::open(connection, ticket, &opening, Some(ticket), by).await? {
+            return Ok(());
+        }
+        holds::add(connection, ticket, &[(ticket, customer)], by).await?;
+        let told = [
+            (HoldEvent::Opened, None),
+            (HoldEvent::FileAdded, Some(customer)),
+        ];
+        let entries = told.map(|(what, customer)| kefu_journal::Entry {
+            recorded_at: by.now,
+            actor_id: None,
+            purpose: Purpose::Administration,
+            request_id: cause.request_id.clone(),
+            kind: EntryKind::Change,
+            resource: name("holds", ticket),
+            customer_id: customer,
+            r#type: journal_type(what),
+            event: changed(ticket, what, opening.kind, customer, Some(ticket), 1),
+        });
+        kefu_journal::append(connection, &entries).await?;
+        Ok(())
     }
 }

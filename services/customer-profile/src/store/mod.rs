@@ -1,15 +1,19 @@
 //! SQL of the customer file.
 
+pub(crate) mod certificates;
 pub(crate) mod consents;
 pub(crate) mod customers;
 pub(crate) mod data_requests;
+pub(crate) mod destruction;
 pub(crate) mod drafts;
 pub(crate) mod duty;
 pub(crate) mod file_numbers;
 pub(crate) mod hanging;
+pub(crate) mod holds;
 pub(crate) mod phones;
 pub(crate) mod purchases;
 pub(crate) mod records;
+pub(crate) mod retention;
 pub(crate) mod revisions;
 pub(crate) mod timeline;
 pub(crate) mod verifications;

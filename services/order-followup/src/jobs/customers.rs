@@ -1,13 +1,19 @@
+use std::sync::Arc;
+
 use kefu_contracts::journal::{Entry, event::Event};
-use kefu_service::{consumer::Effect, database::Use};
+use kefu_service::{clock::Clock, consumer::Effect, database::Use, destroyed::Destroyed};
+use kefu_vault::Vault;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::store::customers;
+use crate::store::{customers, scrub};
 
 /// Who has a file may order (OP-3.4.1): an order for anybody else is a mistake
-/// that is told when it is entered.
-pub(crate) struct KnownCustomers;
+/// that is told when it is entered. Of whose file was destroyed nothing is left here (CF-10.2).
+pub(crate) struct KnownCustomers {
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) vault: Arc<Vault>,
+}
 
 impl Effect for KnownCustomers {
     fn apply<'c>(&'c self, connection: &'c mut PgConnection, entries: &'c [Entry]) -> Use<'c, ()> {
@@ -15,6 +21,12 @@ impl Effect for KnownCustomers {
             let customers: Vec<_> = entries.iter().filter_map(customer).collect();
             if !customers.is_empty() {
                 customers::know(connection, &customers).await?;
+            }
+            // What a journal says last of a customer is that the file is gone.
+            for gone in entries.iter().filter_map(Destroyed::of) {
+                scrub::customer(connection, gone.customer).await?;
+                gone.scrubbed(connection, self.clock.now()).await?;
+                self.vault.forget(gone.customer);
             }
             Ok(())
         })

@@ -15,10 +15,10 @@ pub(crate) async fn know(connection: &mut PgConnection, customers: &[Uuid]) -> R
     Ok(())
 }
 
-/// Whether this customer has a file.
+/// Whether this customer has a file; it is not destroyed here until the transaction ends.
 pub(crate) async fn is_known(connection: &mut PgConnection, customer: Uuid) -> Result<bool, Fault> {
     let found = sqlx::query_scalar!(
-        "SELECT 1 AS found FROM orders.known_customer WHERE customer_id = $1",
+        "SELECT 1 AS found FROM orders.known_customer WHERE customer_id = $1 FOR KEY SHARE",
         customer
     )
     .fetch_optional(connection)

@@ -5,3 +5,4 @@ pub(crate) mod events;
 pub(crate) mod orders;
 pub(crate) mod records;
 pub(crate) mod reviews;
+pub(crate) mod scrub;

@@ -1,18 +1,31 @@
+use std::sync::Arc;
+
 use kefu_contracts::journal::{Entry, event::Event};
-use kefu_service::{consumer::Effect, database::Use};
+use kefu_service::{clock::Clock, consumer::Effect, database::Use, destroyed::Destroyed};
+use kefu_vault::Vault;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::store::customers;
+use crate::store::{customers, scrub};
 
 /// Whoever has a file can turn to us: tickets are opened without asking
-/// customer-profile, and while it is down.
-pub(crate) struct KnownCustomers;
+/// customer-profile, and while it is down. Of whose file was destroyed nothing is
+/// left here (CF-10.2).
+pub(crate) struct KnownCustomers {
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) vault: Arc<Vault>,
+}
 
 impl Effect for KnownCustomers {
     fn apply<'c>(&'c self, connection: &'c mut PgConnection, entries: &'c [Entry]) -> Use<'c, ()> {
         Box::pin(async move {
             for entry in entries {
+                if let Some(gone) = Destroyed::of(entry) {
+                    scrub::customer(connection, gone.customer).await?;
+                    gone.scrubbed(connection, self.clock.now()).await?;
+                    self.vault.forget(gone.customer);
+                    continue;
+                }
                 let event = entry.event.as_ref().and_then(|event| event.event.as_ref());
                 let Some(Event::CustomerChanged(customer)) = event else {
                     continue;

@@ -26,15 +26,15 @@ pub(crate) async fn learn(
     Ok(())
 }
 
-/// Whether the customer has a file.
+/// Whether the customer has a file; it is not destroyed here until the transaction ends.
 pub(crate) async fn is_known(connection: &mut PgConnection, customer: Uuid) -> Result<bool, Fault> {
     let known = sqlx::query_scalar!(
-        r#"SELECT EXISTS (SELECT 1 FROM ticket.known_customer WHERE customer_id = $1) AS "known!""#,
+        "SELECT customer_id FROM ticket.known_customer WHERE customer_id = $1 FOR KEY SHARE",
         customer
     )
-    .fetch_one(connection)
+    .fetch_optional(connection)
     .await?;
-    Ok(known)
+    Ok(known.is_some())
 }
 
 /// The customer's key, when there is one already.

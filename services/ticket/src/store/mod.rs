@@ -8,5 +8,6 @@ pub(crate) mod messages;
 pub(crate) mod opening;
 pub(crate) mod own_cursor;
 pub(crate) mod records;
+pub(crate) mod scrub;
 pub(crate) mod targets;
 pub(crate) mod tickets;

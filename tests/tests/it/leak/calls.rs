@@ -45,6 +45,7 @@ const KNOWN: &[&str] = &[
     "MeasureTimeRequest.start_time",
     "MeasureTimeRequest.end_time",
     "MeasureTimeRequest.open_seconds",
+    "LookupTombstoneRequest.file_number",
     "QueryMetricRequest.metric",
     "QueryMetricRequest.first_day",
     "QueryMetricRequest.last_day",
@@ -207,6 +208,9 @@ fn register_lookup(
             ("rule", Value::EnumNumber(1)),
             ("open_only", Value::Bool(true)),
         ],
+        "LookupTombstoneRequest" => {
+            vec![("file_number", string(text(&one.whole, "file_number")))]
+        }
         "ListIncidentsRequest" => vec![("state", Value::EnumNumber(1))],
         "ListOutstandingChecksRequest" => vec![("check", Value::EnumNumber(1))],
         "MeasureAccuracyRequest" => vec![("department", string(department))],

@@ -4,7 +4,7 @@ use kefu_testkit::TestDatabase;
 use sqlx::AssertSqlSafe;
 
 /// Each table with its rows; bytes are in hexadecimal.
-pub(super) async fn tables(database: &TestDatabase) -> Vec<(String, String)> {
+pub(crate) async fn tables(database: &TestDatabase) -> Vec<(String, String)> {
     let mut connection = database.connect().await.unwrap();
     let names: Vec<String> = sqlx::query_scalar(
         "SELECT format('%I.%I', table_schema, table_name) FROM information_schema.tables

@@ -4,7 +4,7 @@
 //! database, and what get, list, count, figures and packages say agrees with `decide()`.
 
 mod calls;
-mod dump;
+pub(crate) mod dump;
 mod logs;
 mod oracle;
 mod package;

@@ -151,7 +151,7 @@ async fn attempt<K: Kind>(
     fields.finish()?;
     let (stored, mut case) = opened::<K>(revision, call, &desk, &wanted).await?;
     let event = what.event();
-    stored.check(event, terms.as_ref())?;
+    stored.check(&case, event, terms.as_ref())?;
     let stage = case.stage;
     let in_review = case.state == State::InReview;
     let hat = decide::<K>(&mut case, actor, what, terms, &desk)?;
@@ -198,6 +198,9 @@ fn decide<K: Kind>(
             })?;
             if case.state == State::Approved {
                 K::settle(&mut case.terms, &heard)?;
+                if K::BEGINS_BY_ITSELF {
+                    case.put_to_use(desk.now).map_err(write::refused)?;
+                }
             }
             return Ok(hat);
         }

@@ -14,7 +14,7 @@ use super::messages;
 use crate::{
     api::approvals::{Desk, Kind, messages::step_type},
     domain::{
-        approval::{Finder, Flow, Flows},
+        approval::{Case, Finder, Flow, Flows},
         borrowing::{BORROWINGS, BorrowingTerms, KIND, Late},
     },
     store::{
@@ -105,7 +105,12 @@ impl Kind for StoredBorrowing {
     }
 
     /// What went out comes back; it is not withdrawn.
-    fn check(&self, event: ApprovalEvent, _: Option<&BorrowingTerms>) -> Result<(), Fault> {
+    fn check(
+        &self,
+        _: &Case<BorrowingTerms>,
+        event: ApprovalEvent,
+        _: Option<&BorrowingTerms>,
+    ) -> Result<(), Fault> {
         let out = !self.borrowing.lines.is_empty();
         if event == ApprovalEvent::Withdrawn && out {
             return Err(Fault::state("HANDED_OUT", "NOT_HANDED_OUT"));

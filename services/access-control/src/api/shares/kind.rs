@@ -118,7 +118,12 @@ impl Kind for StoredShare {
     }
 
     /// Nobody accompanies themselves, and packages are carried out.
-    fn check(&self, event: ApprovalEvent, terms: Option<&ShareTerms>) -> Result<(), Fault> {
+    fn check(
+        &self,
+        _: &Case<ShareTerms>,
+        event: ApprovalEvent,
+        terms: Option<&ShareTerms>,
+    ) -> Result<(), Fault> {
         let companion = terms.and_then(|terms| terms.companion);
         if companion == Some(self.approval.applicant) {
             let field = "terms.companion".to_owned();

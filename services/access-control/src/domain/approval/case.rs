@@ -308,6 +308,16 @@ impl<T: Terms> Case<T> {
             None if actor == self.applicant || self.terms.beneficiaries().contains(&actor) => None,
             None => return Err(Refusal::NotAReceiver),
         };
+        self.put_to_use(now)?;
+        Ok(hat)
+    }
+
+    /// Its period begins, or is known from now on.
+    ///
+    /// # Errors
+    /// When it is not approved, or nothing is left of it.
+    pub fn put_to_use(&mut self, now: Timestamp) -> Result<(), Refusal> {
+        self.ensure(Event::Schedule)?;
         let (start, end) = self.terms.period(now).ok_or(Refusal::NothingLeft)?;
         self.period = Some((start, end));
         self.move_on(if start <= now {
@@ -315,7 +325,7 @@ impl<T: Terms> Case<T> {
         } else {
             Event::Schedule
         });
-        Ok(hat)
+        Ok(())
     }
 
     /// In what capacity somebody keeps what this is about; never whoever it is for.

@@ -74,6 +74,8 @@ pub struct Flow {
     pub custodian: Option<Finder>,
     /// Every how long what is overdue is chased.
     pub chase_every: SignedDuration,
+    /// From the last approval to what cannot be undone (CF-10.2).
+    pub cooling_off: SignedDuration,
 }
 
 /// How often a package may leave, and when its deletion has to be confirmed.
@@ -94,6 +96,8 @@ pub struct Flows {
     pub share: Flow,
     /// Borrowing files (CF-9.2).
     pub borrowing: Flow,
+    /// Destroying files (CF-10.2).
+    pub destruction: Flow,
 }
 
 /// What is wrong with a file of flows.
@@ -117,6 +121,7 @@ pub enum FlowsProblem {
 struct File {
     share: FlowEntry,
     borrowing: FlowEntry,
+    destruction: FlowEntry,
 }
 
 #[derive(Deserialize)]
@@ -130,6 +135,8 @@ struct FlowEntry {
     custodian: Option<Finder>,
     #[serde(default = "daily")]
     chase_every_hours: u16,
+    #[serde(default)]
+    cooling_off_hours: u16,
     stages: Vec<StageEntry>,
 }
 
@@ -188,8 +195,20 @@ impl Flows {
         Ok(Self {
             share: flow("share", file.share)?,
             borrowing: flow("borrowing", file.borrowing)?,
+            destruction: destruction(file.destruction)?,
         })
     }
+}
+
+/// CF-10.2: what cannot be undone can be thought over.
+fn destruction(entry: FlowEntry) -> Result<Flow, FlowsProblem> {
+    if entry.cooling_off_hours == 0 {
+        return Err(FlowsProblem::Content {
+            kind: "destruction",
+            what: "no cooling-off",
+        });
+    }
+    flow("destruction", entry)
 }
 
 fn flow(kind: &'static str, entry: FlowEntry) -> Result<Flow, FlowsProblem> {
@@ -229,6 +248,7 @@ fn flow(kind: &'static str, entry: FlowEntry) -> Result<Flow, FlowsProblem> {
         },
         custodian: entry.custodian,
         chase_every: SignedDuration::from_hours(entry.chase_every_hours.into()),
+        cooling_off: SignedDuration::from_hours(entry.cooling_off_hours.into()),
     })
 }
 
@@ -253,11 +273,26 @@ mod tests {
     /// Clauses CF-6.3, CF-9.2: head first, then supervising leader.
     #[test]
     fn the_shipped_flows_have_two_ordered_stages_for_everybody() {
-        let Flows { share, borrowing } = Flows::shipped().unwrap();
+        let Flows {
+            share, borrowing, ..
+        } = Flows::shipped().unwrap();
         for flow in [share, borrowing] {
             assert_eq!(flow.stages[0].approver, Finder::DepartmentHead);
             assert_eq!(flow.stages[1].approver, Finder::SupervisingLeader);
         }
+    }
+
+    /// Clauses CF-10.1, CF-10.2: the archive manager, then the company leader, then time to
+    /// think it over.
+    #[test]
+    fn a_destruction_passes_archive_and_leader_and_cools_off() {
+        let Flows { destruction, .. } = Flows::shipped().unwrap();
+        assert_eq!(destruction.stages[0].approver, Finder::ArchiveManager);
+        assert_eq!(destruction.stages[1].approver, Finder::CompanyLeader);
+        assert!(destruction.cooling_off > SignedDuration::ZERO);
+        let hasty = include_str!("../../../approvals.toml");
+        let hasty = hasty.replace("cooling_off_hours = 168", "cooling_off_hours = 0");
+        assert!(Flows::from_toml(&hasty).is_err());
     }
 
     #[test]
@@ -273,7 +308,11 @@ mod tests {
             format!("[{kind}]\nactivation_days = 1\n{stages}")
         };
         let flows = |stages: &[&str]| {
-            Flows::from_toml(&(flow("share", stages) + &flow("borrowing", &["", ""])))
+            let destruction = flow("destruction", &["", ""]);
+            let destruction = destruction.replacen('\n', "\ncooling_off_hours = 1\n", 1);
+            Flows::from_toml(
+                &(flow("share", stages) + &flow("borrowing", &["", ""]) + &destruction),
+            )
         };
         assert!(flows(&["", ""]).is_ok());
         assert!(flows(&[""]).is_err());

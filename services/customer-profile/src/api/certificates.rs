@@ -1,0 +1,149 @@
+//! `kefu.profile.v1.CertificateService`: what is left of files that were destroyed (CF-10.2).
+
+use kefu_contracts::profile::{
+    Certificate, GetCertificateRequest, ListCertificatesRequest, ListCertificatesResponse,
+    LookupTombstoneRequest, Tombstone, certificate_service_server::CertificateService,
+};
+use kefu_service::{
+    call::{Answer, Call, answer},
+    core::Core,
+    error::Fault,
+    fields::Fields,
+    listing::{self, Asked, ListSpec},
+    scope::{After, Order},
+};
+use tonic::{Request, Response, Status};
+
+use super::retentions::shown;
+use crate::store::certificates::{CERTIFICATES, StoredCertificate, TOMBSTONES, tombstone};
+
+const VIEWED: &str = "certificate.viewed";
+
+const LIST: ListSpec<'static, StoredCertificate> = ListSpec {
+    record: &CERTIFICATES,
+    time: "issue_time",
+    order: Order {
+        column: "t.issued_at",
+        descending: true,
+    },
+    read: StoredCertificate::read,
+    place: |row| After {
+        at: row.issued_at,
+        id: row.id,
+    },
+};
+
+/// The handlers.
+#[derive(Clone)]
+pub(crate) struct Certificates(pub(crate) Core);
+
+impl Certificates {
+    /// Clause CF-10.2.
+    async fn get(
+        &self,
+        call: Call,
+        request: GetCertificateRequest,
+    ) -> Result<Answer<Certificate>, Fault> {
+        let mut fields = Fields::new();
+        let id = fields.name("name", &request.name, "certificates");
+        fields.finish()?;
+        let mut query = CERTIFICATES.get(&call, id.unwrap_or_default());
+        let db = &self.0.deps.db;
+        let row = db
+            .run(move |connection| {
+                Box::pin(async move { Ok(query.build().fetch_optional(connection).await?) })
+            })
+            .await?;
+        let views = &self.0.views;
+        let Some(row) = row.as_ref().map(StoredCertificate::read).transpose()? else {
+            let fault = Fault::not_found(&request.name);
+            let refused = views.refuse(&call, "certificate.refused", &request.name, fault);
+            return Err(refused.await);
+        };
+        let shown = shown(&call, &request.name, None, row.matched);
+        views.record(&call, VIEWED, &[shown]).await?;
+        Ok(Answer::read(row.message))
+    }
+
+    /// Clause CF-10.2.
+    async fn list(
+        &self,
+        call: Call,
+        request: ListCertificatesRequest,
+    ) -> Result<Answer<ListCertificatesResponse>, Fault> {
+        let asked = Asked {
+            page_size: request.page_size,
+            page_token: &request.page_token,
+            filter: &request.filter,
+            order_by: &request.order_by,
+        };
+        let reader = &call;
+        let page = listing::show(&self.0, &call, &LIST, asked, VIEWED, |row| {
+            Box::pin(async move {
+                let shown = shown(reader, &row.message.name, None, row.matched);
+                Ok((row.message, shown))
+            })
+        })
+        .await?;
+        Ok(Answer::read(ListCertificatesResponse {
+            certificates: page.records,
+            next_page_token: page.next_page_token,
+            total_size: page.total_size,
+            total_kind: page.total_kind,
+        }))
+    }
+
+    /// Clauses CF-4.3, CF-10.2.
+    async fn lookup(
+        &self,
+        call: Call,
+        request: LookupTombstoneRequest,
+    ) -> Result<Answer<Tombstone>, Fault> {
+        let mut fields = Fields::new();
+        fields.required_text("file_number", &request.file_number, 32);
+        fields.finish()?;
+        let mut query = TOMBSTONES.select(&call);
+        query
+            .push(" AND c.id = (SELECT customer_id FROM profile.file_number WHERE number = ")
+            .push_bind(request.file_number)
+            .push(")");
+        let db = &self.0.deps.db;
+        let row = db
+            .run(move |connection| {
+                Box::pin(async move { Ok(query.build().fetch_optional(connection).await?) })
+            })
+            .await?;
+        let views = &self.0.views;
+        let Some((id, tombstone, matched)) = row.as_ref().map(tombstone).transpose()? else {
+            let fault = Fault::not_found("");
+            return Err(views.refuse(&call, "tombstone.refused", "", fault).await);
+        };
+        let shown = shown(&call, &tombstone.customer, Some(id), matched);
+        views.record(&call, "tombstone.viewed", &[shown]).await?;
+        Ok(Answer::read(tombstone))
+    }
+}
+
+#[tonic::async_trait]
+impl CertificateService for Certificates {
+    async fn get_certificate(
+        &self,
+        request: Request<GetCertificateRequest>,
+    ) -> Result<Response<Certificate>, Status> {
+        answer(request, |call, body| self.get(call, body)).await
+    }
+
+    async fn list_certificates(
+        &self,
+        request: Request<ListCertificatesRequest>,
+    ) -> Result<Response<ListCertificatesResponse>, Status> {
+        answer(request, |call, body| self.list(call, body)).await
+    }
+
+    async fn lookup_tombstone(
+        &self,
+        request: Request<LookupTombstoneRequest>,
+    ) -> Result<Response<Tombstone>, Status> {
+        answer(request, |call, body| self.lookup(call, body)).await
+    }
+}

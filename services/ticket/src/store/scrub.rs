@@ -1,0 +1,35 @@
+//! What is left of tickets whose customer's file was destroyed (CF-10.2): what figures count.
+
+use kefu_service::{destroyed::destroy_key, error::Fault};
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+/// Scrubs everything of a customer. Nobody opens a ticket for them from then on: whoever does
+/// so step by step holds the row that goes first, and the statement that opens one at once is
+/// waited for. It is not made to lock anything, as it is run for every ticket and this seldom.
+pub(crate) async fn customer(connection: &mut PgConnection, customer: Uuid) -> Result<(), Fault> {
+    sqlx::query!(
+        "DELETE FROM ticket.known_customer WHERE customer_id = $1",
+        customer
+    )
+    .execute(&mut *connection)
+    .await?;
+    sqlx::query("LOCK TABLE ticket.ticket IN SHARE ROW EXCLUSIVE MODE")
+        .execute(&mut *connection)
+        .await?;
+    destroy_key(connection, customer).await?;
+    sqlx::query!(
+        "UPDATE ticket.ticket SET sealed = '', external_ref = NULL, assignee_id = NULL WHERE customer_id = $1",
+        customer
+    )
+    .execute(&mut *connection)
+    .await?;
+    // Who was about to write one held the ticket until now.
+    sqlx::query!(
+        "DELETE FROM ticket.message WHERE customer_id = $1",
+        customer
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
