@@ -6,7 +6,7 @@
 //! Consent: the statement counts that the customer made last about a purpose; while that
 //! is that it is given, scopes that live on consent reach the file.
 //!
-//! Clauses: CC-2.2, CF-2.*, CF-3.*, CF-4.*, CF-6.1, CF-7.*, CF-9.1, OP-7.1, SG-1.1, IH-2.*.
+//! Clauses: CC-2.2, CF-2.*, CF-3.*, CF-4.*, CF-6.1, CF-7.*, CF-9.1, OP-7.1, SG-1.1, IH-2.*, IH-8.2.
 
 mod api;
 mod config;
@@ -19,8 +19,8 @@ use std::sync::Arc;
 
 use kefu_contracts::profile::{
     consent_service_server::ConsentServiceServer, customer_service_server::CustomerServiceServer,
-    intake_service_server::IntakeServiceServer, revision_service_server::RevisionServiceServer,
-    timeline_service_server::TimelineServiceServer,
+    intake_service_server::IntakeServiceServer, rating_service_server::RatingServiceServer,
+    revision_service_server::RevisionServiceServer, timeline_service_server::TimelineServiceServer,
 };
 use kefu_service::{
     core::{Core, Deps},
@@ -68,6 +68,7 @@ pub fn build(config: CustomerProfileConfig, deps: Deps, peers: Peers) -> Result<
             Arc::new(jobs::OrderEffects),
         ),
         jobs::overdue(core.deps.clone()),
+        jobs::rating(core.deps.clone()),
     ];
     let customers = api::Customers::new(&core, &config);
     let files = FileExport::server(
@@ -80,6 +81,7 @@ pub fn build(config: CustomerProfileConfig, deps: Deps, peers: Peers) -> Result<
     let routes = Routes::new(CustomerServiceServer::new(customers.clone()))
         .add_service(IntakeServiceServer::new(customers.clone()))
         .add_service(RevisionServiceServer::new(customers.clone()))
+        .add_service(RatingServiceServer::new(customers.clone()))
         .add_service(TimelineServiceServer::new(customers))
         .add_service(ConsentServiceServer::new(consents))
         .add_service(files)

@@ -10,6 +10,7 @@ mod list;
 mod lookup;
 mod outcome;
 mod present;
+mod rating;
 mod read;
 mod revisions;
 mod step;

@@ -9,5 +9,6 @@ pub(crate) mod file_number;
 pub(crate) mod identity;
 pub(crate) mod intake;
 pub(crate) mod people;
+pub(crate) mod rating;
 pub(crate) mod state;
 pub(crate) mod timeline;

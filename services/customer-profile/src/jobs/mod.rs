@@ -3,10 +3,12 @@
 mod history;
 mod orders;
 mod overdue;
+mod rating;
 mod tickets;
 
 pub(crate) use orders::OrderEffects;
 pub(crate) use overdue::job as overdue;
+pub(crate) use rating::job as rating;
 pub(crate) use tickets::TicketEffects;
 
 use uuid::Uuid;

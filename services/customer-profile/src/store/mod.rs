@@ -7,6 +7,8 @@ pub(crate) mod duty;
 pub(crate) mod file_numbers;
 pub(crate) mod phones;
 pub(crate) mod purchases;
+pub(crate) mod rating_rules;
+pub(crate) mod ratings;
 pub(crate) mod records;
 pub(crate) mod revisions;
 pub(crate) mod timeline;
