@@ -7,7 +7,7 @@
 //! is that it is given, scopes that live on consent reach the file.
 //!
 //! Clauses: CC-2.2, CF-2.*, CF-3.*, CF-4.*, CF-5.2, CF-6.1, CF-7.*, CF-9.1, CF-10.*, OP-7.1, SG-1.1, SG-1.2,
-//! SG-1.3, SG-1.4, IH-2.*.
+//! SG-1.3, SG-1.4, IH-2.*, IH-8.2.
 
 mod api;
 mod config;
@@ -26,7 +26,8 @@ use kefu_contracts::profile::{
     customer_copy_service_server::CustomerCopyServiceServer,
     customer_service_server::CustomerServiceServer,
     data_request_service_server::DataRequestServiceServer, hold_service_server::HoldServiceServer,
-    intake_service_server::IntakeServiceServer, retention_service_server::RetentionServiceServer,
+    intake_service_server::IntakeServiceServer, rating_service_server::RatingServiceServer,
+    retention_service_server::RetentionServiceServer,
     revision_service_server::RevisionServiceServer, timeline_service_server::TimelineServiceServer,
     verification_service_server::VerificationServiceServer,
 };
@@ -98,6 +99,7 @@ pub fn build(config: CustomerProfileConfig, deps: Deps, peers: Peers) -> Result<
         jobs::overdue(core.deps.clone()),
         rewrap::job(&core.deps),
         jobs::schedule(core.deps.clone(), rules),
+        jobs::rating(core.deps.clone()),
     ];
     let customers = api::Customers::new(&core, &config);
     let files = FileExport::server(
@@ -119,6 +121,7 @@ pub fn build(config: CustomerProfileConfig, deps: Deps, peers: Peers) -> Result<
     let routes = Routes::new(CustomerServiceServer::new(customers.clone()))
         .add_service(IntakeServiceServer::new(customers.clone()))
         .add_service(RevisionServiceServer::new(customers.clone()))
+        .add_service(RatingServiceServer::new(customers.clone()))
         .add_service(TimelineServiceServer::new(customers))
         .add_service(ConsentServiceServer::new(consents))
         .add_service(CustomerCopyServiceServer::new(copies))

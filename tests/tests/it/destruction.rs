@@ -561,6 +561,8 @@ async fn it_is_known_of_every_table_what_a_destruction_does_to_it() {
         "profile.purchase",
         "profile.revision",
         "profile.data_request",
+        "profile.rating",
+        "profile.rating_due",
         "profile.standing_check",
         "profile.timeline",
         "profile.verification",

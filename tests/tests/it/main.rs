@@ -24,6 +24,7 @@ mod leak;
 mod lists;
 mod migrations;
 mod outage;
+mod rating;
 mod record_facts;
 mod records;
 mod refusals;

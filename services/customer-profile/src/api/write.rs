@@ -48,7 +48,7 @@ impl Customers {
             customer_id: id,
             revision: written.done.revision,
             act: written.act,
-            actor_id: subject.id,
+            actor_id: Some(subject.id),
             actor_is_system: subject.kind != SubjectKind::Employee,
             changed: &written.done.paths,
             tier: customer.tier,

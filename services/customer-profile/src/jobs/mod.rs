@@ -4,12 +4,14 @@ mod destructions;
 mod history;
 mod orders;
 mod overdue;
+mod rating;
 mod schedule;
 mod tickets;
 
 pub(crate) use destructions::Destructions;
 pub(crate) use orders::OrderEffects;
 pub(crate) use overdue::job as overdue;
+pub(crate) use rating::job as rating;
 pub(crate) use schedule::job as schedule;
 pub(crate) use tickets::TicketEffects;
 

@@ -9,11 +9,12 @@ use super::{
     history::{self, Source, moment, place},
     id,
 };
-use crate::store::{duty, purchases, retention};
+use crate::store::{duty, purchases, ratings, retention};
 
 /// Who follows an order up has duty on its customer's file until it is over
 /// (CF-9.1); an order that stands is a purchase (CF-2.2); what happens with it is in the
-/// customer's history (CF-2.3), and is business (CF-5.2).
+/// customer's history (CF-2.3), is business (CF-5.2), and has the customer rated anew
+/// (CF-2.4, IH-8.2).
 pub(crate) struct OrderEffects;
 
 impl Effect for OrderEffects {
@@ -53,11 +54,12 @@ async fn settle(
     let placed_at = order.placed_at.as_ref().and_then(time::from_proto);
     match (&order.total, placed_at) {
         _ if order.stage() == OrderStage::Cancelled => {
-            purchases::discount(connection, order_id).await
+            purchases::discount(connection, order_id).await?;
         }
         (Some(total), Some(placed_at)) => {
-            purchases::count(connection, order_id, customer, total, placed_at).await
+            purchases::count(connection, order_id, customer, total, placed_at).await?;
         }
-        _ => Ok(()),
+        _ => return Ok(()),
     }
+    ratings::look_at(connection, customer, at).await
 }

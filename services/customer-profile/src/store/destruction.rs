@@ -22,6 +22,8 @@ const PURGED: &[&str] = purge![
     "consent_statement",
     "purchase",
     "timeline",
+    "rating",
+    "rating_due",
     "standing_check",
     "verification",
     "data_request",

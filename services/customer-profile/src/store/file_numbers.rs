@@ -6,6 +6,7 @@ use kefu_service::error::Fault;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
+use super::ratings;
 use crate::domain::file_number::number;
 
 /// Issues the next number of a series to a file. The series' row is locked
@@ -31,7 +32,9 @@ pub(crate) async fn issue(
         customer,
         now.to_sqlx() as _
     )
-    .execute(connection)
+    .execute(&mut *connection)
     .await?;
+    // Whoever has a number has a file, and is rated.
+    ratings::look_at(connection, customer, now).await?;
     Ok(number)
 }

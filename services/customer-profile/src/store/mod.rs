@@ -12,6 +12,8 @@ pub(crate) mod hanging;
 pub(crate) mod holds;
 pub(crate) mod phones;
 pub(crate) mod purchases;
+pub(crate) mod rating_rules;
+pub(crate) mod ratings;
 pub(crate) mod records;
 pub(crate) mod retention;
 pub(crate) mod revisions;

@@ -58,7 +58,8 @@ pub(crate) struct NewRevision<'a> {
     pub(crate) customer_id: Uuid,
     pub(crate) revision: i64,
     pub(crate) act: CustomerAct,
-    pub(crate) actor_id: Uuid,
+    /// None for what happens by itself.
+    pub(crate) actor_id: Option<Uuid>,
     pub(crate) actor_is_system: bool,
     pub(crate) changed: &'a [String],
     pub(crate) tier: i32,

@@ -30,6 +30,7 @@ const KNOWN: &[&str] = &[
     "ListCustomerRevisionsRequest.parent",
     "ListTimelineRequest.parent",
     "GetPortraitRequest.parent",
+    "GetRatingRequest.parent",
     "GetPortraitRequest.days",
     "ListFileViewsRequest.parent",
     "ListDutiesRequest.standing_only",

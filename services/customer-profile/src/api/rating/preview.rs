@@ -1,0 +1,76 @@
+//! What rules would lead to, over all files.
+
+use std::collections::BTreeMap;
+
+use kefu_contracts::profile::{CreditClass, CreditMove, RatingPreview, TierMove};
+use kefu_service::{call::Call, error::Fault, time};
+use uuid::Uuid;
+
+use crate::{
+    api::Customers,
+    domain::rating::Rules,
+    store::{purchases, ratings},
+};
+
+/// Files that are rated at once.
+const AT_ONCE: i64 = 1000;
+
+impl Customers {
+    /// Rates every file by these rules, and counts who would move from where to where.
+    pub(super) async fn try_rules(
+        &self,
+        call: &Call,
+        rules: &Rules,
+    ) -> Result<RatingPreview, Fault> {
+        let (mut tiers, mut credits) = (BTreeMap::new(), BTreeMap::new());
+        let mut file_count = 0;
+        let mut behind = Uuid::nil();
+        loop {
+            let db = &self.core.deps.db;
+            let (files, bought) = db
+                .run(move |connection| {
+                    Box::pin(async move {
+                        let files = ratings::placed(connection, behind, AT_ONCE).await?;
+                        let ids: Vec<_> = files.iter().map(|one| one.customer).collect();
+                        Ok((files, purchases::of(connection, &ids).await?))
+                    })
+                })
+                .await?;
+            let Some(last) = files.last() else { break };
+            behind = last.customer;
+            for file in files {
+                let purchases = bought.get(&file.customer).map_or(&[][..], Vec::as_slice);
+                let tier = rules.rate_tier(purchases, call.now).tier;
+                let credit = rules.rate_credit(purchases, &[], call.now).credit.class();
+                let now = file.credit.unwrap_or(CreditClass::B as i16);
+                *tiers
+                    .entry((i32::from(file.tier), tier as i32))
+                    .or_insert(0) += 1;
+                *credits.entry((i32::from(now), credit as i32)).or_insert(0) += 1;
+                file_count += 1;
+            }
+        }
+        Ok(RatingPreview {
+            time: Some(time::to_proto(call.now)),
+            file_count,
+            tiers: tiers.into_iter().map(tier_move).collect(),
+            credits: credits.into_iter().map(credit_move).collect(),
+        })
+    }
+}
+
+fn tier_move(((from, to), file_count): ((i32, i32), i64)) -> TierMove {
+    TierMove {
+        from,
+        to,
+        file_count,
+    }
+}
+
+fn credit_move(((from, to), file_count): ((i32, i32), i64)) -> CreditMove {
+    CreditMove {
+        from,
+        to,
+        file_count,
+    }
+}

@@ -1,0 +1,251 @@
+//! Tier and credit by rules: customers move by what they buy and by the rules in force.
+
+use std::time::Duration;
+
+use kefu_contracts::{
+    policy::DataClass,
+    profile::{
+        CreditClass, Customer, DraftRatingRulesRequest, EnforceRatingRulesRequest,
+        GetRatingRequest, GetRatingRulesRequest, ListRatingRulesRequest, LookupCustomerRequest,
+        PreviewRatingRulesRequest, Rating, RatingDefinition, RatingRules, RatingRulesState, Tier,
+        lookup_customer_request::By, rating_service_client::RatingServiceClient,
+    },
+};
+use kefu_service::{clock::Clock, time::to_proto};
+use kefu_testkit::{Caller, TestSuite};
+use tonic::{Code, Status};
+
+use crate::records::{customers, enter, get, order, person, place, refusal, violations};
+
+fn ratings(caller: &Caller) -> RatingServiceClient<Caller> {
+    RatingServiceClient::new(caller.clone())
+}
+
+async fn rating(caller: &Caller, file: &str) -> Result<Rating, Status> {
+    let request = GetRatingRequest {
+        parent: file.into(),
+    };
+    let rating = ratings(caller).get_rating(request).await;
+    rating.map(|answer| answer.into_inner())
+}
+
+async fn all_rules(caller: &Caller) -> Vec<RatingRules> {
+    let mut client = ratings(caller);
+    let answer = client.list_rating_rules(ListRatingRulesRequest {});
+    answer.await.unwrap().into_inner().rules
+}
+
+async fn draft(caller: &Caller, definition: RatingDefinition) -> Result<RatingRules, Status> {
+    let request = DraftRatingRulesRequest {
+        definition: Some(definition),
+        reason: "年度调整".into(),
+        request_id: String::new(),
+    };
+    let drafted = ratings(caller).draft_rating_rules(request).await;
+    drafted.map(|answer| answer.into_inner())
+}
+
+async fn preview(caller: &Caller, rules: &RatingRules) -> Result<RatingRules, Status> {
+    let request = PreviewRatingRulesRequest {
+        name: rules.name.clone(),
+        etag: rules.etag.clone(),
+        request_id: String::new(),
+    };
+    let previewed = ratings(caller).preview_rating_rules(request).await;
+    previewed.map(|answer| answer.into_inner())
+}
+
+async fn enforce(
+    caller: &Caller,
+    rules: &RatingRules,
+    at: Option<prost_types::Timestamp>,
+) -> Result<RatingRules, Status> {
+    let request = EnforceRatingRulesRequest {
+        name: rules.name.clone(),
+        etag: rules.etag.clone(),
+        effective_time: at,
+        request_id: String::new(),
+    };
+    let enforced = ratings(caller).enforce_rating_rules(request).await;
+    enforced.map(|answer| answer.into_inner())
+}
+
+/// What is answered once the suite has done what it does by itself.
+async fn settled<T>(ask: impl AsyncFn() -> Option<T>) -> T {
+    let there = async {
+        loop {
+            if let Some(answer) = ask().await {
+                return answer;
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), there)
+        .await
+        .expect("customers are rated")
+}
+
+/// The rules that come with the suite, once they are there.
+async fn shipped(suite: &TestSuite) -> RatingRules {
+    settled(async || all_rules(&suite.caller("li.wei")).await.pop()).await
+}
+
+/// A customer of li.wei with three orders, once they have a tier for it.
+async fn silver(suite: &TestSuite) -> (Customer, Customer) {
+    let agent = suite.caller("li.wei");
+    let first = enter(&agent, person()).await;
+    let erp = suite.caller_for("erp", "integration").after(&agent);
+    for _ in 0..3 {
+        place(&erp, order(&first.name)).await;
+    }
+    // Once the orders are known to the file.
+    let agent = suite.caller("li.wei").after(&erp);
+    get(&agent, &first.name).await.unwrap();
+    suite.clock.advance(Duration::from_secs(11));
+    let moved = in_tier(suite, &first.name, Tier::Silver).await;
+    (first, moved)
+}
+
+async fn in_tier(suite: &TestSuite, file: &str, tier: Tier) -> Customer {
+    settled(async || {
+        let found = get(&suite.caller("li.wei"), file).await.ok();
+        found.filter(|found| found.tier() == tier)
+    })
+    .await
+}
+
+/// Clauses CF-2.4, CF-4.3, IH-8.2: what is bought makes a tier, which is a number of its own;
+/// the old one still finds the file, and what the rating rests on is told by class.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_bought_makes_a_tier_and_another_number() {
+    let suite = TestSuite::start().await;
+    let (before, after) = silver(&suite).await;
+    assert_eq!(
+        [before.file_number.as_str(), after.file_number.as_str()],
+        ["P0A0001", "P1A0001"]
+    );
+    let agent = suite.caller("li.wei");
+    for number in [&before.file_number, &after.file_number] {
+        let request = LookupCustomerRequest {
+            by: Some(By::FileNumber(number.clone())),
+        };
+        let found = customers(&agent).lookup_customer(request).await.unwrap();
+        assert_eq!(found.into_inner().customers[0].name, before.name);
+    }
+
+    let told = rating(&agent, &before.name).await.unwrap();
+    let reached = told.reached.unwrap();
+    assert_eq!((reached.amount, reached.order_count), (779_700, 3));
+    assert_eq!((told.tier(), told.rules_version), (Tier::Silver, 1));
+    let asked = told.asked.unwrap();
+    assert_eq!((asked.amount, asked.order_count), (500_000, 3));
+    assert!(!told.service.is_empty());
+    assert_eq!(told.credit(), CreditClass::Unspecified);
+    assert_eq!(told.hidden_classes, [DataClass::Financial as i32]);
+
+    let keeper = suite.caller_for("feng.yulan", "administration");
+    let told = rating(&keeper, &before.name).await.unwrap();
+    assert_eq!((told.credit(), told.paid), (CreditClass::B, 779_700));
+    assert!(told.hidden_classes.is_empty() && !told.strategy.is_empty());
+    let seller = suite.caller_for("wu.peng", "sales");
+    let told = rating(&seller, &before.name).await.unwrap();
+    assert_eq!((told.tier(), told.paid), (Tier::Unspecified, 0));
+    assert!(told.reached.is_some());
+    let refused = rating(&suite.caller("ma.chao"), &before.name).await;
+    assert_eq!(refusal(&refused.unwrap_err()).0, Code::NotFound);
+}
+
+/// Clauses CF-2.4, IH-8.2: rules count only once they were previewed over all files and put
+/// in force, from their moment on.
+#[tokio::test(flavor = "multi_thread")]
+async fn rules_move_customers_as_their_preview_said() {
+    let suite = TestSuite::start().await;
+    let (_, file) = silver(&suite).await;
+    let administrator = suite.caller("han.bing");
+    let mut definition = shipped(&suite).await.definition.unwrap();
+    definition.tiers[1].asked.as_mut().unwrap().order_count = 4;
+    let drafted = draft(&administrator, definition).await.unwrap();
+    assert_eq!(
+        (drafted.version, drafted.state()),
+        (2, RatingRulesState::Drafted)
+    );
+    let refused = enforce(&administrator, &drafted, None).await.unwrap_err();
+    assert_eq!(refusal(&refused).1, "STATE_NOT_ALLOWED");
+
+    let previewed = preview(&administrator, &drafted).await.unwrap();
+    let told = previewed.preview.clone().unwrap();
+    let moves: Vec<_> = told
+        .tiers
+        .iter()
+        .map(|one| (one.from(), one.to(), one.file_count))
+        .collect();
+    assert_eq!(moves, [(Tier::Silver, Tier::Normal, 1)]);
+    assert_eq!((told.file_count, told.credits.len()), (1, 1));
+    let stale = enforce(&administrator, &drafted, None).await.unwrap_err();
+    assert_eq!(refusal(&stale).1, "ETAG_MISMATCH");
+    let past = to_proto(suite.clock.now() - Duration::from_secs(60));
+    let refused = enforce(&administrator, &previewed, Some(past)).await;
+    assert_eq!(violations(&refused.unwrap_err()), ["effective_time"]);
+
+    let at = suite.clock.now() + Duration::from_secs(30 * 86_400);
+    let enforced = enforce(&administrator, &previewed, Some(to_proto(at))).await;
+    let enforced = enforced.unwrap();
+    assert_eq!(enforced.state(), RatingRulesState::Enforced);
+    let again = preview(&administrator, &enforced).await.unwrap_err();
+    assert_eq!(refusal(&again).1, "STATE_NOT_ALLOWED");
+    let now = get(&suite.caller("li.wei"), &file.name).await.unwrap();
+    assert_eq!(now.tier(), Tier::Silver, "not in force yet");
+    suite.clock.advance(Duration::from_secs(30 * 86_400));
+    let moved = in_tier(&suite, &file.name, Tier::Normal).await;
+    assert_eq!(moved.file_number, "P0A0002");
+    let told = rating(&suite.caller("li.wei"), &file.name).await.unwrap();
+    assert_eq!(told.rules_version, 2);
+    let versions: Vec<_> = all_rules(&suite.caller("li.wei"))
+        .await
+        .iter()
+        .map(|one| one.version)
+        .collect();
+    assert_eq!(versions, [2, 1]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rules_of_rating_are_entered_once_and_right() {
+    let suite = TestSuite::start().await;
+    let definition = shipped(&suite).await.definition.unwrap();
+    let refused = draft(&suite.caller("li.wei"), definition.clone()).await;
+    assert_eq!(
+        refusal(&refused.unwrap_err()),
+        (Code::PermissionDenied, "PERMISSION_MISSING".into())
+    );
+    let administrator = suite.caller("han.bing");
+    let wrong = RatingDefinition {
+        currency: "yuan".into(),
+        window_days: 0,
+        ..definition.clone()
+    };
+    let refused = draft(&administrator, wrong).await.unwrap_err();
+    assert_eq!(
+        violations(&refused),
+        ["definition.currency", "definition.window_days"]
+    );
+    let request = DraftRatingRulesRequest {
+        definition: Some(definition),
+        reason: "年度调整".into(),
+        request_id: "0190c5a8-0000-7000-8000-0000000000e1".into(),
+    };
+    let mut client = ratings(&administrator);
+    let first = client.draft_rating_rules(request.clone()).await.unwrap();
+    let again = client.draft_rating_rules(request.clone()).await.unwrap();
+    assert_eq!(first.into_inner(), again.into_inner());
+    let other = DraftRatingRulesRequest {
+        reason: "其他".into(),
+        ..request
+    };
+    let refused = client.draft_rating_rules(other).await.unwrap_err();
+    assert_eq!(refusal(&refused).1, "REQUEST_ID_REUSED");
+    let absent = GetRatingRulesRequest {
+        name: "rating-rules/0190c5a8-0000-7000-8000-0000000000ab".into(),
+    };
+    let refused = client.get_rating_rules(absent).await.unwrap_err();
+    assert_eq!(refusal(&refused).0, Code::NotFound);
+    assert_eq!(all_rules(&administrator).await.len(), 2);
+}
