@@ -105,7 +105,8 @@ async fn a_repeated_answer_is_journaled_as_a_view() {
         .into_inner();
     assert_eq!(first, again);
     let mut connection = suite.database.connect().await.unwrap();
-    let count = "SELECT count(*) FILTER (WHERE kind = 1), count(*) FILTER (WHERE kind = 2) FROM profile.journal";
+    let count = "SELECT count(*) FILTER (WHERE kind = 1), count(*) FILTER (WHERE kind = 2)
+                 FROM profile.journal WHERE type LIKE 'customer.%'";
     let counted: (i64, i64) = sqlx::query_as(count)
         .fetch_one(&mut connection)
         .await

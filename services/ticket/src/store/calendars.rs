@@ -7,12 +7,14 @@ use jiff_sqlx::ToSqlx;
 use kefu_contracts::ticket::{BusinessCalendar, CalendarDefinition, CalendarVersion};
 use kefu_service::{
     error::Fault,
-    fields::{etag, name},
+    fields::{Fields, etag, name},
     time,
 };
 use prost::Message;
 use sqlx::PgConnection;
 use uuid::Uuid;
+
+use crate::domain::calendar::{Calendar, week};
 
 /// Collection of the resource names.
 pub(crate) const CALENDARS: &str = "calendars";
@@ -73,6 +75,21 @@ pub(crate) async fn find(
         create_time: Some(time::to_proto(row.created_at.to_jiff())),
     });
     Ok(calendars.collect())
+}
+
+/// A calendar as it counts: without what was withdrawn.
+pub(crate) fn counted(calendar: &BusinessCalendar) -> Result<Calendar, Fault> {
+    let standing = calendar.versions.iter().filter(|one| !one.withdrawn);
+    let versions = standing.map(|one| {
+        let from = one.effective_time.as_ref().and_then(time::from_proto)?;
+        Some((
+            from,
+            week(&mut Fields::new(), "", one.definition.as_ref()?)?,
+        ))
+    });
+    let versions: Option<Vec<_>> = versions.collect();
+    let strange = || Fault::internal("a stored calendar that cannot be read");
+    Ok(Calendar::new(versions.ok_or_else(strange)?))
 }
 
 /// Adds a calendar without a version; `false` when its code is taken.

@@ -5,17 +5,12 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
 use kefu_contracts::ticket::{ClockMetric, Direction, TicketState, WaitingFor};
-use kefu_service::{
-    error::Fault,
-    fields::{Fields, parse_name},
-    time,
-};
+use kefu_service::{error::Fault, fields::parse_name};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::{calendars, targets};
 use crate::domain::{
-    calendar::{Calendar, week},
     clock::{Happened, What},
     targets::Classification,
     timing::{Record, Timed, Timing},
@@ -27,16 +22,7 @@ pub(crate) async fn timing(connection: &mut PgConnection) -> Result<Timing, Faul
     for calendar in calendars::find(connection, None).await? {
         let strange = || Fault::internal("a stored calendar that cannot be read");
         let id = parse_name(&calendar.name, calendars::CALENDARS).ok_or_else(strange)?;
-        let standing = calendar.versions.iter().filter(|one| !one.withdrawn);
-        let versions = standing.map(|one| {
-            let from = one.effective_time.as_ref().and_then(time::from_proto)?;
-            Some((
-                from,
-                week(&mut Fields::new(), "", one.definition.as_ref()?)?,
-            ))
-        });
-        let versions: Option<Vec<_>> = versions.collect();
-        all.insert(id, Calendar::new(versions.ok_or_else(strange)?));
+        all.insert(id, calendars::counted(&calendar)?);
     }
     Ok(Timing {
         targets: targets::versions(connection).await?,

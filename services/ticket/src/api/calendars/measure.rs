@@ -1,7 +1,7 @@
 //! Open time of a calendar, for whoever wants to know why a clock reads what it reads.
 
 use jiff::{SignedDuration, Timestamp};
-use kefu_contracts::ticket::{BusinessCalendar, MeasureTimeRequest, MeasureTimeResponse, OpenSpan};
+use kefu_contracts::ticket::{MeasureTimeRequest, MeasureTimeResponse, OpenSpan};
 use kefu_service::{
     call::{Answer, Call},
     error::{Fault, Violation},
@@ -10,7 +10,7 @@ use kefu_service::{
 };
 
 use super::{Calendars, VIEWED, shown};
-use crate::domain::calendar::{Calendar, week};
+use crate::{domain::calendar::Calendar, store::calendars::counted};
 
 const LONGEST: SignedDuration = SignedDuration::from_hours(400 * 24);
 const MOST_SECONDS: i64 = 31_536_000;
@@ -59,24 +59,11 @@ impl Calendars {
             }
         };
         let calendar = self.find(&call, fields, &request.name).await?;
-        let answer = answer(&loaded(&calendar)?, start.unwrap_or_default(), &asked);
+        let answer = answer(&counted(&calendar)?, start.unwrap_or_default(), &asked);
         let shown = [shown(&calendar)];
         self.core.views.record(&call, VIEWED, &shown).await?;
         Ok(Answer::read(answer))
     }
-}
-
-/// The calendar as it counts: without what was withdrawn.
-fn loaded(calendar: &BusinessCalendar) -> Result<Calendar, Fault> {
-    let strange = || Fault::internal("a stored calendar that cannot be read");
-    let standing = calendar.versions.iter().filter(|one| !one.withdrawn);
-    let versions = standing.map(|one| {
-        let from = one.effective_time.as_ref().and_then(time::from_proto)?;
-        let week = week(&mut Fields::new(), "", one.definition.as_ref()?)?;
-        Some((from, week))
-    });
-    let versions: Option<Vec<_>> = versions.collect();
-    Ok(Calendar::new(versions.ok_or_else(strange)?))
 }
 
 fn answer(calendar: &Calendar, start: Timestamp, asked: &Asked) -> MeasureTimeResponse {
