@@ -4,12 +4,15 @@
 use std::{future::Future, sync::Arc};
 
 use jiff::Timestamp;
-use kefu_access::AccessContext;
+use kefu_access::{AccessContext, SubjectKind};
 use kefu_contracts::Method;
 use kefu_journal::Cursor;
 use tonic::{Request, Response, Status, metadata::MetadataValue};
 
-use crate::error::{Fault, Language};
+use crate::{
+    error::{Fault, Language},
+    fields::subject_name,
+};
 
 /// Metadata with the place of what a write journaled: `ticket:812.55`.
 pub const POSITION: &str = "kefu-position";
@@ -35,6 +38,15 @@ pub struct Call {
     pub id: String,
     /// Language of the caller.
     pub language: Language,
+}
+
+impl Call {
+    /// Resource name of who calls: `employees/…` or `system-accounts/…`.
+    pub fn caller(&self) -> String {
+        let subject = &self.context.subject;
+        let is_system = subject.kind == SubjectKind::SystemAccount;
+        subject_name(subject.id, is_system)
+    }
 }
 
 /// What a handler gives back.

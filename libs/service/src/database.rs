@@ -9,7 +9,7 @@ use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
 use deadpool::managed::{Object, Pool};
 use kefu_contracts::common::Reason;
 use kefu_journal::{Cursor, Entry, Sink, WriteFailed};
-use sqlx::{Connection, PgConnection};
+use sqlx::{Connection, PgConnection, Postgres, QueryBuilder, postgres::PgRow};
 use tokio::time::timeout;
 
 use crate::{config::DatabaseConfig, error::Fault};
@@ -75,6 +75,17 @@ impl Db {
             }
             Err(_) => Err(silent()),
         }
+    }
+
+    /// The row that a statement finds, if any.
+    ///
+    /// # Errors
+    /// Those of [`Db::run`].
+    pub async fn row(&self, mut query: QueryBuilder<Postgres>) -> Result<Option<PgRow>, Fault> {
+        self.run(move |connection| {
+            Box::pin(async move { Ok(query.build().fetch_optional(connection).await?) })
+        })
+        .await
     }
 
     /// Runs a transaction on a task of its own, so that a caller who goes away

@@ -79,13 +79,8 @@ impl RecordFacts {
         let (Some((kind, id)), Ok(subjects)) = (found, subjects) else {
             return Err(Fault::internal("a violation was lost"));
         };
-        let mut query = statement(kind.record, id, subjects);
-        let row = self
-            .db
-            .run(move |connection| {
-                Box::pin(async move { Ok(query.build().fetch_optional(connection).await?) })
-            })
-            .await?;
+        let query = statement(kind.record, id, subjects);
+        let row = self.db.row(query).await?;
         let row = row.ok_or_else(|| Fault::not_found(&request.name))?;
         Ok(Answer::read(read(&row)?))
     }

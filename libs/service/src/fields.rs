@@ -151,6 +151,19 @@ impl Fields {
         at
     }
 
+    /// A moment from which something is to count: `now` when it is left out, and never
+    /// before.
+    pub fn from_when(
+        &mut self,
+        field: impl Display,
+        value: Option<&prost_types::Timestamp>,
+        now: Timestamp,
+    ) -> Timestamp {
+        let at = self.time(&field, value).unwrap_or(now);
+        self.ensure(at >= now, field, Violation::Contradiction);
+        at
+    }
+
     /// Ends the search.
     ///
     /// # Errors

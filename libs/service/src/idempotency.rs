@@ -82,6 +82,59 @@ pub async fn find(connection: &mut PgConnection, claim: &Claim) -> Result<Option
     }))
 }
 
+/// An answer given before that says nothing of a customer, and was kept unsealed.
+#[derive(Debug)]
+pub struct Plain<M> {
+    /// The answer.
+    pub body: M,
+    /// The record it carries.
+    pub resource_id: Uuid,
+    /// Place of what it journaled.
+    pub position: kefu_journal::Cursor,
+}
+
+/// The unsealed answer given to this request before.
+///
+/// # Errors
+/// As [`find`], and when it is not of this message.
+pub async fn find_plain<M: prost::Message + Default>(
+    connection: &mut PgConnection,
+    claim: Option<&Claim>,
+) -> Result<Option<Plain<M>>, Fault> {
+    let Some(claim) = claim else { return Ok(None) };
+    let Some(kept) = find(connection, claim).await? else {
+        return Ok(None);
+    };
+    let body = M::decode(kept.answer.as_slice())
+        .map_err(|error| Fault::internal(format!("kept answer: {error}")))?;
+    Ok(Some(Plain {
+        body,
+        resource_id: kept.resource_id,
+        position: kept.position,
+    }))
+}
+
+/// Keeps an answer that says nothing of a customer as it is.
+///
+/// # Errors
+/// As [`keep`].
+pub async fn keep_plain<M: prost::Message>(
+    connection: &mut PgConnection,
+    call: &Call,
+    claim: Option<&Claim>,
+    resource_id: Uuid,
+    body: &M,
+    position: kefu_journal::Cursor,
+) -> Result<(), Fault> {
+    let Some(claim) = claim else { return Ok(()) };
+    let kept = Kept {
+        resource_id,
+        answer: body.encode_to_vec(),
+        position,
+    };
+    keep(connection, call, claim, None, &kept).await
+}
+
 /// Keeps an answer in the transaction of its change.
 ///
 /// # Errors

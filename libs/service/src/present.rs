@@ -42,6 +42,17 @@ pub struct Shown {
     pub clearance: Clearance,
 }
 
+impl Shown {
+    /// Something of the company's own, which says nothing of a customer.
+    pub fn of_company(resource: impl Into<String>) -> Self {
+        Self {
+            resource: resource.into(),
+            customer_id: None,
+            clearance: Clearance::default(),
+        }
+    }
+}
+
 /// Journals what is shown; shared by all calls of a service.
 #[derive(Clone)]
 pub struct Views {

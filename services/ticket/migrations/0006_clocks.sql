@@ -41,3 +41,6 @@ CREATE INDEX clock_to_note ON clock (due_at) WHERE stopped_at IS NULL AND NOT br
 CREATE TABLE clock_to_read (
     ticket_id uuid PRIMARY KEY
 );
+
+-- How far this service has read its own journal for them.
+INSERT INTO consumer_cursor (source, transaction_id, position) VALUES ('clocks', 0, 0);

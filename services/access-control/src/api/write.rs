@@ -9,7 +9,7 @@ use kefu_service::{
     call::{Answer, Call},
     database::Use,
     error::Fault,
-    idempotency::{self, Claim, Kept},
+    idempotency::{self, Claim},
     present,
 };
 use prost::Message;
@@ -111,13 +111,9 @@ where
     // The lock comes first: whoever sent the same request meanwhile has then
     // either kept their answer or will wait for ours.
     let mut revision = Revision::begin(connection, by).await?;
-    if let Some(claim) = claim
-        && let Some(kept) = idempotency::find(revision.connection, claim).await?
-    {
-        let body = M::decode(kept.answer.as_slice())
-            .map_err(|error| Fault::internal(format!("kept answer: {error}")))?;
+    if let Some(kept) = idempotency::find_plain(revision.connection, claim).await? {
         return Ok(Outcome {
-            body,
+            body: kept.body,
             position: kept.position,
             revision: None,
         });
@@ -131,15 +127,8 @@ where
     let event = revision.told();
     let entry = present::entry(call, EntryKind::Change, kind, resource, None, event);
     let position = kefu_journal::append(revision.connection, &[entry]).await?;
-    if let Some(claim) = claim {
-        // The register is the company's own data, so its answers are kept unsealed.
-        let kept = Kept {
-            resource_id: id,
-            answer: body.encode_to_vec(),
-            position,
-        };
-        idempotency::keep(revision.connection, call, claim, None, &kept).await?;
-    }
+    // The register is the company's own data.
+    idempotency::keep_plain(revision.connection, call, claim, id, &body, position).await?;
     let number = revision.close().await?;
     Ok(Outcome {
         body,

@@ -47,13 +47,9 @@ impl Certificates {
         let mut fields = Fields::new();
         let id = fields.name("name", &request.name, "certificates");
         fields.finish()?;
-        let mut query = CERTIFICATES.get(&call, id.unwrap_or_default());
+        let query = CERTIFICATES.get(&call, id.unwrap_or_default());
         let db = &self.0.deps.db;
-        let row = db
-            .run(move |connection| {
-                Box::pin(async move { Ok(query.build().fetch_optional(connection).await?) })
-            })
-            .await?;
+        let row = db.row(query).await?;
         let views = &self.0.views;
         let Some(row) = row.as_ref().map(StoredCertificate::read).transpose()? else {
             let fault = Fault::not_found(&request.name);
@@ -108,11 +104,7 @@ impl Certificates {
             .push_bind(request.file_number)
             .push(")");
         let db = &self.0.deps.db;
-        let row = db
-            .run(move |connection| {
-                Box::pin(async move { Ok(query.build().fetch_optional(connection).await?) })
-            })
-            .await?;
+        let row = db.row(query).await?;
         let views = &self.0.views;
         let Some((id, tombstone, matched)) = row.as_ref().map(tombstone).transpose()? else {
             let fault = Fault::not_found("");

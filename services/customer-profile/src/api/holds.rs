@@ -65,13 +65,9 @@ impl Holds {
         let mut fields = Fields::new();
         let id = fields.name("name", &request.name, "holds");
         fields.finish()?;
-        let mut query = HOLDS.get(&call, id.unwrap_or_default());
+        let query = HOLDS.get(&call, id.unwrap_or_default());
         let db = &self.0.deps.db;
-        let row = db
-            .run(move |connection| {
-                Box::pin(async move { Ok(query.build().fetch_optional(connection).await?) })
-            })
-            .await?;
+        let row = db.row(query).await?;
         let views = &self.0.views;
         let Some(row) = row.as_ref().map(StoredHold::read).transpose()? else {
             let fault = Fault::not_found(&request.name);

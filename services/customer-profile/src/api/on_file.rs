@@ -67,13 +67,9 @@ impl<S: Hanging> Shelf<S> {
         let mut fields = Fields::new();
         let id = fields.name("name", named, self.kind.collection);
         fields.finish()?;
-        let mut query = self.kind.list.record.get(call, id.unwrap_or_default());
+        let query = self.kind.list.record.get(call, id.unwrap_or_default());
         let db = &self.core.deps.db;
-        let row = db
-            .run(move |connection| {
-                Box::pin(async move { Ok(query.build().fetch_optional(connection).await?) })
-            })
-            .await?;
+        let row = db.row(query).await?;
         let views = &self.core.views;
         let Some(row) = row.as_ref().map(S::read).transpose()? else {
             let fault = Fault::not_found(named);

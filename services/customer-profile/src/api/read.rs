@@ -31,15 +31,8 @@ impl Customers {
         let mut fields = Fields::new();
         let id = fields.name(field, name, "customers").unwrap_or_default();
         fields.finish()?;
-        let mut query = view(call).get(call, id);
-        let row = self
-            .core
-            .deps
-            .db
-            .run(move |connection| {
-                Box::pin(async move { Ok(query.build().fetch_optional(connection).await?) })
-            })
-            .await?;
+        let query = view(call).get(call, id);
+        let row = self.core.deps.db.row(query).await?;
         match row {
             Some(row) => StoredCustomer::read(&row),
             None => {

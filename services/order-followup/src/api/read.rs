@@ -18,15 +18,8 @@ impl Orders {
         let mut fields = Fields::new();
         let id = fields.name("name", &request.name, "orders");
         fields.finish()?;
-        let mut query = WHOLE.get(&call, id.unwrap_or_default());
-        let row = self
-            .core
-            .deps
-            .db
-            .run(move |connection| {
-                Box::pin(async move { Ok(query.build().fetch_optional(connection).await?) })
-            })
-            .await?;
+        let query = WHOLE.get(&call, id.unwrap_or_default());
+        let row = self.core.deps.db.row(query).await?;
         let Some(row) = row else {
             let fault = Fault::not_found(&request.name);
             return Err(self

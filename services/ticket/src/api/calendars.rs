@@ -3,7 +3,6 @@
 mod change;
 mod measure;
 
-use kefu_access::Clearance;
 use kefu_contracts::ticket::{
     BusinessCalendar, CreateCalendarRequest, GetCalendarRequest, ListCalendarsRequest,
     ListCalendarsResponse, MeasureTimeRequest, MeasureTimeResponse, ReviseCalendarRequest,
@@ -45,7 +44,7 @@ impl Calendars {
         let calendar = self.find(&call, fields, &request.name).await?;
         self.core
             .views
-            .record(&call, VIEWED, &[shown(&calendar)])
+            .record(&call, VIEWED, &[Shown::of_company(&calendar.name)])
             .await?;
         Ok(Answer::read(calendar))
     }
@@ -93,17 +92,12 @@ impl Calendars {
             });
             versions.drain(..began.unwrap_or_default());
         }
-        let shown: Vec<Shown> = calendars.iter().map(shown).collect();
+        let shown: Vec<Shown> = calendars
+            .iter()
+            .map(|one| Shown::of_company(&one.name))
+            .collect();
         self.core.views.record(&call, VIEWED, &shown).await?;
         Ok(Answer::read(ListCalendarsResponse { calendars }))
-    }
-}
-
-fn shown(calendar: &BusinessCalendar) -> Shown {
-    Shown {
-        resource: calendar.name.clone(),
-        customer_id: None,
-        clearance: Clearance::default(),
     }
 }
 

@@ -1,9 +1,7 @@
 //! `kefu.ticket.v1.TargetService`: how long answers and solutions may take.
 
 use jiff::Timestamp;
-use kefu_access::Clearance;
 use kefu_contracts::{
-    access::SubjectKind,
     common::Reason,
     journal::{EntryKind, TargetsChanged, event},
     ticket::{
@@ -15,12 +13,11 @@ use kefu_service::{
     call::{Answer, Call, answer},
     core::Core,
     error::{Fault, Violation},
-    fields::{Fields, etag, parse_name, subject_name},
-    idempotency::{self, Claim, Kept},
+    fields::{Fields, etag, parse_name},
+    idempotency::{self, Claim},
     present::{Shown, entry},
     time::to_proto,
 };
-use prost::Message;
 use sqlx::PgConnection;
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
@@ -64,11 +61,7 @@ impl TargetsApi {
         let versions = db
             .run(|connection| Box::pin(targets::versions(connection)))
             .await?;
-        let shown = Shown {
-            resource: TARGETS.to_owned(),
-            customer_id: None,
-            clearance: Clearance::default(),
-        };
+        let shown = Shown::of_company(TARGETS);
         let views = &self.core.views;
         views.record(&call, "targets.viewed", &[shown]).await?;
         Ok(Answer::read(all(versions)))
@@ -86,12 +79,7 @@ impl TargetsApi {
         let last = fields.etag("etag", &request.etag).unwrap_or_default();
         fields.required_text("reason", &request.reason, LONGEST_REASON);
         let told = request.effective_time.as_ref();
-        let effective_at = fields.time("effective_time", told).unwrap_or(call.now);
-        fields.ensure(
-            effective_at >= call.now,
-            "effective_time",
-            Violation::Contradiction,
-        );
+        let effective_at = fields.from_when("effective_time", told, call.now);
         let definition = request.definition.unwrap_or_default();
         check(&mut fields, &definition);
         fields.finish()?;
@@ -122,24 +110,19 @@ async fn write(
     wanted: Wanted,
 ) -> Result<(Targets, kefu_journal::Cursor), Fault> {
     let last = targets::lock(connection).await?;
-    if let Some(claim) = &wanted.claim
-        && let Some(kept) = idempotency::find(connection, claim).await?
-    {
-        let targets = Targets::decode(kept.answer.as_slice())
-            .map_err(|_| Fault::internal("kept targets that are not of the contracts"))?;
-        return Ok((targets, kept.position));
+    let claim = wanted.claim.as_ref();
+    if let Some(kept) = idempotency::find_plain(connection, claim).await? {
+        return Ok((kept.body, kept.position));
     }
     ensure_calendars(connection, &wanted.definition).await?;
     if last + 1 != wanted.last {
         return Err(Fault::new(Reason::EtagMismatch).with("etag", etag(i64::from(last) + 1)));
     }
-    let subject = &call.context.subject;
-    let is_system = subject.kind == SubjectKind::SystemAccount;
     let number = last + 1;
     let version = TargetsVersion {
         number,
         definition: Some(wanted.definition),
-        author: subject_name(subject.id, is_system),
+        author: call.caller(),
         reason: wanted.reason,
         ..TargetsVersion::default()
     };
@@ -159,14 +142,7 @@ async fn write(
         event,
     );
     let position = kefu_journal::append(connection, &[entry]).await?;
-    if let Some(claim) = &wanted.claim {
-        let kept = Kept {
-            resource_id: Uuid::nil(),
-            answer: targets.encode_to_vec(),
-            position,
-        };
-        idempotency::keep(connection, call, claim, None, &kept).await?;
-    }
+    idempotency::keep_plain(connection, call, claim, Uuid::nil(), &targets, position).await?;
     Ok((targets, position))
 }
 

@@ -65,6 +65,15 @@ async fn step(deps: &Deps, step: Step) -> Result<bool, Fault> {
 /// Reads on in the journal: what happened to tickets, targets and calendars.
 fn follow(connection: &mut PgConnection, look: Look) -> kefu_service::database::Use<'_, bool> {
     Box::pin(async move {
+        // Nothing is locked where there is nothing to read, which is most of the time.
+        let seen = own_cursor::at(connection).await?;
+        if kefu_journal::read(connection, seen, &[EntryKind::Change], 1)
+            .await?
+            .entries
+            .is_empty()
+        {
+            return Ok(false);
+        }
         let Some(after) = own_cursor::lock(connection).await? else {
             return Ok(false);
         };

@@ -7,15 +7,22 @@ use sqlx::PgConnection;
 /// Name of the cursor.
 const SOURCE: &str = "clocks";
 
-/// Where it stands, for whoever moves it next; none while somebody else does.
-pub(crate) async fn lock(connection: &mut PgConnection) -> Result<Option<Cursor>, Fault> {
-    sqlx::query!(
-        "INSERT INTO ticket.consumer_cursor (source, transaction_id, position) VALUES ($1, 0, 0)
-         ON CONFLICT DO NOTHING",
+/// Where it stands.
+pub(crate) async fn at(connection: &mut PgConnection) -> Result<Cursor, Fault> {
+    let row = sqlx::query!(
+        "SELECT transaction_id, position FROM ticket.consumer_cursor WHERE source = $1",
         SOURCE,
     )
-    .execute(&mut *connection)
+    .fetch_one(connection)
     .await?;
+    Ok(Cursor {
+        transaction_id: row.transaction_id,
+        position: row.position,
+    })
+}
+
+/// Where it stands, for whoever moves it next; none while somebody else does.
+pub(crate) async fn lock(connection: &mut PgConnection) -> Result<Option<Cursor>, Fault> {
     let row = sqlx::query!(
         "SELECT transaction_id, position FROM ticket.consumer_cursor WHERE source = $1 FOR UPDATE SKIP LOCKED",
         SOURCE,

@@ -1,6 +1,6 @@
 //! What a customer said is entered.
 
-use kefu_access::{ClassSet, SubjectKind};
+use kefu_access::ClassSet;
 use kefu_contracts::{
     Resource,
     journal::{ConsentRecorded, EntryKind, event},
@@ -9,7 +9,7 @@ use kefu_contracts::{
 use kefu_service::{
     call::{Answer, Call},
     error::{Fault, Violation},
-    fields::{Fields, name, subject_name},
+    fields::{Fields, name},
     idempotency::Claim,
     present::entry,
     time::to_proto,
@@ -115,8 +115,6 @@ impl Consents {
 
 fn consent(call: &Call, wanted: &Wanted) -> Consent {
     let said = &wanted.statement;
-    let subject = &call.context.subject;
-    let is_system = subject.kind == SubjectKind::SystemAccount;
     Consent {
         name: name("consents", wanted.id),
         customer: name("customers", said.customer),
@@ -126,7 +124,7 @@ fn consent(call: &Call, wanted: &Wanted) -> Consent {
         heard_channel: said.heard.into(),
         said_time: Some(to_proto(said.said_at)),
         evidence: said.evidence.clone(),
-        recorder: subject_name(subject.id, is_system),
+        recorder: call.caller(),
         record_time: Some(to_proto(call.now)),
         current: false,
         disclosure: None,

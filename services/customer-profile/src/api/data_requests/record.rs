@@ -1,6 +1,6 @@
 //! What a customer asks for is entered.
 
-use kefu_access::{ClassSet, SubjectKind};
+use kefu_access::ClassSet;
 use kefu_contracts::{
     Resource,
     journal::{DataRequestChanged, EntryKind, event},
@@ -10,7 +10,7 @@ use kefu_journal::Entry;
 use kefu_service::{
     call::{Answer, Call},
     error::{Fault, Violation},
-    fields::{Fields, etag, name, parse_name, subject_name},
+    fields::{Fields, etag, name, parse_name},
     idempotency::Claim,
     present::entry,
     time::to_proto,
@@ -87,7 +87,7 @@ impl DataRequests {
         }
         ensure_cleared(ClassSet::of(DataRequest::CLASSES), &held.clearance)?;
         let due_at = self.due.due(asked.kind, asked.received_at);
-        let subject = &call.context.subject;
+        let _subject = &call.context.subject;
         let request = DataRequest {
             name: name("data-requests", wanted.id),
             customer: name("customers", asked.customer),
@@ -100,7 +100,7 @@ impl DataRequests {
             identity_evidence: asked.identity_evidence.clone(),
             wish: asked.wish.clone(),
             due_time: Some(to_proto(due_at)),
-            recorder: subject_name(subject.id, subject.kind == SubjectKind::SystemAccount),
+            recorder: call.caller(),
             record_time: Some(to_proto(call.now)),
             etag: etag(1),
             ..DataRequest::default()

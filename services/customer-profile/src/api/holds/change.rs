@@ -11,10 +11,9 @@ use kefu_service::{
     call::{Answer, Call},
     error::Fault,
     fields::{Fields, name},
-    idempotency::{self, Claim, Kept},
+    idempotency::{self, Claim},
     present::entry,
 };
-use prost::Message;
 use sqlx::{PgConnection, Row};
 use uuid::Uuid;
 
@@ -121,13 +120,11 @@ async fn attempt(
     wanted: &Wanted,
     files: &[(Uuid, Uuid)],
 ) -> Result<Outcome, Fault> {
-    if let Some(claim) = &wanted.claim
-        && let Some(kept) = idempotency::find(connection, claim).await?
-    {
-        let read = Hold::decode(kept.answer.as_slice());
+    let claim = wanted.claim.as_ref();
+    if let Some(kept) = idempotency::find_plain::<Hold>(connection, claim).await? {
         let matched = reached(connection, call, kept.resource_id).await;
         return Ok(Outcome {
-            hold: read.map_err(|error| Fault::internal(format!("kept answer: {error}")))?,
+            hold: kept.body,
             matched: matched.map(|hold| hold.matched).unwrap_or_default(),
             position: kept.position,
             replayed: true,
@@ -168,15 +165,8 @@ async fn attempt(
     let told = |entry: Told| self::told(call, &after, entry);
     let entries: Vec<Entry> = wanted.deed.told(&changed).into_iter().map(told).collect();
     let position = kefu_journal::append(connection, &entries).await?;
-    if let Some(claim) = &wanted.claim {
-        // Holds are the company's own data, so the answer is kept unsealed.
-        let kept = Kept {
-            resource_id: wanted.id,
-            answer: after.message.encode_to_vec(),
-            position,
-        };
-        idempotency::keep(connection, call, claim, None, &kept).await?;
-    }
+    // Holds are the company's own data.
+    idempotency::keep_plain(connection, call, claim, wanted.id, &after.message, position).await?;
     Ok(Outcome {
         hold: after.message,
         matched: after.matched,

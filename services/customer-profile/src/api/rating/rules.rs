@@ -1,9 +1,7 @@
 //! Rules of rating are drafted, previewed, put in force and looked at.
 
 use jiff::Timestamp;
-use kefu_access::Clearance;
 use kefu_contracts::{
-    access::SubjectKind,
     common::Reason,
     journal::{EntryKind, RatingRulesChanged, event},
     profile::{
@@ -16,11 +14,10 @@ use kefu_journal::Cursor;
 use kefu_service::{
     call::{Answer, Call},
     error::{Fault, Violation},
-    fields::{Fields, etag, name, subject_name},
-    idempotency::{self, Claim, Kept},
+    fields::{Fields, etag, name},
+    idempotency::{self, Claim},
     present::{Shown, entry},
 };
-use prost::Message;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -107,8 +104,7 @@ impl Customers {
         let claim = super::super::claim(&call, &mut fields, &request.request_id, &request);
         let revision = fields.etag("etag", &request.etag);
         let told = request.effective_time.as_ref();
-        let at = fields.time("effective_time", told).unwrap_or(call.now);
-        fields.ensure(at >= call.now, "effective_time", Violation::Contradiction);
+        let at = fields.from_when("effective_time", told, call.now);
         let (id, _) = self.find_rules(&call, fields, &request.name).await?;
         let wanted = Wanted {
             id,
@@ -124,7 +120,7 @@ impl Customers {
         request: GetRatingRulesRequest,
     ) -> Result<Answer<RatingRules>, Fault> {
         let (_, rules) = self.find_rules(&call, Fields::new(), &request.name).await?;
-        let shown = [shown(&rules)];
+        let shown = [Shown::of_company(&rules.name)];
         self.core.views.record(&call, VIEWED, &shown).await?;
         Ok(Answer::read(rules))
     }
@@ -135,7 +131,10 @@ impl Customers {
         _: ListRatingRulesRequest,
     ) -> Result<Answer<ListRatingRulesResponse>, Fault> {
         let rules = self.load_rules(None).await?;
-        let shown: Vec<Shown> = rules.iter().map(shown).collect();
+        let shown: Vec<Shown> = rules
+            .iter()
+            .map(|one| Shown::of_company(&one.name))
+            .collect();
         self.core.views.record(&call, VIEWED, &shown).await?;
         Ok(Answer::read(ListRatingRulesResponse { rules }))
     }
@@ -184,14 +183,9 @@ async fn change(
     call: &Call,
     wanted: &Wanted,
 ) -> Result<(RatingRules, Cursor), Fault> {
-    let kept = match &wanted.claim {
-        Some(claim) => idempotency::find(connection, claim).await?,
-        None => None,
-    };
-    if let Some(kept) = kept {
-        let rules = RatingRules::decode(kept.answer.as_slice())
-            .map_err(|_| Fault::internal("kept rules that are not of the contracts"))?;
-        return Ok((rules, kept.position));
+    let claim = wanted.claim.as_ref();
+    if let Some(kept) = idempotency::find_plain(connection, claim).await? {
+        return Ok((kept.body, kept.position));
     }
     take(connection, call, wanted).await?;
     let rules = standing(connection, wanted.id).await?;
@@ -215,21 +209,13 @@ async fn change(
         event,
     );
     let position = kefu_journal::append(connection, &[entry]).await?;
-    if let Some(claim) = &wanted.claim {
-        let kept = Kept {
-            resource_id: wanted.id,
-            answer: rules.encode_to_vec(),
-            position,
-        };
-        idempotency::keep(connection, call, claim, None, &kept).await?;
-    }
+    idempotency::keep_plain(connection, call, claim, wanted.id, &rules, position).await?;
     Ok((rules, position))
 }
 
 /// Takes the step, if the rules allow it.
 async fn take(connection: &mut PgConnection, call: &Call, wanted: &Wanted) -> Result<(), Fault> {
-    let subject = &call.context.subject;
-    let author = subject_name(subject.id, subject.kind == SubjectKind::SystemAccount);
+    let author = call.caller();
     rating_rules::alone(connection).await?;
     let revision = match &wanted.step {
         Step::Draft(definition, reason) => {
@@ -271,12 +257,4 @@ async fn standing(connection: &mut PgConnection, id: Uuid) -> Result<RatingRules
     found
         .pop()
         .ok_or_else(|| Fault::not_found(&name(RULES, id)))
-}
-
-fn shown(rules: &RatingRules) -> Shown {
-    Shown {
-        resource: rules.name.clone(),
-        customer_id: None,
-        clearance: Clearance::default(),
-    }
 }

@@ -10,7 +10,7 @@ use kefu_contracts::{
 use kefu_service::{
     call::{Answer, Call},
     error::{Fault, Violation},
-    fields::{Fields, etag, name, subject_name},
+    fields::{Fields, etag, name},
     idempotency::Claim,
     present::entry,
     time::to_proto,
@@ -150,8 +150,6 @@ pub(super) fn needed(check: VerificationCheck) -> ClassSet {
 
 fn verification(call: &Call, wanted: &Wanted) -> Verification {
     let found = &wanted.finding;
-    let subject = &call.context.subject;
-    let is_system = subject.kind == SubjectKind::SystemAccount;
     Verification {
         name: name("verifications", wanted.id),
         customer: name("customers", found.customer),
@@ -164,7 +162,7 @@ fn verification(call: &Call, wanted: &Wanted) -> Verification {
         confirmed_by: found.confirmed_by.clone(),
         check_time: Some(to_proto(found.checked_at)),
         customer_revision: wanted.revision,
-        verifier: subject_name(subject.id, is_system),
+        verifier: call.caller(),
         record_time: Some(to_proto(call.now)),
         stale: false,
         current: true,

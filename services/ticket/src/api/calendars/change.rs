@@ -2,7 +2,6 @@
 
 use jiff::Timestamp;
 use kefu_contracts::{
-    access::SubjectKind,
     common::Reason,
     journal::{CalendarChanged, EntryKind, event},
     ticket::{BusinessCalendar, CalendarDefinition, CreateCalendarRequest, ReviseCalendarRequest},
@@ -10,12 +9,11 @@ use kefu_contracts::{
 use kefu_service::{
     call::{Answer, Call},
     error::{Fault, Violation},
-    fields::{Fields, etag, subject_name},
-    idempotency::{self, Claim, Kept},
+    fields::{Fields, etag},
+    idempotency::{self, Claim},
     present::entry,
     time::to_proto,
 };
-use prost::Message;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -97,12 +95,7 @@ impl Calendars {
         let revision = fields.etag("etag", &request.etag);
         fields.required_text("reason", &request.reason, LONGEST_REASON);
         let told = request.effective_time.as_ref();
-        let effective_at = fields.time("effective_time", told).unwrap_or(call.now);
-        fields.ensure(
-            effective_at >= call.now,
-            "effective_time",
-            Violation::Contradiction,
-        );
+        let effective_at = fields.from_when("effective_time", told, call.now);
         let definition = definition(
             &mut fields,
             request.definition,
@@ -152,12 +145,9 @@ async fn write(
     call: &Call,
     wanted: &Wanted,
 ) -> Result<(BusinessCalendar, kefu_journal::Cursor), Fault> {
-    if let Some(claim) = &wanted.claim
-        && let Some(kept) = idempotency::find(connection, claim).await?
-    {
-        let calendar = BusinessCalendar::decode(kept.answer.as_slice())
-            .map_err(|_| Fault::internal("a kept calendar that is not of the contracts"))?;
-        return Ok((calendar, kept.position));
+    let claim = wanted.claim.as_ref();
+    if let Some(kept) = idempotency::find_plain(connection, claim).await? {
+        return Ok((kept.body, kept.position));
     }
     match &wanted.step {
         Step::Add { code, title } => {
@@ -175,12 +165,10 @@ async fn write(
             }
         }
     }
-    let subject = &call.context.subject;
-    let is_system = subject.kind == SubjectKind::SystemAccount;
     let version = NewVersion {
         calendar: wanted.id,
         effective_at: wanted.effective_at,
-        author: &subject_name(subject.id, is_system),
+        author: &call.caller(),
         reason: &wanted.reason,
         definition: &wanted.definition,
         now: call.now,
@@ -207,14 +195,7 @@ async fn write(
         event,
     );
     let position = kefu_journal::append(connection, &[entry]).await?;
-    if let Some(claim) = &wanted.claim {
-        let kept = Kept {
-            resource_id: wanted.id,
-            answer: calendar.encode_to_vec(),
-            position,
-        };
-        idempotency::keep(connection, call, claim, None, &kept).await?;
-    }
+    idempotency::keep_plain(connection, call, claim, wanted.id, &calendar, position).await?;
     Ok((calendar, position))
 }
 

@@ -6,10 +6,11 @@ use kefu_service::{
     call::{Answer, Call},
     error::{Fault, Violation},
     fields::Fields,
+    present::Shown,
     time,
 };
 
-use super::{Calendars, VIEWED, shown};
+use super::{Calendars, VIEWED};
 use crate::{domain::calendar::Calendar, store::calendars::counted};
 
 const LONGEST: SignedDuration = SignedDuration::from_hours(400 * 24);
@@ -60,7 +61,7 @@ impl Calendars {
         };
         let calendar = self.find(&call, fields, &request.name).await?;
         let answer = answer(&counted(&calendar)?, start.unwrap_or_default(), &asked);
-        let shown = [shown(&calendar)];
+        let shown = [Shown::of_company(&calendar.name)];
         self.core.views.record(&call, VIEWED, &shown).await?;
         Ok(Answer::read(answer))
     }
