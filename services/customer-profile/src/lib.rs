@@ -97,6 +97,7 @@ pub fn build(config: CustomerProfileConfig, deps: Deps, peers: Peers) -> Result<
             Arc::new(destructions),
         ),
         jobs::overdue(core.deps.clone()),
+        jobs::withdrawn(core.deps.clone(), config.withdrawn_days),
         rewrap::job(&core.deps),
         jobs::schedule(core.deps.clone(), rules),
         jobs::rating(core.deps.clone()),

@@ -97,7 +97,7 @@ pub(crate) async fn scheduled(suite: &TestSuite, form: Destruction) -> Destructi
 }
 
 /// What comes about within the bound.
-async fn eventually<T, F: Future<Output = Option<T>>>(look: impl Fn() -> F) -> T {
+pub(crate) async fn eventually<T, F: Future<Output = Option<T>>>(look: impl Fn() -> F) -> T {
     let found = async {
         loop {
             if let Some(found) = look().await {

@@ -25,6 +25,7 @@ mod lists;
 mod migrations;
 mod outage;
 mod rating;
+mod recalls;
 mod record_facts;
 mod records;
 mod refusals;

@@ -208,3 +208,19 @@ pub(crate) async fn to_chase(
     .await?;
     Ok(ids)
 }
+
+/// Borrowings of this customer's file that are not closed; in order.
+pub(crate) async fn open_of(
+    connection: &mut PgConnection,
+    customer: Uuid,
+) -> Result<Vec<Uuid>, Fault> {
+    let ids = sqlx::query_scalar!(
+        "SELECT t.approval_id FROM access.borrowing_terms t JOIN access.borrowing b USING (approval_id)
+         WHERE t.which = 'current' AND t.customer_ids @> ARRAY[$1::uuid] AND b.closed_at IS NULL
+         ORDER BY t.approval_id",
+        customer
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(ids)
+}

@@ -210,3 +210,20 @@ pub(crate) async fn granted(
     .await?;
     list(connection, &ids).await
 }
+
+/// Shares, as packages, of this customer's file among others; in order.
+pub(crate) async fn packaged_of(
+    connection: &mut PgConnection,
+    customer: Uuid,
+) -> Result<Vec<Uuid>, Fault> {
+    let ids = sqlx::query_scalar!(
+        "SELECT t.approval_id FROM access.share_terms t
+         WHERE t.which = 'current' AND t.customer_ids @> ARRAY[$1::uuid]
+           AND EXISTS (SELECT 1 FROM access.export e WHERE e.share_id = t.approval_id)
+         ORDER BY t.approval_id",
+        customer
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(ids)
+}

@@ -7,6 +7,7 @@ mod overdue;
 mod rating;
 mod schedule;
 mod tickets;
+mod withdrawn;
 
 pub(crate) use destructions::Destructions;
 pub(crate) use orders::OrderEffects;
@@ -14,6 +15,7 @@ pub(crate) use overdue::job as overdue;
 pub(crate) use rating::job as rating;
 pub(crate) use schedule::job as schedule;
 pub(crate) use tickets::TicketEffects;
+pub(crate) use withdrawn::job as withdrawn;
 
 use uuid::Uuid;
 
