@@ -19,6 +19,7 @@ use kefu_testkit::{Caller, TestSuite, employee_id};
 use tonic::{Code, Status};
 
 use crate::{
+    destruction::eventually,
     records::{
         consent, enter, get, open, order, orders, person, place, refusal, ticket, tickets,
         violations,
@@ -368,27 +369,23 @@ async fn a_grant_is_in_the_history_of_the_file() {
     let world = World::of(TestSuite::start().await).await;
     let (suite, file) = (&world.suite, &world.shared.name);
     let share = world.granted().await;
-    let grants = async || {
-        let archive = suite.caller_for("feng.yulan", "administration");
-        history(&archive, file, "kind = GRANT", "time").await.ok()
+    let told = async |acts: &[&str]| {
+        eventually(|| async {
+            let archive = suite.caller_for("feng.yulan", "administration");
+            let request = ListTimelineRequest {
+                parent: file.clone(),
+                filter: "kind = GRANT".into(),
+                order_by: "time".into(),
+                ..Default::default()
+            };
+            let page = timeline(&archive).list_timeline(request).await.ok()?;
+            let entries = page.into_inner().entries;
+            let found = entries.iter().map(|one| one.act.as_str());
+            found.eq(acts.iter().copied()).then_some(entries)
+        })
+        .await
     };
-    let eventually = async |acts: &[&str]| {
-        let looking = async {
-            loop {
-                let found = grants().await.unwrap_or_default();
-                if found
-                    .iter()
-                    .map(|one| one.act.as_str())
-                    .eq(acts.iter().copied())
-                {
-                    return found;
-                }
-            }
-        };
-        let found = tokio::time::timeout(Duration::from_secs(30), looking).await;
-        found.expect("the journal is read")
-    };
-    let begun = eventually(&["share.activated"]).await;
+    let begun = told(&["share.activated"]).await;
     assert_eq!(begun[0].resource, share.name);
     let facts = begun[0].grant.as_ref().unwrap();
     assert_eq!(
@@ -400,7 +397,7 @@ async fn a_grant_is_in_the_history_of_the_file() {
         (share.active_from, share.active_until)
     );
     suite.clock.advance(Duration::from_secs(601));
-    let over = eventually(&["share.activated", "share.ended"]).await;
+    let over = told(&["share.activated", "share.ended"]).await;
     assert_eq!(over[1].time, share.active_until);
 
     // The other customer of the suite was not granted, and what is kept names nobody.
