@@ -71,7 +71,7 @@ use crate::{
         shares::SharesApi, snapshot::SnapshotApi, staff::Staff,
     },
     config::AccessControlConfig,
-    domain::{approval::Flows, roles::Roles},
+    domain::roles::Roles,
     jobs::{
         alerts::Alerts,
         approvals,
@@ -136,7 +136,7 @@ pub fn build(config: AccessControlConfig, deps: Deps, peers: Peers) -> Result<Ho
     let register = Register {
         core: core.clone(),
         roles,
-        flows: Arc::new(Flows::shipped()?),
+        flows: Arc::new(config.flows()?),
         owners: owners.clone(),
         revisions,
     };
