@@ -10,7 +10,7 @@ pub(crate) mod duty;
 pub(crate) mod file_numbers;
 pub(crate) mod hanging;
 pub(crate) mod holds;
-pub(crate) mod phones;
+pub(crate) mod keys;
 pub(crate) mod purchases;
 pub(crate) mod rating_rules;
 pub(crate) mod ratings;

@@ -53,6 +53,7 @@ pub(crate) const TIMELINE: RecordSpec = RecordSpec {
         FilterField::system("time", "e.occurred_at", FilterKind::Time),
         FilterField::system("resource", "e.resource", FilterKind::Text),
     ],
+    ..RecordSpec::PLAIN
 };
 
 /// Looks at a file and what hangs on it here. A look at the looks shows nothing of the
@@ -65,8 +66,8 @@ pub(crate) const VIEWS: RecordSpec = RecordSpec {
            JOIN profile.customer c ON c.id = e.customer_id AND c.state IN (2, 3, 4)",
     id: "e.id",
     scope: SCOPE,
-    class: None,
     fields: &[CUSTOMER],
+    ..RecordSpec::PLAIN
 };
 
 const CUSTOMER: FilterField =
