@@ -563,6 +563,7 @@ async fn it_is_known_of_every_table_what_a_destruction_does_to_it() {
         "profile.data_request",
         "profile.rating",
         "profile.rating_due",
+        "profile.rating_statement",
         "profile.standing_check",
         "profile.timeline",
         "profile.verification",

@@ -23,6 +23,7 @@ const PURGED: &[&str] = purge![
     "purchase",
     "timeline",
     "rating",
+    "rating_statement",
     "rating_due",
     "standing_check",
     "verification",

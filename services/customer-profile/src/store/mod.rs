@@ -13,6 +13,7 @@ pub(crate) mod holds;
 pub(crate) mod keys;
 pub(crate) mod purchases;
 pub(crate) mod rating_rules;
+pub(crate) mod rating_statements;
 pub(crate) mod ratings;
 pub(crate) mod records;
 pub(crate) mod retention;
