@@ -2,6 +2,7 @@
 //! by who asks and for what, beside the same rows lying open under a trigram index.
 
 mod fill;
+mod others;
 mod people;
 mod plain;
 mod queries;
@@ -61,6 +62,7 @@ pub(crate) async fn run(house: &mut House, args: &[String]) -> anyhow::Result<()
             missed += usize::from(!contest(&asker, &mut admin, &plain, &people, kind).await?);
         }
     }
+    others::measure(house).await?;
     println!(
         "\nTarget: median {} ms, 99th percentile {} ms: {}",
         TARGETS.0.as_millis(),
@@ -142,15 +144,20 @@ impl Asker {
         })
     }
 
-    /// How many there are, as the list says.
-    async fn first_page(&self, filter: &str) -> anyhow::Result<i32> {
-        let mut request = Request::new(ListCustomersRequest {
-            filter: filter.to_owned(),
-            ..Default::default()
-        });
+    fn request<T>(&self, body: T) -> anyhow::Result<Request<T>> {
+        let mut request = Request::new(body);
         let metadata = request.metadata_mut();
         metadata.insert("authorization", self.token.parse()?);
         metadata.insert(PURPOSE, MetadataValue::from_static(self.purpose));
+        Ok(request)
+    }
+
+    /// How many there are, as the list says.
+    async fn first_page(&self, filter: &str) -> anyhow::Result<i32> {
+        let request = self.request(ListCustomersRequest {
+            filter: filter.to_owned(),
+            ..Default::default()
+        })?;
         let mut client = CustomerServiceClient::new(self.channel.clone())
             .max_decoding_message_size(16 * 1024 * 1024);
         let page = client.list_customers(request).await;
