@@ -34,6 +34,7 @@ mod revisions;
 mod scopes;
 mod selections;
 mod shares;
+mod surveys;
 mod timeline;
 mod verifications;
 mod writes;
