@@ -40,4 +40,16 @@ impl Ids {
         let millis = u64::try_from(self.clock.now().as_millisecond()).unwrap_or(0);
         Ok(uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid())
     }
+
+    /// 256 random bits that nobody can guess.
+    ///
+    /// # Errors
+    /// When the machine has no randomness to give.
+    pub fn secret(&self) -> Result<[u8; 32], Fault> {
+        let mut secret = [0; 32];
+        self.randomness
+            .fill(&mut secret)
+            .map_err(|_| Fault::internal("no randomness"))?;
+        Ok(secret)
+    }
 }

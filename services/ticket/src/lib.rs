@@ -1,7 +1,7 @@
 //! Consultations, complaints, suggestions and service requests from the moment a
 //! customer turns to us until they say how satisfied they are. Owns tickets,
 //! their messages and the history of their states; the business calendars and
-//! targets, and the clocks that count by them.
+//! targets, and the clocks that count by them; the surveys that ask about resolutions.
 //!
 //! States: new → open ⇄ pending → resolved → closed; resolved → open when the
 //! solution did not work. The table stands in `domain/state.rs`.
@@ -18,7 +18,9 @@ use std::sync::Arc;
 
 use kefu_contracts::ticket::{
     calendar_service_server::CalendarServiceServer, clock_service_server::ClockServiceServer,
-    target_service_server::TargetServiceServer, ticket_service_server::TicketServiceServer,
+    survey_answer_service_server::SurveyAnswerServiceServer,
+    survey_service_server::SurveyServiceServer, target_service_server::TargetServiceServer,
+    ticket_service_server::TicketServiceServer,
 };
 use kefu_service::{
     core::{Core, Deps},
@@ -69,12 +71,15 @@ pub fn build(config: TicketConfig, deps: Deps, peers: Peers) -> Result<Hosted, F
     let files = FileExport::server(tickets.clone(), &store::records::RECORD, core.views.clone());
     let facts = RecordFacts::server(&core.deps, store::records::FACTS);
     let calendars = api::calendars::Calendars::new(&core);
+    let surveys = api::surveys::Surveys::new(&core, config.surveys());
     let routes = Routes::new(TicketServiceServer::new(tickets))
         .add_service(CalendarServiceServer::new(calendars))
         .add_service(ClockServiceServer::new(api::clocks::Clocks::new(&core)))
         .add_service(TargetServiceServer::new(api::targets::TargetsApi::new(
             &core,
         )))
+        .add_service(SurveyServiceServer::new(surveys.clone()))
+        .add_service(SurveyAnswerServiceServer::new(surveys))
         .add_service(files)
         .add_service(facts);
     Ok(core.host(routes, jobs))

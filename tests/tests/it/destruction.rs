@@ -596,6 +596,7 @@ async fn it_is_known_of_every_table_what_a_destruction_does_to_it() {
         "ticket.journal",
         "ticket.request",
         "ticket.state_change",
+        "ticket.survey",
         "ticket.ticket",
     ];
     let database = TestDatabase::create().await.unwrap();

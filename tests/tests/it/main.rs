@@ -35,6 +35,7 @@ mod scopes;
 mod searches;
 mod selections;
 mod shares;
+mod surveys;
 mod timeline;
 mod verifications;
 mod writes;

@@ -1,7 +1,10 @@
 //! What an entry of a journal is in the history of its customer (CF-2.3).
 
 use kefu_contracts::{
-    journal::event::Event, policy::DataClass, profile::TimelineKind, ticket::TicketKind,
+    journal::{SurveyAct, event::Event},
+    policy::DataClass,
+    profile::TimelineKind,
+    ticket::TicketKind,
 };
 use prost_types::Timestamp;
 
@@ -48,6 +51,13 @@ impl Happening {
                 class: DataClass::Service,
                 at: review.answered_at,
                 customer: review.customer_id.clone(),
+                category: String::new(),
+            },
+            Event::SurveyChanged(survey) if survey.act() == SurveyAct::Answered => Self {
+                kind: TimelineKind::Feedback,
+                class: DataClass::Service,
+                at: survey.answered_at,
+                customer: survey.customer_id.clone(),
                 category: String::new(),
             },
             _ => return None,

@@ -24,6 +24,7 @@ use super::{
     details::{body_place, details},
     present::{actor, changed},
     replay::Written,
+    surveys::invite,
 };
 use crate::{
     domain::{
@@ -165,7 +166,13 @@ impl Tickets {
             Some(row.customer_id),
             changed(ticket, new.before, new.occurred_at, revision),
         );
-        let position = kefu_journal::append(connection, &[entry]).await?;
+        let mut entries = vec![entry];
+        if ticket.state() == TicketState::Resolved && new.before != TicketState::Resolved {
+            let id = self.core.deps.ids.next()?;
+            let terms = &self.surveys;
+            entries.extend(invite(connection, call, terms, id, ticket, new.occurred_at).await?);
+        }
+        let position = kefu_journal::append(connection, &entries).await?;
         if let Some(claim) = &wanted.claim {
             let answer = self.sealer.seal_answer(key, row.id, ticket)?;
             let kept = Kept {

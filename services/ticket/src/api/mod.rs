@@ -12,6 +12,7 @@ mod open;
 mod present;
 mod read;
 mod replay;
+pub(crate) mod surveys;
 pub(crate) mod targets;
 
 use kefu_contracts::ticket::{
@@ -24,7 +25,7 @@ use kefu_service::{call::answer, core::Core, sealed::Sealer};
 use tonic::{Request, Response, Status};
 
 use self::keys::Keys;
-use crate::config::TicketConfig;
+use crate::{config::TicketConfig, domain::survey::Terms};
 
 /// The handlers and what they share.
 #[derive(Clone)]
@@ -32,6 +33,7 @@ pub(crate) struct Tickets {
     core: Core,
     sealer: Sealer,
     keys: Keys,
+    surveys: Terms,
 }
 
 impl Tickets {
@@ -40,6 +42,7 @@ impl Tickets {
             core: core.clone(),
             sealer: Sealer::new(core.deps.vault.clone(), "ticket.ticket"),
             keys: Keys::new(config.remembered_keys),
+            surveys: config.surveys(),
         }
     }
 }

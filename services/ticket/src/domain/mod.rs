@@ -8,6 +8,7 @@ pub(crate) mod entry;
 pub(crate) mod moment;
 pub(crate) mod priority;
 pub(crate) mod state;
+pub(crate) mod survey;
 pub(crate) mod targets;
 pub(crate) mod timing;
 

@@ -1,6 +1,10 @@
 use std::sync::Arc;
 
-use kefu_contracts::journal::{Entry, event::Event};
+use kefu_contracts::{
+    journal::{ConsentRecorded, Entry, event::Event},
+    policy::Purpose,
+    profile::ConsentDecision,
+};
 use kefu_service::{clock::Clock, consumer::Effect, database::Use, destroyed::Destroyed};
 use kefu_vault::Vault;
 use sqlx::PgConnection;
@@ -27,16 +31,35 @@ impl Effect for KnownCustomers {
                     continue;
                 }
                 let event = entry.event.as_ref().and_then(|event| event.event.as_ref());
-                let Some(Event::CustomerChanged(customer)) = event else {
-                    continue;
-                };
-                let Ok(id) = Uuid::from_slice(&customer.customer_id) else {
-                    continue;
-                };
-                let department = Uuid::from_slice(&customer.department_id).ok();
-                customers::learn(connection, id, department, customer.state()).await?;
+                match event {
+                    Some(Event::CustomerChanged(customer)) => {
+                        let Ok(id) = Uuid::from_slice(&customer.customer_id) else {
+                            continue;
+                        };
+                        let department = Uuid::from_slice(&customer.department_id).ok();
+                        customers::learn(connection, id, department, customer.state()).await?;
+                    }
+                    Some(Event::ConsentRecorded(consent)) => {
+                        let counts = consent.current && consent.purpose() == Purpose::Service;
+                        let Ok(id) = Uuid::from_slice(&consent.customer_id) else {
+                            continue;
+                        };
+                        if counts {
+                            customers::hear(connection, id, &agreed(consent)).await?;
+                        }
+                    }
+                    _ => {}
+                }
             }
             Ok(())
         })
+    }
+}
+
+/// Channels by which the customer agreed to be turned to.
+fn agreed(consent: &ConsentRecorded) -> Vec<i16> {
+    match consent.decision() {
+        ConsentDecision::Given => consent.channels().map(|channel| channel as i16).collect(),
+        _ => Vec::new(),
     }
 }

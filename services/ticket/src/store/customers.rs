@@ -26,6 +26,23 @@ pub(crate) async fn learn(
     Ok(())
 }
 
+/// Remembers by which channels the customer agreed to be turned to for service; none, where
+/// they did not agree.
+pub(crate) async fn hear(
+    connection: &mut PgConnection,
+    customer: Uuid,
+    channels: &[i16],
+) -> Result<(), Fault> {
+    sqlx::query!(
+        "UPDATE ticket.known_customer SET survey_channels = $2 WHERE customer_id = $1",
+        customer,
+        channels
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
 /// Whether the customer has a file; it is not destroyed here until the transaction ends.
 pub(crate) async fn is_known(connection: &mut PgConnection, customer: Uuid) -> Result<bool, Fault> {
     let known = sqlx::query_scalar!(

@@ -9,5 +9,6 @@ pub(crate) mod opening;
 pub(crate) mod own_cursor;
 pub(crate) mod records;
 pub(crate) mod scrub;
+pub(crate) mod surveys;
 pub(crate) mod targets;
 pub(crate) mod tickets;

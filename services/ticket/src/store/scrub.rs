@@ -31,6 +31,19 @@ pub(crate) async fn customer(connection: &mut PgConnection, customer: Uuid) -> R
     )
     .execute(&mut *connection)
     .await?;
+    // Marks stay, for the figures; nobody is asked or visited any more.
+    sqlx::query!(
+        "DELETE FROM ticket.survey WHERE customer_id = $1 AND answered_at IS NULL",
+        customer
+    )
+    .execute(&mut *connection)
+    .await?;
+    sqlx::query!(
+        "UPDATE ticket.survey SET sealed = '', token_hash = NULL, channels = '{}', visit = 0 WHERE customer_id = $1",
+        customer
+    )
+    .execute(&mut *connection)
+    .await?;
     // Who was about to write one held the ticket until now.
     sqlx::query!(
         "DELETE FROM ticket.message WHERE customer_id = $1",

@@ -47,6 +47,10 @@ const KNOWN: &[&str] = &[
     "ExplainClockRequest.parent",
     "ExplainClockRequest.metric",
     "ExplainClockRequest.attempt",
+    "GetSurveyQuestionRequest.token",
+    "MeasureSatisfactionRequest.department",
+    "MeasureSatisfactionRequest.start_time",
+    "MeasureSatisfactionRequest.end_time",
     "MeasureTimeRequest.start_time",
     "MeasureTimeRequest.end_time",
     "MeasureTimeRequest.open_seconds",
@@ -316,7 +320,10 @@ fn register_lookup(
         }
         "ListIncidentsRequest" => vec![("state", Value::EnumNumber(1))],
         "ListOutstandingChecksRequest" => vec![("check", Value::EnumNumber(1))],
-        "MeasureAccuracyRequest" => vec![("department", string(department))],
+        "GetSurveyQuestionRequest" => vec![("token", string("x"))],
+        "MeasureAccuracyRequest" | "MeasureSatisfactionRequest" => {
+            vec![("department", string(department))]
+        }
         "ListAffectedCustomersRequest" => {
             vec![("incident", string(format!("incidents/{NOBODY}")))]
         }

@@ -6,6 +6,7 @@ use std::{collections::BTreeMap, time::Duration};
 use kefu_access::{Purpose, RowFacts};
 use kefu_contracts::{
     access::{ListDepartmentsRequest, organisation_service_client::OrganisationServiceClient},
+    common::Channel,
     google::r#type::{Date, Money},
     order::{Order, OrderLine, OrderStage, RecordReviewRequest, RecordStageRequest, Review},
     profile::{
@@ -32,6 +33,7 @@ use crate::{
     records::{
         customers, enter, intake, open, order, orders, place, said_consent, ticket, tickets,
     },
+    surveys,
     verifications::{found, record},
 };
 
@@ -166,6 +168,11 @@ pub(super) async fn make(suite: &TestSuite) -> World {
             *owner,
             duty,
         );
+    }
+    // Whoever reaches a ticket reaches what its customer said about it.
+    for (name, ticket) in surveyed(suite, &erp, &mut values).await {
+        let facts = world.facts[&ticket].clone();
+        world.facts.insert(name, facts);
     }
     // Whoever reaches a file reaches what hangs on it.
     for (name, customer) in std::mem::take(&mut world.hanging) {
@@ -518,6 +525,27 @@ async fn work(
         client.close_ticket(close).await.unwrap();
     }
     name
+}
+
+/// Every resolution was asked about: the surveys, with their tickets. The customer of the
+/// first answers, is not satisfied, and is visited.
+async fn surveyed(
+    suite: &TestSuite,
+    caller: &Caller,
+    values: &mut Values,
+) -> Vec<(String, String)> {
+    let all = surveys::listed(caller, "").await;
+    let first = all.last().unwrap();
+    let issued = surveys::issue(caller, first, Channel::Phone).await.unwrap();
+    let given = surveys::give(caller, &issued.token, (2, 1), &values.text()).await;
+    given.unwrap();
+    let head = suite.caller("zhang.min").after(caller);
+    let due = surveys::listed(&head, "visit = DUE").await;
+    let visited = surveys::visit(&head, &due[0], &values.text(), "").await;
+    assert_eq!(visited.unwrap().ticket, first.ticket);
+    let _ = caller.after(&head);
+    let names = all.into_iter().map(|one| (one.name, one.ticket));
+    names.collect()
 }
 
 /// Places an order, which is reviewed and, if so, cancelled.
