@@ -16,7 +16,7 @@ use crate::{
     call::Call,
     error::Violation,
     fields::{name, parse_name},
-    scope::Sql,
+    scope::{COUNT_LIMIT, Sql, WORDS_COUNT_LIMIT},
 };
 
 /// A field that a list can be filtered by.
@@ -213,6 +213,15 @@ impl Filter {
     pub fn classes(&self) -> ClassSet {
         let classes: ClassSet = self.terms.iter().map(|term| term.class).collect();
         classes.without(ClassSet::of(&[DataClass::System]))
+    }
+
+    /// Most records that are counted exactly.
+    pub fn count_limit(&self) -> i64 {
+        let words = |term: &Term| matches!(term.value, Value::Words(_));
+        match self.terms.iter().any(words) {
+            true => WORDS_COUNT_LIMIT,
+            false => COUNT_LIMIT,
+        }
     }
 
     /// Whether it compares sealed values: what is looked for is then itself data about

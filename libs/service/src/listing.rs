@@ -81,6 +81,7 @@ pub async fn page<S>(
     let after = binding.after(key, asked.page_token)?;
     let mut page = list.record.page(call, &filter, order, after, size);
     let mut count = list.record.count(call, &filter);
+    let limit = filter.count_limit();
     let (rows, counted) = core
         .deps
         .db
@@ -102,7 +103,7 @@ pub async fn page<S>(
     let next_page_token = next
         .map(|last| binding.token(key, (list.place)(last)))
         .unwrap_or_default();
-    let (total_size, total_kind) = total(counted);
+    let (total_size, total_kind) = total(counted, limit);
     Ok(Page {
         records,
         next_page_token,

@@ -5,7 +5,7 @@
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
 use kefu_access::{
-    ClassSet, ScopeColumns, SqlSink, write_matched, write_scope, write_scope_for_class,
+    ClassSet, Scope, ScopeColumns, SqlSink, write_matched, write_scope, write_scope_for_class,
 };
 use kefu_contracts::{common::TotalKind, policy::DataClass};
 use sqlx::{Postgres, QueryBuilder};
@@ -18,6 +18,17 @@ use crate::{
 
 /// Most records counted exactly; beyond, a total is a lower bound.
 pub const COUNT_LIMIT: i64 = 10_000;
+
+/// The same where words are looked for: what is counted is then read row by row.
+pub const WORDS_COUNT_LIMIT: i64 = 1_000;
+
+/// How few records are found by those they belong to, without going through all others.
+pub struct Near {
+    /// `SELECT id FROM ticket WHERE owner_id`
+    pub owner: &'static str,
+    /// `SELECT ticket_id FROM duty WHERE ended_at IS NULL AND subject_id`
+    pub duty: &'static str,
+}
 
 /// How a kind of record lies in the database.
 pub struct RecordSpec {
@@ -37,6 +48,9 @@ pub struct RecordSpec {
     /// Column with the number of the class that a record's being there tells of, where
     /// records differ in that: each is there only where its class is cleared.
     pub class: Option<&'static str>,
+    /// Where who has few is led to them; `None`: all records are gone through. The customer
+    /// that the scope looks at has to be the record itself.
+    pub near: Option<Near>,
     /// What it can be filtered by.
     pub fields: &'static [FilterField],
 }
@@ -75,6 +89,7 @@ impl RecordSpec {
             consent: None,
         },
         class: None,
+        near: None,
         fields: &[],
     };
 
@@ -135,6 +150,7 @@ impl RecordSpec {
                 self.id, self.id, self.from
             ));
         }
+        self.write_near(call, &mut query);
         self.write_reach(call, &mut query);
         filter.write(call, &self.scope, &mut query);
         if let Some(after) = after {
@@ -155,19 +171,29 @@ impl RecordSpec {
         query
     }
 
-    /// Counts the records within the scope and the filter, up to one more than
-    /// [`COUNT_LIMIT`].
+    /// Counts the records within the scope and the filter, up to one more than the filter's
+    /// [limit](Filter::count_limit).
     pub fn count(&self, call: &Call, filter: &Filter) -> QueryBuilder<Postgres> {
         let mut query = QueryBuilder::new("SELECT count(*) FROM (SELECT 1 FROM ");
         query.push(self.from).push(" WHERE ");
+        self.write_near(call, &mut query);
         self.write_reach(call, &mut query);
         filter.write(call, &self.scope, &mut query);
-        query.push(format_args!(" LIMIT {}) AS counted", COUNT_LIMIT + 1));
+        query.push(format_args!(
+            " LIMIT {}) AS counted",
+            filter.count_limit() + 1
+        ));
         query
     }
 }
 
 impl RecordSpec {
+    fn write_near(&self, call: &Call, query: &mut QueryBuilder<Postgres>) {
+        if let Some((near, few)) = self.near.as_ref().zip(Few::of(call)) {
+            few.write(self.id, near, query);
+        }
+    }
+
     fn write_reach(&self, call: &Call, query: &mut QueryBuilder<Postgres>) {
         if !self.only.is_empty() {
             query.push(self.only).push(" AND ");
@@ -188,17 +214,62 @@ impl RecordSpec {
     }
 }
 
-/// What [`RecordSpec::count`] found, as a list says it.
-pub fn total(counted: i64) -> (i32, TotalKind) {
-    let kind = if counted > COUNT_LIMIT {
+/// Whose records a call reaches, where it reaches none by their place. It only leads there:
+/// what is within reach is said by the scope, which is asked as well.
+#[derive(Default)]
+struct Few {
+    owners: Vec<Uuid>,
+    duties: Vec<Uuid>,
+    customers: Vec<Uuid>,
+}
+
+impl Few {
+    fn of(call: &Call) -> Option<Self> {
+        let mut few = Self::default();
+        let rules = call.context.rules.iter();
+        for rule in rules {
+            few.add(&rule.scope)?;
+        }
+        Some(few)
+    }
+
+    /// `None` where that is no longer few.
+    fn add(&mut self, scope: &Scope) -> Option<()> {
+        match scope {
+            Scope::None => {}
+            Scope::All | Scope::Departments(_) => return None,
+            Scope::Owner(subject) => self.owners.push(*subject),
+            Scope::Duty(subject) => self.duties.push(*subject),
+            Scope::Customers(customers) => self.customers.extend(customers),
+            Scope::Consented(_, inner) => self.add(inner)?,
+            Scope::Union(scopes) => {
+                for scope in scopes {
+                    self.add(scope)?;
+                }
+            }
+        }
+        Some(())
+    }
+
+    fn write(self, id: &str, near: &Near, query: &mut QueryBuilder<Postgres>) {
+        query.push(format_args!("{id} IN ({} = ANY(", near.owner));
+        query.push_bind(self.owners);
+        query.push(format_args!(") UNION ALL {} = ANY(", near.duty));
+        query.push_bind(self.duties);
+        query.push(") UNION ALL SELECT unnest(");
+        query.push_bind(self.customers);
+        query.push("::uuid[])) AND ");
+    }
+}
+
+/// What [`RecordSpec::count`] found of at most so many, as a list says it.
+pub fn total(counted: i64, limit: i64) -> (i32, TotalKind) {
+    let kind = if counted > limit {
         TotalKind::LowerBound
     } else {
         TotalKind::Exact
     };
-    (
-        i32::try_from(counted.min(COUNT_LIMIT)).unwrap_or(i32::MAX),
-        kind,
-    )
+    (i32::try_from(counted.min(limit)).unwrap_or(i32::MAX), kind)
 }
 
 /// Lets the decision core write into a statement.

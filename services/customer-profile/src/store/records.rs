@@ -13,7 +13,7 @@ use kefu_service::{
     facts::FactsOf,
     fields::{etag, name},
     filter::{FilterField, FilterKind},
-    scope::RecordSpec,
+    scope::{Near, RecordSpec},
     time,
 };
 use kefu_vault::{IndexKey, WrappedKey};
@@ -93,6 +93,10 @@ const fn spec(states: &'static str) -> RecordSpec {
         from: "profile.customer c",
         only: states,
         joins: JOINS,
+        near: Some(Near {
+            owner: "SELECT id FROM profile.customer WHERE owner_id",
+            duty: "SELECT customer_id FROM profile.duty WHERE ended_at IS NULL AND subject_id",
+        }),
         id: "c.id",
         scope: SCOPE,
         fields: FIELDS,

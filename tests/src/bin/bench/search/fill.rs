@@ -17,7 +17,7 @@ use crate::house::{House, said};
 
 const TABLE: &str = "profile.customer";
 /// As lists count: one more than they say exactly.
-pub(crate) const COUNTED: i64 = kefu_service::scope::COUNT_LIMIT + 1;
+pub(crate) const COUNTED: i64 = kefu_service::scope::WORDS_COUNT_LIMIT + 1;
 /// Sealed at once by one of two threads.
 const BATCH: usize = 5_000;
 /// One in so many is the agent's own.
