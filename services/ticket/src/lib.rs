@@ -69,7 +69,7 @@ pub fn build(config: TicketConfig, deps: Deps, peers: Peers) -> Result<Hosted, F
     ];
     let tickets = api::Tickets::new(&core, &config);
     let files = FileExport::server(tickets.clone(), &store::records::RECORD, core.views.clone());
-    let facts = RecordFacts::server(core.deps.db.clone(), store::records::FACTS);
+    let facts = RecordFacts::server(&core.deps, store::records::FACTS);
     let calendars = api::calendars::Calendars::new(&core);
     let surveys = api::surveys::Surveys::new(&core, config.surveys());
     let routes = Routes::new(TicketServiceServer::new(tickets))

@@ -32,6 +32,7 @@ mod refusals;
 mod retention;
 mod revisions;
 mod scopes;
+mod searches;
 mod selections;
 mod shares;
 mod surveys;

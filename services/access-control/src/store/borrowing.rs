@@ -24,7 +24,6 @@ pub(crate) const RECORD: RecordSpec = RecordSpec {
     from: "access.approval a JOIN access.borrowing b ON b.approval_id = a.id",
     id: "a.id",
     scope: record::SCOPE,
-    class: None,
     fields: &[
         record::STATE,
         record::PURPOSE,
@@ -45,6 +44,7 @@ pub(crate) const RECORD: RecordSpec = RecordSpec {
             },
         ),
     ],
+    ..RecordSpec::PLAIN
 };
 
 /// A borrowing as it is stored.

@@ -27,7 +27,6 @@ pub(crate) const RECORD: RecordSpec = RecordSpec {
     from: "access.approval a JOIN access.share s ON s.approval_id = a.id",
     id: "a.id",
     scope: record::SCOPE,
-    class: None,
     fields: &[
         record::STATE,
         record::PURPOSE,
@@ -51,6 +50,7 @@ pub(crate) const RECORD: RecordSpec = RecordSpec {
             },
         ),
     ],
+    ..RecordSpec::PLAIN
 };
 
 /// A share as it is stored.
