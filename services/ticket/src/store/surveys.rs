@@ -34,7 +34,6 @@ pub(crate) const RECORD: RecordSpec = RecordSpec {
            JOIN ticket.customer_key k ON k.customer_id = s.customer_id",
     id: "s.id",
     scope: SCOPE,
-    class: None,
     fields: &[
         FilterField::system("ticket", "s.ticket_id", FilterKind::Name("tickets")),
         FilterField::system("customer", "s.customer_id", FilterKind::Name("customers")),
@@ -57,6 +56,7 @@ pub(crate) const RECORD: RecordSpec = RecordSpec {
         },
         FilterField::system("invite_time", "s.invited_at", FilterKind::Time),
     ],
+    ..RecordSpec::PLAIN
 };
 
 const SCOPE: ScopeColumns = records::RECORD.scope;
