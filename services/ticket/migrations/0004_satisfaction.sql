@@ -1,6 +1,6 @@
 -- Surveys: whether a customer is satisfied with a resolution (SG-4, OP-3.2).
 
--- By which channels the customer agreed to be turned to for service; NULL: never said.
+-- By which channels the customer agreed to be turned to for quality; NULL: never said.
 ALTER TABLE known_customer ADD COLUMN survey_channels smallint[];
 
 CREATE TABLE survey (

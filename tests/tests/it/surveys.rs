@@ -305,7 +305,7 @@ async fn customers_are_asked_as_they_agreed() {
     for decision in [ConsentDecision::Refused, ConsentDecision::Given] {
         let customer = enter(&erp, person()).await.name;
         let request = RecordConsentRequest {
-            consent: Some(said_consent(&customer, Purpose::Service, decision)),
+            consent: Some(said_consent(&customer, Purpose::Quality, decision)),
             request_id: String::new(),
         };
         let mut consents = ConsentServiceClient::new(erp.clone());

@@ -314,6 +314,11 @@ fn state(entry: &mut TimelineEntry, event: Event) {
                 score: review.score,
             });
         }
+        Event::SurveyChanged(survey) => {
+            entry.feedback = Some(FeedbackFacts {
+                score: survey.result_score,
+            });
+        }
         _ => {}
     }
 }

@@ -53,13 +53,17 @@ impl Happening {
                 customer: review.customer_id.clone(),
                 category: String::new(),
             },
-            Event::SurveyChanged(survey) if survey.act() == SurveyAct::Answered => Self {
-                kind: TimelineKind::Feedback,
-                class: DataClass::Service,
-                at: survey.answered_at,
-                customer: survey.customer_id.clone(),
-                category: String::new(),
-            },
+            Event::SurveyChanged(survey)
+                if matches!(survey.act(), SurveyAct::Answered | SurveyAct::AnswerChanged) =>
+            {
+                Self {
+                    kind: TimelineKind::Feedback,
+                    class: DataClass::Service,
+                    at: survey.answered_at,
+                    customer: survey.customer_id.clone(),
+                    category: String::new(),
+                }
+            }
             _ => return None,
         };
         Some(happening)

@@ -40,7 +40,7 @@ impl Effect for KnownCustomers {
                         customers::learn(connection, id, department, customer.state()).await?;
                     }
                     Some(Event::ConsentRecorded(consent)) => {
-                        let counts = consent.current && consent.purpose() == Purpose::Service;
+                        let counts = consent.current && consent.purpose() == Purpose::Quality;
                         let Ok(id) = Uuid::from_slice(&consent.customer_id) else {
                             continue;
                         };

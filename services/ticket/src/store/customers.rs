@@ -26,7 +26,7 @@ pub(crate) async fn learn(
     Ok(())
 }
 
-/// Remembers by which channels the customer agreed to be turned to for service; none, where
+/// Remembers by which channels the customer agreed to be turned to for quality; none, where
 /// they did not agree.
 pub(crate) async fn hear(
     connection: &mut PgConnection,
