@@ -41,6 +41,7 @@ const KNOWN: &[&str] = &[
     "LookupCustomerRequest.file_number",
     "LookupTombstoneRequest.file_number",
     "ListTicketClocksRequest.parent",
+    "ListAssignmentsRequest.parent",
     "ExplainClockRequest.parent",
     "ExplainClockRequest.metric",
     "ExplainClockRequest.attempt",

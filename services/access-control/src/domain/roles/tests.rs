@@ -80,7 +80,7 @@ fn sales_and_marketing_clear_no_contact_data() {
         || one.starts_with("access.")
         || one.starts_with("ticket.calendars.")
         || one.starts_with("profile.rating_rules.")
-        || ["profile.drafts.create", "ticket.targets.get"].contains(&one.as_str())));
+        || ["profile.drafts.create", "ticket.targets.get", "ticket.queues.list"].contains(&one.as_str())));
 }
 
 /// Clauses OP-7.2, CC-2.5: who hands out access and who audits it see no data.
