@@ -19,7 +19,8 @@ use std::sync::Arc;
 
 use kefu_contracts::ticket::{
     calendar_service_server::CalendarServiceServer, clock_service_server::ClockServiceServer,
-    queue_service_server::QueueServiceServer, target_service_server::TargetServiceServer, ticket_service_server::TicketServiceServer,
+    queue_service_server::QueueServiceServer, target_service_server::TargetServiceServer,
+    ticket_service_server::TicketServiceServer,
 };
 use kefu_service::{
     core::{Core, Deps},

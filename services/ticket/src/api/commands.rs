@@ -3,9 +3,9 @@
 
 use jiff::Timestamp;
 use kefu_contracts::ticket::{
-    AssignTicketRequest, CloseTicketRequest, Direction, RateTicketRequest, ReleaseTicketRequest, ReopenTicketRequest,
-    ReplyToTicketRequest, ResolveTicketRequest, StartTicketRequest, SuspendTicketRequest,
-    TakeOverTicketRequest, UpdateTicketRequest, WaitingFor,
+    AssignTicketRequest, CloseTicketRequest, Direction, RateTicketRequest, ReleaseTicketRequest,
+    ReopenTicketRequest, ReplyToTicketRequest, ResolveTicketRequest, StartTicketRequest,
+    SuspendTicketRequest, TakeOverTicketRequest, UpdateTicketRequest, WaitingFor,
 };
 use kefu_service::{
     call::Call,

@@ -45,7 +45,13 @@ impl Queues {
     }
 
     /// Journals what was refused for the caller's scope, and hands every fault on.
-    async fn refused(&self, call: &Call, kind: &'static str, resource: &str, fault: Fault) -> Fault {
+    async fn refused(
+        &self,
+        call: &Call,
+        kind: &'static str,
+        resource: &str,
+        fault: Fault,
+    ) -> Fault {
         match fault.reason {
             Reason::PermissionMissing | Reason::NotFoundOrOutOfScope => {
                 self.core.views.refuse(call, kind, resource, fault).await

@@ -35,7 +35,10 @@ impl Server {
         self.open < self.capacity
             && self.serves.contains(&demand.department)
             && demand.skills.iter().all(|one| self.skills.contains(one))
-            && demand.languages.iter().all(|one| self.languages.contains(one))
+            && demand
+                .languages
+                .iter()
+                .all(|one| self.languages.contains(one))
             && !demand.released_by.contains(&self.id)
     }
 }

@@ -110,7 +110,9 @@ pub(crate) async fn find(
 /// Reads a row; presence that has ended is none.
 pub(crate) fn read(row: &PgRow, now: Timestamp) -> Result<Agent, Fault> {
     let department: Option<Uuid> = row.try_get("department_id")?;
-    let until = row.try_get::<jiff_sqlx::Timestamp, _>("present_until")?.to_jiff();
+    let until = row
+        .try_get::<jiff_sqlx::Timestamp, _>("present_until")?
+        .to_jiff();
     let presence = match row.try_get::<i16, _>("presence")? {
         _ if until <= now => Presence::Off as i32,
         presence => presence.into(),
@@ -118,7 +120,9 @@ pub(crate) fn read(row: &PgRow, now: Timestamp) -> Result<Agent, Fault> {
     let open: i64 = row.try_get("open")?;
     Ok(Agent {
         employee: name("employees", row.try_get("employee_id")?),
-        department: department.map(|id| name("departments", id)).unwrap_or_default(),
+        department: department
+            .map(|id| name("departments", id))
+            .unwrap_or_default(),
         skills: row.try_get("skills")?,
         languages: row.try_get("languages")?,
         capacity: row.try_get("capacity")?,

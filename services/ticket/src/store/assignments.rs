@@ -25,7 +25,10 @@ pub(crate) struct NewAssignment {
 }
 
 /// Writes one.
-pub(crate) async fn insert(connection: &mut PgConnection, new: &NewAssignment) -> Result<(), Fault> {
+pub(crate) async fn insert(
+    connection: &mut PgConnection,
+    new: &NewAssignment,
+) -> Result<(), Fault> {
     sqlx::query!(
         "INSERT INTO ticket.assignment
              (ticket_id, customer_id, from_id, to_id, cause, recorded_at, actor_id, actor_is_system, queue_id,

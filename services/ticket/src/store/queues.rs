@@ -42,7 +42,11 @@ pub(crate) const WORK: RecordSpec = RecordSpec {
     fields: &[
         FilterField::system("queue", "q.id", FilterKind::Name(QUEUES)),
         FilterField::system("assignee", "t.assignee_id", FilterKind::Name("employees")),
-        FilterField::system("department", "t.department_id", FilterKind::Name("departments")),
+        FilterField::system(
+            "department",
+            "t.department_id",
+            FilterKind::Name("departments"),
+        ),
         FilterField::system(
             "state",
             "t.state",
@@ -177,5 +181,8 @@ pub(crate) async fn find(
 
 /// Numbers of enum values that were checked.
 fn small(numbers: &[i32]) -> Vec<i16> {
-    numbers.iter().filter_map(|one| i16::try_from(*one).ok()).collect()
+    numbers
+        .iter()
+        .filter_map(|one| i16::try_from(*one).ok())
+        .collect()
 }

@@ -116,7 +116,10 @@ impl Queues {
             .iter()
             .map(|one| Shown::of_company(&one.employee))
             .collect();
-        self.core.views.record(&call, "agent.viewed", &shown).await?;
+        self.core
+            .views
+            .record(&call, "agent.viewed", &shown)
+            .await?;
         Ok(Answer::read(ListAgentsResponse { agents }))
     }
 }
@@ -181,7 +184,9 @@ async fn journal(
     let department = parse_name(&agent.department, "departments");
     let event = event::Event::AgentChanged(AgentChanged {
         employee_id: employee.as_bytes().to_vec(),
-        department_id: department.map(|id| id.as_bytes().to_vec()).unwrap_or_default(),
+        department_id: department
+            .map(|id| id.as_bytes().to_vec())
+            .unwrap_or_default(),
         capacity: agent.capacity,
         presence: agent.presence,
         end_time: agent.end_time,

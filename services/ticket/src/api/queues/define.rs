@@ -3,7 +3,9 @@
 use kefu_contracts::{
     common::Reason,
     journal::{EntryKind, QueueChanged, event},
-    ticket::{CreateQueueRequest, ListQueuesRequest, ListQueuesResponse, Queue, UpdateQueueRequest},
+    ticket::{
+        CreateQueueRequest, ListQueuesRequest, ListQueuesResponse, Queue, UpdateQueueRequest,
+    },
 };
 use kefu_service::{
     call::{Answer, Call},
@@ -91,8 +93,14 @@ impl Queues {
         let queues = db
             .run(|connection| Box::pin(queues::find(connection, None)))
             .await?;
-        let shown: Vec<Shown> = queues.iter().map(|one| Shown::of_company(&one.name)).collect();
-        self.core.views.record(&call, "queue.viewed", &shown).await?;
+        let shown: Vec<Shown> = queues
+            .iter()
+            .map(|one| Shown::of_company(&one.name))
+            .collect();
+        self.core
+            .views
+            .record(&call, "queue.viewed", &shown)
+            .await?;
         Ok(Answer::read(ListQueuesResponse { queues }))
     }
 

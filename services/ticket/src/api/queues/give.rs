@@ -58,7 +58,15 @@ impl Tickets {
         let mut ticket = self.open_whole(&key, &row)?;
         ticket.assignee = name("employees", to.employee);
         let revision = row.revision + 1;
-        tickets::update(connection, row.id, row.revision, &ticket, &row.sealed, to.now).await?;
+        tickets::update(
+            connection,
+            row.id,
+            row.revision,
+            &ticket,
+            &row.sealed,
+            to.now,
+        )
+        .await?;
         let assignment = NewAssignment {
             ticket_id: row.id,
             customer_id: row.customer_id,
