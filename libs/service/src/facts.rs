@@ -5,6 +5,8 @@
 
 mod select;
 
+use std::sync::Arc;
+
 use kefu_access::{Purpose, RowFacts};
 use kefu_contracts::{
     access::{
@@ -14,12 +16,14 @@ use kefu_contracts::{
     },
     common::Reason,
 };
+use kefu_vault::Vault;
 use sqlx::{Postgres, QueryBuilder, Row, postgres::PgRow};
 use tonic::{Code, Request, Response, Status, metadata::AsciiMetadataValue};
 use uuid::Uuid;
 
 use crate::{
     call::{Answer, POSITION, answer},
+    core::Deps,
     database::Db,
     error::{Fault, Violation},
     fields::{Fields, parse_name},
@@ -45,13 +49,15 @@ pub struct FactsOf {
 /// Tells the facts of a service's own records.
 pub struct RecordFacts {
     db: Db,
+    vault: Arc<Vault>,
     kinds: &'static [FactsOf],
 }
 
 impl RecordFacts {
     /// The gRPC service over these kinds of records.
-    pub fn server(db: Db, kinds: &'static [FactsOf]) -> RecordFactsServiceServer<Self> {
-        RecordFactsServiceServer::new(Self { db, kinds })
+    pub fn server(deps: &Deps, kinds: &'static [FactsOf]) -> RecordFactsServiceServer<Self> {
+        let (db, vault) = (deps.db.clone(), deps.vault.clone());
+        RecordFactsServiceServer::new(Self { db, vault, kinds })
     }
 
     async fn tell(
@@ -100,7 +106,7 @@ impl RecordFactsService for RecordFacts {
         request: Request<SelectRecordsRequest>,
     ) -> Result<Response<SelectRecordsResponse>, Status> {
         answer(request, |call, message| {
-            select::answer(&self.db, self.kinds, call, message)
+            select::answer(&self.db, self.vault.index_key(), self.kinds, call, message)
         })
         .await
     }
@@ -145,6 +151,8 @@ fn statement(spec: &RecordSpec, id: Uuid, subjects: Vec<Uuid>) -> QueryBuilder<P
         .push(" AS consents FROM ")
         .push(spec.from)
         .push(" WHERE ")
+        .push(spec.only)
+        .push(if spec.only.is_empty() { "" } else { " AND " })
         .push(spec.id)
         .push(" = ")
         .push_bind(id);

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
 use kefu_access::{ClassSet, ScopeColumns, write_scope_for_class};
 use kefu_contracts::policy::DataClass;
+use kefu_vault::{IndexKey, Needle};
 use sqlx::{Postgres, QueryBuilder};
 use uuid::Uuid;
 
@@ -57,6 +58,26 @@ pub enum FilterKind {
     },
     /// RFC 3339 time, by order.
     Time,
+    /// Text of something that belongs to the record, by equality: the record's id is among
+    /// what `of`, compared with the text, selects. `=` alone.
+    Listed {
+        /// `SELECT customer_id FROM file_number WHERE number`
+        of: &'static str,
+    },
+    /// A sealed value, by equality with the whole of it: `=` alone. The record's id is among
+    /// what `of`, compared with the value's blind index, selects.
+    Key {
+        /// `SELECT customer_id FROM lookup_key WHERE blind`
+        of: &'static str,
+        /// The blind index of a value as it is written; none of one that cannot be.
+        blind: fn(&IndexKey, &str) -> Option<Vec<u8>>,
+    },
+    /// A sealed text, by the words in it: `:` alone. The column has the text's marks
+    /// ([`IndexKey::marks`]).
+    Words {
+        /// Table and column that the marks are of.
+        of: (&'static str, &'static str),
+    },
     /// Resource name of something the record is related to, by equality: the column is
     /// among what `of`, compared with its id, selects.
     Related {
@@ -86,6 +107,9 @@ struct Term {
 #[derive(Debug, Clone, PartialEq)]
 enum Value {
     Related(&'static str, Uuid),
+    Listed(&'static str, String),
+    Key(&'static str, Vec<u8>),
+    Words(Vec<Needle>),
     Text(String),
     Id(Uuid),
     Number(i16),
@@ -97,7 +121,7 @@ impl Filter {
     ///
     /// # Errors
     /// [`Violation::Filter`] when it cannot be read.
-    pub fn parse(text: &str, fields: &[FilterField]) -> Result<Self, Violation> {
+    pub fn parse(text: &str, fields: &[FilterField], key: &IndexKey) -> Result<Self, Violation> {
         if text.trim().is_empty() {
             return Ok(Self::default());
         }
@@ -117,12 +141,17 @@ impl Filter {
                 .iter()
                 .find(|declared| declared.name == field)
                 .ok_or(Violation::Filter)?;
-            terms.push(Self::term(field, operator, value).ok_or(Violation::Filter)?);
+            terms.push(Self::term(field, operator, value, key).ok_or(Violation::Filter)?);
         }
         Ok(Self { terms })
     }
 
-    fn term(field: &FilterField, operator: &'static str, value: &Token) -> Option<Term> {
+    fn term(
+        field: &FilterField,
+        operator: &'static str,
+        value: &Token,
+        key: &IndexKey,
+    ) -> Option<Term> {
         let (Token::Word(text) | Token::Quoted(text)) = value else {
             return None;
         };
@@ -145,9 +174,22 @@ impl Filter {
                 let id = parse_name(text, collection)?;
                 (Value::Related(of, id), name(collection, id))
             }
+            FilterKind::Listed { of } => (Value::Listed(of, text.clone()), quote(text)),
+            FilterKind::Key { of, blind } => (Value::Key(of, blind(key, text)?), quote(text)),
+            FilterKind::Words {
+                of: (table, column),
+            } => {
+                let needles = key.needles(table, column, text).ok()?;
+                (Value::Words(needles), quote(text))
+            }
         };
-        let ordered = matches!(field.kind, FilterKind::Time);
-        (ordered || matches!(operator, "=" | "!=")).then(|| Term {
+        let fits = match field.kind {
+            FilterKind::Time => operator != ":",
+            FilterKind::Key { .. } | FilterKind::Listed { .. } => operator == "=",
+            FilterKind::Words { .. } => operator == ":",
+            _ => matches!(operator, "=" | "!="),
+        };
+        fits.then(|| Term {
             text: format!("{} {operator} {written}", field.name),
             column: field.column,
             class: field.class,
@@ -173,6 +215,13 @@ impl Filter {
         classes.without(ClassSet::of(&[DataClass::System]))
     }
 
+    /// Whether it compares sealed values: what is looked for is then itself data about
+    /// somebody, and is written down nowhere.
+    pub fn is_about_sealed(&self) -> bool {
+        let sealed = |term: &Term| matches!(term.value, Value::Key(..) | Value::Words(_));
+        self.terms.iter().any(sealed)
+    }
+
     /// Adds it to a statement, each comparison with ` AND `.
     pub fn write(&self, call: &Call, columns: &ScopeColumns, query: &mut QueryBuilder<Postgres>) {
         for term in &self.terms {
@@ -186,21 +235,49 @@ impl Filter {
                     &mut Sql(query),
                 );
             }
-            if let Value::Related(of, id) = term.value {
-                let among = if term.operator == "=" { "IN" } else { "NOT IN" };
-                query.push(format_args!(" AND {} {among} ({of} = ", term.column));
-                query.push_bind(id).push(")");
-                continue;
-            }
-            query.push(format_args!(" AND {} {} ", term.column, term.operator));
             match &term.value {
-                Value::Related(_, id) | Value::Id(id) => query.push_bind(*id),
-                Value::Text(text) => query.push_bind(text.clone()),
-                Value::Number(number) => query.push_bind(*number),
-                Value::Time(at) => query.push_bind(at.to_sqlx()),
-            };
+                value @ (Value::Related(of, _) | Value::Listed(of, _) | Value::Key(of, _)) => {
+                    let not = if term.operator == "=" { "" } else { "NOT " };
+                    query.push(format_args!(" AND {} {not}IN ({of} = ", term.column));
+                    value.bind(query);
+                    query.push(")");
+                }
+                Value::Words(needles) => {
+                    for needle in needles {
+                        write_needle(term.column, needle, query);
+                    }
+                }
+                plain => {
+                    query.push(format_args!(" AND {} {} ", term.column, term.operator));
+                    plain.bind(query);
+                }
+            }
         }
     }
+}
+
+impl Value {
+    /// Adds what is compared with a column as it is.
+    fn bind(&self, query: &mut QueryBuilder<Postgres>) {
+        match self {
+            Self::Related(_, id) | Self::Id(id) => query.push_bind(*id),
+            Self::Listed(_, text) | Self::Text(text) => query.push_bind(text.clone()),
+            Self::Key(_, blind) => query.push_bind(blind.clone()),
+            Self::Number(number) => query.push_bind(*number),
+            Self::Time(at) => query.push_bind(at.to_sqlx()),
+            Self::Words(_) => query,
+        };
+    }
+}
+
+fn write_needle(column: &str, needle: &Needle, query: &mut QueryBuilder<Postgres>) {
+    query.push(format_args!(" AND ({column} @> "));
+    query.push_bind(needle.all.clone());
+    if !needle.any.is_empty() {
+        query.push(format_args!(" OR {column} && "));
+        query.push_bind(needle.any.clone());
+    }
+    query.push(")");
 }
 
 /// Text as [`unquote`] reads it.
@@ -224,15 +301,20 @@ fn tokens(text: &str) -> Option<Vec<Token>> {
             let (value, length) = unquote(quoted)?;
             tokens.push(Token::Quoted(value));
             length + 1
-        } else if let Some(operator) = ["!=", "<=", ">=", "=", "<", ">"]
+        } else if let Some(operator) = ["!=", "<=", ">=", "=", "<", ">", ":"]
             .into_iter()
             .find(|o| rest.starts_with(o))
         {
             tokens.push(Token::Operator(operator));
             operator.len()
         } else {
+            // A value may have colons in it: times do. The name of a field has none.
+            let names = tokens
+                .last()
+                .is_none_or(|last| *last == Token::Word("AND".into()));
+            let others = if names { "_." } else { "_-./:+@" };
             let end = rest
-                .find(|c: char| !(c.is_alphanumeric() || "_-./:+".contains(c)))
+                .find(|c: char| !(c.is_alphanumeric() || others.contains(c)))
                 .unwrap_or(rest.len());
             if end == 0 {
                 return None;
@@ -282,14 +364,67 @@ mod tests {
             kind: FilterKind::Name("customers"),
             class: DataClass::System,
         },
+        FilterField {
+            name: "phone",
+            column: "c.id",
+            kind: FilterKind::Key {
+                of: "SELECT id FROM k WHERE blind",
+                blind: |key, text| {
+                    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+                    digits.then(|| key.blind("c", "phone", text).to_vec())
+                },
+            },
+            class: DataClass::Contact,
+        },
+        FilterField {
+            name: "name",
+            column: "c.name",
+            kind: FilterKind::Words { of: ("c", "name") },
+            class: DataClass::Basic,
+        },
     ];
+
+    fn key() -> IndexKey {
+        IndexKey::from_bytes(&[7; 32])
+    }
+
+    /// What is sealed is looked for by keyed hashes, in one way each.
+    #[test]
+    fn sealed_values_are_compared_as_hashes() {
+        let of = |text: &str| Filter::parse(text, FIELDS, &key());
+        for text in ["name:张三", r#"name : "张三""#, "name:张三 AND phone = 138"] {
+            let filter = of(text).unwrap();
+            let expected = key().needles("c", "name", "张三").unwrap();
+            assert_eq!(filter.terms[0].value, Value::Words(expected), "{text}");
+            assert!(filter.is_about_sealed());
+        }
+        let blind = key().blind("c", "phone", "138").to_vec();
+        let found = of("phone = 138").unwrap();
+        assert_eq!(
+            found.terms[0].value,
+            Value::Key("SELECT id FROM k WHERE blind", blind)
+        );
+        assert!(found.classes().contains(DataClass::Contact));
+        assert!(!of("ref = x").unwrap().is_about_sealed());
+        for text in [
+            "name = 张三",
+            "name != 张三",
+            "name:a",
+            "name:",
+            "phone:138",
+            "phone != 138",
+            "phone = x",
+            "ref:x",
+            "at:2018-05-16T00:00:00Z",
+        ] {
+            assert_eq!(of(text), Err(Violation::Filter), "{text}");
+        }
+    }
 
     #[test]
     fn what_is_declared_is_read() {
         let filter = Filter::parse(
-            r#"ref = "a \"quoted\" 张三" AND at >= 2018-05-16T00:00:00Z AND customer = customers/0190c5a8-0000-7000-8000-0000000000ab"#,
-            FIELDS,
-        )
+            r#"ref = "a \"quoted\" 张三" AND at >= 2018-05-16T00:00:00Z AND customer = customers/0190c5a8-0000-7000-8000-0000000000ab"#, FIELDS, &key())
         .unwrap();
         assert_eq!(filter.terms.len(), 3);
         assert_eq!(
@@ -316,7 +451,7 @@ mod tests {
             "customer = tickets/0190c5a8-0000-7000-8000-0000000000ab",
         ] {
             assert_eq!(
-                Filter::parse(text, FIELDS),
+                Filter::parse(text, FIELDS, &key()),
                 Err(Violation::Filter),
                 "{text}"
             );
@@ -337,9 +472,9 @@ mod tests {
             ],
         ];
         for (text, written) in texts.into_iter().zip(written) {
-            let filter = Filter::parse(text, FIELDS).unwrap();
+            let filter = Filter::parse(text, FIELDS, &key()).unwrap();
             assert_eq!(filter.comparisons(), written);
-            let again = Filter::parse(&written.join(" AND "), FIELDS).unwrap();
+            let again = Filter::parse(&written.join(" AND "), FIELDS, &key()).unwrap();
             assert_eq!(again.comparisons(), written);
             assert!(filter.terms.iter().all(|term| again.terms.contains(term)));
         }

@@ -66,7 +66,8 @@ pub async fn page<S>(
 ) -> Result<Page<S>, Fault> {
     let mut fields = Fields::new();
     let size = page::size(&mut fields, asked.page_size);
-    let filter = Filter::parse(asked.filter, list.record.fields).unwrap_or_else(|what| {
+    let key = core.deps.vault.index_key();
+    let filter = Filter::parse(asked.filter, list.record.fields, key).unwrap_or_else(|what| {
         fields.refuse("filter", what);
         Filter::default()
     });
@@ -77,7 +78,6 @@ pub async fn page<S>(
     fields.finish()?;
 
     let binding = Binding::of(call, asked.filter, asked.order_by);
-    let key = core.deps.vault.index_key();
     let after = binding.after(key, asked.page_token)?;
     let mut page = list.record.page(call, &filter, order, after, size);
     let mut count = list.record.count(call, &filter);

@@ -25,6 +25,11 @@ pub struct RecordSpec {
     pub columns: &'static str,
     /// Where from: `ticket.ticket t JOIN …`.
     pub from: &'static str,
+    /// What every record has to be: `t.state IN (1, 2)`. Empty: nothing.
+    pub only: &'static str,
+    /// What is joined to `from` to be shown, and neither selects nor orders: left out where
+    /// records are only looked for, or counted.
+    pub joins: &'static str,
     /// Its key: `t.id`.
     pub id: &'static str,
     /// What its scope looks at.
@@ -55,6 +60,24 @@ pub struct After {
 }
 
 impl RecordSpec {
+    /// With nothing that most kinds of records do without.
+    pub const PLAIN: Self = Self {
+        columns: "",
+        from: "",
+        only: "",
+        joins: "",
+        id: "",
+        scope: ScopeColumns {
+            department: None,
+            owner: None,
+            customer: None,
+            duty: None,
+            consent: None,
+        },
+        class: None,
+        fields: &[],
+    };
+
     /// The record with this key, if the call's scope reaches it.
     pub fn get(&self, call: &Call, id: Uuid) -> QueryBuilder<Postgres> {
         let mut query = self.select(call);
@@ -64,14 +87,22 @@ impl RecordSpec {
 
     /// Records within the scope; the caller adds conditions with ` AND `.
     pub fn select(&self, call: &Call) -> QueryBuilder<Postgres> {
+        let mut query = self.shown(call);
+        self.write_reach(call, &mut query);
+        query
+    }
+
+    /// Records as they are shown, up to ` WHERE `.
+    fn shown(&self, call: &Call) -> QueryBuilder<Postgres> {
         let mut query = QueryBuilder::new("SELECT ");
         query.push(self.columns).push(", ");
         write_matched(&call.context, call.now, &self.scope, &mut Sql(&mut query));
         query
             .push(" AS matched FROM ")
             .push(self.from)
+            .push(" ")
+            .push(self.joins)
             .push(" WHERE ");
-        self.write_reach(call, &mut query);
         query
     }
 
@@ -85,13 +116,27 @@ impl RecordSpec {
         after: Option<After>,
         size: usize,
     ) -> QueryBuilder<Postgres> {
-        let mut query = self.select(call);
-        filter.write(call, &self.scope, &mut query);
         let (direction, comparison) = if order.descending {
             ("DESC", "<")
         } else {
             ("ASC", ">")
         };
+        let by = format!(
+            " ORDER BY {} {direction}, {} {direction}",
+            order.column, self.id
+        );
+        // What is only shown is joined to the records of the page, not to all that are
+        // looked through for it.
+        let apart = !self.joins.is_empty();
+        let mut query = self.shown(call);
+        if apart {
+            query.push(format_args!(
+                "{} IN (SELECT {} FROM {} WHERE ",
+                self.id, self.id, self.from
+            ));
+        }
+        self.write_reach(call, &mut query);
+        filter.write(call, &self.scope, &mut query);
         if let Some(after) = after {
             query.push(format_args!(
                 " AND ({}, {}) {comparison} (",
@@ -103,12 +148,10 @@ impl RecordSpec {
                 .push_bind(after.id)
                 .push(")");
         }
-        query.push(format_args!(
-            " ORDER BY {} {direction}, {} {direction} LIMIT {}",
-            order.column,
-            self.id,
-            size + 1
-        ));
+        query.push(format_args!("{by} LIMIT {}", size + 1));
+        if apart {
+            query.push(format_args!("){by}"));
+        }
         query
     }
 
@@ -126,6 +169,9 @@ impl RecordSpec {
 
 impl RecordSpec {
     fn write_reach(&self, call: &Call, query: &mut QueryBuilder<Postgres>) {
+        if !self.only.is_empty() {
+            query.push(self.only).push(" AND ");
+        }
         let Some(column) = self.class else {
             return write_scope(&call.context, call.now, &self.scope, &mut Sql(query));
         };

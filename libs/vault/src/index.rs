@@ -7,14 +7,15 @@ use aws_lc_rs::{hkdf, hmac};
 
 use crate::envelope;
 use crate::key::KEY_BYTES;
+use crate::words::{self, QueryProblem};
 
 /// HKDF's salt (RFC 5869): public and fixed, it sets these subkeys apart from any other use of the same secret.
 const SALT: &[u8] = b"kefu blind index v1";
 
-/// Whole values and grams have subkeys of their own: under one, a two-character name would hash like the gram of
-/// every longer name it is part of.
+/// Whole values and parts have subkeys of their own: under one, a two-character name would hash like the part of
+/// every longer name it is in.
 const WHOLE: &[u8] = b"whole";
-const GRAM: &[u8] = b"gram";
+const PART: &[u8] = b"part";
 
 const BLIND_BYTES: usize = 16;
 
@@ -42,22 +43,42 @@ impl IndexKey {
         )
     }
 
-    /// The blind indexes of a text's one- and two-character grams, for text search: sorted and without duplicates, so
-    /// that neither the order nor the number of their occurrences shows.
+    /// What these texts are found by, for text search: the marks of their [parts](words::parts), sorted and without
+    /// duplicates, so that neither the order nor the number of their occurrences shows.
     ///
-    /// Characters are Unicode scalar values, lower-cased one by one; white space is skipped, and grams reach across
-    /// it. So the grams of any part of a text are among the text's own, and a search is `stored grams ⊇ grams of the
-    /// query`. The reverse does not hold: candidates must be opened and checked. Texts in different normal forms do
-    /// not match; bring them to one before.
-    pub fn grams(&self, table: &str, column: &str, text: &str) -> Vec<BlindIndex> {
-        let subkey = self.subkey(GRAM, table, column);
-        folded_grams(text)
-            .iter()
-            .map(|gram| hash(&subkey, gram.as_bytes()))
-            // Sorted as hashes: sorted as text, the order would tell something about the text.
-            .collect::<BTreeSet<_>>()
-            .into_iter()
-            .collect()
+    /// Equal parts have equal marks: who has only the marks sees which are frequent. A mark is 64 bits; that two parts
+    /// of millions share one is not to be expected, and finds a text too many where it happens.
+    pub fn marks<'t>(
+        &self,
+        table: &str,
+        column: &str,
+        texts: impl IntoIterator<Item = &'t str>,
+    ) -> Vec<i64> {
+        let subkey = self.subkey(PART, table, column);
+        let parts = texts.into_iter().flat_map(words::parts);
+        // Sorted as hashes: sorted as text, the order would tell something about the text.
+        let marks: BTreeSet<i64> = parts.map(|part| mark(&subkey, &part)).collect();
+        marks.into_iter().collect()
+    }
+
+    /// What a query looks for among the marks of a column; a text is found where every needle is.
+    ///
+    /// # Errors
+    /// When there is nothing to look for, or too much.
+    pub fn needles(
+        &self,
+        table: &str,
+        column: &str,
+        query: &str,
+    ) -> Result<Vec<Needle>, QueryProblem> {
+        let subkey = self.subkey(PART, table, column);
+        let marks = |parts: Vec<String>| parts.iter().map(|part| mark(&subkey, part)).collect();
+        let wanted = words::wanted(query)?.into_iter();
+        let needles = wanted.map(|wanted| Needle {
+            all: marks(wanted.all),
+            any: marks(wanted.any),
+        });
+        Ok(needles.collect())
     }
 
     fn subkey(&self, kind: &[u8], table: &str, column: &str) -> hmac::Key {
@@ -76,17 +97,19 @@ impl fmt::Debug for IndexKey {
     }
 }
 
-/// Lower-cased character by character, not as a whole string: there a capital sigma becomes a different letter at
-/// the end of a word, and a query that stops in mid-word would miss it.
-fn folded_grams(text: &str) -> BTreeSet<String> {
-    let folded: Vec<char> = text
-        .chars()
-        .filter(|c| !c.is_whitespace())
-        .flat_map(char::to_lowercase)
-        .collect();
-    let ones = folded.windows(1);
-    let twos = folded.windows(2);
-    ones.chain(twos).map(|gram| gram.iter().collect()).collect()
+/// One word of a query, as the marks that texts with it have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Needle {
+    /// A text with the word has all of these …
+    pub all: Vec<i64>,
+    /// … and one with the word misspelt has one of these; empty where no other spelling counts.
+    pub any: Vec<i64>,
+}
+
+fn mark(subkey: &hmac::Key, part: &str) -> i64 {
+    let mut bytes = [0; 8];
+    bytes.copy_from_slice(&hash(subkey, part.as_bytes()).0[..8]);
+    i64::from_be_bytes(bytes)
 }
 
 fn hash(subkey: &hmac::Key, value: &[u8]) -> BlindIndex {
@@ -96,7 +119,7 @@ fn hash(subkey: &hmac::Key, value: &[u8]) -> BlindIndex {
     BlindIndex(blind)
 }
 
-/// A keyed hash of a value or of one of its grams: 16 bytes.
+/// A keyed hash of a value: 16 bytes.
 ///
 /// Not secret as a key is, yet it links rows that hold the same value: store it, do not log it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]

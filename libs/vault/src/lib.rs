@@ -7,7 +7,7 @@
 //! copies of it in backups (`docs/destruction.md`).
 //!
 //! Sealed values cannot be searched, so look-ups go through an [`IndexKey`]: a [`BlindIndex`] of the whole value
-//! for equality, and of its one- and two-character grams for text search.
+//! for equality, and marks of its parts for text search (`words.rs` says what is found by what).
 //!
 //! The crate is pure: no SQL, no transport, no clock of its own, and randomness is passed in. Callers hold the rows.
 //!
@@ -16,6 +16,7 @@
 //! | wrapped   | AES-256-GCM, bound to key-encryption key, customer | version, nonce 12, ciphertext 32, tag 16 |
 //! | sealed    | AES-256-GCM, bound to table, column, row           | version, nonce 12, padded ciphertext, tag 16 |
 //! | blind     | HMAC-SHA256 under an HKDF-SHA256 subkey            | the first 16 bytes                     |
+//! | mark      | the same                                           | the first 8 bytes, big endian          |
 
 mod envelope;
 mod error;
@@ -26,11 +27,13 @@ mod local;
 mod provider;
 mod seal;
 mod vault;
+mod words;
 
 pub use error::{KeyFileProblem, VaultError};
-pub use index::{BlindIndex, IndexKey};
+pub use index::{BlindIndex, IndexKey, Needle};
 pub use key::{CustomerKey, KEY_BYTES, WrappedKey};
 pub use local::LocalKeyProvider;
 pub use provider::{KeyProvider, Pending};
 pub use seal::Place;
 pub use vault::{Randomness, Vault};
+pub use words::QueryProblem;

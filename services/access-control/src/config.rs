@@ -7,7 +7,7 @@ use kefu_audit::CheckpointKey;
 use kefu_service::{config::Secret, error::Fault};
 use serde::Deserialize;
 
-use crate::domain::{alert::Rules, roles::Roles};
+use crate::domain::{alert::Rules, approval::Flows, roles::Roles};
 
 /// `[access_control]`
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, serde::Serialize)]
@@ -20,6 +20,9 @@ pub struct AccessControlConfig {
     pub poll_ms: u64,
     /// How often it is written down what time did to requests for approval.
     pub approvals_ms: u64,
+    /// Stages and time limits of requests for approval, in place of those that are shipped
+    /// (`approvals.toml`).
+    pub approvals_file: Option<PathBuf>,
     /// How often it is looked for exports that were left, or are due.
     pub exports_ms: u64,
     /// Base-2 logarithm of scrypt's N for packages under a passphrase; making one takes
@@ -44,6 +47,7 @@ impl Default for AccessControlConfig {
             heartbeat_ms: 1000,
             poll_ms: 200,
             approvals_ms: 1000,
+            approvals_file: None,
             exports_ms: 1000,
             alerts_ms: 1000,
             alerts_file: None,
@@ -106,6 +110,17 @@ impl AccessControlConfig {
         Ok(rules)
     }
 
+    /// The stages of requests for approval.
+    pub(crate) fn flows(&self) -> Result<Flows, Fault> {
+        let flows = match &self.approvals_file {
+            None => Flows::shipped(),
+            Some(path) => Flows::from_toml(&fs::read_to_string(path).map_err(|error| {
+                Fault::internal(format!("access_control.approvals_file: {error}"))
+            })?),
+        };
+        flows.map_err(|problem| Fault::internal(problem.to_string()))
+    }
+
     pub(crate) fn heartbeat(&self) -> Duration {
         Duration::from_millis(self.heartbeat_ms)
     }
@@ -161,6 +176,20 @@ mod tests {
                 .heartbeat_ms,
             1000
         );
+    }
+
+    #[test]
+    fn requests_pass_the_company_s_own_stages_where_it_has_some() {
+        let of = |file: &str| {
+            AccessControlConfig {
+                approvals_file: Some(PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(file)),
+                ..AccessControlConfig::default()
+            }
+            .flows()
+        };
+        assert_eq!(of("approvals.toml").unwrap(), Flows::shipped().unwrap());
+        assert!(of("alerts.toml").is_err());
+        assert!(of("gone.toml").is_err());
     }
 
     #[test]

@@ -5,5 +5,6 @@ pub(crate) mod approvals;
 pub(crate) mod audit;
 pub(crate) mod exports;
 pub(crate) mod incidents;
+pub(crate) mod recalls;
 pub(crate) mod revisions;
 pub(crate) mod transfers;

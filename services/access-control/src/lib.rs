@@ -71,13 +71,14 @@ use crate::{
         shares::SharesApi, snapshot::SnapshotApi, staff::Staff,
     },
     config::AccessControlConfig,
-    domain::{approval::Flows, roles::Roles},
+    domain::roles::Roles,
     jobs::{
         alerts::Alerts,
         approvals,
         audit::{self, Collect},
         exports::{self, Packager},
         incidents,
+        recalls::Recalls,
         revisions::Revisions,
         transfers::Transfers,
     },
@@ -135,7 +136,7 @@ pub fn build(config: AccessControlConfig, deps: Deps, peers: Peers) -> Result<Ho
     let register = Register {
         core: core.clone(),
         roles,
-        flows: Arc::new(Flows::shipped()?),
+        flows: Arc::new(config.flows()?),
         owners: owners.clone(),
         revisions,
     };
@@ -169,6 +170,16 @@ pub fn build(config: AccessControlConfig, deps: Deps, peers: Peers) -> Result<Ho
         .iter()
         .map(|(service, peer)| core.collect(service, peer.clone(), Arc::new(Collect { service })))
         .collect();
+    let recalls = Recalls {
+        clock: core.deps.clock.clone(),
+        flows: register.flows.clone(),
+    };
+    // A place of its own in that journal: the log does not wait for what comes of it.
+    jobs.push(core.follow(
+        "customer-profile: destroyed files",
+        peers.customer_profile.clone(),
+        Arc::new(recalls),
+    ));
     match config.checkpoint_key()? {
         Some(key) => jobs.push(audit::sign(
             core.deps.db.clone(),

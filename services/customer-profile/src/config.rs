@@ -24,6 +24,9 @@ pub struct CustomerProfileConfig {
     pub intake: IntakeRules,
     /// How long files are kept (CF-5.2); `retention.toml`.
     pub retention: RetentionRules,
+    /// How many days a draft is kept that was withdrawn; it is no file, and nobody has to
+    /// agree that it goes.
+    pub withdrawn_days: u16,
     /// What files may have beside the fields of every file; `attributes.toml`.
     pub attributes: Vec<AttributeRule>,
     /// Who makes checks of files for the company (SG-1.2).
@@ -41,6 +44,7 @@ impl Default for CustomerProfileConfig {
             phone_region: "CN".to_owned(),
             intake: IntakeRules::default(),
             retention: RetentionRules::default(),
+            withdrawn_days: 30,
             attributes: attributes::shipped(),
             connectors: ConnectorsConfig::default(),
             accuracy_target: 0.995,

@@ -96,7 +96,9 @@ pub fn build(config: CustomerProfileConfig, deps: Deps, peers: Peers) -> Result<
             peers.access_control,
             Arc::new(destructions),
         ),
+        jobs::marks(&core.deps),
         jobs::overdue(core.deps.clone()),
+        jobs::withdrawn(core.deps.clone(), config.withdrawn_days),
         rewrap::job(&core.deps),
         jobs::schedule(core.deps.clone(), rules),
         jobs::rating(core.deps.clone()),
@@ -107,7 +109,7 @@ pub fn build(config: CustomerProfileConfig, deps: Deps, peers: Peers) -> Result<
         &store::records::FILES,
         core.views.clone(),
     );
-    let facts = RecordFacts::server(core.deps.db.clone(), store::records::FACTS);
+    let facts = RecordFacts::server(&core.deps, store::records::FACTS);
     let consents = api::consents::Consents::new(&core);
     let ports = connectors::open(&config.connectors, &core)?;
     let verifications = api::verifications::Verifications::new(&core, ports, &config);

@@ -40,6 +40,9 @@ pub struct DevArgs {
     /// Where the gateway listens
     #[arg(long, default_value = "127.0.0.1:7700")]
     listen: SocketAddr,
+    /// Stages and time limits of requests for approval, in place of those that are shipped
+    #[arg(long, value_name = "APPROVALS.toml")]
+    approvals: Option<PathBuf>,
     /// What is logged, as an EnvFilter
     #[arg(long, default_value = "warn")]
     log: String,
@@ -75,9 +78,9 @@ pub async fn run(arguments: DevArgs) -> anyhow::Result<()> {
         .map_err(said)?;
     let tokens = notice::tokens(&arguments.home, &keys, &company, clock.now())?;
 
-    let suite = parts(&keys, databases, clock, ids)?
-        .assemble()
-        .map_err(said)?;
+    let mut parts = parts(&keys, databases, clock, ids)?;
+    parts.access_control.approvals_file = arguments.approvals;
+    let suite = parts.assemble().map_err(said)?;
     let ending = CancellationToken::new();
     let jobs = suite
         .services

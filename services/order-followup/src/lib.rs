@@ -61,7 +61,7 @@ pub fn build(config: OrderFollowupConfig, deps: Deps, peers: Peers) -> Result<Ho
     ];
     let orders = api::Orders::new(&core, &config);
     let files = FileExport::server(orders.clone(), &store::records::WHOLE, core.views.clone());
-    let facts = RecordFacts::server(core.deps.db.clone(), store::records::FACTS);
+    let facts = RecordFacts::server(&core.deps, store::records::FACTS);
     let routes = Routes::new(OrderServiceServer::new(orders))
         .add_service(files)
         .add_service(facts);

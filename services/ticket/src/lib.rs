@@ -70,7 +70,7 @@ pub fn build(config: TicketConfig, deps: Deps, peers: Peers) -> Result<Hosted, F
         rewrap::job(&core.deps),
     ];
     let files = FileExport::server(tickets.clone(), &store::records::RECORD, core.views.clone());
-    let facts = RecordFacts::server(core.deps.db.clone(), store::records::FACTS);
+    let facts = RecordFacts::server(&core.deps, store::records::FACTS);
     let queues = api::queues::Queues::new(&core, tickets.clone());
     let calendars = api::calendars::Calendars::new(&core);
     let routes = Routes::new(TicketServiceServer::new(tickets))

@@ -97,7 +97,7 @@ pub(crate) async fn scheduled(suite: &TestSuite, form: Destruction) -> Destructi
 }
 
 /// What comes about within the bound.
-async fn eventually<T, F: Future<Output = Option<T>>>(look: impl Fn() -> F) -> T {
+pub(crate) async fn eventually<T, F: Future<Output = Option<T>>>(look: impl Fn() -> F) -> T {
     let found = async {
         loop {
             if let Some(found) = look().await {
@@ -183,7 +183,7 @@ pub(crate) async fn sealed(database: &TestDatabase, customer: &str) -> Vec<Strin
         "SELECT encode(sealed, 'hex') FROM profile.customer WHERE id = $1
          UNION ALL SELECT encode(sealed, 'hex') FROM profile.revision WHERE customer_id = $1
          UNION ALL SELECT encode(sealed, 'hex') FROM profile.consent_statement WHERE customer_id = $1
-         UNION ALL SELECT encode(blind, 'hex') FROM profile.phone_index WHERE customer_id = $1
+         UNION ALL SELECT encode(blind, 'hex') FROM profile.lookup_key WHERE customer_id = $1
          UNION ALL SELECT encode(wrapped, 'hex') FROM profile.customer_key WHERE customer_id = $1
          UNION ALL SELECT encode(wrapped, 'hex') FROM ticket.customer_key WHERE customer_id = $1
          UNION ALL SELECT encode(wrapped, 'hex') FROM orders.customer_key WHERE customer_id = $1
@@ -203,7 +203,7 @@ async fn a_file_goes_from_the_application_to_the_certificate() {
     let suite = TestSuite::start().await;
     let (file, opened) = full(&suite).await;
     let before = sealed(&suite.database, &file.name).await;
-    assert_eq!(before.len(), 10);
+    assert_eq!(before.len(), 11);
     let whole = tables(&suite.database).await;
     for value in &before {
         assert!(whole.iter().any(|(_, rows)| rows.contains(value)));
@@ -557,12 +557,13 @@ async fn it_is_known_of_every_table_what_a_destruction_does_to_it() {
         "profile.consent_statement",
         "profile.customer_key",
         "profile.duty",
-        "profile.phone_index",
+        "profile.lookup_key",
         "profile.purchase",
         "profile.revision",
         "profile.data_request",
         "profile.rating",
         "profile.rating_due",
+        "profile.rating_statement",
         "profile.standing_check",
         "profile.timeline",
         "profile.verification",

@@ -3,6 +3,7 @@
 use std::{io::Read, time::Duration};
 
 use age::{Decryptor, Identity, x25519};
+use jiff::Timestamp;
 use kefu_contracts::{
     access::{
         ApproveShareRequest, CarryOutExportRequest, CreateShareRequest, DownloadExportRequest,
@@ -28,6 +29,17 @@ pub(crate) async fn approved(
     purpose: Purpose,
 ) -> Share {
     let end = suite.clock.now() + Duration::from_secs(3600);
+    approved_until(suite, customers, classes, purpose, end).await
+}
+
+/// The same until another moment.
+pub(crate) async fn approved_until(
+    suite: &TestSuite,
+    customers: Vec<String>,
+    classes: &[DataClass],
+    purpose: Purpose,
+    end: Timestamp,
+) -> Share {
     let share = Share {
         purpose: purpose as i32,
         justification: "年度对账".into(),
@@ -64,7 +76,7 @@ pub(crate) async fn approved(
     share
 }
 
-async fn package(receiver: Caller, name: &str) -> Vec<u8> {
+pub(crate) async fn package(receiver: Caller, name: &str) -> Vec<u8> {
     let mut exports = ExportServiceClient::new(receiver);
     let get = GetExportRequest { name: name.into() };
     for _ in 0..2000 {

@@ -198,7 +198,7 @@ async fn nothing_classified_lies_open_in_the_database() {
         "profile.customer",
         "profile.journal",
         "profile.request",
-        "profile.phone_index",
+        "profile.lookup_key",
     ] {
         let rows: Vec<String> = sqlx::query_scalar(sqlx::AssertSqlSafe(format!(
             "SELECT t::text FROM {table} t"

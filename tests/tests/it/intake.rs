@@ -473,3 +473,58 @@ async fn an_overdue_draft_is_found() {
     let found = felt(|| async { drafts(&suite.caller("li.wei"), &overdue()).await.ok() }).await;
     assert_eq!(found, [draft.name.as_str()]);
 }
+
+async fn give_up(caller: &Caller, draft: &Customer) -> Customer {
+    let request = WithdrawDraftRequest {
+        name: draft.name.clone(),
+        etag: draft.etag.clone(),
+        reason: "重复".into(),
+        request_id: String::new(),
+    };
+    let gone = intake(caller).withdraw_draft(request).await;
+    gone.unwrap().into_inner()
+}
+
+/// A draft that was withdrawn is erased when its time is over, and no other; that it was is
+/// journaled once.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_withdrawn_draft_does_not_stay() {
+    let suite = TestSuite::start().await;
+    let (kept, later, gone) = (
+        handed_in(&suite).await,
+        handed_in(&suite).await,
+        handed_in(&suite).await,
+    );
+    give_up(&suite.caller("li.wei"), &gone).await;
+    suite.clock.advance(Duration::from_secs(3600));
+    felt(|| async { drafts(&suite.caller("li.wei"), "").await.ok() }).await;
+    give_up(&suite.caller("li.wei"), &later).await;
+    suite.clock.advance(Duration::from_secs(30 * 86_400 - 1800));
+    let mut sql = suite.database.connect().await.unwrap();
+    let looking = async {
+        loop {
+            let found: Vec<(String, i16, i64)> = sqlx::query_as(
+                "SELECT j.resource, c.state,
+                        (SELECT count(*) FROM profile.customer_key k WHERE k.customer_id = c.id)
+                 FROM profile.journal j JOIN profile.customer c ON c.id = j.customer_id
+                 WHERE j.type = 'draft.erased'",
+            )
+            .fetch_all(&mut sql)
+            .await
+            .unwrap();
+            if !found.is_empty() {
+                return found;
+            }
+        }
+    };
+    let found = tokio::time::timeout(Duration::from_secs(30), looking).await;
+    assert_eq!(
+        found.expect("the job looked"),
+        [(gone.name.clone(), CustomerState::Destroyed as i16, 0)]
+    );
+    let mut left = felt(|| async { drafts(&suite.caller("li.wei"), "").await.ok() }).await;
+    left.sort();
+    let mut standing = [kept.name, later.name];
+    standing.sort();
+    assert_eq!(left, standing);
+}

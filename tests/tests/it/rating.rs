@@ -5,14 +5,15 @@ use std::time::Duration;
 use kefu_contracts::{
     policy::DataClass,
     profile::{
-        CreditClass, Customer, DraftRatingRulesRequest, EnforceRatingRulesRequest,
+        CreditClass, CreditCondition, Customer, DraftRatingRulesRequest, EnforceRatingRulesRequest,
         GetRatingRequest, GetRatingRulesRequest, ListRatingRulesRequest, LookupCustomerRequest,
-        PreviewRatingRulesRequest, Rating, RatingDefinition, RatingRules, RatingRulesState, Tier,
+        PreviewRatingRulesRequest, Rating, RatingDefinition, RatingRules, RatingRulesState,
+        RatingStatement, RecordRatingStatementRequest, Tier, WithdrawRatingStatementRequest,
         lookup_customer_request::By, rating_service_client::RatingServiceClient,
     },
 };
 use kefu_service::{clock::Clock, time::to_proto};
-use kefu_testkit::{Caller, TestSuite};
+use kefu_testkit::{Caller, TestSuite, employee_id};
 use tonic::{Code, Status};
 
 use crate::records::{customers, enter, get, order, person, place, refusal, violations};
@@ -248,4 +249,172 @@ async fn rules_of_rating_are_entered_once_and_right() {
     let refused = client.get_rating_rules(absent).await.unwrap_err();
     assert_eq!(refusal(&refused).0, Code::NotFound);
     assert_eq!(all_rules(&administrator).await.len(), 2);
+}
+
+async fn say(caller: &Caller, statement: RatingStatement) -> Result<Rating, Status> {
+    let request = RecordRatingStatementRequest {
+        statement: Some(statement),
+        request_id: String::new(),
+    };
+    let said = ratings(caller).record_rating_statement(request).await;
+    said.map(|answer| answer.into_inner())
+}
+
+async fn take_back(caller: &Caller, file: &str, statement: &str) -> Result<Rating, Status> {
+    let request = WithdrawRatingStatementRequest {
+        parent: file.into(),
+        statement: statement.into(),
+        reason: "已结清".into(),
+        request_id: String::new(),
+    };
+    let gone = ratings(caller).withdraw_rating_statement(request).await;
+    gone.map(|answer| answer.into_inner())
+}
+
+fn breach(file: &str) -> RatingStatement {
+    RatingStatement {
+        customer: file.into(),
+        condition: CreditCondition::Breach.into(),
+        finding: "货款逾期九十天".into(),
+        evidence: "合同 2026-17".into(),
+        ..RatingStatement::default()
+    }
+}
+
+fn gold(suite: &TestSuite, file: &str) -> RatingStatement {
+    RatingStatement {
+        customer: file.into(),
+        tier: Tier::Gold.into(),
+        end_time: Some(to_proto(suite.clock.now() + Duration::from_secs(86_400))),
+        reason: "战略合作".into(),
+        ..RatingStatement::default()
+    }
+}
+
+/// Clause IH-8.2: what no figure tells is said by a person; the credit follows at once, and is what it
+/// was when it is taken back. Who is not cleared for it does not learn that anything was said.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_says_what_no_figure_tells() {
+    let suite = TestSuite::start().await;
+    let agent = suite.caller("li.wei");
+    let file = enter(&agent, person()).await.name;
+    let archive = suite
+        .caller_for("feng.yulan", "administration")
+        .after(&agent);
+    let rated = say(&archive, breach(&file)).await.unwrap();
+    assert_eq!(
+        (rated.credit(), rated.computed_credit()),
+        (CreditClass::C, CreditClass::C)
+    );
+    assert_eq!(rated.conditions, [CreditCondition::Breach as i32]);
+    let said = &rated.statements[0];
+    assert_eq!(said.finding, "货款逾期九十天");
+    assert_eq!(
+        said.recorder,
+        format!("employees/{}", employee_id("feng.yulan"))
+    );
+
+    let seen = rating(&agent, &file).await.unwrap();
+    assert_eq!((seen.credit, seen.statements.len()), (0, 0));
+    let history = kefu_contracts::profile::ListTimelineRequest {
+        parent: file.clone(),
+        ..Default::default()
+    };
+    let mut timeline =
+        kefu_contracts::profile::timeline_service_client::TimelineServiceClient::new(agent.clone());
+    let history = timeline.list_timeline(history).await.unwrap().into_inner();
+    assert!(history.entries.iter().all(|one| one.act != "rating.stated"));
+
+    let gone = take_back(&archive, &file, &said.name).await.unwrap();
+    assert_eq!((gone.credit(), gone.conditions.len()), (CreditClass::B, 0));
+    assert_eq!(gone.statements[0].withdraw_reason, "已结清");
+    let again = take_back(&archive, &file, &said.name).await.unwrap_err();
+    assert_eq!(refusal(&again).1, "STATE_NOT_ALLOWED");
+    let mut sql = suite.database.connect().await.unwrap();
+    let told: i64 = sqlx::query_scalar(
+        "SELECT count(*) FROM profile.journal WHERE type IN ('rating.stated', 'rating.statement_withdrawn')",
+    )
+    .fetch_one(&mut sql)
+    .await
+    .unwrap();
+    assert_eq!(told, 2);
+}
+
+/// Clauses CF-2.4, CF-4.3: a tier is another than the rules say, with a number of its own, until its
+/// moment and not after.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tier_is_another_until_its_moment() {
+    let suite = TestSuite::start().await;
+    let agent = suite.caller("li.wei");
+    let file = enter(&agent, person()).await;
+    let head = suite.caller("zhang.min").after(&agent);
+    let rated = say(&head, gold(&suite, &file.name)).await.unwrap();
+    assert_eq!(
+        (rated.tier(), rated.computed_tier()),
+        (Tier::Gold, Tier::Normal)
+    );
+    let moved = get(&head, &file.name).await.unwrap();
+    assert_eq!(moved.tier(), Tier::Gold);
+    assert!(moved.file_number.starts_with("P2"), "{}", moved.file_number);
+
+    // Another says another; taken back, the first counts again.
+    let other = RatingStatement {
+        tier: Tier::Diamond.into(),
+        ..gold(&suite, &file.name)
+    };
+    let rated = say(&head, other).await.unwrap();
+    assert_eq!(rated.tier(), Tier::Diamond);
+    let latest = rated.statements[0].name.clone();
+    let rated = take_back(&head, &file.name, &latest).await.unwrap();
+    assert_eq!(rated.tier(), Tier::Gold);
+
+    suite.clock.advance(Duration::from_secs(86_400 + 10));
+    let back = in_tier(&suite, &file.name, Tier::Normal).await;
+    assert!(back.file_number.starts_with("P0"), "{}", back.file_number);
+}
+
+/// Nobody says more than they may see, and nothing that cannot be.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_may_not_be_said_of_a_rating_is_refused() {
+    let suite = TestSuite::start().await;
+    let agent = suite.caller("li.wei");
+    let file = enter(&agent, person()).await.name;
+    let missing = (Code::PermissionDenied, "PERMISSION_MISSING".to_owned());
+    let refused = say(&agent, gold(&suite, &file)).await.unwrap_err();
+    assert_eq!(refusal(&refused), missing);
+    let head = suite.caller("zhang.min").after(&agent);
+    let refused = say(&head, breach(&file)).await.unwrap_err();
+    assert_eq!(refusal(&refused), missing, "finance is not cleared");
+    let archive = suite
+        .caller_for("feng.yulan", "administration")
+        .after(&agent);
+    let nobody = "customers/0190c5a8-0000-7000-8000-0000000000ab";
+    let refused = say(&archive, breach(nobody)).await.unwrap_err();
+    assert_eq!(refusal(&refused).0, Code::NotFound);
+    let empty = say(&archive, RatingStatement::default()).await.unwrap_err();
+    assert_eq!(
+        violations(&empty),
+        [
+            "statement.customer",
+            "statement",
+            "statement.finding",
+            "statement.evidence"
+        ]
+    );
+    // What the head may not see is not there to be taken back.
+    let said = say(&archive, breach(&file)).await.unwrap();
+    let name = &said.statements[0].name;
+    let refused = take_back(&head, &file, name).await.unwrap_err();
+    assert_eq!(violations(&refused), ["statement"]);
+
+    // A repeated request says it once.
+    let request = RecordRatingStatementRequest {
+        statement: Some(breach(&file)),
+        request_id: uuid::Uuid::from_u128(7).to_string(),
+    };
+    for _ in 0..2 {
+        let mut client = ratings(&archive);
+        let rated = client.record_rating_statement(request.clone()).await;
+        assert_eq!(rated.unwrap().into_inner().statements.len(), 2);
+    }
 }

@@ -41,6 +41,15 @@ fn terms(suite: &TestSuite, selection: Option<CustomerSelection>) -> ShareTerms 
     }
 }
 
+/// Asked for by this rule.
+pub(crate) async fn asked(
+    suite: &TestSuite,
+    purpose: Purpose,
+    filter: &str,
+) -> Result<Share, Status> {
+    create(suite, purpose, terms(suite, rule(filter, 10))).await
+}
+
 async fn create(suite: &TestSuite, purpose: Purpose, terms: ShareTerms) -> Result<Share, Status> {
     let request = CreateShareRequest {
         share: Some(Share {

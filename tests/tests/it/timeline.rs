@@ -18,8 +18,13 @@ use kefu_service::{
 use kefu_testkit::{Caller, TestSuite, employee_id};
 use tonic::{Code, Status};
 
-use crate::records::{
-    consent, enter, get, open, order, orders, person, place, refusal, ticket, tickets, violations,
+use crate::{
+    destruction::eventually,
+    records::{
+        consent, enter, get, open, order, orders, person, place, refusal, ticket, tickets,
+        violations,
+    },
+    shares::World,
 };
 
 fn timeline(caller: &Caller) -> TimelineServiceClient<Caller> {
@@ -355,4 +360,57 @@ async fn looks_at_a_file_are_listed() {
         refusal(&looks(&agent).await.unwrap_err()),
         (Code::PermissionDenied, "PERMISSION_MISSING".into())
     );
+}
+
+/// Clauses CF-2.3, CF-6.3: that somebody without duty may see the file is in its history, in
+/// which classes and until when, and that it is over; not who.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_grant_is_in_the_history_of_the_file() {
+    let world = World::of(TestSuite::start().await).await;
+    let (suite, file) = (&world.suite, &world.shared.name);
+    let share = world.granted().await;
+    let told = async |acts: &[&str]| {
+        eventually(|| async {
+            let archive = suite.caller_for("feng.yulan", "administration");
+            let request = ListTimelineRequest {
+                parent: file.clone(),
+                filter: "kind = GRANT".into(),
+                order_by: "time".into(),
+                ..Default::default()
+            };
+            let page = timeline(&archive).list_timeline(request).await.ok()?;
+            let entries = page.into_inner().entries;
+            let found = entries.iter().map(|one| one.act.as_str());
+            found.eq(acts.iter().copied()).then_some(entries)
+        })
+        .await
+    };
+    let begun = told(&["share.activated"]).await;
+    assert_eq!(begun[0].resource, share.name);
+    let facts = begun[0].grant.as_ref().unwrap();
+    assert_eq!(
+        facts.classes,
+        [DataClass::Basic as i32, DataClass::Contact as i32]
+    );
+    assert_eq!(
+        (facts.start_time, facts.end_time),
+        (share.active_from, share.active_until)
+    );
+    suite.clock.advance(Duration::from_secs(601));
+    let over = told(&["share.activated", "share.ended"]).await;
+    assert_eq!(over[1].time, share.active_until);
+
+    // The other customer of the suite was not granted, and what is kept names nobody.
+    let mut sql = suite.database.connect().await.unwrap();
+    let kept: Vec<Vec<u8>> =
+        sqlx::query_scalar("SELECT event FROM profile.timeline WHERE kind = 5")
+            .fetch_all(&mut sql)
+            .await
+            .unwrap();
+    assert_eq!(kept.len(), 2);
+    let receiver = employee_id("song.yue").to_string();
+    for event in kept {
+        let event = String::from_utf8_lossy(&event).into_owned();
+        assert!(!event.contains(&receiver), "{event}");
+    }
 }

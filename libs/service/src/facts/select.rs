@@ -8,6 +8,7 @@ use kefu_contracts::access::{
     SelectRecordsRequest, SelectRecordsResponse,
     record_facts_service_client::RecordFactsServiceClient,
 };
+use kefu_vault::IndexKey;
 use sqlx::{Postgres, QueryBuilder, Row};
 use tonic::Code;
 use uuid::Uuid;
@@ -38,6 +39,7 @@ pub struct Selected {
 
 pub(super) async fn answer(
     db: &Db,
+    key: &IndexKey,
     kinds: &'static [FactsOf],
     call: Call,
     request: SelectRecordsRequest,
@@ -53,7 +55,14 @@ pub(super) async fn answer(
     fields.ensure(bounds, "limit", Violation::OutOfRange(0, MOST));
     let blank = request.filter.trim().is_empty();
     fields.ensure(!blank, "filter", Violation::Required);
-    let read = found.map(|(kind, _)| Filter::parse(&request.filter, kind.record.fields));
+    let read = found.map(|(kind, _)| {
+        let read = Filter::parse(&request.filter, kind.record.fields, key);
+        // It is kept with the share, in words.
+        read.and_then(|filter| match filter.is_about_sealed() {
+            true => Err(Violation::Filter),
+            false => Ok(filter),
+        })
+    });
     let filter = match read {
         Some(Err(what)) => {
             fields.refuse("filter", what);
@@ -68,7 +77,7 @@ pub(super) async fn answer(
     let purpose = Purpose::try_from(request.purpose).unwrap_or_default();
     let mut query = statement(
         kind,
-        selectable,
+        (selectable, key),
         &filter,
         &everyone(call, purpose, filter.classes()),
         limit,
@@ -110,13 +119,13 @@ fn everyone(call: Call, purpose: Purpose, classes: ClassSet) -> Call {
 
 fn statement(
     kind: &FactsOf,
-    selectable: &str,
+    (selectable, key): (&str, &IndexKey),
     filter: &Filter,
     call: &Call,
     limit: i64,
 ) -> Result<QueryBuilder<Postgres>, Fault> {
     let record = kind.record;
-    let selectable = Filter::parse(selectable, record.fields)
+    let selectable = Filter::parse(selectable, record.fields, key)
         .map_err(|_| Fault::internal("what may be selected cannot be read"))?;
     let mut query = record.select(call);
     selectable.write(call, &record.scope, &mut query);

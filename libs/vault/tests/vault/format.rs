@@ -70,13 +70,14 @@ fn blind_index() {
 }
 
 #[test]
-fn grams() {
-    let grams = index_key().grams("customer.customers", "phone", "张 A");
-    let grams: Vec<_> = grams.iter().map(hex).collect();
-    let expected = [
-        "a166a6e9af31c9fc0ea07e60c16ee259",
-        "e24e78ab8e298f34fa68f426845f7120",
-        "e55809124226b29680a26f585d1317b0",
-    ];
-    assert_eq!(grams, expected);
+fn marks() {
+    let marks = index_key().marks("profile.customer", "name", ["张三"]);
+    assert_eq!(
+        marks,
+        [
+            -8788497058673260131,
+            -8249678025975549977,
+            8087578656977574568,
+        ]
+    );
 }

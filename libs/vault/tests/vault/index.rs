@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use kefu_vault::BlindIndex;
+use kefu_vault::QueryProblem;
 use proptest::prelude::*;
 
 use crate::fixture::index_key;
@@ -10,61 +10,72 @@ use crate::fixture::index_key;
 const TABLE: &str = "ticket.tickets";
 const COLUMN: &str = "subject";
 
-fn grams(text: &str) -> Vec<BlindIndex> {
-    index_key().grams(TABLE, COLUMN, text)
+fn marks(text: &str) -> HashSet<i64> {
+    index_key()
+        .marks(TABLE, COLUMN, [text])
+        .into_iter()
+        .collect()
 }
 
-/// One gram's hash: that of the one-character text, or what a two-character text has beside those of its characters.
-fn gram(text: &str) -> BlindIndex {
-    let characters: Vec<_> = text.chars().flat_map(|c| grams(&c.to_string())).collect();
-    let mut found = grams(text);
-    if text.chars().count() == 2 {
-        found.retain(|gram| !characters.contains(gram));
-    }
-    assert_eq!(found.len(), 1);
-    found[0]
+/// As a database finds it.
+fn finds(query: &str, text: &str) -> bool {
+    let marks = marks(text);
+    let needles = index_key().needles(TABLE, COLUMN, query).unwrap();
+    needles.iter().all(|needle| {
+        needle.all.iter().all(|one| marks.contains(one))
+            || needle.any.iter().any(|one| marks.contains(one))
+    })
 }
 
-/// The plainest way to say which grams a text has: lower-cased words of a small alphabet, every start, both lengths.
-fn reference(text: &str) -> HashSet<String> {
-    let mut plain = Vec::new();
-    for c in text.chars() {
-        if c == ' ' || c == '\u{3000}' {
-            continue;
+/// Letters that differ: the plainest way to tell (optimal string alignment).
+fn distance(one: &[char], other: &[char]) -> usize {
+    match (one, other) {
+        ([], rest) | (rest, []) => rest.len(),
+        ([a, left @ ..], [b, right @ ..]) if a == b => distance(left, right),
+        ([a, left @ ..], [b, right @ ..]) => {
+            let swapped = match (left, right) {
+                ([c, left @ ..], [d, right @ ..]) if a == d && b == c => distance(left, right),
+                _ => usize::MAX - 1,
+            };
+            let changed = distance(left, right);
+            let inserted = distance(one, right);
+            let left_out = distance(left, other);
+            1 + swapped.min(changed).min(inserted).min(left_out)
         }
-        plain.push(if c == 'A' { 'a' } else { c });
     }
-    let mut grams = HashSet::new();
-    for start in 0..plain.len() {
-        grams.insert(plain[start].to_string());
-        if start + 1 < plain.len() {
-            grams.insert(format!("{}{}", plain[start], plain[start + 1]));
-        }
-    }
-    grams
 }
 
 proptest! {
+    /// In Chinese from one character on: what has it, and nothing else.
     #[test]
-    fn grams_are_those_of_the_reference(text in "[aAb张三 \u{3000}]{0,12}") {
-        let mut expected: Vec<_> = reference(&text).iter().map(|one| gram(one)).collect();
-        expected.sort();
-        prop_assert_eq!(grams(&text), expected);
+    fn up_to_four_characters_are_found_exactly(query in "[张三丰王]{1,4}", text in "[张三丰王伟 ]{0,9}") {
+        let written = text.replace(' ', "");
+        prop_assert_eq!(finds(&query, &text), written.contains(&query));
     }
 
     #[test]
-    fn grams_are_sorted_and_unique(text in any::<String>()) {
-        prop_assert!(grams(&text).windows(2).all(|pair| pair[0] < pair[1]));
-    }
-
-    #[test]
-    fn a_part_has_no_gram_the_whole_lacks(
-        before in any::<String>(), part in "[\\pL\\pN ]{1,8}", after in any::<String>(),
+    fn whatever_is_in_a_text_is_found(
+        before in any::<String>(), part in "[张三Ａéb1]{2,9}", after in any::<String>(),
     ) {
-        let whole: HashSet<_> = grams(&format!("{before}{part}{after}")).into_iter().collect();
-        prop_assert!(grams(&part).iter().all(|gram| whole.contains(gram)));
-        let lower: String = part.chars().flat_map(char::to_lowercase).collect();
-        prop_assert!(grams(&lower).iter().all(|gram| whole.contains(gram)));
+        let whole = format!("{before}{part}{after}");
+        // An accent that follows changes the last letter alone.
+        prop_assert!(finds(&part, &whole));
+        prop_assert!(finds(&part.to_uppercase(), &whole));
+    }
+
+    /// Latin words one letter apart find each other.
+    #[test]
+    fn a_word_is_found_with_one_letter_wrong(one in "[abc]{4,7}", other in "[abc]{4,7}") {
+        let letters = |word: &str| word.chars().collect::<Vec<_>>();
+        if distance(&letters(&one), &letters(&other)) <= 1 {
+            prop_assert!(finds(&one, &other));
+        }
+    }
+
+    #[test]
+    fn marks_are_sorted_and_unique(text in any::<String>()) {
+        let marks = index_key().marks(TABLE, COLUMN, [text.as_str()]);
+        prop_assert!(marks.windows(2).all(|pair| pair[0] < pair[1]));
     }
 
     #[test]
@@ -75,15 +86,37 @@ proptest! {
 }
 
 #[test]
-fn a_query_ending_within_a_word_finds_a_capital_sigma() {
-    let text = grams("ΟΔΟΣΗ");
-    assert!(grams("ΟΔΟΣ").iter().all(|gram| text.contains(gram)));
+fn letters_count_as_they_are_read() {
+    for (query, text) in [
+        ("ΟΔΟΣ", "ΟΔΟΣΗ"),
+        ("ｓｍｉｔｈ", "John SMITH"),
+        ("muller", "Jürgen Müller"),
+        ("科技园路1号", "深圳市 南山区 科技园路 1 号"),
+        ("smith john", "John Smith"),
+        ("Smiht", "John Smith"),
+        ("jon smit", "Jonathan Smith"),
+    ] {
+        assert!(finds(query, text), "{query}: {text}");
+    }
+    for (query, text) in [
+        ("张丰", "张三丰"),
+        ("smyht", "John Smith"),
+        ("john meier", "John Smith"),
+        ("bob", "bod"),
+    ] {
+        assert!(!finds(query, text), "{query}: {text}");
+    }
 }
 
 #[test]
-fn no_text_no_grams() {
-    assert!(grams("").is_empty());
-    assert!(grams(" \t\u{3000}\n").is_empty());
+fn what_cannot_be_looked_for_is_refused() {
+    let refused = |query: &str| index_key().needles(TABLE, COLUMN, query).unwrap_err();
+    for query in ["", " ", "。，", "a", "7", "张 a"] {
+        assert_eq!(refused(query), QueryProblem::TooShort, "{query}");
+    }
+    assert_eq!(refused(&"王".repeat(65)), QueryProblem::TooLong);
+    assert_eq!(refused(&"王 ".repeat(9)), QueryProblem::TooLong);
+    assert!(marks("").is_empty());
 }
 
 #[test]
@@ -96,11 +129,18 @@ fn columns_and_tables_and_keys_are_told_apart() {
         key.blind("ticket.comments", "subject", "x"),
         key.blind("ticket.ticketss", "ubject", "x"),
         other.blind("ticket.tickets", "subject", "x"),
-        // A gram does not pass for a whole value.
-        key.grams("ticket.tickets", "subject", "x")[0],
-        key.grams("ticket.tickets", "body", "x")[0],
     ];
     assert_eq!(HashSet::from(all).len(), all.len());
+    let mark = |key: &kefu_vault::IndexKey, column| key.marks(TABLE, column, ["王"])[0];
+    let marks = [
+        mark(&key, "subject"),
+        mark(&key, "body"),
+        mark(&other, "subject"),
+    ];
+    assert_eq!(HashSet::from(marks).len(), marks.len());
+    // A part does not pass for a whole value.
+    let whole = key.blind(TABLE, COLUMN, "王").to_vec();
+    assert_ne!(mark(&key, COLUMN).to_be_bytes(), whole[..8]);
 }
 
 #[test]

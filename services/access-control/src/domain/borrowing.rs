@@ -186,6 +186,22 @@ impl Borrowing {
         Ok(line)
     }
 
+    /// A file of it was destroyed: copies of it that are out are due at once, and none is
+    /// handed out any more (CF-10.2). Whether that changed anything.
+    pub fn lose(&mut self, left: &mut BorrowingTerms, customer: Uuid, now: Timestamp) -> bool {
+        let before = left.items.len();
+        left.items.retain(|copy| copy.customer != customer);
+        let out = |line: &&mut Line| {
+            line.copy.customer == customer && line.state == ItemState::Out && line.due_at > now
+        };
+        let mut changed = left.items.len() < before;
+        for line in self.lines.iter_mut().filter(out) {
+            line.due_at = now;
+            changed = true;
+        }
+        changed
+    }
+
     /// Ends it, once everything that went out is settled.
     ///
     /// # Errors

@@ -36,11 +36,12 @@ pub enum State {
 pub enum Event {
     /// Customer service gave the receiver's key.
     CarryOut,
-    /// The package was not finished, and the key is not kept.
+    /// The package was not finished and the key is not kept, or a file in it was destroyed
+    /// before anything of it left.
     Interrupt,
     /// The package is whole.
     Finish,
-    /// The share is over, and something of the package left.
+    /// The share is over or a file in it was destroyed, and something of the package left.
     Recall,
     /// The share is over, and nothing of it left.
     Lapse,
@@ -51,7 +52,7 @@ pub enum Event {
 }
 
 /// What leads where; whatever does not stand here cannot happen.
-pub const TABLE: [(State, Event, State); 10] = {
+pub const TABLE: [(State, Event, State); 11] = {
     use Event as E;
     use State as S;
     [
@@ -60,6 +61,7 @@ pub const TABLE: [(State, Event, State); 10] = {
         (S::Packaging, E::Interrupt, S::ToCarryOut),
         (S::Packaging, E::Finish, S::Ready),
         (S::Packaging, E::Lapse, S::Unused),
+        (S::Ready, E::Interrupt, S::ToCarryOut),
         (S::Ready, E::Recall, S::Recalled),
         (S::Ready, E::Lapse, S::Unused),
         (S::Recalled, E::PassDue, S::Overdue),
@@ -89,6 +91,17 @@ impl State {
     /// What the end of the share does to it; `None` where it is over already.
     pub fn end(self, left: bool) -> Option<(Self, Event)> {
         let event = if left { Event::Recall } else { Event::Lapse };
+        self.after(event).map(|state| (state, event))
+    }
+
+    /// What it does to it that a file in it is destroyed (CF-10.2); `None` where there is no
+    /// package.
+    pub fn lose(self, left: bool) -> Option<(Self, Event)> {
+        let event = if left {
+            Event::Recall
+        } else {
+            Event::Interrupt
+        };
         self.after(event).map(|state| (state, event))
     }
 
@@ -214,6 +227,20 @@ mod tests {
         }
         let leads_away = TABLE.iter().filter(|row| row.0 == State::Overdue);
         assert_eq!(leads_away.count(), 1);
+    }
+
+    /// Clause CF-10.2: no package outlives a file that is in it.
+    #[test]
+    fn a_package_with_a_destroyed_file_is_recalled_or_made_anew() {
+        for state in State::EVERY {
+            let expected = match state {
+                State::Packaging => [Some(State::ToCarryOut), None],
+                State::Ready => [Some(State::ToCarryOut), Some(State::Recalled)],
+                _ => [None, None],
+            };
+            let found = [false, true].map(|left| state.lose(left).map(|(after, _)| after));
+            assert_eq!(found, expected, "{state:?}");
+        }
     }
 
     #[test]

@@ -21,8 +21,8 @@ const SPEC: RecordSpec = RecordSpec {
         duty: None,
         consent: None,
     },
-    class: None,
     fields: &[],
+    ..RecordSpec::PLAIN
 };
 
 /// A binding within reach: whether its holder is a system account, and the rules

@@ -24,7 +24,6 @@ pub(crate) const RECORD: RecordSpec = RecordSpec {
     from: "access.approval a JOIN access.borrowing b ON b.approval_id = a.id",
     id: "a.id",
     scope: record::SCOPE,
-    class: None,
     fields: &[
         record::STATE,
         record::PURPOSE,
@@ -45,6 +44,7 @@ pub(crate) const RECORD: RecordSpec = RecordSpec {
             },
         ),
     ],
+    ..RecordSpec::PLAIN
 };
 
 /// A borrowing as it is stored.
@@ -203,6 +203,22 @@ pub(crate) async fn to_chase(
     let ids = sqlx::query_scalar!(
         "SELECT approval_id FROM access.borrowing WHERE chase_at <= $1 ORDER BY chase_at, approval_id LIMIT 1000",
         now.to_sqlx(),
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(ids)
+}
+
+/// Borrowings of this customer's file that are not closed; in order.
+pub(crate) async fn open_of(
+    connection: &mut PgConnection,
+    customer: Uuid,
+) -> Result<Vec<Uuid>, Fault> {
+    let ids = sqlx::query_scalar!(
+        "SELECT t.approval_id FROM access.borrowing_terms t JOIN access.borrowing b USING (approval_id)
+         WHERE t.which = 'current' AND t.customer_ids @> ARRAY[$1::uuid] AND b.closed_at IS NULL
+         ORDER BY t.approval_id",
+        customer
     )
     .fetch_all(connection)
     .await?;

@@ -69,7 +69,7 @@ pub(super) async fn put(connection: &mut PgConnection, id: Uuid, line: &Line) ->
                                             follow_up_by, follow_up_at)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
          ON CONFLICT (approval_id, customer_id, medium, label_key) DO UPDATE
-         SET state = EXCLUDED.state, inspected_by = EXCLUDED.inspected_by, inspected_at = EXCLUDED.inspected_at,
+         SET state = EXCLUDED.state, due_at = EXCLUDED.due_at, inspected_by = EXCLUDED.inspected_by, inspected_at = EXCLUDED.inspected_at,
              condition = EXCLUDED.condition, note = EXCLUDED.note, lost_by = EXCLUDED.lost_by,
              lost_at = EXCLUDED.lost_at, follow_up = EXCLUDED.follow_up, follow_up_by = EXCLUDED.follow_up_by,
              follow_up_at = EXCLUDED.follow_up_at",

@@ -30,8 +30,8 @@ const SPEC: RecordSpec = RecordSpec {
         }),
         consent: None,
     },
-    class: None,
     fields: &[],
+    ..RecordSpec::PLAIN
 };
 
 /// A delegation with what the register keeps besides.

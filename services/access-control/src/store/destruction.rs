@@ -19,7 +19,6 @@ pub(crate) const RECORD: RecordSpec = RecordSpec {
     from: "access.approval a JOIN access.destruction d ON d.approval_id = a.id",
     id: "a.id",
     scope: record::SCOPE,
-    class: None,
     fields: &[
         record::STATE,
         record::APPLICANT,
@@ -34,6 +33,7 @@ pub(crate) const RECORD: RecordSpec = RecordSpec {
             },
         ),
     ],
+    ..RecordSpec::PLAIN
 };
 
 /// A destruction as it is stored.

@@ -26,8 +26,8 @@ const SPEC: RecordSpec = RecordSpec {
         duty: None,
         consent: None,
     },
-    class: None,
     fields: &[],
+    ..RecordSpec::PLAIN
 };
 
 /// Which devices a list asks for.

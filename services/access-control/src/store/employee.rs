@@ -25,8 +25,8 @@ const SPEC: RecordSpec = RecordSpec {
         duty: None,
         consent: None,
     },
-    class: None,
     fields: &[],
+    ..RecordSpec::PLAIN
 };
 
 const ORDER: Order = Order {

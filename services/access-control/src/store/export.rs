@@ -22,7 +22,6 @@ pub(crate) const RECORD: RecordSpec = RecordSpec {
     from: "access.export e JOIN access.approval a ON a.id = e.share_id",
     id: "e.id",
     scope: record::SCOPE,
-    class: None,
     fields: &[
         FilterField::system(
             "state",
@@ -38,6 +37,7 @@ pub(crate) const RECORD: RecordSpec = RecordSpec {
         FilterField::system("carrier", "e.carrier_id", FilterKind::Name("employees")),
         FilterField::system("create_time", "e.created_at", FilterKind::Time),
     ],
+    ..RecordSpec::PLAIN
 };
 
 /// An export as it is stored, with what its share says.

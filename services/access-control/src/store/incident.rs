@@ -25,8 +25,8 @@ const RECORD: RecordSpec = RecordSpec {
         duty: None,
         consent: None,
     },
-    class: None,
     fields: &[],
+    ..RecordSpec::PLAIN
 };
 
 impl About for Incident {

@@ -27,7 +27,6 @@ pub(crate) const RECORD: RecordSpec = RecordSpec {
     from: "access.approval a JOIN access.share s ON s.approval_id = a.id",
     id: "a.id",
     scope: record::SCOPE,
-    class: None,
     fields: &[
         record::STATE,
         record::PURPOSE,
@@ -51,6 +50,7 @@ pub(crate) const RECORD: RecordSpec = RecordSpec {
             },
         ),
     ],
+    ..RecordSpec::PLAIN
 };
 
 /// A share as it is stored.
@@ -209,4 +209,21 @@ pub(crate) async fn granted(
     .fetch_all(&mut *connection)
     .await?;
     list(connection, &ids).await
+}
+
+/// Shares, as packages, of this customer's file among others; in order.
+pub(crate) async fn packaged_of(
+    connection: &mut PgConnection,
+    customer: Uuid,
+) -> Result<Vec<Uuid>, Fault> {
+    let ids = sqlx::query_scalar!(
+        "SELECT t.approval_id FROM access.share_terms t
+         WHERE t.which = 'current' AND t.customer_ids @> ARRAY[$1::uuid]
+           AND EXISTS (SELECT 1 FROM access.export e WHERE e.share_id = t.approval_id)
+         ORDER BY t.approval_id",
+        customer
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(ids)
 }

@@ -28,7 +28,8 @@ use crate::{
     },
     store::{
         customers::{self, Standing},
-        file_numbers, phones,
+        file_numbers,
+        keys::{self, Marks},
     },
 };
 
@@ -188,9 +189,11 @@ impl Customers {
                 file_numbers::issue(connection, &series, new.id, call.now).await?;
         }
         let sealed = self.sealer.seal(&key, new.id, &customer)?;
+        let index = self.sealer.vault().index_key();
         let row = customers::NewRow {
             id: new.id,
             standing: Standing::of(&customer, new.owner, &sealed),
+            marks: Marks::of(index, &customer),
             kind: customer.r#type(),
             channel: customer.intake_channel(),
             contact_at: new.contact_at,
@@ -201,9 +204,7 @@ impl Customers {
             now: call.now,
         };
         customers::insert(connection, &row).await?;
-        if !customer.phones.is_empty() {
-            phones::replace(connection, new.id, &self.blinds(&customer)).await?;
-        }
+        keys::replace(connection, new.id, &keys::of(index, &customer)).await?;
         let draft = customer.state() == CustomerState::Draft;
         let done = Done {
             id: new.id,
@@ -234,15 +235,6 @@ impl Customers {
             position,
             replayed: false,
         })
-    }
-
-    /// Keyed hashes of a file's numbers.
-    pub(super) fn blinds(&self, customer: &Customer) -> Vec<Vec<u8>> {
-        customer
-            .phones
-            .iter()
-            .map(|phone| phones::blind(self.sealer.vault(), &phone.number).to_vec())
-            .collect()
     }
 }
 

@@ -7,11 +7,13 @@ use kefu_service::{
     fields::Fields,
 };
 
+use sqlx::{Postgres, QueryBuilder};
+
 use super::Customers;
 use crate::{
-    domain::contact::normal_phone,
+    domain::contact::{normal_email, normal_phone},
     store::{
-        phones::blind,
+        keys::{Key, blind},
         records::{FILES, StoredCustomer},
     },
 };
@@ -29,18 +31,24 @@ impl Customers {
     ) -> Result<Answer<LookupCustomerResponse>, Fault> {
         let mut fields = Fields::new();
         let mut query = FILES.select(&call);
+        let index = self.sealer.vault().index_key();
         match request.by {
             None => fields.refuse("by", Violation::Required),
-            Some(By::Phone(written)) => {
-                match normal_phone(self.region, &written) {
-                    None => fields.refuse("phone", Violation::Phone),
-                    Some(number) => {
-                        query.push(" AND c.id IN (SELECT customer_id FROM profile.phone_index WHERE blind = ");
-                        query
-                            .push_bind(blind(self.sealer.vault(), &number).to_vec())
-                            .push(")");
-                    }
-                }
+            Some(By::Phone(written)) => match normal_phone(self.region, &written) {
+                None => fields.refuse("phone", Violation::Phone),
+                Some(number) => by_key(&mut query, blind(index, Key::Phone, &number)),
+            },
+            Some(By::Email(written)) => match normal_email(&written) {
+                None => fields.refuse("email", Violation::Email),
+                Some(address) => by_key(&mut query, blind(index, Key::Email, &address)),
+            },
+            Some(By::IdCard(number)) => {
+                fields.required_text("id_card", &number, 32);
+                by_key(&mut query, blind(index, Key::IdCard, &number));
+            }
+            Some(By::CreditCode(code)) => {
+                fields.required_text("credit_code", &code, 32);
+                by_key(&mut query, blind(index, Key::CreditCode, &code));
             }
             Some(By::ExternalRef(reference)) => {
                 fields.required_text("external_ref", &reference, 120);
@@ -83,4 +91,11 @@ impl Customers {
             truncated: rows.len() > MOST,
         }))
     }
+}
+
+fn by_key(query: &mut QueryBuilder<Postgres>, blind: Vec<u8>) {
+    query
+        .push(" AND c.id IN (SELECT customer_id FROM profile.lookup_key WHERE blind = ")
+        .push_bind(blind)
+        .push(")");
 }

@@ -53,7 +53,7 @@ use crate::{
 };
 
 /// Table of the files, which their data is sealed to.
-const TABLE: &str = "profile.customer";
+pub(crate) const TABLE: &str = "profile.customer";
 
 /// The handlers and what they share.
 #[derive(Clone)]

@@ -2,6 +2,7 @@
 
 mod preview;
 mod rules;
+mod statements;
 
 use kefu_access::ClassSet;
 use kefu_contracts::{
@@ -9,13 +10,15 @@ use kefu_contracts::{
     profile::{
         DraftRatingRulesRequest, EnforceRatingRulesRequest, GetRatingRequest,
         GetRatingRulesRequest, ListRatingRulesRequest, ListRatingRulesResponse,
-        PreviewRatingRulesRequest, Rating, RatingDefinition, RatingRules, Tier, TierFigures,
+        PreviewRatingRulesRequest, Rating, RatingDefinition, RatingRules,
+        RecordRatingStatementRequest, Tier, TierFigures, WithdrawRatingStatementRequest,
         rating_service_server::RatingService,
     },
 };
 use kefu_service::{
     call::{Answer, Call, answer},
     error::Fault,
+    fields::name,
     present::Shown,
     time,
 };
@@ -23,8 +26,9 @@ use tonic::{Request, Response, Status};
 
 use super::Customers;
 use crate::store::{
-    rating_rules,
+    rating_rules, rating_statements,
     ratings::{self, StoredRating},
+    records::StoredCustomer,
 };
 
 /// Classes of what is in a rating.
@@ -38,32 +42,11 @@ impl Customers {
     /// Clauses CF-2.4, IH-8.2.
     async fn rating(&self, call: Call, request: GetRatingRequest) -> Result<Answer<Rating>, Fault> {
         let file = self.find(&call, "parent", &request.parent).await?;
-        let id = file.id;
-        let stored = self
-            .core
-            .deps
-            .db
-            .run(move |connection| {
-                Box::pin(async move {
-                    let Some(rating) = ratings::find(connection, id).await? else {
-                        return Ok(None);
-                    };
-                    let version = rating.rules_version;
-                    let definition = rating_rules::definition(connection, version).await?;
-                    Ok(Some((rating, definition)))
-                })
-            })
-            .await?;
         let clearance = call.context.clearance(file.matched, call.now);
-        let classes = clearance.classes;
-        let mut rating = stored.map_or_else(Rating::default, |(rating, definition)| {
-            told(rating, definition, classes)
-        });
-        rating.customer.clone_from(&request.parent);
-        rating.hidden_classes = OF_RATING.without(classes).to_numbers();
+        let rating = self.read_rating(&file, clearance.classes).await?;
         let shown = Shown {
             resource: request.parent,
-            customer_id: Some(id),
+            customer_id: Some(file.id),
             clearance,
         };
         self.core
@@ -71,6 +54,35 @@ impl Customers {
             .record(&call, "rating.viewed", &[shown])
             .await?;
         Ok(Answer::read(rating))
+    }
+
+    /// What of a file's rating these classes clear.
+    async fn read_rating(&self, file: &StoredCustomer, classes: ClassSet) -> Result<Rating, Fault> {
+        let id = file.id;
+        let (stored, said) = self
+            .core
+            .deps
+            .db
+            .run(move |connection| {
+                Box::pin(async move {
+                    let mut said = rating_statements::of(connection, &[id]).await?;
+                    let said = said.remove(&id).unwrap_or_default();
+                    let Some(rating) = ratings::find(connection, id).await? else {
+                        return Ok((None, said));
+                    };
+                    let version = rating.rules_version;
+                    let definition = rating_rules::definition(connection, version).await?;
+                    Ok((Some((rating, definition)), said))
+                })
+            })
+            .await?;
+        let mut rating = stored.map_or_else(Rating::default, |(rating, definition)| {
+            told(rating, definition, classes)
+        });
+        rating.customer = name("customers", id);
+        rating.statements = self.statements(file, said, classes).await?;
+        rating.hidden_classes = OF_RATING.without(classes).to_numbers();
+        Ok(rating)
     }
 }
 
@@ -85,6 +97,7 @@ fn told(stored: StoredRating, definition: RatingDefinition, classes: ClassSet) -
     };
     if classes.contains(DataClass::Relation) {
         rating.tier = stored.tier.into();
+        rating.computed_tier = stored.computed_tier.into();
         let tier = Tier::try_from(rating.tier).unwrap_or_default();
         let rule = definition.tiers.into_iter().find(|one| one.tier() == tier);
         let rule = rule.unwrap_or_default();
@@ -100,6 +113,7 @@ fn told(stored: StoredRating, definition: RatingDefinition, classes: ClassSet) -
     }
     if classes.contains(DataClass::Financial) {
         rating.credit = stored.credit.into();
+        rating.computed_credit = stored.computed_credit.into();
         let place = usize::try_from(stored.credit - 1).unwrap_or_default();
         let mut strategies = definition.strategies.into_iter();
         rating.strategy = strategies.nth(place).unwrap_or_default();
@@ -116,6 +130,20 @@ impl RatingService for Customers {
         request: Request<GetRatingRequest>,
     ) -> Result<Response<Rating>, Status> {
         answer(request, |call, body| self.rating(call, body)).await
+    }
+
+    async fn record_rating_statement(
+        &self,
+        request: Request<RecordRatingStatementRequest>,
+    ) -> Result<Response<Rating>, Status> {
+        answer(request, |call, body| self.state(call, body)).await
+    }
+
+    async fn withdraw_rating_statement(
+        &self,
+        request: Request<WithdrawRatingStatementRequest>,
+    ) -> Result<Response<Rating>, Status> {
+        answer(request, |call, body| self.take_back(call, body)).await
     }
 
     async fn draft_rating_rules(

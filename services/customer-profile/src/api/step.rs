@@ -29,7 +29,7 @@ use crate::{
     },
     store::{
         customers::{self, Standing},
-        phones,
+        keys::{self, Marks},
         records::{StoredCustomer, is_about_drafts, view},
         revisions,
     },
@@ -169,9 +169,19 @@ impl Customers {
         let sealed = self.sealer.seal(&key, row.id, &customer)?;
         customer.purchases = purchases;
         let standing = Standing::of(&customer, owner, &sealed);
-        customers::update(connection, row.id, row.revision, &standing, call.now).await?;
-        if change.names("phones") {
-            phones::replace(connection, row.id, &self.blinds(&customer)).await?;
+        let index = self.sealer.vault().index_key();
+        let marks = Marks::of(index, &customer);
+        customers::update(
+            connection,
+            row.id,
+            row.revision,
+            &standing,
+            &marks,
+            call.now,
+        )
+        .await?;
+        if keys::FIELDS.iter().any(|field| change.names(field)) {
+            keys::replace(connection, row.id, &keys::of(index, &customer)).await?;
         }
         let (act, kind) = wanted.deed.names(is_about_drafts(call));
         let done = Done {

@@ -8,10 +8,11 @@ use kefu_contracts::{
     journal::event::Event,
     policy::DataClass,
     profile::{
-        ConsentFacts, FeedbackFacts, FileFacts, FileView, GetPortraitRequest, ListDutiesRequest,
-        ListDutiesResponse, ListFileViewsRequest, ListFileViewsResponse, ListTimelineRequest,
-        ListTimelineResponse, OrderFacts, Portrait, ProblemCategory, ServiceHistory, TicketFacts,
-        TimelineEntry, timeline_service_server::TimelineService,
+        ConsentFacts, DataRequestFacts, FeedbackFacts, FileFacts, FileView, GetPortraitRequest,
+        GrantFacts, ListDutiesRequest, ListDutiesResponse, ListFileViewsRequest,
+        ListFileViewsResponse, ListTimelineRequest, ListTimelineResponse, OrderFacts, Portrait,
+        ProblemCategory, ServiceHistory, TicketFacts, TimelineEntry, VerificationFacts,
+        timeline_service_server::TimelineService,
     },
 };
 use kefu_service::{
@@ -265,6 +266,32 @@ fn state(entry: &mut TimelineEntry, event: Event) {
             entry.consent = Some(ConsentFacts {
                 purpose: consent.purpose,
                 decision: consent.decision,
+            });
+        }
+        Event::VerificationAsked(asked) => {
+            entry.verification = Some(VerificationFacts {
+                check: asked.check,
+                ..VerificationFacts::default()
+            });
+        }
+        Event::VerificationRecorded(result) => {
+            entry.verification = Some(VerificationFacts {
+                check: result.check,
+                method: result.method,
+                outcome: result.outcome,
+            });
+        }
+        Event::DataRequestChanged(request) => {
+            entry.data_request = Some(DataRequestFacts {
+                kind: request.kind,
+                state: request.state,
+            });
+        }
+        Event::ApprovalChanged(grant) => {
+            entry.grant = Some(GrantFacts {
+                classes: grant.terms.unwrap_or_default().classes,
+                start_time: grant.active_from,
+                end_time: grant.active_until,
             });
         }
         Event::TicketChanged(ticket) => {

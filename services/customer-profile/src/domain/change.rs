@@ -44,6 +44,7 @@ const FIELDS: &[Field] = fields![
     source_hand: Relation,
     source_credibility: Relation,
     signing_date: Relation,
+    tags: Relation,
     basic_attributes: Basic,
     contact_attributes: Contact,
     identity_attributes: Identity,
@@ -254,6 +255,6 @@ mod tests {
         for field in FIELDS {
             assert!(!FIXED.contains(&field.path), "{}", field.path);
         }
-        assert_eq!(FIELDS.len(), 26);
+        assert_eq!(FIELDS.len(), 27);
     }
 }

@@ -1,6 +1,8 @@
 //! What may stand in a file (CF-2.1, SG-1.1): every fault of an entry at once,
 //! and the form in which it is kept.
 
+use std::collections::BTreeSet;
+
 use jiff::civil::Date;
 use kefu_contracts::{
     google::r#type as google,
@@ -17,6 +19,8 @@ use super::{
 
 /// Most phones, e-mails, addresses or contact persons of one file.
 pub(super) const MOST_CONTACTS: usize = 20;
+/// Most tags of one file.
+const MOST_TAGS: usize = 20;
 
 /// Checks the fields of a file and brings them to the form in which they are
 /// kept. `today` bounds birth dates.
@@ -50,6 +54,7 @@ pub(crate) fn check(fields: &mut Fields, customer: &mut Customer, region: Region
     );
     check_source(fields, customer, today);
     fields.text("customer.special_needs", &customer.special_needs, 2000);
+    check_tags(fields, &mut customer.tags);
     fields.ensure(
         customer.purchase_preferences.len() <= 50,
         "customer.purchase_preferences",
@@ -61,6 +66,22 @@ pub(crate) fn check(fields: &mut Fields, customer: &mut Customer, region: Region
             preference,
             120,
         );
+    }
+}
+
+/// Words that files are sorted by (CF-4.2).
+fn check_tags(fields: &mut Fields, tags: &mut [String]) {
+    fields.ensure(
+        tags.len() <= MOST_TAGS,
+        "customer.tags",
+        Violation::TooMany(MOST_TAGS),
+    );
+    let mut seen = BTreeSet::new();
+    for (at, tag) in tags.iter_mut().enumerate() {
+        *tag = tag.trim().to_owned();
+        let place = format!("customer.tags[{at}]");
+        fields.required_text(&place, tag, 30);
+        fields.ensure(seen.insert(tag.to_lowercase()), place, Violation::Duplicate);
     }
 }
 

@@ -8,6 +8,7 @@ pub(crate) mod contact;
 pub(crate) mod data_request;
 pub(crate) mod entry;
 pub(crate) mod file_number;
+pub(crate) mod grant;
 pub(crate) mod hold;
 pub(crate) mod identity;
 pub(crate) mod intake;

@@ -1,6 +1,7 @@
-//! Destructions whose cooling-off is over, as access-control's journal tells them (CF-10.2).
-//! All files of one, their certificate and the place in that journal are one transaction:
-//! whatever dies leaves all of it before or all of it after.
+//! What access-control's journal tells: grants, for the history of their customers (CF-2.3),
+//! and destructions whose cooling-off is over (CF-10.2). All files of a destruction, their
+//! certificate and the place in that journal are one transaction: whatever dies leaves all of
+//! it before or all of it after.
 
 use std::sync::Arc;
 
@@ -21,7 +22,7 @@ use kefu_vault::Vault;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::id;
+use super::{history, id};
 use crate::{
     domain::certificate::{fate, text},
     store::{certificates, destruction},
@@ -37,6 +38,7 @@ impl Effect for Destructions {
     fn apply<'c>(&'c self, connection: &'c mut PgConnection, entries: &'c [Entry]) -> Use<'c, ()> {
         Box::pin(async move {
             for entry in entries {
+                history::keep_grants(connection, entry).await?;
                 let event = entry.event.as_ref().and_then(|event| event.event.as_ref());
                 let Some(Event::ApprovalChanged(changed)) = event else {
                     continue;

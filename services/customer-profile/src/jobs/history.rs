@@ -1,14 +1,14 @@
 //! What journals of other services add to a customer's history (CF-2.3).
 
 use jiff::Timestamp;
-use kefu_contracts::journal::Entry;
+use kefu_contracts::journal::{self, Entry, event::Event};
 use kefu_service::{error::Fault, time};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::id;
 use crate::{
-    domain::timeline::Happening,
+    domain::{grant, timeline::Happening},
     store::{destruction, timeline},
 };
 
@@ -18,6 +18,7 @@ use crate::{
 pub(super) enum Source {
     Ticket = 1,
     OrderFollowup = 2,
+    AccessControl = 3,
 }
 
 /// An id that the same entry always has.
@@ -72,4 +73,34 @@ pub(super) async fn keep(
     )
     .await?;
     Ok(true)
+}
+
+/// Keeps of each customer whom it is about that a grant began, or is over.
+pub(super) async fn keep_grants(connection: &mut PgConnection, entry: &Entry) -> Result<(), Fault> {
+    let event = entry.event.as_ref().and_then(|event| event.event.as_ref());
+    let Some(Event::ApprovalChanged(changed)) = event else {
+        return Ok(());
+    };
+    let grants = grant::given(changed, entry.recorded_at);
+    if grants.is_empty() {
+        return Ok(());
+    }
+    let entry = Entry {
+        event: Some(journal::Event {
+            event: Some(Event::ApprovalChanged(grant::without_others(changed))),
+        }),
+        ..entry.clone()
+    };
+    let own = place(Source::AccessControl, &entry);
+    for happening in grants {
+        let Some(customer) = id(&happening.customer) else {
+            continue;
+        };
+        if destruction::stands(connection, customer).await? {
+            let at = moment(happening.at, &entry)?;
+            let id = Uuid::new_v5(&own, customer.as_bytes());
+            timeline::keep(connection, id, customer, &entry, &happening, at).await?;
+        }
+    }
+    Ok(())
 }

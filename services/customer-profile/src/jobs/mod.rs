@@ -2,18 +2,22 @@
 
 mod destructions;
 mod history;
+mod marks;
 mod orders;
 mod overdue;
 mod rating;
 mod schedule;
 mod tickets;
+mod withdrawn;
 
 pub(crate) use destructions::Destructions;
+pub(crate) use marks::job as marks;
 pub(crate) use orders::OrderEffects;
 pub(crate) use overdue::job as overdue;
-pub(crate) use rating::job as rating;
+pub(crate) use rating::{Turn, job as rating, rated};
 pub(crate) use schedule::job as schedule;
 pub(crate) use tickets::TicketEffects;
+pub(crate) use withdrawn::job as withdrawn;
 
 use uuid::Uuid;
 

@@ -20,12 +20,16 @@ use uuid::Uuid;
 use crate::{
     domain::{
         file_number::prefix,
-        rating::{self, Rules},
+        rating::{
+            self, Rules,
+            statement::{self, Statement},
+        },
     },
     store::{
         customers::Standing,
         file_numbers, purchases,
         rating_rules::{self, NewRules, RULES},
+        rating_statements,
         ratings::{self, RatedFile, StoredRating},
         revisions::{self, NewRevision},
     },
@@ -137,12 +141,13 @@ async fn begin(deps: &Deps) -> Result<(), Fault> {
 
 /// One customer is rated.
 #[derive(Clone)]
-struct Turn {
-    customer: Uuid,
-    now: Timestamp,
-    request: Uuid,
-    revision_id: Uuid,
-    sealer: Sealer,
+pub(crate) struct Turn {
+    pub(crate) customer: Uuid,
+    pub(crate) now: Timestamp,
+    pub(crate) request: Uuid,
+    /// Of the revision, if the file moves.
+    pub(crate) revision_id: Uuid,
+    pub(crate) sealer: Sealer,
 }
 
 impl Turn {
@@ -150,21 +155,37 @@ impl Turn {
         let (customer, now) = (self.customer, self.now);
         // The file first: whoever changes it holds it before its place on the list.
         let file = ratings::lock(connection, customer).await?;
-        let taken = ratings::take(connection, customer, now).await?;
-        let rules = rating_rules::in_force(connection, now).await?;
-        let (true, Some(file), Some(rules)) = (taken, file, rules) else {
+        match (file, ratings::take(connection, customer, now).await?) {
+            (Some(file), true) => self.settle(connection, &file).await,
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether or not it was the customer's turn.
+    pub(crate) async fn rate_now(&self, connection: &mut PgConnection) -> Result<(), Fault> {
+        match ratings::lock(connection, self.customer).await? {
+            Some(file) => self.settle(connection, &file).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn settle(&self, connection: &mut PgConnection, file: &RatedFile) -> Result<(), Fault> {
+        let (customer, now) = (self.customer, self.now);
+        let Some(rules) = rating_rules::in_force(connection, now).await? else {
             return Ok(());
         };
         let bought = purchases::of(connection, &[customer]).await?;
         let bought = bought.get(&customer).map_or(&[][..], Vec::as_slice);
-        let rating = rated(&rules, bought, now);
+        let mut said = rating_statements::of(connection, &[customer]).await?;
+        let said = rating_statements::standing(&said.remove(&customer).unwrap_or_default());
+        let rating = rated(&rules, bought, &said, now);
         let before = ratings::find(connection, customer).await?;
         ratings::keep(connection, customer, &rating).await?;
         let mut entries = Vec::new();
         let mut changed = Vec::new();
         if rating.tier != file.tier {
             changed.push("tier".to_owned());
-            entries.push(self.move_file(connection, &file, rating.tier).await?);
+            entries.push(self.move_file(connection, file, rating.tier).await?);
         }
         if rating.credit != before.map_or(CreditClass::B as i16, |one| one.credit) {
             changed.push("credit".to_owned());
@@ -180,7 +201,8 @@ impl Turn {
         }
         let tomorrow = (!bought.is_empty()).then(|| now + DAY);
         let others = rating_rules::next_moment(connection, now).await?;
-        match tomorrow.into_iter().chain(others).min() {
+        let said = rules.next_moment(&said, now);
+        match tomorrow.into_iter().chain(others).chain(said).min() {
             Some(at) => ratings::look_at(connection, customer, at).await,
             None => Ok(()),
         }
@@ -258,14 +280,23 @@ impl Turn {
     }
 }
 
-fn rated(rules: &Rules, bought: &[rating::Purchase], now: Timestamp) -> StoredRating {
+/// How the rules rate a customer, and what counts by what was said.
+pub(crate) fn rated(
+    rules: &Rules,
+    bought: &[rating::Purchase],
+    said: &[Statement],
+    now: Timestamp,
+) -> StoredRating {
     let tier = rules.rate_tier(bought, now);
-    let credit = rules.rate_credit(bought, &[], now);
+    let credit = rules.rate_credit(bought, &statement::findings(said), now);
     let reached = tier.reached.figures();
+    let counting = statement::credit_at(said, now).unwrap_or(credit.credit);
     StoredRating {
         rules_version: i32::try_from(rules.version).unwrap_or_default(),
-        tier: tier.tier as i16,
-        credit: credit.credit.class() as i16,
+        tier: statement::tier_at(said, now).unwrap_or(tier.tier) as i16,
+        credit: counting.class() as i16,
+        computed_tier: tier.tier as i16,
+        computed_credit: credit.credit.class() as i16,
         amount: reached.amount,
         orders: reached.order_count,
         loyalty_days: reached.loyalty_days,

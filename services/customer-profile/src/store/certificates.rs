@@ -29,7 +29,6 @@ pub(crate) const CERTIFICATES: RecordSpec = RecordSpec {
         duty: None,
         consent: None,
     },
-    class: None,
     fields: &[
         FilterField::system(
             "customer",
@@ -41,6 +40,7 @@ pub(crate) const CERTIFICATES: RecordSpec = RecordSpec {
         ),
         FilterField::system("issue_time", "t.issued_at", FilterKind::Time),
     ],
+    ..RecordSpec::PLAIN
 };
 
 /// Under which every look at what is left of files is taken: that of the file.
@@ -51,8 +51,8 @@ pub(crate) const TOMBSTONES: RecordSpec = RecordSpec {
     from: "profile.tombstone s JOIN profile.customer c ON c.id = s.customer_id",
     id: "c.id",
     scope: SCOPE,
-    class: None,
     fields: &[],
+    ..RecordSpec::PLAIN
 };
 
 /// A certificate as it was read.

@@ -34,7 +34,6 @@ pub(crate) const RECORD: RecordSpec = RecordSpec {
            JOIN profile.customer_key k ON k.customer_id = s.customer_id",
     id: "s.id",
     scope: SCOPE,
-    class: None,
     fields: &[
         FilterField {
             name: "customer",
@@ -67,6 +66,7 @@ pub(crate) const RECORD: RecordSpec = RecordSpec {
             class: DataClass::System,
         },
     ],
+    ..RecordSpec::PLAIN
 };
 
 /// A row as it was read.

@@ -7,12 +7,14 @@ use kefu_service::{error::Fault, time};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
+use super::keys::Marks;
 use crate::error::from_insert;
 
 /// A file about to be entered.
 pub(crate) struct NewRow<'a> {
     pub(crate) id: Uuid,
     pub(crate) standing: Standing<'a>,
+    pub(crate) marks: Marks,
     pub(crate) kind: CustomerType,
     pub(crate) channel: IntakeChannel,
     pub(crate) contact_at: Timestamp,
@@ -53,8 +55,9 @@ pub(crate) async fn insert(connection: &mut PgConnection, row: &NewRow<'_>) -> R
     sqlx::query!(
         "INSERT INTO profile.customer
              (id, file_number, type, state, business_line, department_id, owner_id, external_ref, tier, sealed,
-              revision, created_at, updated_at, intake_channel, contact_at, entry_due_at, entered_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 1, $11, $11, $12, $13, $14, $15)",
+              revision, created_at, updated_at, intake_channel, contact_at, entry_due_at, entered_at,
+              name_marks, address_marks)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 1, $11, $11, $12, $13, $14, $15, $16, $17)",
         row.id,
         row.standing.file_number,
         row.kind as i16,
@@ -69,7 +72,9 @@ pub(crate) async fn insert(connection: &mut PgConnection, row: &NewRow<'_>) -> R
         row.channel as i16,
         row.contact_at.to_sqlx() as _,
         row.entry_due_at.map(|at| at.to_sqlx()) as _,
-        row.standing.entered_at.map(|at| at.to_sqlx()) as _
+        row.standing.entered_at.map(|at| at.to_sqlx()) as _,
+        &row.marks.name,
+        &row.marks.address
     )
     .execute(connection)
     .await
@@ -83,12 +88,13 @@ pub(crate) async fn update(
     id: Uuid,
     revision: i64,
     standing: &Standing<'_>,
+    marks: &Marks,
     now: Timestamp,
 ) -> Result<(), Fault> {
     sqlx::query!(
         "UPDATE profile.customer
          SET owner_id = $3, sealed = $4, revision = revision + 1, updated_at = $5, state = $6, business_line = $7,
-             file_number = $8, entered_at = $9
+             file_number = $8, entered_at = $9, name_marks = $10, address_marks = $11
          WHERE id = $1 AND revision = $2",
         id,
         revision,
@@ -98,7 +104,9 @@ pub(crate) async fn update(
         standing.state as i16,
         standing.business_line,
         standing.file_number,
-        standing.entered_at.map(|at| at.to_sqlx()) as _
+        standing.entered_at.map(|at| at.to_sqlx()) as _,
+        &marks.name,
+        &marks.address
     )
     .execute(connection)
     .await?;

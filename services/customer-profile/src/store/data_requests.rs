@@ -32,7 +32,6 @@ pub(crate) const RECORD: RecordSpec = RecordSpec {
            JOIN profile.customer_key k ON k.customer_id = q.customer_id",
     id: "q.id",
     scope: SCOPE,
-    class: None,
     fields: &[
         FilterField::system("customer", "q.customer_id", FilterKind::Name("customers")),
         FilterField::system(
@@ -54,6 +53,7 @@ pub(crate) const RECORD: RecordSpec = RecordSpec {
         FilterField::system("assignee", "q.assignee_id", FilterKind::Name("employees")),
         FilterField::system("due_time", "q.due_at", FilterKind::Time),
     ],
+    ..RecordSpec::PLAIN
 };
 
 /// A row as it was read.

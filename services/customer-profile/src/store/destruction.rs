@@ -16,13 +16,14 @@ macro_rules! purge {
 /// Everything of a customer that goes with the file and its key. A test sees to it that each table that
 /// names customers is here, or is meant to stay.
 const PURGED: &[&str] = purge![
-    "phone_index",
+    "lookup_key",
     "duty",
     "consent",
     "consent_statement",
     "purchase",
     "timeline",
     "rating",
+    "rating_statement",
     "rating_due",
     "standing_check",
     "verification",
@@ -96,7 +97,7 @@ pub(crate) async fn destroy(
     }
     sqlx::query!(
         "UPDATE profile.customer
-         SET state = $2, sealed = '', owner_id = NULL, external_ref = NULL, revision = revision + 1, updated_at = $3
+         SET state = $2, sealed = '', name_marks = '{}', address_marks = '{}', owner_id = NULL, external_ref = NULL, revision = revision + 1, updated_at = $3
          WHERE id = $1",
         customer,
         CustomerState::Destroyed as i16,

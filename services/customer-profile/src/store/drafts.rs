@@ -42,3 +42,31 @@ pub(crate) async fn note_overdue(
     });
     Ok(overdue.collect())
 }
+
+/// A draft that was given up.
+pub(crate) struct Withdrawn {
+    pub(crate) id: Uuid,
+    pub(crate) intake_channel: i16,
+    pub(crate) department_id: Uuid,
+    pub(crate) revision: i64,
+}
+
+/// Drafts that were withdrawn by then and that no hold keeps, locked; at most a hundred at
+/// once.
+pub(crate) async fn withdrawn(
+    connection: &mut PgConnection,
+    by: Timestamp,
+) -> Result<Vec<Withdrawn>, Fault> {
+    let drafts = sqlx::query_as!(
+        Withdrawn,
+        "SELECT id, intake_channel, department_id, revision FROM profile.customer c
+         WHERE state = $1 AND updated_at <= $2
+           AND NOT EXISTS (SELECT 1 FROM profile.hold_file f WHERE f.customer_id = c.id AND f.removed_at IS NULL)
+         ORDER BY updated_at, id LIMIT 100 FOR UPDATE SKIP LOCKED",
+        CustomerState::Withdrawn as i16,
+        by.to_sqlx() as _
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(drafts)
+}

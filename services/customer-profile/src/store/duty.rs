@@ -29,8 +29,8 @@ const fn spec(from: &'static str) -> RecordSpec {
         from,
         id: "u.id",
         scope: SCOPE,
-        class: None,
         fields: FIELDS,
+        ..RecordSpec::PLAIN
     }
 }
 

@@ -34,7 +34,6 @@ pub(crate) const HOLDS: RecordSpec = RecordSpec {
         duty: None,
         consent: None,
     },
-    class: None,
     fields: &[
         FilterField {
             name: "kind",
@@ -56,6 +55,7 @@ pub(crate) const HOLDS: RecordSpec = RecordSpec {
         },
         FilterField::system("open_time", "h.opened_at", FilterKind::Time),
     ],
+    ..RecordSpec::PLAIN
 };
 
 /// Under which every look at files in holds is taken: that of the file.
@@ -64,11 +64,11 @@ pub(crate) const HELD_FILES: RecordSpec = RecordSpec {
     from: "profile.hold_file f JOIN profile.customer c ON c.id = f.customer_id",
     id: "f.id",
     scope: SCOPE,
-    class: None,
     fields: &[
         FilterField::system("hold", "f.hold_id", FilterKind::Name("holds")),
         FilterField::system("customer", "f.customer_id", FilterKind::Name("customers")),
     ],
+    ..RecordSpec::PLAIN
 };
 
 /// A hold as it was read.

@@ -11,6 +11,9 @@ pub(crate) struct StoredRating {
     pub(crate) rules_version: i32,
     pub(crate) tier: i16,
     pub(crate) credit: i16,
+    /// What the rules alone say.
+    pub(crate) computed_tier: i16,
+    pub(crate) computed_credit: i16,
     pub(crate) amount: i64,
     pub(crate) orders: i32,
     pub(crate) loyalty_days: i32,
@@ -175,7 +178,7 @@ pub(crate) async fn find(
     customer: Uuid,
 ) -> Result<Option<StoredRating>, Fault> {
     let row = sqlx::query!(
-        r#"SELECT rules_version, tier, credit, amount, orders, loyalty_days, paid, conditions,
+        r#"SELECT rules_version, tier, credit, computed_tier, computed_credit, amount, orders, loyalty_days, paid, conditions,
                   evaluated_at AS "evaluated_at: jiff_sqlx::Timestamp"
            FROM profile.rating WHERE customer_id = $1"#,
         customer
@@ -186,6 +189,8 @@ pub(crate) async fn find(
         rules_version: row.rules_version,
         tier: row.tier,
         credit: row.credit,
+        computed_tier: row.computed_tier,
+        computed_credit: row.computed_credit,
         amount: row.amount,
         orders: row.orders,
         loyalty_days: row.loyalty_days,
@@ -203,12 +208,14 @@ pub(crate) async fn keep(
 ) -> Result<(), Fault> {
     sqlx::query!(
         "INSERT INTO profile.rating
-             (customer_id, rules_version, tier, credit, amount, orders, loyalty_days, paid, conditions, evaluated_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+             (customer_id, rules_version, tier, credit, amount, orders, loyalty_days, paid, conditions, evaluated_at,
+              computed_tier, computed_credit)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
          ON CONFLICT (customer_id) DO UPDATE
          SET rules_version = EXCLUDED.rules_version, tier = EXCLUDED.tier, credit = EXCLUDED.credit,
              amount = EXCLUDED.amount, orders = EXCLUDED.orders, loyalty_days = EXCLUDED.loyalty_days,
-             paid = EXCLUDED.paid, conditions = EXCLUDED.conditions, evaluated_at = EXCLUDED.evaluated_at",
+             paid = EXCLUDED.paid, conditions = EXCLUDED.conditions, evaluated_at = EXCLUDED.evaluated_at,
+             computed_tier = EXCLUDED.computed_tier, computed_credit = EXCLUDED.computed_credit",
         customer,
         rating.rules_version,
         rating.tier,
@@ -218,7 +225,9 @@ pub(crate) async fn keep(
         rating.loyalty_days,
         rating.paid,
         &rating.conditions,
-        rating.evaluated_at.to_sqlx() as _
+        rating.evaluated_at.to_sqlx() as _,
+        rating.computed_tier,
+        rating.computed_credit
     )
     .execute(connection)
     .await?;

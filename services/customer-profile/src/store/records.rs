@@ -16,51 +16,46 @@ use kefu_service::{
     scope::RecordSpec,
     time,
 };
-use kefu_vault::WrappedKey;
+use kefu_vault::{IndexKey, WrappedKey};
 use sqlx::{Row, postgres::PgRow};
 use uuid::Uuid;
 
-use super::verifications;
+use super::{
+    keys::{self, Key},
+    verifications,
+};
+use crate::domain::contact::{Region, normal_email, normal_phone};
 
 const COLUMNS: &str = "c.id, c.file_number, c.type, c.state, c.business_line, c.department_id, c.owner_id, c.external_ref,
      c.tier, c.sealed, c.revision, c.created_at, c.updated_at, c.intake_channel, c.contact_at, c.entry_due_at,
      c.entered_at, k.kek_id, k.wrapped, p.currencies, p.units, p.nanos, p.orders, p.last_placed_at,
      h.kinds, h.outcomes, h.checked, h.revisions, h.stale";
 
-/// Files in these states.
-macro_rules! from {
-    ($states:literal) => {
-        concat!(
-            "profile.customer c
-             JOIN profile.customer_key k ON k.customer_id = c.id AND c.state IN (",
-            $states,
-            ")
-             LEFT JOIN LATERAL (
-                 SELECT array_agg(s.currency ORDER BY s.currency) AS currencies,
-                        array_agg(trunc(s.amount)::bigint ORDER BY s.currency) AS units,
-                        array_agg(((s.amount - trunc(s.amount)) * 1000000000)::int ORDER BY s.currency) AS nanos,
-                        sum(s.orders)::int AS orders, max(s.last_placed_at) AS last_placed_at
-                 FROM (SELECT currency, sum(amount) AS amount, count(*) AS orders, max(placed_at) AS last_placed_at
-                       FROM profile.purchase WHERE customer_id = c.id GROUP BY currency) s
-             ) p ON true
-             LEFT JOIN LATERAL (
-                 SELECT array_agg(v.kind ORDER BY v.kind) AS kinds, array_agg(v.outcome ORDER BY v.kind) AS outcomes,
-                        array_agg(v.checked_at ORDER BY v.kind) AS checked,
-                        array_agg(v.revision ORDER BY v.kind) AS revisions,
-                        array_agg(s.stale ORDER BY v.kind) AS stale
-                 FROM profile.standing_check s JOIN profile.verification v ON v.id = s.verification_id
-                 WHERE s.customer_id = c.id
-             ) h ON true"
-        )
-    };
-}
+/// What is shown of a file and lies elsewhere.
+const JOINS: &str = "JOIN profile.customer_key k ON k.customer_id = c.id
+     LEFT JOIN LATERAL (
+         SELECT array_agg(s.currency ORDER BY s.currency) AS currencies,
+                array_agg(trunc(s.amount)::bigint ORDER BY s.currency) AS units,
+                array_agg(((s.amount - trunc(s.amount)) * 1000000000)::int ORDER BY s.currency) AS nanos,
+                sum(s.orders)::int AS orders, max(s.last_placed_at) AS last_placed_at
+         FROM (SELECT currency, sum(amount) AS amount, count(*) AS orders, max(placed_at) AS last_placed_at
+               FROM profile.purchase WHERE customer_id = c.id GROUP BY currency) s
+     ) p ON true
+     LEFT JOIN LATERAL (
+         SELECT array_agg(v.kind ORDER BY v.kind) AS kinds, array_agg(v.outcome ORDER BY v.kind) AS outcomes,
+                array_agg(v.checked_at ORDER BY v.kind) AS checked,
+                array_agg(v.revision ORDER BY v.kind) AS revisions,
+                array_agg(s.stale ORDER BY v.kind) AS stale
+         FROM profile.standing_check s JOIN profile.verification v ON v.id = s.verification_id
+         WHERE s.customer_id = c.id
+     ) h ON true";
 
 /// Under which every look at files is taken: archived, in review, returned.
-pub(crate) const FILES: RecordSpec = spec(from!("2, 3, 4"));
+pub(crate) const FILES: RecordSpec = spec("c.state IN (2, 3, 4)");
 /// Under which every look at drafts is taken: drafts, and what was withdrawn.
-pub(crate) const DRAFTS: RecordSpec = spec(from!("1, 5"));
+pub(crate) const DRAFTS: RecordSpec = spec("c.state IN (1, 5)");
 /// Whatever became of it: for who has just made it what it is.
-pub(crate) const ALL: RecordSpec = spec(from!("1, 2, 3, 4, 5"));
+pub(crate) const ALL: RecordSpec = spec("c.state IN (1, 2, 3, 4, 5)");
 
 /// Under which a call looks at files: what it may see of drafts is a matter of permissions
 /// of their own.
@@ -92,14 +87,16 @@ pub(crate) const SCOPE: ScopeColumns = ScopeColumns {
     }),
 };
 
-const fn spec(from: &'static str) -> RecordSpec {
+const fn spec(states: &'static str) -> RecordSpec {
     RecordSpec {
         columns: COLUMNS,
-        from,
+        from: "profile.customer c",
+        only: states,
+        joins: JOINS,
         id: "c.id",
         scope: SCOPE,
-        class: None,
         fields: FIELDS,
+        ..RecordSpec::PLAIN
     }
 }
 
@@ -176,7 +173,65 @@ const FIELDS: &[FilterField] = &[
         },
         class: DataClass::System,
     },
+    key("phone", DataClass::Contact, |index, text| {
+        // Without a country, of the mainland.
+        let number = normal_phone(Region::china(), text)?;
+        Some(keys::blind(index, Key::Phone, &number))
+    }),
+    key("email", DataClass::Contact, |index, text| {
+        Some(keys::blind(index, Key::Email, &normal_email(text)?))
+    }),
+    key("id_card", DataClass::Identity, |index, text| {
+        Some(keys::blind(index, Key::IdCard, text))
+    }),
+    key("credit_code", DataClass::Identity, |index, text| {
+        Some(keys::blind(index, Key::CreditCode, text))
+    }),
+    key("region", DataClass::Basic, |index, text| {
+        Some(keys::blind(index, Key::Region, text))
+    }),
+    key("tag", DataClass::Relation, |index, text| {
+        Some(keys::blind(index, Key::Tag, text))
+    }),
+    // Whatever number it has, or had (CF-4.3).
+    FilterField {
+        name: "number",
+        column: "c.id",
+        kind: FilterKind::Listed {
+            of: "SELECT customer_id FROM profile.file_number WHERE number",
+        },
+        class: DataClass::System,
+    },
+    FilterField {
+        name: "name",
+        column: "c.name_marks",
+        kind: FilterKind::Words { of: keys::NAME },
+        class: DataClass::Basic,
+    },
+    FilterField {
+        name: "address",
+        column: "c.address_marks",
+        kind: FilterKind::Words { of: keys::ADDRESS },
+        class: DataClass::Contact,
+    },
 ];
+
+/// A sealed value that is found by the whole of it.
+const fn key(
+    name: &'static str,
+    class: DataClass,
+    blind: fn(&IndexKey, &str) -> Option<Vec<u8>>,
+) -> FilterField {
+    FilterField {
+        name,
+        column: "c.id",
+        kind: FilterKind::Key {
+            of: "SELECT customer_id FROM profile.lookup_key WHERE blind",
+            blind,
+        },
+        class,
+    }
+}
 
 /// What access-control may be told of, to explain decisions by.
 pub(crate) const FACTS: &[FactsOf] = &[FactsOf {

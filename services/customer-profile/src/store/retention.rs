@@ -43,7 +43,6 @@ pub(crate) const RETENTIONS: RecordSpec = RecordSpec {
     from: "profile.customer c JOIN profile.retention_rule r ON r.tier = c.tier AND c.state IN (2, 3, 4)",
     id: "c.id",
     scope: SCOPE,
-    class: None,
     fields: &[
         FilterField::system("customer", "c.id", FilterKind::Name("customers")),
         FilterField::system(
@@ -62,6 +61,7 @@ pub(crate) const RETENTIONS: RecordSpec = RecordSpec {
             class: DataClass::System,
         },
     ],
+    ..RecordSpec::PLAIN
 };
 
 /// How long a file is kept, as it was read.

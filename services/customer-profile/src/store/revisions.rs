@@ -43,13 +43,13 @@ pub(crate) const REVISIONS: RecordSpec = RecordSpec {
            LEFT JOIN profile.revision b ON b.customer_id = r.customer_id AND b.revision = r.revision - 1",
     id: "r.id",
     scope: SCOPE,
-    class: None,
     fields: &[FilterField {
         name: "customer",
         column: "r.customer_id",
         kind: FilterKind::Name("customers"),
         class: DataClass::System,
     }],
+    ..RecordSpec::PLAIN
 };
 
 /// A change about to be kept.

@@ -37,7 +37,6 @@ pub(crate) const RECORD: RecordSpec = RecordSpec {
            LEFT JOIN profile.standing_check s ON s.verification_id = v.id",
     id: "v.id",
     scope: SCOPE,
-    class: None,
     fields: &[
         FilterField::system("customer", "v.customer_id", FilterKind::Name("customers")),
         FilterField::system(
@@ -66,6 +65,7 @@ pub(crate) const RECORD: RecordSpec = RecordSpec {
         ),
         FilterField::system("check_time", "v.checked_at", FilterKind::Time),
     ],
+    ..RecordSpec::PLAIN
 };
 
 /// Files of which this check is to be made.
@@ -87,8 +87,8 @@ macro_rules! outstanding {
             ),
             id: "c.id",
             scope: SCOPE,
-            class: None,
             fields: &[],
+            ..RecordSpec::PLAIN
         }
     };
 }

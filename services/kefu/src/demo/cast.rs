@@ -1,11 +1,14 @@
 //! Who plays, and how it is told.
 
+use std::time::Duration;
+
 use anyhow::Context;
 use kefu_access_control::{
     domain::company::Company,
     seed::{EXAMPLE_COMPANY, employee_id},
 };
 use kefu_service::fields;
+use tokio::time::{Instant, sleep};
 use tonic::Status;
 
 use crate::client::{Client, ConnectArgs, Refusal};
@@ -54,6 +57,20 @@ impl Stage {
         employees.fold(text.to_owned(), |text, one| {
             text.replace(&employee(&one.login), &self.person(&one.login))
         })
+    }
+
+    /// Asks again for what the services hear of each other within two seconds.
+    pub(super) async fn soon<T>(
+        &self,
+        mut ask: impl AsyncFnMut() -> Result<T, Status>,
+    ) -> Result<T, Status> {
+        let bound = Instant::now() + Duration::from_secs(2);
+        loop {
+            match ask().await {
+                Err(_) if Instant::now() < bound => sleep(Duration::from_millis(50)).await,
+                answer => return answer,
+            }
+        }
     }
 
     /// Tells what somebody does.

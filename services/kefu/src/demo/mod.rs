@@ -4,7 +4,9 @@
 #![allow(clippy::print_stdout, reason = "the play is the output of the command")]
 
 mod cast;
+mod destruction;
 mod export;
+mod file;
 mod form;
 mod share;
 
@@ -23,6 +25,8 @@ enum Story {
     Share(share::ShareArgs),
     /// The same with a package that leaves encrypted, is recalled, and can be told by its mark
     Export(export::ExportArgs),
+    /// A file from what the customer wrote of themselves to its destruction, and what each post sees
+    File(file::FileArgs),
 }
 
 /// Plays it.
@@ -33,5 +37,6 @@ pub async fn run(args: DemoArgs) -> anyhow::Result<()> {
     match args.story {
         Story::Share(args) => share::play(args).await,
         Story::Export(args) => export::play(args).await,
+        Story::File(args) => file::play(args).await,
     }
 }

@@ -3,7 +3,6 @@
 use std::{
     fs,
     net::TcpListener,
-    path::Path,
     process::{Child, Command, Stdio},
     sync::Arc,
     time::Duration,
@@ -32,6 +31,7 @@ use kefu_service::{
     ids::{Ids, system_randomness},
 };
 use kefu_testkit::TestDatabase;
+use tempfile::TempDir;
 use tonic::{
     Code, Request,
     transport::{Channel, Endpoint},
@@ -47,7 +47,7 @@ const SERVICES: [&str; 6] = [
 ];
 
 /// A process that does not outlive its test.
-struct Process(Child);
+pub(crate) struct Process(pub(crate) Child);
 
 impl Drop for Process {
     fn drop(&mut self) {
@@ -56,14 +56,62 @@ impl Drop for Process {
     }
 }
 
-fn start(service: &str, config: &Path) -> Process {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_kefu"));
-    command
-        .args(["serve", service, "--config"])
-        .arg(config)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null());
-    Process(command.stderr(Stdio::inherit()).spawn().unwrap())
+/// A database with the example company, and the configuration of processes over it.
+pub(crate) struct Site {
+    pub(crate) database: TestDatabase,
+    pub(crate) folder: TempDir,
+    keys: Keys,
+    gateway: u16,
+}
+
+impl Site {
+    pub(crate) async fn prepare() -> Self {
+        let database = TestDatabase::create().await.unwrap();
+        let keys = Keys::make().unwrap();
+        let clock = Arc::new(SystemClock);
+        let ids = Ids::new(clock.clone(), system_randomness());
+        let company = Company::from_toml(kefu_testkit::COMPANY).unwrap();
+        let register = database.open().unwrap().access_control;
+        seed(&register, clock.as_ref(), &ids, &company)
+            .await
+            .unwrap();
+        let ports: Vec<u16> = SERVICES.iter().map(|_| free_port()).collect();
+        let folder = tempfile::tempdir().unwrap();
+        let text = config(&database, &keys, &ports);
+        fs::write(folder.path().join("kefu.toml"), text).unwrap();
+        Self {
+            database,
+            folder,
+            keys,
+            gateway: ports[5],
+        }
+    }
+
+    pub(crate) fn start(&self, service: &str) -> Process {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_kefu"));
+        command
+            .args(["serve", service, "--config"])
+            .arg(self.folder.path().join("kefu.toml"))
+            .stdin(Stdio::null())
+            .stdout(Stdio::null());
+        Process(command.stderr(Stdio::inherit()).spawn().unwrap())
+    }
+
+    pub(crate) fn token(&self, login: &str) -> String {
+        let issuer = self.keys.issuer().unwrap();
+        let (who, now) = (employee_id(login), SystemClock.now());
+        issuer.issue(who, now, Duration::from_secs(600)).unwrap()
+    }
+
+    pub(crate) fn address(&self) -> String {
+        format!("http://127.0.0.1:{}", self.gateway)
+    }
+
+    pub(crate) fn gateway(&self) -> Channel {
+        Endpoint::from_shared(self.address())
+            .unwrap()
+            .connect_lazy()
+    }
 }
 
 fn free_port() -> u16 {
@@ -103,7 +151,7 @@ fn config(database: &TestDatabase, keys: &Keys, ports: &[u16]) -> String {
     text
 }
 
-fn request<T>(body: T, token: &str, purpose: &'static str, place: &str) -> Request<T> {
+pub(crate) fn request<T>(body: T, token: &str, purpose: &'static str, place: &str) -> Request<T> {
     let mut request = Request::new(body);
     let metadata = request.metadata_mut();
     metadata.insert("authorization", format!("Bearer {token}").parse().unwrap());
@@ -125,7 +173,7 @@ fn place<T>(response: &tonic::Response<T>) -> String {
 }
 
 /// A customer, entered once every process is there; waits for it with a bound.
-async fn enter(channel: &Channel, token: &str) -> (String, String) {
+pub(crate) async fn enter(channel: &Channel, token: &str) -> (String, String) {
     let customer = Customer {
         r#type: CustomerType::Person as i32,
         display_name: "李四".into(),
@@ -162,34 +210,10 @@ async fn enter(channel: &Channel, token: &str) -> (String, String) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn six_processes_are_one_suite() {
-    let database = TestDatabase::create().await.unwrap();
-    let keys = Keys::make().unwrap();
-    let clock = Arc::new(SystemClock);
-    let ids = Ids::new(clock.clone(), system_randomness());
-    let company = Company::from_toml(kefu_testkit::COMPANY).unwrap();
-    let register = database.open().unwrap().access_control;
-    seed(&register, clock.as_ref(), &ids, &company)
-        .await
-        .unwrap();
-
-    let ports: Vec<u16> = SERVICES.iter().map(|_| free_port()).collect();
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("kefu.toml");
-    fs::write(&path, config(&database, &keys, &ports)).unwrap();
-    let mut processes: Vec<_> = SERVICES
-        .iter()
-        .map(|service| start(service, &path))
-        .collect();
-
-    let issuer = keys.issuer().unwrap();
-    let token = |login: &str| {
-        issuer
-            .issue(employee_id(login), clock.now(), Duration::from_secs(600))
-            .unwrap()
-    };
-    let channel = Endpoint::from_shared(format!("http://127.0.0.1:{}", ports[5]))
-        .unwrap()
-        .connect_lazy();
+    let site = Site::prepare().await;
+    let mut processes: Vec<_> = SERVICES.iter().map(|service| site.start(service)).collect();
+    let token = |login: &str| site.token(login);
+    let channel = site.gateway();
     let agent = token("li.wei");
     let (customer, entered) = enter(&channel, &agent).await;
 
@@ -255,7 +279,7 @@ async fn six_processes_are_one_suite() {
         metrics.query_metric(asked()).await.unwrap_err().code(),
         Code::Unavailable
     );
-    processes.insert(4, start("analytics", &path));
+    processes.insert(4, site.start("analytics"));
     let back = async {
         while metrics.query_metric(asked()).await.is_err() {
             tokio::time::sleep(Duration::from_millis(50)).await;

@@ -39,8 +39,8 @@ pub(crate) const RECORD: RecordSpec = RecordSpec {
     from: from!(),
     id: "o.id",
     scope: SCOPE,
-    class: None,
     fields: FIELDS,
+    ..RecordSpec::PLAIN
 };
 
 /// What access-control may be told of, to explain decisions by.
@@ -77,8 +77,8 @@ pub(crate) const WHOLE: RecordSpec = RecordSpec {
     ),
     id: "o.id",
     scope: SCOPE,
-    class: None,
     fields: FIELDS,
+    ..RecordSpec::PLAIN
 };
 
 const SCOPE: ScopeColumns = ScopeColumns {

@@ -37,7 +37,6 @@ pub(crate) const RECORD: RecordSpec = RecordSpec {
         }),
         consent: None,
     },
-    class: None,
     fields: &[
         FilterField::system("customer", "t.customer_id", FilterKind::Name("customers")),
         FilterField::system(
@@ -69,6 +68,7 @@ pub(crate) const RECORD: RecordSpec = RecordSpec {
         FilterField::system("external_ref", "t.external_ref", FilterKind::Text),
         FilterField::system("received_time", "t.received_at", FilterKind::Time),
     ],
+    ..RecordSpec::PLAIN
 };
 
 /// What access-control may be told of, to explain decisions by.

@@ -19,6 +19,7 @@ mod meter;
 mod peers;
 mod pgbench;
 mod records;
+mod search;
 mod statement;
 mod steps;
 mod table;
@@ -57,7 +58,11 @@ const WRITES: f64 = 0.6;
 async fn main() -> anyhow::Result<()> {
     let mut house = House::start().await?;
     // Ended in order also after a failure.
-    let outcome = bench(&mut house).await;
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let outcome = match args.first().map(String::as_str) {
+        Some("search") => search::run(&mut house, &args[1..]).await,
+        _ => bench(&mut house).await,
+    };
     house.stop().await?;
     outcome
 }

@@ -39,6 +39,9 @@ const KNOWN: &[&str] = &[
     "LookupCustomerRequest.phone",
     "LookupCustomerRequest.external_ref",
     "LookupCustomerRequest.file_number",
+    "LookupCustomerRequest.email",
+    "LookupCustomerRequest.id_card",
+    "LookupCustomerRequest.credit_code",
     "LookupTombstoneRequest.file_number",
     "ListTicketClocksRequest.parent",
     "ListAssignmentsRequest.parent",
@@ -96,6 +99,94 @@ pub(super) struct Term {
     /// As the record has it.
     pub(super) value: Value,
     pub(super) written: String,
+    /// Where it compares what is sealed.
+    sealed: Option<&'static SealedTerm>,
+}
+
+/// What is looked for by keyed hash: a term of another name than its field, with an operator
+/// of its own.
+#[derive(Debug)]
+struct SealedTerm {
+    name: &'static str,
+    field: &'static str,
+    /// Of the messages in the field; empty where it is text itself.
+    inner: &'static str,
+    operator: &'static str,
+}
+
+const fn sealed(
+    name: &'static str,
+    field: &'static str,
+    inner: &'static str,
+    operator: &'static str,
+) -> SealedTerm {
+    SealedTerm {
+        name,
+        field,
+        inner,
+        operator,
+    }
+}
+
+const SEALED: [SealedTerm; 9] = [
+    sealed("number", "file_number", "", "="),
+    sealed("phone", "phones", "number", "="),
+    sealed("email", "emails", "address", "="),
+    sealed("id_card", "id_card", "", "="),
+    sealed("credit_code", "credit_code", "", "="),
+    sealed("region", "region", "", "="),
+    sealed("tag", "tags", "", "="),
+    sealed("name", "display_name", "", ":"),
+    sealed("address", "addresses", "street", ":"),
+];
+
+impl SealedTerm {
+    fn texts(&self, record: &DynamicMessage) -> Vec<String> {
+        let value = record.get_field_by_name(self.field);
+        let value = value.as_deref();
+        if self.inner.is_empty() {
+            let texts = value.map(schema::texts).unwrap_or_default();
+            return texts.into_iter().map(str::to_owned).collect();
+        }
+        let messages = value.map(schema::messages).unwrap_or_default().into_iter();
+        messages.map(|one| schema::text(one, self.inner)).collect()
+    }
+
+    /// A term for what every record has there; of words also one that many have.
+    fn add_terms(
+        &'static self,
+        record: &MessageDescriptor,
+        known: &[Known],
+        terms: &mut Vec<Term>,
+    ) {
+        let field = record.get_field_by_name(self.field).unwrap();
+        let known = known.iter().filter(|one| one.kind == record.full_name());
+        let mut texts: BTreeSet<String> = known.flat_map(|one| self.texts(&one.whole)).collect();
+        texts.remove("");
+        if self.operator == ":" {
+            let first = texts.iter().filter_map(|text| text.chars().next());
+            let first: BTreeSet<char> = first.take(2).collect();
+            texts.extend(first.into_iter().map(String::from));
+        }
+        for text in texts {
+            terms.push(Term {
+                field: field.clone(),
+                operator: self.operator,
+                written: format!("{}{}\"{text}\"", self.name, self.operator),
+                value: string(text),
+                sealed: Some(self),
+            });
+        }
+    }
+
+    fn finds(&self, value: &Value, record: &DynamicMessage) -> bool {
+        let wanted = value.as_str().unwrap_or_default();
+        let texts = self.texts(record);
+        texts.iter().any(|text| match self.operator {
+            ":" => text.contains(wanted),
+            _ => text == wanted,
+        })
+    }
 }
 
 /// What a list offers, by the comments of its request.
@@ -168,11 +259,22 @@ pub(super) fn lookups(method: &MethodDescriptor, known: &[Known]) -> Vec<(Dynami
             |field, value: &str| (request(&input, &[(field, string(value))]), one.name.clone());
         match input.name() {
             "LookupCustomerRequest" => {
-                all.push(ask("external_ref", &text(&one.whole, "external_ref")));
-                all.push(ask("file_number", &text(&one.whole, "file_number")));
-                let phones = one.whole.get_field_by_name("phones").unwrap();
-                for phone in schema::messages(&phones) {
-                    all.push(ask("phone", &text(phone, "number")));
+                for field in ["external_ref", "file_number", "id_card", "credit_code"] {
+                    let value = text(&one.whole, field);
+                    // A person has no credit code, and a company no ID card.
+                    all.extend((!value.is_empty()).then(|| ask(field, &value)));
+                }
+                for (by, of, inner) in [
+                    ("phone", "phones", "number"),
+                    ("email", "emails", "address"),
+                ] {
+                    let contacts = one.whole.get_field_by_name(of).unwrap();
+                    let contacts = schema::messages(&contacts);
+                    all.extend(
+                        contacts
+                            .iter()
+                            .map(|contact| ask(by, &text(contact, inner))),
+                    );
                 }
             }
             other => all.extend(register_lookup(other, &input, one)),
@@ -330,7 +432,12 @@ impl Offer {
             return None;
         };
         let mut terms = Vec::new();
-        for name in names.trim().trim_end_matches('.').split(',').map(str::trim) {
+        let names = names.split_once('.').map_or(names, |(names, _)| names);
+        for name in names.split(',').map(str::trim) {
+            if let Some(sealed) = SEALED.iter().find(|one| one.name == name) {
+                sealed.add_terms(&record, known, &mut terms);
+                continue;
+            }
             let Some(field) = record.get_field_by_name(name) else {
                 findings.push(format!(
                     "{}: {name} is no field of {}: teach Offer::read in leak/calls.rs what it means",
@@ -412,6 +519,7 @@ fn add_terms(field: &FieldDescriptor, record: &DynamicMessage, terms: &mut Vec<T
             operator,
             value: value.clone(),
             written: format!("{} {operator} {written}", field.name()),
+            sealed: None,
         });
     }
 }
@@ -426,6 +534,9 @@ pub(super) fn enum_name(kind: &EnumDescriptor, number: i32) -> String {
 
 /// Whether a record is found by a term.
 pub(super) fn found_by(term: &Term, record: &DynamicMessage) -> bool {
+    if let Some(sealed) = term.sealed {
+        return sealed.finds(&term.value, record);
+    }
     let same = record.has_field(&term.field) && *record.get_field(&term.field) == term.value;
     let order = || {
         let name = term.field.name();

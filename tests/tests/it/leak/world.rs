@@ -400,6 +400,7 @@ fn customer(values: &mut Values, enterprise: bool) -> Customer {
         purchase_preferences: vec![values.text(), values.text()],
         source_channel: SourceChannel::WordOfMouth as i32,
         special_needs: values.text(),
+        tags: vec![values.text()],
         contact_persons: vec![ContactPerson {
             name: values.name(),
             title: values.text(),

@@ -41,6 +41,7 @@ macro_rules! step_type {
             ApprovalEvent::Chased => concat!($kind, ".chased"),
             ApprovalEvent::Closed => concat!($kind, ".closed"),
             ApprovalEvent::Renewed => concat!($kind, ".renewed"),
+            ApprovalEvent::FileDestroyed => concat!($kind, ".file_destroyed"),
         }
     }};
 }

@@ -59,11 +59,39 @@ async fn end(
     connection: &mut PgConnection,
     now: Timestamp,
     flow: &Flow,
-    mut stored: StoredExport,
+    stored: StoredExport,
 ) -> Result<(), Fault> {
-    let Some((state, event)) = stored.state.end(stored.downloads > 0) else {
-        return Ok(());
-    };
+    match stored.state.end(stored.downloads > 0) {
+        Some(step) => take(connection, now, flow, stored, step).await,
+        None => Ok(()),
+    }
+}
+
+/// A file of it was destroyed: whatever was made of it is destroyed too, and what left is
+/// to be confirmed as deleted (CF-10.2). The share is locked.
+pub(crate) async fn lose(
+    connection: &mut PgConnection,
+    now: Timestamp,
+    flow: &Flow,
+    stored: StoredExport,
+) -> Result<(), Fault> {
+    match stored.state.lose(stored.downloads > 0) {
+        Some(step) => {
+            export::uncount(connection, stored.id).await?;
+            take(connection, now, flow, stored, step).await
+        }
+        None => Ok(()),
+    }
+}
+
+/// Takes a package away.
+async fn take(
+    connection: &mut PgConnection,
+    now: Timestamp,
+    flow: &Flow,
+    mut stored: StoredExport,
+    (state, event): (rules::State, Event),
+) -> Result<(), Fault> {
     stored.state = state;
     stored.key = None;
     stored.claimed_until = None;

@@ -137,6 +137,9 @@ struct FlowEntry {
     chase_every_hours: u16,
     #[serde(default)]
     cooling_off_hours: u16,
+    /// On top of the hours: to try it.
+    #[serde(default)]
+    cooling_off_seconds: u16,
     stages: Vec<StageEntry>,
 }
 
@@ -202,7 +205,7 @@ impl Flows {
 
 /// CF-10.2: what cannot be undone can be thought over.
 fn destruction(entry: FlowEntry) -> Result<Flow, FlowsProblem> {
-    if entry.cooling_off_hours == 0 {
+    if entry.cooling_off_hours == 0 && entry.cooling_off_seconds == 0 {
         return Err(FlowsProblem::Content {
             kind: "destruction",
             what: "no cooling-off",
@@ -248,7 +251,8 @@ fn flow(kind: &'static str, entry: FlowEntry) -> Result<Flow, FlowsProblem> {
         },
         custodian: entry.custodian,
         chase_every: SignedDuration::from_hours(entry.chase_every_hours.into()),
-        cooling_off: SignedDuration::from_hours(entry.cooling_off_hours.into()),
+        cooling_off: SignedDuration::from_hours(entry.cooling_off_hours.into())
+            + SignedDuration::from_secs(entry.cooling_off_seconds.into()),
     })
 }
 

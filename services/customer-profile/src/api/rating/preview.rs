@@ -9,7 +9,8 @@ use uuid::Uuid;
 use crate::{
     api::Customers,
     domain::rating::Rules,
-    store::{purchases, ratings},
+    jobs::rated,
+    store::{purchases, rating_statements, ratings},
 };
 
 /// Files that are rated at once.
@@ -27,12 +28,17 @@ impl Customers {
         let mut behind = Uuid::nil();
         loop {
             let db = &self.core.deps.db;
-            let (files, bought) = db
+            let (files, bought, said) = db
                 .run(move |connection| {
                     Box::pin(async move {
                         let files = ratings::placed(connection, behind, AT_ONCE).await?;
                         let ids: Vec<_> = files.iter().map(|one| one.customer).collect();
-                        Ok((files, purchases::of(connection, &ids).await?))
+                        let bought = purchases::of(connection, &ids).await?;
+                        Ok((
+                            files,
+                            bought,
+                            rating_statements::of(connection, &ids).await?,
+                        ))
                     })
                 })
                 .await?;
@@ -40,13 +46,16 @@ impl Customers {
             behind = last.customer;
             for file in files {
                 let purchases = bought.get(&file.customer).map_or(&[][..], Vec::as_slice);
-                let tier = rules.rate_tier(purchases, call.now).tier;
-                let credit = rules.rate_credit(purchases, &[], call.now).credit.class();
+                let said = said.get(&file.customer).map_or(&[][..], Vec::as_slice);
+                let said = rating_statements::standing(said);
+                let rating = rated(rules, purchases, &said, call.now);
                 let now = file.credit.unwrap_or(CreditClass::B as i16);
                 *tiers
-                    .entry((i32::from(file.tier), tier as i32))
+                    .entry((i32::from(file.tier), i32::from(rating.tier)))
                     .or_insert(0) += 1;
-                *credits.entry((i32::from(now), credit as i32)).or_insert(0) += 1;
+                *credits
+                    .entry((i32::from(now), i32::from(rating.credit)))
+                    .or_insert(0) += 1;
                 file_count += 1;
             }
         }

@@ -19,7 +19,8 @@ impl Verifications {
         request: MeasureAccuracyRequest,
     ) -> Result<Answer<MeasureAccuracyResponse>, Fault> {
         let mut fields = Fields::new();
-        let filter = Filter::parse(&request.filter, RECORD.fields).unwrap_or_else(|what| {
+        let key = self.shelf.core.deps.vault.index_key();
+        let filter = Filter::parse(&request.filter, RECORD.fields, key).unwrap_or_else(|what| {
             fields.refuse("filter", what);
             Filter::default()
         });

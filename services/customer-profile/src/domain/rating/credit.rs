@@ -27,10 +27,6 @@ pub(crate) struct CreditRules {
 }
 
 /// The five favourable and nine unfavourable conditions, in the policy's order.
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "what no figure can tell cannot be stated yet")
-)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Condition {
     Established,
@@ -83,6 +79,16 @@ pub(crate) struct CreditRating {
 }
 
 impl Credit {
+    /// As the contracts say it; `None` where nothing is said.
+    pub(crate) fn of(class: CreditClass) -> Option<Self> {
+        match class {
+            CreditClass::Unspecified => None,
+            CreditClass::A => Some(Self::A),
+            CreditClass::B => Some(Self::B),
+            CreditClass::C => Some(Self::C),
+        }
+    }
+
     /// As the contracts say it.
     pub(crate) fn class(self) -> CreditClass {
         match self {
@@ -94,9 +100,38 @@ impl Credit {
 }
 
 impl Condition {
+    /// In their order.
+    const ALL: [Self; 14] = [
+        Self::Established,
+        Self::NoBreach,
+        Self::SoundOperation,
+        Self::StrongCapital,
+        Self::PaymentsReachStandard,
+        Self::Breach,
+        Self::BreaksPromises,
+        Self::DisputedDebts,
+        Self::WeakSolvency,
+        Self::PoorOperation,
+        Self::FallingSales,
+        Self::IllegalBusiness,
+        Self::OrderedToStop,
+        Self::AccountsAtRisk,
+    ];
+
     /// As `kefu.profile.v1.CreditCondition` numbers it.
     pub(crate) fn number(self) -> i16 {
         self as i16 + 1
+    }
+
+    /// The condition of this number.
+    pub(crate) fn of(number: i16) -> Option<Self> {
+        let place = usize::try_from(number).ok()?.checked_sub(1)?;
+        Self::ALL.get(place).copied()
+    }
+
+    /// Whether figures tell it, and nobody has to.
+    pub(crate) fn is_told_by_figures(self) -> bool {
+        matches!(self, Self::Established | Self::PaymentsReachStandard)
     }
 
     /// Whether it speaks for the customer.
@@ -159,23 +194,6 @@ mod tests {
 
     use super::{super::shipped, *};
 
-    const ALL: [Condition; 14] = [
-        Condition::Established,
-        Condition::NoBreach,
-        Condition::SoundOperation,
-        Condition::StrongCapital,
-        Condition::PaymentsReachStandard,
-        Condition::Breach,
-        Condition::BreaksPromises,
-        Condition::DisputedDebts,
-        Condition::WeakSolvency,
-        Condition::PoorOperation,
-        Condition::FallingSales,
-        Condition::IllegalBusiness,
-        Condition::OrderedToStop,
-        Condition::AccountsAtRisk,
-    ];
-
     fn now() -> Timestamp {
         Timestamp::from_second(1_800_000_000).unwrap()
     }
@@ -183,7 +201,7 @@ mod tests {
     fn found(index: usize, ended_days_ago: Option<i64>) -> Finding {
         let ago = |days: i64| now() - SignedDuration::from_hours(days * 24);
         Finding {
-            condition: ALL[index],
+            condition: Condition::ALL[index],
             from: ago(2_000),
             until: ended_days_ago.map(ago),
         }

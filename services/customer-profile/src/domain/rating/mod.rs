@@ -2,6 +2,7 @@
 
 pub(crate) mod credit;
 mod definition;
+pub(crate) mod statement;
 pub(crate) mod tier;
 
 use jiff::{SignedDuration, Timestamp};

@@ -1,0 +1,208 @@
+//! Processes are killed in the middle of what they do (kill -9): what they did is whole or not
+//! there, and what they were to do is done once they are back.
+
+use std::{
+    fs,
+    future::Future,
+    process::{Command, Stdio},
+    time::Duration,
+};
+
+use kefu_contracts::{
+    access::{
+        ApproveDestructionRequest, CreateDestructionRequest, Destruction, DestructionTerms,
+        SubmitDestructionRequest, destruction_service_client::DestructionServiceClient,
+    },
+    profile::CustomerState,
+};
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use crate::processes::{Process, Site, enter, request};
+
+/// Bound of what comes about by itself.
+const BOUND: Duration = Duration::from_secs(60);
+/// Records of the import that is killed.
+const ROWS: i64 = 400;
+
+/// What comes about within the bound.
+async fn eventually<T>(mut look: impl AsyncFnMut() -> Option<T>) -> T {
+    let found = async {
+        loop {
+            if let Some(found) = look().await {
+                return found;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    within(found).await
+}
+
+async fn within<T>(what: impl Future<Output = T>) -> T {
+    tokio::time::timeout(BOUND, what).await.expect("in time")
+}
+
+/// Early, and by its last approver's word alone still to come.
+async fn agreed_but_for_one(site: &Site, customer: &str) -> Destruction {
+    let mut service = DestructionServiceClient::new(site.gateway());
+    let agent = site.token("li.wei");
+    let form = CreateDestructionRequest {
+        destruction: Some(Destruction {
+            justification: "客户要求".into(),
+            early: true,
+            requested: Some(DestructionTerms {
+                customers: vec![customer.to_owned()],
+            }),
+            ..Destruction::default()
+        }),
+        request_id: String::new(),
+    };
+    let made = service
+        .create_destruction(request(form, &agent, "service", ""))
+        .await
+        .unwrap();
+    let submit = SubmitDestructionRequest {
+        name: made.into_inner().name,
+        ..SubmitDestructionRequest::default()
+    };
+    let submitted = service
+        .submit_destruction(request(submit, &agent, "service", ""))
+        .await
+        .unwrap();
+    approve(site, "feng.yulan", submitted.into_inner()).await
+}
+
+async fn approve(site: &Site, login: &str, destruction: Destruction) -> Destruction {
+    let body = ApproveDestructionRequest {
+        name: destruction.name,
+        etag: destruction.etag,
+        ..ApproveDestructionRequest::default()
+    };
+    let token = site.token(login);
+    let mut service = DestructionServiceClient::new(site.gateway());
+    let approved = service
+        .approve_destruction(request(body, &token, "administration", ""))
+        .await;
+    approved.unwrap().into_inner()
+}
+
+async fn state(sql: &mut PgConnection, customer: Uuid) -> (i16, i64, i64) {
+    sqlx::query_as(
+        "SELECT c.state, (SELECT count(*) FROM profile.certificate),
+                (SELECT count(*) FROM profile.journal j WHERE j.customer_id = c.id AND j.type = 'customer.destroyed')
+         FROM profile.customer c WHERE c.id = $1",
+    )
+    .bind(customer)
+    .fetch_one(sql)
+    .await
+    .unwrap()
+}
+
+/// Clause CF-10.2: customer-profile dies while it destroys a file. The file stands, whole and
+/// without a certificate; the next that starts destroys it, once.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_destruction_whose_process_is_killed_happens_once() {
+    let site = Site::prepare().await;
+    let _others = ["access-control", "gateway"].map(|service| site.start(service));
+    let profile = site.start("customer-profile");
+    let (customer, _) = enter(&site.gateway(), &site.token("li.wei")).await;
+    let id: Uuid = customer.split_once('/').unwrap().1.parse().unwrap();
+    let destruction = agreed_but_for_one(&site, &customer).await;
+
+    // It stops in the middle until the lock is let go of.
+    let mut sql = site.database.connect().await.unwrap();
+    let stop = format!(
+        "UPDATE access.destruction SET cooling_seconds = 1;
+         CREATE FUNCTION profile.stop() RETURNS trigger LANGUAGE plpgsql AS
+             'BEGIN PERFORM pg_advisory_xact_lock(4712); RETURN NEW; END';
+         CREATE TRIGGER stop BEFORE UPDATE ON profile.customer FOR EACH ROW WHEN (OLD.id = '{id}')
+             EXECUTE FUNCTION profile.stop();
+         SELECT pg_advisory_lock(4712);"
+    );
+    sqlx::raw_sql(sqlx::AssertSqlSafe(stop))
+        .execute(&mut sql)
+        .await
+        .unwrap();
+    approve(&site, "chen.guodong", destruction).await;
+    let mut look = site.database.connect().await.unwrap();
+    let waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
+                   AND wait_event_type = 'Lock' AND wait_event = 'advisory'";
+    let mut count = async |expected: i64| {
+        eventually(async || {
+            let found: i64 = sqlx::query_scalar(waiting)
+                .fetch_one(&mut look)
+                .await
+                .unwrap();
+            (found == expected).then_some(())
+        })
+        .await;
+    };
+    count(1).await;
+    drop(profile);
+    sqlx::raw_sql("SELECT pg_advisory_unlock(4712)")
+        .execute(&mut sql)
+        .await
+        .unwrap();
+    count(0).await;
+    let archived = CustomerState::InReview as i16;
+    assert_eq!(state(&mut sql, id).await, (archived, 0, 0));
+
+    let _profile = site.start("customer-profile");
+    let destroyed = (CustomerState::Destroyed as i16, 1, 1);
+    eventually(async || (state(&mut sql, id).await == destroyed).then_some(())).await;
+}
+
+async fn files(sql: &mut PgConnection) -> (i64, i64) {
+    sqlx::query_as("SELECT count(*), count(DISTINCT external_ref) FROM profile.customer WHERE external_ref IS NOT NULL")
+        .fetch_one(sql)
+        .await
+        .unwrap()
+}
+
+/// An import is killed in the middle, and so is the service that it writes to; run again, each
+/// record is there once.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_import_that_is_killed_brings_each_record_once() {
+    let site = Site::prepare().await;
+    let _others = ["access-control", "gateway"].map(|service| site.start(service));
+    let profile = site.start("customer-profile");
+    enter(&site.gateway(), &site.token("li.wei")).await;
+
+    let folder = site.folder.path();
+    let rows = (0..ROWS).map(|row| format!("c-{row},客户{row}\n"));
+    let rows: String = std::iter::once("id,name\n".to_owned())
+        .chain(rows)
+        .collect();
+    fs::write(folder.join("customers.csv"), rows).unwrap();
+    let mapping = "external_ref = \"{id}\"\n[customer]\ntype = \"CUSTOMER_TYPE_PERSON\"\ndisplay_name = \"{name}\"\n";
+    fs::write(folder.join("map.toml"), mapping).unwrap();
+    fs::write(folder.join("token"), site.token("erp")).unwrap();
+    let import = || {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_kefu"));
+        command
+            .args(["import", "customers"])
+            .arg(folder.join("customers.csv"))
+            .arg("--mapping")
+            .arg(folder.join("map.toml"))
+            .args(["--address", &site.address(), "--token-file"])
+            .arg(folder.join("token"))
+            .args(["--concurrency", "2"])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null());
+        command.spawn().unwrap()
+    };
+    let first = Process(import());
+    let mut sql = site.database.connect().await.unwrap();
+    eventually(async || (files(&mut sql).await.0 > 20).then_some(())).await;
+    drop(first);
+    let (some, _) = files(&mut sql).await;
+    assert!(some < ROWS, "it was killed in the middle");
+
+    let mut second = Process(import());
+    eventually(async || (files(&mut sql).await.0 > some + 20).then_some(())).await;
+    drop(profile);
+    let _profile = site.start("customer-profile");
+    let ended = within(tokio::task::spawn_blocking(move || second.0.wait())).await;
+    assert!(ended.unwrap().unwrap().success());
+    assert_eq!(files(&mut sql).await, (ROWS, ROWS));
+}

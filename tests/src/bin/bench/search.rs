@@ -1,0 +1,162 @@
+//! `make bench-search`: how long the first page of a search takes over a million customers,
+//! by who asks and for what, beside the same rows lying open under a trigram index.
+
+mod fill;
+mod people;
+mod plain;
+mod queries;
+
+use std::time::Duration;
+
+use anyhow::Context;
+use kefu_access_control::seed::employee_id;
+use kefu_contracts::profile::{
+    ListCustomersRequest, customer_service_client::CustomerServiceClient,
+};
+use kefu_service::call::PURPOSE;
+use sqlx::PgConnection;
+use tokio::time::Instant;
+use tonic::{Request, metadata::MetadataValue, transport::Channel};
+
+use crate::house::{House, said};
+use people::People;
+use plain::Plain;
+use queries::{KINDS, Kind};
+
+/// Customers where nothing else is asked for.
+const USUAL: usize = 1_000_000;
+/// Times each kind of query is asked by each post.
+const ASKED: usize = 200;
+/// Median and 99th percentile that a first page may take.
+const TARGETS: (Duration, Duration) = (Duration::from_millis(50), Duration::from_millis(150));
+/// Who asks, for what purpose, and what they have to look through.
+const POSTS: [(&str, &str, &str); 3] = [
+    ("li.wei", "service", "an agent, own files"),
+    ("zhang.min", "service", "the head of the call centre"),
+    ("feng.yulan", "administration", "the archive, all files"),
+];
+
+/// How many customers, and whether nothing is asked of them: `search [N] [--fill]`.
+pub(crate) async fn run(house: &mut House, args: &[String]) -> anyhow::Result<()> {
+    let customers = args.iter().find_map(|arg| arg.parse().ok());
+    let customers: usize = customers.unwrap_or(USUAL);
+    house.pause_followers().await;
+    let mut admin = house.admin().await?;
+    let people = People::new(customers);
+    fill::fill(house, &mut admin, &people).await?;
+    if args.iter().any(|arg| arg == "--fill") {
+        return Ok(());
+    }
+    let plain = Plain::fill(&mut admin, &people).await?;
+    house.settle().await?;
+    println!(
+        "\nFirst page of 50 of {customers} customers with its count, {ASKED} queries each, one at a time; milliseconds\n\
+         (median, 99th percentile; then those of the same question over open text, without scope, opening or journal)\n"
+    );
+    let mut missed = 0;
+    for (login, purpose, who) in POSTS {
+        println!("{who}");
+        let asker = Asker::new(house, login, purpose)?;
+        for kind in KINDS {
+            missed += usize::from(!contest(&asker, &mut admin, &plain, &people, kind).await?);
+        }
+    }
+    println!(
+        "\nTarget: median {} ms, 99th percentile {} ms: {}",
+        TARGETS.0.as_millis(),
+        TARGETS.1.as_millis(),
+        match missed {
+            0 => "met by each".to_owned(),
+            some => format!("missed by {some} of {}", POSTS.len() * KINDS.len()),
+        }
+    );
+    Ok(())
+}
+
+/// Asks both in turns; tells whether ours kept to the target.
+async fn contest(
+    asker: &Asker,
+    admin: &mut PgConnection,
+    plain: &Plain,
+    people: &People,
+    kind: &Kind,
+) -> anyhow::Result<bool> {
+    let (mut ours, mut theirs, mut found) = (Vec::new(), Vec::new(), 0_i64);
+    for number in 0..ASKED + 10 {
+        let query = (kind.query)(people, number);
+        let begun = Instant::now();
+        let total = asker.first_page(&query.filter).await?;
+        let lasted = begun.elapsed();
+        let begun = Instant::now();
+        if let Some(pattern) = &query.plain {
+            plain.first_page(admin, pattern).await?;
+        }
+        // The first few fill what is kept in memory.
+        if number >= 10 {
+            ours.push(lasted);
+            found += i64::from(total);
+            theirs.extend(query.plain.is_some().then(|| begun.elapsed()));
+        }
+    }
+    let (median, worst) = (at(&mut ours, 50), at(&mut ours, 99));
+    let beside = if theirs.is_empty() {
+        String::new()
+    } else {
+        format!(
+            "   open {:7.1} {:7.1}",
+            at(&mut theirs, 50),
+            at(&mut theirs, 99)
+        )
+    };
+    println!(
+        "  {:<44} {median:7.1} {worst:7.1}{beside}   {} found",
+        kind.name,
+        found / ASKED as i64
+    );
+    let limits = (TARGETS.0.as_secs_f64(), TARGETS.1.as_secs_f64());
+    Ok(median <= limits.0 * 1000.0 && worst <= limits.1 * 1000.0)
+}
+
+/// In milliseconds.
+fn at(times: &mut [Duration], percent: usize) -> f64 {
+    times.sort();
+    let place = (times.len() * percent / 100).min(times.len() - 1);
+    times[place].as_secs_f64() * 1000.0
+}
+
+struct Asker {
+    channel: Channel,
+    token: String,
+    purpose: &'static str,
+}
+
+impl Asker {
+    fn new(house: &House, login: &str, purpose: &'static str) -> anyhow::Result<Self> {
+        let issuer = house.keys.issuer()?;
+        let hours = Duration::from_secs(8 * 3600);
+        let token = issuer.issue(employee_id(login), house.clock.now(), hours);
+        Ok(Self {
+            channel: house.channels[0].clone(),
+            token: format!("Bearer {}", token.map_err(said)?),
+            purpose,
+        })
+    }
+
+    /// How many there are, as the list says.
+    async fn first_page(&self, filter: &str) -> anyhow::Result<i32> {
+        let mut request = Request::new(ListCustomersRequest {
+            filter: filter.to_owned(),
+            ..Default::default()
+        });
+        let metadata = request.metadata_mut();
+        metadata.insert("authorization", self.token.parse()?);
+        metadata.insert(PURPOSE, MetadataValue::from_static(self.purpose));
+        let mut client = CustomerServiceClient::new(self.channel.clone())
+            .max_decoding_message_size(16 * 1024 * 1024);
+        let page = client.list_customers(request).await;
+        Ok(page
+            .with_context(|| filter.to_owned())?
+            .into_inner()
+            .total_size)
+    }
+}
