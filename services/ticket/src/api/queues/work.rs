@@ -60,7 +60,7 @@ impl Queues {
 
     /// Counted by the statement of the list, so that they agree with it.
     async fn counts(&self, call: &Call) -> Result<Vec<QueueCount>, Fault> {
-        let call = call.clone();
+        let (call, vault) = (call.clone(), self.core.deps.vault.clone());
         let db = &self.core.deps.db;
         db.run(move |connection| {
             Box::pin(async move {
@@ -74,7 +74,7 @@ impl Queues {
                 let mut counts = Vec::with_capacity(filters.len());
                 for text in filters {
                     // A system has no tickets of its own.
-                    let Ok(filter) = Filter::parse(&text, WORK.fields) else {
+                    let Ok(filter) = Filter::parse(&text, WORK.fields, vault.index_key()) else {
                         continue;
                     };
                     let mut query = WORK.count(&call, &filter);
