@@ -14,8 +14,8 @@ pub(crate) const AGENTS: RecordSpec = RecordSpec {
               (SELECT count(*) FROM ticket.ticket t WHERE t.assignee_id = a.employee_id AND t.state < 4) AS open",
     from: "ticket.agent a",
     id: "a.employee_id",
-    joins: None,
-    only: None,
+    joins: "",
+    only: "",
     scope: ScopeColumns {
         department: Some("a.department_id"),
         owner: None,
