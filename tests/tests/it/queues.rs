@@ -126,6 +126,21 @@ async fn routed(suite: &TestSuite, count: i64) {
     there.unwrap_or_else(|_| panic!("{count} tickets are given"));
 }
 
+/// The clock has moved: waits until the gateway has heard of the policy since.
+async fn policy_is_fresh(caller: &Caller) {
+    let fresh = async {
+        while queues(caller)
+            .list_agents(ListAgentsRequest {})
+            .await
+            .is_err()
+        {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let fresh = tokio::time::timeout(Duration::from_secs(30), fresh).await;
+    fresh.expect("the policy can be relied upon");
+}
+
 async fn journaled(suite: &TestSuite) -> i64 {
     let mut sql = suite.database.connect().await.unwrap();
     let routed = "SELECT count(*) FROM ticket.journal WHERE type = 'ticket.routed'";
@@ -229,6 +244,7 @@ async fn what_is_given_back_goes_to_another_who_is_there() {
         Presence::Available
     );
     suite.clock.advance(Duration::from_secs(121));
+    policy_is_fresh(&head).await;
     present(&li, Presence::Available).await;
     let customer = enter(&erp, person()).await;
     let first = opened(&erp, &customer.name).await;

@@ -14,8 +14,6 @@ pub(crate) const AGENTS: RecordSpec = RecordSpec {
               (SELECT count(*) FROM ticket.ticket t WHERE t.assignee_id = a.employee_id AND t.state < 4) AS open",
     from: "ticket.agent a",
     id: "a.employee_id",
-    joins: "",
-    only: "",
     scope: ScopeColumns {
         department: Some("a.department_id"),
         owner: None,
@@ -23,8 +21,7 @@ pub(crate) const AGENTS: RecordSpec = RecordSpec {
         duty: None,
         consent: None,
     },
-    class: None,
-    fields: &[],
+    ..RecordSpec::PLAIN
 };
 
 /// Says what somebody can do.
