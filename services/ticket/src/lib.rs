@@ -1,7 +1,8 @@
 //! Consultations, complaints, suggestions and service requests from the moment a
 //! customer turns to us until they say how satisfied they are. Owns tickets,
 //! their messages and the history of their states; the business calendars and
-//! targets, and the clocks that count by them; the surveys that ask about resolutions.
+//! targets, and the clocks that count by them; the surveys that ask about resolutions;
+//! queues, who serves them, and whose a ticket was.
 //!
 //! States: new → open ⇄ pending → resolved → closed; resolved → open when the
 //! solution did not work. The table stands in `domain/state.rs`.
@@ -18,6 +19,7 @@ use std::sync::Arc;
 
 use kefu_contracts::ticket::{
     calendar_service_server::CalendarServiceServer, clock_service_server::ClockServiceServer,
+    queue_service_server::QueueServiceServer,
     survey_answer_service_server::SurveyAnswerServiceServer,
     survey_service_server::SurveyServiceServer, target_service_server::TargetServiceServer,
     ticket_service_server::TicketServiceServer,
@@ -55,6 +57,7 @@ pub struct Peers {
 pub fn build(config: TicketConfig, deps: Deps, peers: Peers) -> Result<Hosted, Fault> {
     config.check()?;
     let core = Core::new(NAME, deps, &["customer-profile"]);
+    let tickets = api::Tickets::new(&core, &config);
     let jobs = vec![
         core.follow(
             "customer-profile",
@@ -65,14 +68,16 @@ pub fn build(config: TicketConfig, deps: Deps, peers: Peers) -> Result<Hosted, F
             }),
         ),
         jobs::clocks(core.deps.clone()),
+        jobs::routing(core.deps.clone(), tickets.clone()),
         rewrap::job(&core.deps),
     ];
-    let tickets = api::Tickets::new(&core, &config);
     let files = FileExport::server(tickets.clone(), &store::records::RECORD, core.views.clone());
     let facts = RecordFacts::server(&core.deps, store::records::FACTS);
+    let queues = api::queues::Queues::new(&core, tickets.clone());
     let calendars = api::calendars::Calendars::new(&core);
     let surveys = api::surveys::Surveys::new(&core, config.surveys());
     let routes = Routes::new(TicketServiceServer::new(tickets))
+        .add_service(QueueServiceServer::new(queues))
         .add_service(CalendarServiceServer::new(calendars))
         .add_service(ClockServiceServer::new(api::clocks::Clocks::new(&core)))
         .add_service(TargetServiceServer::new(api::targets::TargetsApi::new(

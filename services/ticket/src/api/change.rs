@@ -10,7 +10,7 @@ use kefu_contracts::{
 use kefu_service::{
     call::{Answer, Call},
     error::Fault,
-    fields::etag,
+    fields::{etag, parse_name},
     idempotency::{self, Kept},
     present::{disclose, entry},
     time::to_proto,
@@ -32,6 +32,7 @@ use crate::{
         moment,
     },
     store::{
+        assignments::{self, NewAssignment},
         history::{self, NewChange},
         messages::{self, NewMessage},
         records::{RECORD, StoredTicket},
@@ -55,6 +56,11 @@ impl Tickets {
         request: C,
     ) -> Result<Answer<Ticket>, Fault> {
         let wanted = request.read(&call)?;
+        self.carry(call, wanted).await
+    }
+
+    /// A command that was read.
+    pub(super) async fn carry(&self, call: Call, wanted: Wanted) -> Result<Answer<Ticket>, Fault> {
         let resource = wanted.name.clone();
         let (service, writing) = (self.clone(), (call.clone(), wanted));
         let outcome = self
@@ -153,6 +159,20 @@ impl Tickets {
                 revision,
             };
             history::insert(connection, &change).await?;
+        }
+        if let Some(cause) = wanted.action.assigns() {
+            let assignment = NewAssignment {
+                ticket_id: row.id,
+                customer_id: row.customer_id,
+                from: row.assignee(),
+                to: parse_name(&ticket.assignee, "employees"),
+                cause,
+                recorded_at: call.now,
+                actor: Some(actor(call)),
+                queue_id: None,
+                revision,
+            };
+            assignments::insert(connection, &assignment).await?;
         }
         if let Some(note) = &new.note {
             self.write_note(connection, call, row, key, note, new.occurred_at)

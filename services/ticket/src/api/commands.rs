@@ -3,9 +3,9 @@
 
 use jiff::Timestamp;
 use kefu_contracts::ticket::{
-    AssignTicketRequest, CloseTicketRequest, Direction, RateTicketRequest, ReopenTicketRequest,
-    ReplyToTicketRequest, ResolveTicketRequest, StartTicketRequest, SuspendTicketRequest,
-    UpdateTicketRequest, WaitingFor,
+    AssignTicketRequest, CloseTicketRequest, Direction, RateTicketRequest, ReleaseTicketRequest,
+    ReopenTicketRequest, ReplyToTicketRequest, ResolveTicketRequest, StartTicketRequest,
+    SuspendTicketRequest, TakeOverTicketRequest, UpdateTicketRequest, WaitingFor,
 };
 use kefu_service::{
     call::Call,
@@ -138,6 +138,17 @@ command!(RateTicketRequest: |self, fields| {
 });
 
 command!(CloseTicketRequest: |self, _fields| Action::Close);
+
+command!(TakeOverTicketRequest: |self, fields| {
+    fields.required_text("reason", &self.reason, MEDIUM);
+    // Who it is, the request does not say: the call does.
+    Action::TakeOver { by: Uuid::nil(), reason: self.reason }
+});
+
+command!(ReleaseTicketRequest: |self, fields| {
+    fields.required_text("reason", &self.reason, MEDIUM);
+    Action::Release(self.reason)
+});
 
 impl Command for UpdateTicketRequest {
     fn envelope(&self) -> Envelope<'_> {

@@ -10,6 +10,7 @@ mod keys;
 mod list;
 mod open;
 mod present;
+pub(crate) mod queues;
 mod read;
 mod replay;
 pub(crate) mod surveys;

@@ -2,7 +2,9 @@
 //! and its effect on the record.
 
 use jiff::Timestamp;
-use kefu_contracts::ticket::{Direction, Satisfaction, Ticket, WaitingFor};
+use kefu_contracts::ticket::{
+    AssignmentCause, Direction, Satisfaction, Ticket, TicketState, WaitingFor,
+};
 use kefu_service::{error::Fault, fields::name, time::to_proto};
 use uuid::Uuid;
 
@@ -29,6 +31,13 @@ pub(crate) enum Action {
         comment: String,
     },
     Close,
+    /// Takes it from whoever has it, or from its queue; why is kept as an internal message.
+    TakeOver {
+        by: Uuid,
+        reason: String,
+    },
+    /// Back into its queue; why is kept as an internal message.
+    Release(String),
 }
 
 /// A message that an action adds.
@@ -43,7 +52,7 @@ impl Action {
     fn event(&self) -> Event {
         match self {
             Self::Update(_) => Event::Update,
-            Self::Assign(_) => Event::Assign,
+            Self::Assign(_) | Self::TakeOver { .. } | Self::Release(_) => Event::Assign,
             Self::Start => Event::Start,
             Self::Suspend(whom) => Event::Suspend(*whom),
             Self::Reply(_) => Event::Reply,
@@ -66,6 +75,18 @@ impl Action {
             Self::Reopen(_) => "ticket.reopened",
             Self::Rate { .. } => "ticket.rated",
             Self::Close => "ticket.closed",
+            Self::TakeOver { .. } => "ticket.taken_over",
+            Self::Release(_) => "ticket.released",
+        }
+    }
+
+    /// What it is in the history of whose the ticket was.
+    pub(crate) fn assigns(&self) -> Option<AssignmentCause> {
+        match self {
+            Self::Assign(_) => Some(AssignmentCause::Given),
+            Self::TakeOver { .. } => Some(AssignmentCause::TakenOver),
+            Self::Release(_) => Some(AssignmentCause::Released),
+            _ => None,
         }
     }
 
@@ -87,6 +108,7 @@ impl Action {
     /// `STATE_NOT_ALLOWED`; the record is then as it was.
     pub(crate) fn apply(&self, ticket: &mut Ticket, at: Timestamp) -> Result<Option<Note>, Fault> {
         let next = standing(ticket).after(self.event())?;
+        self.moves(ticket)?;
         ticket.set_state(next.state);
         ticket.set_waiting_for(next.waiting_for);
         let at = Some(to_proto(at));
@@ -105,8 +127,7 @@ impl Action {
             Self::Reopen(reason) => {
                 ticket.resolved_time = None;
                 ticket.reopen_count = ticket.reopen_count.saturating_add(1);
-                let (direction, body) = (Direction::Internal, reason.clone());
-                return Ok(Some(Note { direction, body }));
+                return Ok(Some(Note::internal(reason)));
             }
             Self::Rate { score, comment } => {
                 let (score, comment) = (*score, comment.clone());
@@ -117,8 +138,42 @@ impl Action {
                 });
             }
             Self::Close => ticket.closed_time = at,
+            Self::TakeOver { by, reason } => {
+                ticket.assignee = name("employees", *by);
+                return Ok(Some(Note::internal(reason)));
+            }
+            Self::Release(reason) => {
+                ticket.assignee.clear();
+                return Ok(Some(Note::internal(reason)));
+            }
         }
         Ok(None)
+    }
+
+    /// Nobody takes over what is theirs, and nothing is given back that nobody has or that
+    /// is solved.
+    fn moves(&self, ticket: &Ticket) -> Result<(), Fault> {
+        match self {
+            Self::TakeOver { by, .. } if ticket.assignee == name("employees", *by) => {
+                Err(Fault::state("ASSIGNED", "take over"))
+            }
+            Self::Release(_) if ticket.assignee.is_empty() => {
+                Err(Fault::state("UNASSIGNED", "release"))
+            }
+            Self::Release(_) if ticket.state() == TicketState::Resolved => {
+                Err(Fault::state("RESOLVED", "release"))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Note {
+    fn internal(body: &str) -> Self {
+        Self {
+            direction: Direction::Internal,
+            body: body.to_owned(),
+        }
     }
 }
 
@@ -132,7 +187,7 @@ pub(crate) fn standing(ticket: &Ticket) -> Standing {
 
 #[cfg(test)]
 mod tests {
-    use kefu_contracts::ticket::{Level, Priority, TicketState};
+    use kefu_contracts::ticket::{Level, Priority};
     use kefu_service::fields::Fields;
     use proptest::prelude::*;
 
@@ -178,6 +233,11 @@ mod tests {
                 comment: String::new(),
             },
             Action::Close,
+            Action::TakeOver {
+                by: Uuid::from_u128(6),
+                reason: "他在休假".into(),
+            },
+            Action::Release("不归我管".into()),
         ]
     }
 

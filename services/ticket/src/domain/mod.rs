@@ -7,6 +7,8 @@ pub(crate) mod clock;
 pub(crate) mod entry;
 pub(crate) mod moment;
 pub(crate) mod priority;
+pub(crate) mod queue;
+pub(crate) mod routing;
 pub(crate) mod state;
 pub(crate) mod survey;
 pub(crate) mod targets;

@@ -2,6 +2,8 @@
 
 mod clocks;
 mod customers;
+mod routing;
 
 pub(crate) use clocks::job as clocks;
 pub(crate) use customers::KnownCustomers;
+pub(crate) use routing::job as routing;

@@ -1,5 +1,7 @@
 //! SQL of tickets.
 
+pub(crate) mod agents;
+pub(crate) mod assignments;
 pub(crate) mod calendars;
 pub(crate) mod clocks;
 pub(crate) mod customers;
@@ -7,7 +9,9 @@ pub(crate) mod history;
 pub(crate) mod messages;
 pub(crate) mod opening;
 pub(crate) mod own_cursor;
+pub(crate) mod queues;
 pub(crate) mod records;
+pub(crate) mod routing;
 pub(crate) mod scrub;
 pub(crate) mod surveys;
 pub(crate) mod targets;

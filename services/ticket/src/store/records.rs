@@ -6,7 +6,7 @@ use kefu_contracts::ticket::{Priority, Ticket, TicketKind, TicketState};
 use kefu_service::{
     error::Fault,
     facts::FactsOf,
-    fields::{etag, name},
+    fields::{etag, name, parse_name},
     filter::{FilterField, FilterKind},
     scope::RecordSpec,
     time::to_proto,
@@ -78,7 +78,7 @@ pub(crate) const FACTS: &[FactsOf] = &[FactsOf {
     selectable: None,
 }];
 
-fn number<E: Into<i32>>(value: Option<E>) -> Option<i32> {
+pub(crate) fn number<E: Into<i32>>(value: Option<E>) -> Option<i32> {
     value.map(Into::into)
 }
 
@@ -150,6 +150,11 @@ impl StoredTicket {
             matched: row.try_get("matched")?,
             columns,
         })
+    }
+
+    /// Whoever has it.
+    pub(crate) fn assignee(&self) -> Option<Uuid> {
+        parse_name(&self.columns.assignee, "employees")
     }
 
     /// Where it stands.
