@@ -355,7 +355,9 @@ impl Post<'_> {
         let kind = calls::record_of(&output).unwrap_or(output);
         // Whatever hangs on something hangs on a file, or on a ticket.
         let kind = match (field, door.method.service) {
-            ("parent", "kefu.ticket.v1.ClockService") => "kefu.ticket.v1.Ticket".to_owned(),
+            ("parent", "kefu.ticket.v1.ClockService" | "kefu.ticket.v1.QueueService") => {
+                "kefu.ticket.v1.Ticket".to_owned()
+            }
             ("parent", _) => CUSTOMER.to_owned(),
             _ => kind.full_name().to_owned(),
         };
