@@ -18,7 +18,7 @@ use kefu_contracts::{
         consent_service_client::ConsentServiceClient,
     },
     ticket::{
-        AssignTicketRequest, CloseTicketRequest, Direction, RateTicketRequest,
+        AssignTicketRequest, CloseTicketRequest, Direction, RateTicketRequest, ReopenTicketRequest,
         ReplyToTicketRequest, ResolveTicketRequest, Ticket,
     },
 };
@@ -516,6 +516,16 @@ async fn work(
         ..Default::default()
     };
     now = client.rate_ticket(rate).await.unwrap().into_inner();
+    // One is still to be done.
+    if !closed && assignee == Some("wang.fang") {
+        let reopen = ReopenTicketRequest {
+            name: name.clone(),
+            etag: now.etag.clone(),
+            reason: values.text(),
+            ..Default::default()
+        };
+        now = client.reopen_ticket(reopen).await.unwrap().into_inner();
+    }
     if closed {
         let close = CloseTicketRequest {
             name: name.clone(),

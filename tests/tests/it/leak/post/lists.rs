@@ -1,7 +1,7 @@
 //! Lists: pages, counts, orders and filters against what the oracle lets be seen.
 
 use kefu_access::Clearance;
-use kefu_contracts::policy::DataClass;
+use kefu_contracts::{policy::DataClass, ticket::TicketState};
 use prost_reflect::{DynamicMessage, Value};
 use tonic::Code;
 
@@ -12,12 +12,23 @@ use crate::leak::{
     schema::{self, number, text},
 };
 
+/// The list of what is still to be done.
+fn of_work(door: &Door<'_>) -> bool {
+    door.method.path.ends_with("/ListQueuedTickets")
+}
+
+fn is_unsolved(known: &Known) -> bool {
+    let state = number(&known.whole, "state");
+    state < TicketState::Resolved as i64
+}
+
 impl Post<'_> {
     /// All pages, filters and orders hold exactly what is visible.
     pub(super) async fn list(&self, door: &Door<'_>, offer: &Offer) {
         let kind = offer.record.full_name();
         let visible: Vec<(&Known, Clearance)> = self
             .known(kind)
+            .filter(|one| !of_work(door) || is_unsolved(one))
             .filter_map(|one| Some((one, door.clearance(one, self.leak.now)?)))
             .collect();
         let all: Vec<&Known> = visible.iter().map(|(one, _)| *one).collect();
