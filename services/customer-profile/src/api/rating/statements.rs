@@ -42,7 +42,7 @@ const MOST_REASON: usize = 500;
 /// What is to be done.
 #[derive(Clone)]
 enum Deed {
-    Say(Statement, RatingStatement),
+    Say(Statement, Box<RatingStatement>),
     TakeBack { statement: Uuid, reason: String },
 }
 
@@ -86,7 +86,7 @@ impl Customers {
         let read = Statement::read(&mut fields, &message, call.now);
         fields.finish()?;
         let (customer, statement) = read.ok_or_else(|| Fault::internal("a violation was lost"))?;
-        let deed = Deed::Say(statement, message);
+        let deed = Deed::Say(statement, Box::new(message));
         self.do_to_rating(call, customer, deed, claim).await
     }
 
