@@ -215,10 +215,15 @@ impl Filter {
         classes.without(ClassSet::of(&[DataClass::System]))
     }
 
+    /// Whether it looks for words.
+    pub fn has_words(&self) -> bool {
+        let words = |term: &Term| matches!(term.value, Value::Words(_));
+        self.terms.iter().any(words)
+    }
+
     /// Most records that are counted exactly.
     pub fn count_limit(&self) -> i64 {
-        let words = |term: &Term| matches!(term.value, Value::Words(_));
-        match self.terms.iter().any(words) {
+        match self.has_words() {
             true => WORDS_COUNT_LIMIT,
             false => COUNT_LIMIT,
         }

@@ -79,17 +79,22 @@ pub async fn page<S>(
 
     let binding = Binding::of(call, asked.filter, asked.order_by);
     let after = binding.after(key, asked.page_token)?;
-    let mut page = list.record.page(call, &filter, order, after, size);
+    let page = |few| list.record.page(call, &filter, order, after, (size, few));
+    let (mut in_order, mut sorted) = (page(false), page(true));
     let mut count = list.record.count(call, &filter);
-    let limit = filter.count_limit();
+    let (limit, words) = (filter.count_limit(), filter.has_words());
     let (rows, counted) = core
         .deps
         .db
         .run(move |connection| {
             Box::pin(async move {
-                let rows = page.build().fetch_all(&mut *connection).await?;
-                let counted: i64 = count.build_query_scalar().fetch_one(connection).await?;
-                Ok((rows, counted))
+                let count = count.build_query_scalar();
+                let counted: i64 = count.fetch_one(&mut *connection).await?;
+                let page = match words && counted <= limit {
+                    true => &mut sorted,
+                    false => &mut in_order,
+                };
+                Ok((page.build().fetch_all(connection).await?, counted))
             })
         })
         .await?;

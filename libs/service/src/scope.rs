@@ -122,22 +122,26 @@ impl RecordSpec {
     }
 
     /// One page of the records within the scope and the filter; one more than
-    /// `size`, which tells whether there is a next page.
+    /// `size`, which tells whether there is a next page. Where all that there are is known to
+    /// be few, they are found first and then sorted: following the order until there are
+    /// enough of them could go through every record.
     pub fn page(
         &self,
         call: &Call,
         filter: &Filter,
         order: Order,
         after: Option<After>,
-        size: usize,
+        (size, few): (usize, bool),
     ) -> QueryBuilder<Postgres> {
         let (direction, comparison) = if order.descending {
             ("DESC", "<")
         } else {
             ("ASC", ">")
         };
+        // No index is in the order of an expression.
+        let plus = if few { " + interval '0'" } else { "" };
         let by = format!(
-            " ORDER BY {} {direction}, {} {direction}",
+            " ORDER BY {}{plus} {direction}, {} {direction}",
             order.column, self.id
         );
         // What is only shown is joined to the records of the page, not to all that are

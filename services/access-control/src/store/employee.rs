@@ -49,7 +49,7 @@ pub(crate) async fn page(
     after: Option<After>,
     size: usize,
 ) -> Result<Vec<Listed>, Fault> {
-    let mut query = SPEC.page(call, &Filter::default(), ORDER, after, size);
+    let mut query = SPEC.page(call, &Filter::default(), ORDER, after, (size, false));
     let rows = query.build().fetch_all(connection).await?;
     rows.iter()
         .map(|row| {
