@@ -8,9 +8,11 @@ mod caller;
 mod clock;
 mod database;
 mod suite;
+mod wait;
 
 pub use caller::Caller;
 pub use clock::TurnableClock;
 pub use database::TestDatabase;
 pub use kefu_access_control::seed::employee_id;
 pub use suite::{COMPANY, TestSuite, Twin};
+pub use wait::eventually;

@@ -8,7 +8,7 @@ use kefu_contracts::access::{
     incident_service_client::IncidentServiceClient,
 };
 use kefu_service::clock::Clock;
-use kefu_testkit::{Caller, TestSuite, employee_id};
+use kefu_testkit::{Caller, TestSuite, employee_id, eventually};
 use tonic::{Code, Status};
 
 use crate::records::{enter, get, person};
@@ -28,17 +28,11 @@ async fn looked<T>(by: &Caller, wanted: impl Fn(Result<Vec<Alert>, Status>) -> O
         open_only: true,
         ..ListAlertsRequest::default()
     };
-    let found = async {
-        loop {
-            let answer = alerts(by).list_alerts(request.clone()).await;
-            if let Some(found) = wanted(answer.map(|answer| answer.into_inner().alerts)) {
-                return found;
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
-    let found = tokio::time::timeout(Duration::from_secs(30), found).await;
-    found.expect("found in time")
+    eventually(async || {
+        let answer = alerts(by).list_alerts(request.clone()).await;
+        wanted(answer.map(|answer| answer.into_inner().alerts))
+    })
+    .await
 }
 
 /// Waits for an alert about somebody's reading of so many customers.

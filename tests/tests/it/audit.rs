@@ -13,7 +13,7 @@ use kefu_contracts::{
     },
     journal::EntryKind,
 };
-use kefu_testkit::{Caller, TestSuite, employee_id};
+use kefu_testkit::{Caller, TestSuite, employee_id, eventually};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 use tonic::Code;
 
@@ -53,26 +53,19 @@ impl World {
     /// Waits until what was journaled so far is in the log and signed; looks a few times
     /// more, so that the log holds looks at itself.
     async fn settled(&mut self) {
-        let signed = async {
-            loop {
-                let behind: i64 = sqlx::query_scalar(
-                    "SELECT (SELECT count(*) FROM profile.journal) + (SELECT count(*) FROM access.journal)
-                          + (SELECT count(*) FROM ticket.journal) + (SELECT count(*) FROM orders.journal)
-                          + (SELECT count(*) FROM analytics.journal)
-                          - (SELECT COALESCE(max(size), 0) FROM access.audit_checkpoint)",
-                )
-                .fetch_one(&mut self.sql)
-                .await
-                .unwrap();
-                if behind == 0 {
-                    return;
-                }
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
-        };
-        tokio::time::timeout(Duration::from_secs(30), signed)
+        eventually(async || {
+            let behind: i64 = sqlx::query_scalar(
+                "SELECT (SELECT count(*) FROM profile.journal) + (SELECT count(*) FROM access.journal)
+                      + (SELECT count(*) FROM ticket.journal) + (SELECT count(*) FROM orders.journal)
+                      + (SELECT count(*) FROM analytics.journal)
+                      - (SELECT COALESCE(max(size), 0) FROM access.audit_checkpoint)",
+            )
+            .fetch_one(&mut self.sql)
             .await
-            .expect("signed in time");
+            .unwrap();
+            (behind == 0).then_some(())
+        })
+        .await;
     }
 
     /// Holds the signer's door shut until it stands before it, and opens it.
@@ -269,19 +262,14 @@ async fn a_log_that_was_changed_is_not_signed_again() {
     get(&world.suite.caller("li.wei"), &world.customer)
         .await
         .unwrap();
-    let collected = async {
-        while sqlx::query_scalar::<_, i64>(grown)
+    eventually(async || {
+        let now: i64 = sqlx::query_scalar(grown)
             .fetch_one(&mut world.sql)
             .await
-            .unwrap()
-            == before
-        {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(30), collected)
-        .await
-        .expect("collected in time");
+            .unwrap();
+        (now != before).then_some(())
+    })
+    .await;
     // When the signer comes a third time, it has looked twice.
     for _ in 0..3 {
         world.signer_comes().await;

@@ -11,7 +11,7 @@ use kefu_contracts::ticket::{
     target_service_client::TargetServiceClient,
 };
 use kefu_service::{clock::Clock, time::to_proto};
-use kefu_testkit::{Caller, TestSuite};
+use kefu_testkit::{Caller, TestSuite, eventually};
 use tonic::{Code, Status};
 
 use crate::records::{enter, open, person, refusal, ticket, tickets, violations};
@@ -89,14 +89,7 @@ async fn journaled(suite: &TestSuite, kind: &str, ticket: &str) -> i64 {
 }
 
 async fn wait_for(suite: &TestSuite, kind: &str, ticket: &str) {
-    let there = async {
-        while journaled(suite, kind, ticket).await == 0 {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(30), there)
-        .await
-        .unwrap_or_else(|_| panic!("{kind} is journaled"));
+    eventually(async || (journaled(suite, kind, ticket).await > 0).then_some(())).await;
 }
 
 /// Clauses SG-2.1, IH-4: what is near its time and what is past it is journaled, each once

@@ -1,7 +1,7 @@
 //! Files are destroyed when their time is over and two people agree, beyond recovery
 //! (CF-10.1, CF-10.2).
 
-use std::{future::Future, time::Duration};
+use std::time::Duration;
 
 use kefu_contracts::{
     access::{
@@ -18,7 +18,7 @@ use kefu_contracts::{
     ticket::Ticket,
 };
 use kefu_service::time::to_proto;
-use kefu_testkit::{Caller, TestDatabase, TestSuite, employee_id};
+use kefu_testkit::{Caller, TestDatabase, TestSuite, employee_id, eventually};
 use sqlx::PgConnection;
 use tonic::{Code, Status};
 use uuid::Uuid;
@@ -34,8 +34,6 @@ use crate::{
 
 /// From the last approval until the files are destroyed (`approvals.toml`).
 pub(crate) const COOLING: Duration = Duration::from_secs(168 * 3600);
-/// Bound of what happens by itself.
-const BOUND: Duration = Duration::from_secs(60);
 
 fn destructions(caller: &Caller) -> DestructionServiceClient<Caller> {
     DestructionServiceClient::new(caller.clone())
@@ -94,19 +92,6 @@ pub(crate) async fn scheduled(suite: &TestSuite, form: Destruction) -> Destructi
     }
     assert_eq!(destruction.state(), ApprovalState::Scheduled);
     destruction
-}
-
-/// What comes about within the bound.
-pub(crate) async fn eventually<T, F: Future<Output = Option<T>>>(look: impl Fn() -> F) -> T {
-    let found = async {
-        loop {
-            if let Some(found) = look().await {
-                return found;
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
-    tokio::time::timeout(BOUND, found).await.expect("in time")
 }
 
 /// The certificate, once it is issued. The policy has to be heard anew after the clock was

@@ -14,7 +14,7 @@ use kefu_contracts::{
     policy::{DataClass, Purpose},
 };
 use kefu_service::{clock::Clock, time::to_proto};
-use kefu_testkit::{Caller, TestSuite, employee_id};
+use kefu_testkit::{Caller, TestSuite, employee_id, eventually};
 use serde_json::Value;
 
 use crate::records::{consent, enter, open, person, ticket};
@@ -79,13 +79,11 @@ pub(crate) async fn approved_until(
 pub(crate) async fn package(receiver: Caller, name: &str) -> Vec<u8> {
     let mut exports = ExportServiceClient::new(receiver);
     let get = GetExportRequest { name: name.into() };
-    for _ in 0..2000 {
+    eventually(async || {
         let export = exports.get_export(get.clone()).await.unwrap().into_inner();
-        if export.state() == ExportState::Ready {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+        (export.state() == ExportState::Ready).then_some(())
+    })
+    .await;
     let request = DownloadExportRequest {
         name: name.into(),
         offset: 0,

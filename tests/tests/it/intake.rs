@@ -14,7 +14,7 @@ use kefu_contracts::{
     ticket::OpenTicketRequest,
 };
 use kefu_service::clock::Clock;
-use kefu_testkit::{Caller, TestSuite, employee_id};
+use kefu_testkit::{Caller, TestSuite, employee_id, eventually};
 use prost_types::FieldMask;
 use sqlx::Row;
 use tonic::{Code, Status};
@@ -454,22 +454,18 @@ async fn an_overdue_draft_is_found() {
     );
     suite.clock.advance(Duration::from_secs(49 * 3600));
     let mut sql = suite.database.connect().await.unwrap();
-    let noted = async {
-        loop {
-            let count: i64 = sqlx::query_scalar(
-                "SELECT count(*) FROM profile.journal WHERE type = 'draft.overdue' AND resource = $1",
-            )
-            .bind(&draft.name)
-            .fetch_one(&mut sql)
-            .await
-            .unwrap();
-            if count > 0 {
-                return count;
-            }
-        }
-    };
-    let count = tokio::time::timeout(Duration::from_secs(30), noted).await;
-    assert_eq!(count.expect("the job looked"), 1);
+    let count = eventually(async || {
+        let count: i64 = sqlx::query_scalar(
+            "SELECT count(*) FROM profile.journal WHERE type = 'draft.overdue' AND resource = $1",
+        )
+        .bind(&draft.name)
+        .fetch_one(&mut sql)
+        .await
+        .unwrap();
+        (count > 0).then_some(count)
+    })
+    .await;
+    assert_eq!(count, 1);
     let found = felt(|| async { drafts(&suite.caller("li.wei"), &overdue()).await.ok() }).await;
     assert_eq!(found, [draft.name.as_str()]);
 }
@@ -501,27 +497,21 @@ async fn a_withdrawn_draft_does_not_stay() {
     give_up(&suite.caller("li.wei"), &later).await;
     suite.clock.advance(Duration::from_secs(30 * 86_400 - 1800));
     let mut sql = suite.database.connect().await.unwrap();
-    let looking = async {
-        loop {
-            let found: Vec<(String, i16, i64)> = sqlx::query_as(
-                "SELECT j.resource, c.state,
-                        (SELECT count(*) FROM profile.customer_key k WHERE k.customer_id = c.id)
-                 FROM profile.journal j JOIN profile.customer c ON c.id = j.customer_id
-                 WHERE j.type = 'draft.erased'",
-            )
-            .fetch_all(&mut sql)
-            .await
-            .unwrap();
-            if !found.is_empty() {
-                return found;
-            }
-        }
-    };
-    let found = tokio::time::timeout(Duration::from_secs(30), looking).await;
-    assert_eq!(
-        found.expect("the job looked"),
-        [(gone.name.clone(), CustomerState::Destroyed as i16, 0)]
-    );
+    let found = eventually(async || {
+        let found: Vec<(String, i16, i64)> = sqlx::query_as(
+            "SELECT j.resource, c.state,
+                    (SELECT count(*) FROM profile.customer_key k WHERE k.customer_id = c.id)
+             FROM profile.journal j JOIN profile.customer c ON c.id = j.customer_id
+             WHERE j.type = 'draft.erased'",
+        )
+        .fetch_all(&mut sql)
+        .await
+        .unwrap();
+        (!found.is_empty()).then_some(found)
+    })
+    .await;
+    let gone = (gone.name, CustomerState::Destroyed as i16, 0);
+    assert_eq!(found, [gone]);
     let mut left = felt(|| async { drafts(&suite.caller("li.wei"), "").await.ok() }).await;
     left.sort();
     let mut standing = [kept.name, later.name];

@@ -11,7 +11,7 @@ use kefu_contracts::ticket::{
     queue_service_client::QueueServiceClient,
 };
 use kefu_service::fields::name;
-use kefu_testkit::{Caller, TestSuite, employee_id};
+use kefu_testkit::{Caller, TestSuite, employee_id, eventually};
 use tonic::{Code, Status};
 
 use crate::records::{enter, open, person, refusal, ticket, tickets, violations};
@@ -117,28 +117,16 @@ async fn assignments(caller: &Caller, ticket: &Ticket) -> Result<Vec<Assignment>
 
 /// Waits until so many tickets were given by queues.
 async fn routed(suite: &TestSuite, count: i64) {
-    let there = async {
-        while journaled(suite).await < count {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
-    let there = tokio::time::timeout(Duration::from_secs(30), there).await;
-    there.unwrap_or_else(|_| panic!("{count} tickets are given"));
+    eventually(async || (journaled(suite).await >= count).then_some(())).await;
 }
 
 /// The clock has moved: waits until the gateway has heard of the policy since.
 async fn policy_is_fresh(caller: &Caller) {
-    let fresh = async {
-        while queues(caller)
-            .list_agents(ListAgentsRequest {})
-            .await
-            .is_err()
-        {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
-    let fresh = tokio::time::timeout(Duration::from_secs(30), fresh).await;
-    fresh.expect("the policy can be relied upon");
+    eventually(async || {
+        let agents = queues(caller).list_agents(ListAgentsRequest {}).await;
+        agents.ok().map(drop)
+    })
+    .await;
 }
 
 async fn journaled(suite: &TestSuite) -> i64 {

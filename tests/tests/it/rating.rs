@@ -13,7 +13,7 @@ use kefu_contracts::{
     },
 };
 use kefu_service::{clock::Clock, time::to_proto};
-use kefu_testkit::{Caller, TestSuite, employee_id};
+use kefu_testkit::{Caller, TestSuite, employee_id, eventually};
 use tonic::{Code, Status};
 
 use crate::records::{customers, enter, get, order, person, place, refusal, violations};
@@ -71,23 +71,9 @@ async fn enforce(
     enforced.map(|answer| answer.into_inner())
 }
 
-/// What is answered once the suite has done what it does by itself.
-async fn settled<T>(ask: impl AsyncFn() -> Option<T>) -> T {
-    let there = async {
-        loop {
-            if let Some(answer) = ask().await {
-                return answer;
-            }
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(30), there)
-        .await
-        .expect("customers are rated")
-}
-
 /// The rules that come with the suite, once they are there.
 async fn shipped(suite: &TestSuite) -> RatingRules {
-    settled(async || all_rules(&suite.caller("li.wei")).await.pop()).await
+    eventually(async || all_rules(&suite.caller("li.wei")).await.pop()).await
 }
 
 /// A customer of li.wei with three orders, once they have a tier for it.
@@ -107,7 +93,7 @@ async fn silver(suite: &TestSuite) -> (Customer, Customer) {
 }
 
 async fn in_tier(suite: &TestSuite, file: &str, tier: Tier) -> Customer {
-    settled(async || {
+    eventually(async || {
         let found = get(&suite.caller("li.wei"), file).await.ok();
         found.filter(|found| found.tier() == tier)
     })

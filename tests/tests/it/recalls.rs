@@ -14,10 +14,10 @@ use kefu_contracts::{
     policy::{DataClass, Purpose},
 };
 use kefu_service::{clock::Clock, time::to_proto};
-use kefu_testkit::{Caller, TestSuite, employee_id};
+use kefu_testkit::{Caller, TestSuite, employee_id, eventually};
 
 use crate::{
-    destruction::{COOLING, certificate, eventually, form, scheduled},
+    destruction::{COOLING, certificate, form, scheduled},
     exports::{approved_until, package},
     records::{enter, refusal},
     retention::{ago, last_met},

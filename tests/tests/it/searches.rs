@@ -10,7 +10,7 @@ use kefu_contracts::{
         lookup_customer_request::By,
     },
 };
-use kefu_testkit::{Caller, TestSuite};
+use kefu_testkit::{Caller, TestSuite, eventually};
 use proptest::{
     prelude::Strategy,
     strategy::ValueTree,
@@ -19,7 +19,7 @@ use proptest::{
 use tonic::{Code, Status};
 
 use crate::{
-    destruction::{COOLING, certificate, eventually, form, scheduled},
+    destruction::{COOLING, certificate, form, scheduled},
     records::{customers, enter, get, person, refusal, update, violations},
     retention::ago,
 };

@@ -18,11 +18,10 @@ use kefu_contracts::{
         survey_service_client::SurveyServiceClient,
     },
 };
-use kefu_testkit::{Caller, TestSuite, employee_id};
+use kefu_testkit::{Caller, TestSuite, employee_id, eventually};
 use tonic::{Code, Response, Status};
 
 use crate::{
-    destruction::eventually,
     leak::dump::tables,
     records::{enter, open, person, refusal, said_consent, ticket, tickets, violations},
 };

@@ -15,11 +15,10 @@ use kefu_service::{
     clock::Clock,
     time::{from_proto, to_proto},
 };
-use kefu_testkit::{Caller, TestSuite, employee_id};
+use kefu_testkit::{Caller, TestSuite, employee_id, eventually};
 use tonic::{Code, Status};
 
 use crate::{
-    destruction::eventually,
     records::{
         consent, enter, get, open, order, orders, person, place, refusal, ticket, tickets,
         violations,

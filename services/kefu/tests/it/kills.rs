@@ -15,6 +15,7 @@ use kefu_contracts::{
     },
     profile::CustomerState,
 };
+use kefu_testkit::eventually;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -24,19 +25,6 @@ use crate::processes::{Process, Site, enter, request};
 const BOUND: Duration = Duration::from_secs(60);
 /// Records of the import that is killed.
 const ROWS: i64 = 400;
-
-/// What comes about within the bound.
-async fn eventually<T>(mut look: impl AsyncFnMut() -> Option<T>) -> T {
-    let found = async {
-        loop {
-            if let Some(found) = look().await {
-                return found;
-            }
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    };
-    within(found).await
-}
 
 async fn within<T>(what: impl Future<Output = T>) -> T {
     tokio::time::timeout(BOUND, what).await.expect("in time")

@@ -30,7 +30,7 @@ use kefu_service::{
     clock::{Clock, SystemClock},
     ids::{Ids, system_randomness},
 };
-use kefu_testkit::TestDatabase;
+use kefu_testkit::{TestDatabase, eventually};
 use tempfile::TempDir;
 use tonic::{
     Code, Request,
@@ -187,24 +187,16 @@ pub(crate) async fn enter(channel: &Channel, token: &str) -> (String, String) {
         customer: Some(customer),
         request_id: uuid::Uuid::from_u128(1).to_string(),
     };
-    let entering = async {
-        loop {
-            let mut client = CustomerServiceClient::new(channel.clone());
-            match client
-                .create_customer(request(body.clone(), token, "service", ""))
-                .await
-            {
-                Ok(response) => return (place(&response), response.into_inner().name),
-                Err(status) if status.code() == Code::Unavailable => {
-                    tokio::time::sleep(Duration::from_millis(50)).await;
-                }
-                Err(status) => panic!("{status:?}"),
-            }
+    let (place, name) = eventually(async || {
+        let mut client = CustomerServiceClient::new(channel.clone());
+        let entering = client.create_customer(request(body.clone(), token, "service", ""));
+        match entering.await {
+            Ok(response) => Some((place(&response), response.into_inner().name)),
+            Err(status) if status.code() == Code::Unavailable => None,
+            Err(status) => panic!("{status:?}"),
         }
-    };
-    let (place, name) = tokio::time::timeout(Duration::from_secs(60), entering)
-        .await
-        .expect("the processes are there");
+    })
+    .await;
     (name, place)
 }
 
@@ -280,14 +272,8 @@ async fn six_processes_are_one_suite() {
         Code::Unavailable
     );
     processes.insert(4, site.start("analytics"));
-    let back = async {
-        while metrics.query_metric(asked()).await.is_err() {
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(60), back)
-        .await
-        .expect("analytics is back");
+    // Analytics is back.
+    eventually(async || metrics.query_metric(asked()).await.ok().map(drop)).await;
 }
 
 /// Unknown keys and missing ones are told by name, and nothing starts.
