@@ -31,6 +31,28 @@ pub struct Entry {
 }
 
 impl Entry {
+    /// A change that nobody made: time did, or what was read in another journal.
+    pub fn by_itself(
+        recorded_at: Timestamp,
+        request_id: String,
+        r#type: &'static str,
+        resource: String,
+        customer_id: Option<Uuid>,
+        event: event::Event,
+    ) -> Self {
+        Self {
+            recorded_at,
+            actor_id: None,
+            purpose: Purpose::Administration,
+            request_id,
+            kind: EntryKind::Change,
+            resource,
+            customer_id,
+            r#type,
+            event,
+        }
+    }
+
     /// The facts as the `event` column keeps them.
     pub fn encoded_event(&self) -> Vec<u8> {
         use prost::Message;

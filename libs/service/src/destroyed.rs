@@ -2,10 +2,7 @@
 //! theirs does about it. The rows under the key are each service's own to scrub.
 
 use jiff::Timestamp;
-use kefu_contracts::{
-    journal::{CustomerScrubbed, Entry, EntryKind, event::Event},
-    policy::Purpose,
-};
+use kefu_contracts::journal::{CustomerScrubbed, Entry, event::Event};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -41,20 +38,13 @@ impl Destroyed {
         connection: &mut PgConnection,
         now: Timestamp,
     ) -> Result<(), Fault> {
-        let entry = kefu_journal::Entry {
-            recorded_at: now,
-            actor_id: None,
-            purpose: Purpose::Administration,
-            request_id: String::new(),
-            kind: EntryKind::Change,
-            resource: name("customers", self.customer),
-            customer_id: Some(self.customer),
-            r#type: "customer.scrubbed",
-            event: Event::CustomerScrubbed(CustomerScrubbed {
-                customer_id: self.customer.as_bytes().to_vec(),
-                certificate_id: self.certificate.as_bytes().to_vec(),
-            }),
-        };
+        let event = Event::CustomerScrubbed(CustomerScrubbed {
+            customer_id: self.customer.as_bytes().to_vec(),
+            certificate_id: self.certificate.as_bytes().to_vec(),
+        });
+        let (request, resource) = (String::new(), name("customers", self.customer));
+        let (kind, customer) = ("customer.scrubbed", Some(self.customer));
+        let entry = kefu_journal::Entry::by_itself(now, request, kind, resource, customer, event);
         kefu_journal::append(connection, &[entry]).await?;
         Ok(())
     }

@@ -80,9 +80,10 @@ pub async fn page<S>(
     let binding = Binding::of(call, asked.filter, asked.order_by);
     let after = binding.after(key, asked.page_token)?;
     let page = |few| list.record.page(call, &filter, order, after, (size, few));
-    let (mut in_order, mut sorted) = (page(false), page(true));
+    let mut in_order = page(false);
+    let mut sorted = filter.has_words().then(|| page(true));
     let mut count = list.record.count(call, &filter);
-    let (limit, words) = (filter.count_limit(), filter.has_words());
+    let limit = filter.count_limit();
     let (rows, counted) = core
         .deps
         .db
@@ -90,9 +91,9 @@ pub async fn page<S>(
             Box::pin(async move {
                 let count = count.build_query_scalar();
                 let counted: i64 = count.fetch_one(&mut *connection).await?;
-                let page = match words && counted <= limit {
-                    true => &mut sorted,
-                    false => &mut in_order,
+                let page = match &mut sorted {
+                    Some(sorted) if counted <= limit => sorted,
+                    _ => &mut in_order,
                 };
                 Ok((page.build().fetch_all(connection).await?, counted))
             })

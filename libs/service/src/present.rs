@@ -5,6 +5,7 @@
 use kefu_access::Clearance;
 use kefu_contracts::{
     Account, Resource,
+    common::Reason,
     journal::{EntryKind, Refused, Viewed, event},
     policy::Disclosure,
     redact::Path,
@@ -108,6 +109,53 @@ impl Views {
             })
             .collect();
         Ok(self.writer.write(entries).await?)
+    }
+
+    /// What came of a call; that a record was meant which the caller may not know of is
+    /// journaled.
+    ///
+    /// # Errors
+    /// The call's own, or the journal's.
+    pub async fn or_refused<T>(
+        &self,
+        call: &Call,
+        kind: &'static str,
+        resource: &str,
+        outcome: Result<T, Fault>,
+    ) -> Result<T, Fault> {
+        let unseen = [Reason::NotFoundOrOutOfScope];
+        self.noting(call, kind, resource, &unseen, outcome).await
+    }
+
+    /// The same also where the caller knows of the record, and may not do that to it.
+    ///
+    /// # Errors
+    /// The call's own, or the journal's.
+    pub async fn or_not_allowed<T>(
+        &self,
+        call: &Call,
+        kind: &'static str,
+        resource: &str,
+        outcome: Result<T, Fault>,
+    ) -> Result<T, Fault> {
+        let refused = [Reason::NotFoundOrOutOfScope, Reason::PermissionMissing];
+        self.noting(call, kind, resource, &refused, outcome).await
+    }
+
+    async fn noting<T>(
+        &self,
+        call: &Call,
+        kind: &'static str,
+        resource: &str,
+        reasons: &[Reason],
+        outcome: Result<T, Fault>,
+    ) -> Result<T, Fault> {
+        match outcome {
+            Err(fault) if reasons.contains(&fault.reason) => {
+                Err(self.refuse(call, kind, resource, fault).await)
+            }
+            outcome => outcome,
+        }
     }
 
     /// Journals that a record was asked for and not shown, and hands the fault on.

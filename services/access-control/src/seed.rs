@@ -6,8 +6,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use kefu_contracts::{
     access::DeviceState,
-    journal::{EntryKind, OrganisationChanged, event},
-    policy::Purpose,
+    journal::{OrganisationChanged, event},
 };
 use kefu_journal::Entry;
 use kefu_service::{clock::Clock, database::Db, error::Fault, ids::Ids};
@@ -155,17 +154,8 @@ async fn seed_all(
 }
 
 fn entry(at: Timestamp, request: Uuid, event: event::Event) -> Entry {
-    Entry {
-        recorded_at: at,
-        actor_id: None,
-        purpose: Purpose::Administration,
-        request_id: request.to_string(),
-        kind: EntryKind::Change,
-        resource: String::new(),
-        customer_id: None,
-        r#type: "organisation.seeded",
-        event,
-    }
+    let (request, kind) = (request.to_string(), "organisation.seeded");
+    Entry::by_itself(at, request, kind, String::new(), None, event)
 }
 
 struct Seeding<'c> {

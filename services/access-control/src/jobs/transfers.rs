@@ -5,10 +5,7 @@
 use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
-use kefu_contracts::{
-    journal::{EntryKind, OrganisationChanged, event},
-    policy::Purpose,
-};
+use kefu_contracts::journal::{OrganisationChanged, event};
 use kefu_journal::Entry;
 use kefu_service::{
     clock::{Clock, sleep},
@@ -152,16 +149,8 @@ fn entry(
     at: Timestamp,
     request: Uuid,
 ) -> Entry {
-    Entry {
-        recorded_at: at,
-        // Who ordered it stands in the transfer.
-        actor_id: None,
-        purpose: Purpose::Administration,
-        request_id: request.to_string(),
-        kind: EntryKind::Change,
-        resource: fields::name(TRANSFERS, transfer.id),
-        customer_id: None,
-        r#type: kind,
-        event: event::Event::OrganisationChanged(OrganisationChanged { policy_revision }),
-    }
+    // Who ordered it stands in the transfer.
+    let event = event::Event::OrganisationChanged(OrganisationChanged { policy_revision });
+    let resource = fields::name(TRANSFERS, transfer.id);
+    Entry::by_itself(at, request.to_string(), kind, resource, None, event)
 }

@@ -26,7 +26,7 @@ use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
 use super::{
-    Customers, consents::Consents, data_requests::DataRequests, on_file::or_refused, timeline,
+    Customers, consents::Consents, data_requests::DataRequests, timeline,
     verifications::Verifications,
 };
 use crate::store::{
@@ -83,7 +83,10 @@ impl Copies {
                 Box::pin(async move { find(connection, &call, id).await })
             })
             .await;
-        let found = or_refused(core, &call, REFUSED, &request.data_request, found).await?;
+        let found = core
+            .views
+            .or_refused(&call, REFUSED, &request.data_request, found)
+            .await?;
         may_be_copied(&found.request)?;
         let customer = found.file.id;
         let (copy, shown) = self.open(&call, found).await?;

@@ -3,7 +3,7 @@
 //! what it led to, and what is shown again is a view.
 
 use kefu_access::Clearance;
-use kefu_contracts::{Resource, common::Reason};
+use kefu_contracts::Resource;
 use kefu_journal::Cursor;
 use kefu_service::{
     call::{Answer, Call},
@@ -119,7 +119,9 @@ impl<S: Hanging> Shelf<S> {
         resource: &str,
         outcome: Result<Entered<S::Record>, Fault>,
     ) -> Result<Answer<S::Record>, Fault> {
-        let entered = or_refused(&self.core, call, self.kind.refused, resource, outcome).await?;
+        let views = &self.core.views;
+        let refused = self.kind.refused;
+        let entered = views.or_refused(call, refused, resource, outcome).await?;
         entered
             .answer(&self.core, call, self.kind.viewed, S::name)
             .await
@@ -239,21 +241,5 @@ impl<R: Resource> Entered<R> {
             core.views.record(call, viewed, &[shown]).await?;
         }
         Ok(Answer::written(self.record, self.position))
-    }
-}
-
-/// Journals that a file was meant which the caller may not know of.
-pub(super) async fn or_refused<T>(
-    core: &Core,
-    call: &Call,
-    refused: &'static str,
-    resource: &str,
-    outcome: Result<T, Fault>,
-) -> Result<T, Fault> {
-    match outcome {
-        Err(fault) if fault.reason == Reason::NotFoundOrOutOfScope => {
-            Err(core.views.refuse(call, refused, resource, fault).await)
-        }
-        outcome => outcome,
     }
 }

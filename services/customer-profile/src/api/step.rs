@@ -106,15 +106,11 @@ impl Customers {
                 Box::pin(async move { service.take(connection, &call, &wanted, revision_id).await })
             })
             .await;
-        match outcome {
-            Ok(outcome) => self.answer(&call, outcome).await,
-            Err(fault) if fault.reason == Reason::NotFoundOrOutOfScope => Err(self
-                .core
-                .views
-                .refuse(&call, "customer.refused", &resource, fault)
-                .await),
-            Err(fault) => Err(fault),
-        }
+        let views = &self.core.views;
+        let outcome = views
+            .or_refused(&call, "customer.refused", &resource, outcome)
+            .await?;
+        self.answer(&call, outcome).await
     }
 
     async fn take(

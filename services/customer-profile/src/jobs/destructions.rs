@@ -9,10 +9,9 @@ use aws_lc_rs::digest::{SHA256, digest};
 use kefu_contracts::{
     access::{ApprovalEvent, DestructionDecision, DestructionOrder},
     journal::{
-        CertificateIssued, Entry, EntryKind, FileDestroyed,
+        CertificateIssued, Entry, FileDestroyed,
         event::{self, Event},
     },
-    policy::Purpose,
     profile::{Certificate, CertifiedDecision, CertifiedFile, DestructionOutcome},
 };
 use kefu_service::{
@@ -145,17 +144,8 @@ impl Destructions {
         customer_id: Option<Uuid>,
         event: event::Event,
     ) -> kefu_journal::Entry {
-        kefu_journal::Entry {
-            recorded_at: self.clock.now(),
-            actor_id: None,
-            purpose: Purpose::Administration,
-            request_id: String::new(),
-            kind: EntryKind::Change,
-            resource,
-            customer_id,
-            r#type,
-            event,
-        }
+        let (now, request) = (self.clock.now(), String::new());
+        kefu_journal::Entry::by_itself(now, request, r#type, resource, customer_id, event)
     }
 }
 

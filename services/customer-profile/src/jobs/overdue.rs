@@ -5,8 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use kefu_contracts::{
-    journal::{DataRequestChanged, DraftAct, DraftChanged, EntryKind, event},
-    policy::Purpose,
+    journal::{DataRequestChanged, DraftAct, DraftChanged, event},
     profile::DataRequestAct,
 };
 use kefu_journal::Entry;
@@ -56,17 +55,8 @@ struct Noted {
 
 impl Noted {
     fn entry(self, now: Timestamp, request: Uuid) -> Entry {
-        Entry {
-            recorded_at: now,
-            actor_id: None,
-            purpose: Purpose::Administration,
-            request_id: request.to_string(),
-            kind: EntryKind::Change,
-            resource: self.resource,
-            customer_id: Some(self.customer),
-            r#type: self.kind,
-            event: self.event,
-        }
+        let (request, customer) = (request.to_string(), Some(self.customer));
+        Entry::by_itself(now, request, self.kind, self.resource, customer, self.event)
     }
 }
 

@@ -6,8 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use kefu_contracts::{
     ClassSet, Resource,
-    journal::{CustomerChanged, EntryKind, RatingChanged, RatingRulesChanged, event::Event},
-    policy::Purpose,
+    journal::{CustomerChanged, RatingChanged, RatingRulesChanged, event::Event},
     profile::{
         CreditClass, Customer, CustomerAct, CustomerState, CustomerType, RatingRulesState, Tier,
     },
@@ -131,7 +130,8 @@ async fn begin(deps: &Deps) -> Result<(), Fault> {
                     effective_time: Some(time::to_proto(now)),
                 });
                 let kind = "rating_rules.enforced";
-                let entry = entry(now, request, kind, name(RULES, id), None, event);
+                let (request, resource) = (request.to_string(), name(RULES, id));
+                let entry = Entry::by_itself(now, request, kind, resource, None, event);
                 kefu_journal::append(connection, &[entry]).await?;
                 Ok(())
             })
@@ -276,7 +276,8 @@ impl Turn {
 
     fn entry(&self, kind: &'static str, event: Event) -> Entry {
         let (id, resource) = (self.customer, name("customers", self.customer));
-        entry(self.now, self.request, kind, resource, Some(id), event)
+        let request = self.request.to_string();
+        Entry::by_itself(self.now, request, kind, resource, Some(id), event)
     }
 }
 
@@ -303,26 +304,5 @@ pub(crate) fn rated(
         paid: credit.paid,
         conditions: credit.conditions.iter().map(|one| one.number()).collect(),
         evaluated_at: now,
-    }
-}
-
-fn entry(
-    now: Timestamp,
-    request: Uuid,
-    kind: &'static str,
-    resource: String,
-    customer_id: Option<Uuid>,
-    event: Event,
-) -> Entry {
-    Entry {
-        recorded_at: now,
-        actor_id: None,
-        purpose: Purpose::Administration,
-        request_id: request.to_string(),
-        kind: EntryKind::Change,
-        resource,
-        customer_id,
-        r#type: kind,
-        event,
     }
 }

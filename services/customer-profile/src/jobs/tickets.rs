@@ -1,8 +1,7 @@
 use std::sync::Arc;
 
 use kefu_contracts::{
-    journal::{Entry, EntryKind, HoldEvent, TicketChanged, event::Event},
-    policy::Purpose,
+    journal::{Entry, HoldEvent, TicketChanged, event::Event},
     ticket::TicketState,
 };
 use kefu_service::{clock::Clock, consumer::Effect, database::Use, error::Fault, fields::name};
@@ -95,16 +94,11 @@ impl TicketEffects {
             (HoldEvent::Opened, None),
             (HoldEvent::FileAdded, Some(customer)),
         ];
-        let entries = told.map(|(what, customer)| kefu_journal::Entry {
-            recorded_at: by.now,
-            actor_id: None,
-            purpose: Purpose::Administration,
-            request_id: cause.request_id.clone(),
-            kind: EntryKind::Change,
-            resource: name("holds", ticket),
-            customer_id: customer,
-            r#type: journal_type(what),
-            event: changed(ticket, what, opening.kind, customer, Some(ticket), 1),
+        let entries = told.map(|(what, customer)| {
+            let event = changed(ticket, what, opening.kind, customer, Some(ticket), 1);
+            let (request, resource) = (cause.request_id.clone(), name("holds", ticket));
+            let kind = journal_type(what);
+            kefu_journal::Entry::by_itself(by.now, request, kind, resource, customer, event)
         });
         kefu_journal::append(connection, &entries).await?;
         Ok(())

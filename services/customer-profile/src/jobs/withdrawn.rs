@@ -4,10 +4,7 @@
 use std::time::Duration;
 
 use jiff::SignedDuration;
-use kefu_contracts::{
-    journal::{DraftAct, DraftChanged, EntryKind, event},
-    policy::Purpose,
-};
+use kefu_contracts::journal::{DraftAct, DraftChanged, event};
 use kefu_journal::Entry;
 use kefu_service::{core::Deps, error::Fault, fields::name, host::Job};
 
@@ -52,23 +49,22 @@ async fn erase(deps: &Deps, kept: SignedDuration) -> Result<(), Fault> {
 }
 
 fn erased(draft: &Withdrawn, now: jiff::Timestamp) -> Entry {
-    Entry {
-        recorded_at: now,
-        actor_id: None,
-        purpose: Purpose::Administration,
-        request_id: String::new(),
-        kind: EntryKind::Change,
-        resource: name("customers", draft.id),
-        customer_id: Some(draft.id),
-        r#type: "draft.erased",
-        event: event::Event::DraftChanged(DraftChanged {
-            customer_id: draft.id.as_bytes().to_vec(),
-            act: DraftAct::Erased as i32,
-            intake_channel: draft.intake_channel.into(),
-            department_id: draft.department_id.as_bytes().to_vec(),
-            entry_due_at: None,
-            changed_fields: Vec::new(),
-            revision: draft.revision + 1,
-        }),
-    }
+    let event = event::Event::DraftChanged(DraftChanged {
+        customer_id: draft.id.as_bytes().to_vec(),
+        act: DraftAct::Erased as i32,
+        intake_channel: draft.intake_channel.into(),
+        department_id: draft.department_id.as_bytes().to_vec(),
+        entry_due_at: None,
+        changed_fields: Vec::new(),
+        revision: draft.revision + 1,
+    });
+    let (request, resource) = (String::new(), name("customers", draft.id));
+    Entry::by_itself(
+        now,
+        request,
+        "draft.erased",
+        resource,
+        Some(draft.id),
+        event,
+    )
 }

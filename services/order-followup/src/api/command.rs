@@ -65,15 +65,11 @@ impl Orders {
                 Box::pin(async move { service.attempt(connection, &call, &command).await })
             })
             .await;
-        match outcome {
-            Ok(outcome) => self.answer(&call, outcome).await,
-            Err(fault) if fault.reason == Reason::NotFoundOrOutOfScope => Err(self
-                .core
-                .views
-                .refuse(&call, "order.refused", &resource, fault)
-                .await),
-            Err(fault) => Err(fault),
-        }
+        let views = &self.core.views;
+        let outcome = views
+            .or_refused(&call, "order.refused", &resource, outcome)
+            .await?;
+        self.answer(&call, outcome).await
     }
 
     async fn attempt(

@@ -72,24 +72,13 @@ impl Tickets {
                 Box::pin(async move { service.carry_out(connection, &call, &wanted).await })
             })
             .await;
-        match outcome {
-            Ok((
-                Written {
-                    mut ticket,
-                    position,
-                },
-                clearance,
-            )) => {
-                disclose(&mut ticket, &clearance, Default::default());
-                Ok(Answer::written(ticket, position))
-            }
-            Err(fault) if is_refusal(&fault) => Err(self
-                .core
-                .views
-                .refuse(&call, "ticket.refused", &resource, fault)
-                .await),
-            Err(fault) => Err(fault),
-        }
+        let views = &self.core.views;
+        let written = views
+            .or_not_allowed(&call, "ticket.refused", &resource, outcome)
+            .await;
+        let (mut written, clearance) = written?;
+        disclose(&mut written.ticket, &clearance, Default::default());
+        Ok(Answer::written(written.ticket, written.position))
     }
 
     async fn carry_out(
@@ -257,12 +246,4 @@ fn decide(
         note,
         occurred_at,
     })
-}
-
-/// Whether the caller was refused the ticket, rather than told what is wrong.
-fn is_refusal(fault: &Fault) -> bool {
-    matches!(
-        fault.reason,
-        Reason::NotFoundOrOutOfScope | Reason::PermissionMissing
-    )
 }

@@ -43,22 +43,6 @@ impl Queues {
             tickets,
         }
     }
-
-    /// Journals what was refused for the caller's scope, and hands every fault on.
-    async fn refused(
-        &self,
-        call: &Call,
-        kind: &'static str,
-        resource: &str,
-        fault: Fault,
-    ) -> Fault {
-        match fault.reason {
-            Reason::PermissionMissing | Reason::NotFoundOrOutOfScope => {
-                self.core.views.refuse(call, kind, resource, fault).await
-            }
-            _ => fault,
-        }
-    }
 }
 
 /// Whether the call reaches what is of this department.

@@ -9,7 +9,6 @@ use std::{collections::BTreeSet, time::Duration};
 use jiff::Timestamp;
 use kefu_contracts::{
     journal::{ClockPassed, EntryKind, event},
-    policy::Purpose,
     ticket::ClockMetric,
 };
 use kefu_journal::{Cursor, Entry};
@@ -191,28 +190,22 @@ fn entry(
     passed: Passed,
 ) -> Entry {
     let bytes = |id: Uuid| id.as_bytes().to_vec();
-    Entry {
-        recorded_at: look.now,
-        actor_id: None,
-        purpose: Purpose::Administration,
-        request_id: look.request.to_string(),
-        kind: EntryKind::Change,
-        resource: name("tickets", id),
-        customer_id: Some(ticket.customer_id),
-        r#type: match passed {
-            Passed::Warning => "clock.near",
-            Passed::Due => "clock.missed",
-        },
-        event: event::Event::ClockPassed(ClockPassed {
-            ticket_id: bytes(id),
-            customer_id: bytes(ticket.customer_id),
-            metric: metric.into(),
-            attempt: timed.attempt.number,
-            missed: passed == Passed::Due,
-            due_time: timed.due_at.map(to_proto),
-            target_seconds: timed.target.as_secs(),
-            department_id: bytes(ticket.department_id),
-            assignee_id: ticket.assignee_id.map(bytes).unwrap_or_default(),
-        }),
-    }
+    let kind = match passed {
+        Passed::Warning => "clock.near",
+        Passed::Due => "clock.missed",
+    };
+    let event = event::Event::ClockPassed(ClockPassed {
+        ticket_id: bytes(id),
+        customer_id: bytes(ticket.customer_id),
+        metric: metric.into(),
+        attempt: timed.attempt.number,
+        missed: passed == Passed::Due,
+        due_time: timed.due_at.map(to_proto),
+        target_seconds: timed.target.as_secs(),
+        department_id: bytes(ticket.department_id),
+        assignee_id: ticket.assignee_id.map(bytes).unwrap_or_default(),
+    });
+    let (request, resource) = (look.request.to_string(), name("tickets", id));
+    let customer = Some(ticket.customer_id);
+    Entry::by_itself(look.now, request, kind, resource, customer, event)
 }

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
-use kefu_contracts::ticket::{Priority, Queue, TicketKind, TicketState};
+use kefu_contracts::ticket::Queue;
 use kefu_service::{
     error::Fault,
     fields::{etag, name},
@@ -13,7 +13,7 @@ use kefu_service::{
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::records::{RECORD, number};
+use super::records::{ASSIGNEE, DEPARTMENT, KIND, PRIORITY, RECEIVED_TIME, RECORD, STATE};
 
 /// Collection of the resource names.
 pub(crate) const QUEUES: &str = "queues";
@@ -41,37 +41,12 @@ pub(crate) const WORK: RecordSpec = RecordSpec {
     from: at_work!(),
     fields: &[
         FilterField::system("queue", "q.id", FilterKind::Name(QUEUES)),
-        FilterField::system("assignee", "t.assignee_id", FilterKind::Name("employees")),
-        FilterField::system(
-            "department",
-            "t.department_id",
-            FilterKind::Name("departments"),
-        ),
-        FilterField::system(
-            "state",
-            "t.state",
-            FilterKind::Enum {
-                prefix: "TICKET_STATE_",
-                parse: |name| number(TicketState::from_str_name(name)),
-            },
-        ),
-        FilterField::system(
-            "kind",
-            "t.kind",
-            FilterKind::Enum {
-                prefix: "TICKET_KIND_",
-                parse: |name| number(TicketKind::from_str_name(name)),
-            },
-        ),
-        FilterField::system(
-            "priority",
-            "t.priority",
-            FilterKind::Enum {
-                prefix: "PRIORITY_",
-                parse: |name| number(Priority::from_str_name(name)),
-            },
-        ),
-        FilterField::system("received_time", "t.received_at", FilterKind::Time),
+        ASSIGNEE,
+        DEPARTMENT,
+        STATE,
+        KIND,
+        PRIORITY,
+        RECEIVED_TIME,
     ],
     ..RECORD
 };

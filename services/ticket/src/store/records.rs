@@ -39,37 +39,50 @@ pub(crate) const RECORD: RecordSpec = RecordSpec {
     },
     fields: &[
         FilterField::system("customer", "t.customer_id", FilterKind::Name("customers")),
-        FilterField::system(
-            "state",
-            "t.state",
-            FilterKind::Enum {
-                prefix: "TICKET_STATE_",
-                parse: |name| number(TicketState::from_str_name(name)),
-            },
-        ),
-        FilterField::system(
-            "kind",
-            "t.kind",
-            FilterKind::Enum {
-                prefix: "TICKET_KIND_",
-                parse: |name| number(TicketKind::from_str_name(name)),
-            },
-        ),
-        FilterField::system(
-            "priority",
-            "t.priority",
-            FilterKind::Enum {
-                prefix: "PRIORITY_",
-                parse: |name| number(Priority::from_str_name(name)),
-            },
-        ),
-        FilterField::system("department", "t.department_id", FilterKind::Name("departments")),
-        FilterField::system("assignee", "t.assignee_id", FilterKind::Name("employees")),
+        STATE,
+        KIND,
+        PRIORITY,
+        DEPARTMENT,
+        ASSIGNEE,
         FilterField::system("external_ref", "t.external_ref", FilterKind::Text),
-        FilterField::system("received_time", "t.received_at", FilterKind::Time),
+        RECEIVED_TIME,
     ],
     ..RecordSpec::PLAIN
 };
+
+pub(crate) const STATE: FilterField = FilterField::system(
+    "state",
+    "t.state",
+    FilterKind::Enum {
+        prefix: "TICKET_STATE_",
+        parse: |name| number(TicketState::from_str_name(name)),
+    },
+);
+pub(crate) const KIND: FilterField = FilterField::system(
+    "kind",
+    "t.kind",
+    FilterKind::Enum {
+        prefix: "TICKET_KIND_",
+        parse: |name| number(TicketKind::from_str_name(name)),
+    },
+);
+pub(crate) const PRIORITY: FilterField = FilterField::system(
+    "priority",
+    "t.priority",
+    FilterKind::Enum {
+        prefix: "PRIORITY_",
+        parse: |name| number(Priority::from_str_name(name)),
+    },
+);
+pub(crate) const DEPARTMENT: FilterField = FilterField::system(
+    "department",
+    "t.department_id",
+    FilterKind::Name("departments"),
+);
+pub(crate) const ASSIGNEE: FilterField =
+    FilterField::system("assignee", "t.assignee_id", FilterKind::Name("employees"));
+pub(crate) const RECEIVED_TIME: FilterField =
+    FilterField::system("received_time", "t.received_at", FilterKind::Time);
 
 /// What access-control may be told of, to explain decisions by.
 pub(crate) const FACTS: &[FactsOf] = &[FactsOf {

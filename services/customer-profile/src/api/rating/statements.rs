@@ -22,12 +22,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::{
-    api::{
-        Customers,
-        ask::claim,
-        on_file::{OnFile, or_refused},
-        present::ensure_cleared,
-    },
+    api::{Customers, ask::claim, on_file::OnFile, present::ensure_cleared},
     domain::rating::statement::Statement,
     jobs::Turn,
     store::{
@@ -135,7 +130,11 @@ impl Customers {
             })
             .await;
         let resource = name("customers", customer);
-        let done = or_refused(&self.core, &call, "rating.refused", &resource, outcome).await?;
+        let done = self
+            .core
+            .views
+            .or_refused(&call, "rating.refused", &resource, outcome)
+            .await?;
         let rating = self.read_rating(&done.row, done.clearance.classes).await?;
         if done.replayed {
             let shown = Shown {

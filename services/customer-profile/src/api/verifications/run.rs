@@ -26,7 +26,7 @@ use super::{
 };
 use crate::{
     api::{
-        on_file::{Entered, OnFile, or_refused},
+        on_file::{Entered, OnFile},
         present::ensure_cleared,
     },
     domain::verification::{Finding, MOST_EVIDENCE, can_be_asked, classes_of},
@@ -72,7 +72,12 @@ impl Verifications {
                 Box::pin(async move { service.prepare(connection, &call, &asking).await })
             })
             .await;
-        let ready = or_refused(&self.shelf.core, &call, KIND.refused, &resource, ready).await?;
+        let ready = self
+            .shelf
+            .core
+            .views
+            .or_refused(&call, KIND.refused, &resource, ready)
+            .await?;
         let (question, revision) = match ready {
             Ready::Ask { question, revision } => (question, revision),
             Ready::Before(before) => {

@@ -125,18 +125,11 @@ impl Calendars {
                 Box::pin(async move { write(connection, &call, &wanted).await })
             })
             .await;
-        match outcome {
-            Ok((calendar, position)) => Ok(Answer::written(calendar, position)),
-            Err(fault) if fault.reason == Reason::NotFoundOrOutOfScope => {
-                let resource = kefu_service::fields::name(CALENDARS, wanted.id);
-                Err(self
-                    .core
-                    .views
-                    .refuse(&call, REFUSED, &resource, fault)
-                    .await)
-            }
-            Err(fault) => Err(fault),
-        }
+        let resource = kefu_service::fields::name(CALENDARS, wanted.id);
+        let views = &self.core.views;
+        let written = views.or_refused(&call, REFUSED, &resource, outcome).await;
+        let (calendar, position) = written?;
+        Ok(Answer::written(calendar, position))
     }
 }
 

@@ -65,10 +65,12 @@ impl Queues {
                 Box::pin(async move { set(connection, &call, &wanted).await })
             })
             .await;
-        match outcome {
-            Ok((agent, position)) => Ok(Answer::written(agent, position)),
-            Err(fault) => Err(self.refused(&call, "agent.refused", &resource, fault).await),
-        }
+        let views = &self.core.views;
+        let written = views
+            .or_not_allowed(&call, "agent.refused", &resource, outcome)
+            .await;
+        let (agent, position) = written?;
+        Ok(Answer::written(agent, position))
     }
 
     /// Clause SG-2.2.

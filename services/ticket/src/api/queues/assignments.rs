@@ -38,8 +38,9 @@ impl Queues {
             .await?;
         let Some((row, assignments)) = found else {
             let fault = Fault::not_found(&request.parent);
-            return Err(self
-                .refused(&call, "assignments.refused", &request.parent, fault)
+            let views = &self.core.views;
+            return Err(views
+                .refuse(&call, "assignments.refused", &request.parent, fault)
                 .await);
         };
         let shown = Shown {

@@ -116,10 +116,12 @@ impl Queues {
                 Box::pin(async move { write(connection, &call, &wanted).await })
             })
             .await;
-        match outcome {
-            Ok((queue, position)) => Ok(Answer::written(queue, position)),
-            Err(fault) => Err(self.refused(&call, "queue.refused", &resource, fault).await),
-        }
+        let views = &self.core.views;
+        let written = views
+            .or_not_allowed(&call, "queue.refused", &resource, outcome)
+            .await;
+        let (queue, position) = written?;
+        Ok(Answer::written(queue, position))
     }
 }
 

@@ -55,13 +55,10 @@ impl Surveys {
                 Box::pin(async move { write(connection, &call, &wanted).await })
             })
             .await;
-        match outcome {
-            Err(fault) if fault.reason == Reason::NotFoundOrOutOfScope => {
-                let views = &self.core.views;
-                Err(views.refuse(&call, REFUSED, &request.name, fault).await)
-            }
-            outcome => outcome,
-        }
+        let views = &self.core.views;
+        views
+            .or_refused(&call, REFUSED, &request.name, outcome)
+            .await
     }
 }
 

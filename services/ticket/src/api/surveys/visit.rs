@@ -67,22 +67,13 @@ impl Surveys {
                 Box::pin(async move { service.complete(connection, &call, &wanted).await })
             })
             .await;
-        match outcome {
-            Ok((mut survey, position, clearance)) => {
-                disclose(&mut survey, &clearance, Default::default());
-                Ok(Answer::written(survey, position))
-            }
-            Err(fault)
-                if matches!(
-                    fault.reason,
-                    Reason::NotFoundOrOutOfScope | Reason::PermissionMissing
-                ) =>
-            {
-                let views = &self.core.views;
-                Err(views.refuse(&call, REFUSED, &request.name, fault).await)
-            }
-            Err(fault) => Err(fault),
-        }
+        let views = &self.core.views;
+        let written = views
+            .or_not_allowed(&call, REFUSED, &request.name, outcome)
+            .await;
+        let (mut survey, position, clearance) = written?;
+        disclose(&mut survey, &clearance, Default::default());
+        Ok(Answer::written(survey, position))
     }
 
     async fn complete(
