@@ -6,6 +6,7 @@
 mod calls;
 pub(crate) mod dump;
 mod logs;
+mod offers;
 mod oracle;
 mod package;
 mod post;
@@ -32,8 +33,9 @@ use tokio::{sync::Semaphore, task::JoinSet};
 use tonic::Code;
 
 use self::{
-    calls::{Offer, request, string},
+    calls::{request, string},
     logs::Logs,
+    offers::Offer,
     oracle::Known,
     post::{FIGURES, Leak, Post},
     schema::Schema,

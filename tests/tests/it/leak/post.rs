@@ -21,7 +21,8 @@ use prost_reflect::{DynamicMessage, MethodDescriptor, ReflectMessage, Value};
 use tonic::Code;
 
 use super::{
-    calls::{self, NOBODY, Offer, request, string},
+    calls::{self, NOBODY, request, string},
+    offers::Offer,
     oracle::{self, Known},
     schema::{self, Schema, text},
     search::Canaries,

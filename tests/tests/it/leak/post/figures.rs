@@ -7,7 +7,8 @@ use prost_reflect::{ReflectMessage, Value};
 
 use super::{Door, Post};
 use crate::leak::{
-    calls::{enum_name, request, string},
+    calls::{request, string},
+    offers::enum_name,
     oracle::{self, Known},
     schema::{self, number},
 };

@@ -7,7 +7,8 @@ use tonic::Code;
 
 use super::{Door, Post};
 use crate::leak::{
-    calls::{self, Offer, request, string},
+    calls::{request, string},
+    offers::{self, Offer},
     oracle::Known,
     schema::{self, number, text},
 };
@@ -45,7 +46,7 @@ impl Post<'_> {
             let class = self.leak.schema.policy(&term.field).0;
             let matching = visible.iter().filter(|(one, clearance)| {
                 (class == DataClass::System || clearance.classes.contains(class))
-                    && calls::found_by(term, &one.listed)
+                    && offers::found_by(term, &one.listed)
             });
             let matching: Vec<&Known> = matching.map(|(one, _)| *one).collect();
             let seen = self
@@ -53,7 +54,7 @@ impl Post<'_> {
                 .await;
             self.check_list(door, &term.written, seen, &matching);
         }
-        for filter in calls::forbidden(&self.leak.schema, &offer.record, offer, &self.leak.known) {
+        for filter in offers::forbidden(&self.leak.schema, &offer.record, offer, &self.leak.known) {
             let asked = request(&door.descriptor.input(), &[("filter", string(&filter))]);
             let answer = self.send(door, asked).await;
             if answer.code() != Code::InvalidArgument {

@@ -1,0 +1,293 @@
+//! What lists offer to be filtered and ordered by, as the contracts say it, and what each
+//! filter has to find.
+
+use std::collections::BTreeSet;
+
+use kefu_contracts::policy::DataClass;
+use prost_reflect::{
+    DynamicMessage, EnumDescriptor, FieldDescriptor, Kind, MessageDescriptor, MethodDescriptor,
+    ReflectMessage, Value,
+};
+
+use super::{
+    calls::{record_of, string},
+    oracle::Known,
+    schema::{self, Schema},
+};
+
+/// One term of a filter.
+#[derive(Clone, Debug)]
+pub(super) struct Term {
+    pub(super) field: FieldDescriptor,
+    pub(super) operator: &'static str,
+    /// As the record has it.
+    pub(super) value: Value,
+    pub(super) written: String,
+    /// Where it compares what is sealed.
+    sealed: Option<&'static SealedTerm>,
+}
+
+/// What is looked for by keyed hash: a term of another name than its field, with an operator
+/// of its own.
+#[derive(Debug)]
+struct SealedTerm {
+    name: &'static str,
+    field: &'static str,
+    /// Of the messages in the field; empty where it is text itself.
+    inner: &'static str,
+    operator: &'static str,
+}
+
+const fn sealed(
+    name: &'static str,
+    field: &'static str,
+    inner: &'static str,
+    operator: &'static str,
+) -> SealedTerm {
+    SealedTerm {
+        name,
+        field,
+        inner,
+        operator,
+    }
+}
+
+const SEALED: [SealedTerm; 9] = [
+    sealed("number", "file_number", "", "="),
+    sealed("phone", "phones", "number", "="),
+    sealed("email", "emails", "address", "="),
+    sealed("id_card", "id_card", "", "="),
+    sealed("credit_code", "credit_code", "", "="),
+    sealed("region", "region", "", "="),
+    sealed("tag", "tags", "", "="),
+    sealed("name", "display_name", "", ":"),
+    sealed("address", "addresses", "street", ":"),
+];
+
+impl SealedTerm {
+    fn texts(&self, record: &DynamicMessage) -> Vec<String> {
+        let value = record.get_field_by_name(self.field);
+        let value = value.as_deref();
+        if self.inner.is_empty() {
+            let texts = value.map(schema::texts).unwrap_or_default();
+            return texts.into_iter().map(str::to_owned).collect();
+        }
+        let messages = value.map(schema::messages).unwrap_or_default().into_iter();
+        messages.map(|one| schema::text(one, self.inner)).collect()
+    }
+
+    /// A term for what every record has there; of words also one that many have.
+    fn add_terms(
+        &'static self,
+        record: &MessageDescriptor,
+        known: &[Known],
+        terms: &mut Vec<Term>,
+    ) {
+        let field = record.get_field_by_name(self.field).unwrap();
+        let known = known.iter().filter(|one| one.kind == record.full_name());
+        let mut texts: BTreeSet<String> = known.flat_map(|one| self.texts(&one.whole)).collect();
+        texts.remove("");
+        if self.operator == ":" {
+            let first = texts.iter().filter_map(|text| text.chars().next());
+            let first: BTreeSet<char> = first.take(2).collect();
+            texts.extend(first.into_iter().map(String::from));
+        }
+        for text in texts {
+            terms.push(Term {
+                field: field.clone(),
+                operator: self.operator,
+                written: format!("{}{}\"{text}\"", self.name, self.operator),
+                value: string(text),
+                sealed: Some(self),
+            });
+        }
+    }
+
+    fn finds(&self, value: &Value, record: &DynamicMessage) -> bool {
+        let wanted = value.as_str().unwrap_or_default();
+        let texts = self.texts(record);
+        texts.iter().any(|text| match self.operator {
+            ":" => text.contains(wanted),
+            _ => text == wanted,
+        })
+    }
+}
+
+/// What a list offers, by the comments of its request.
+pub(super) struct Offer {
+    pub(super) record: MessageDescriptor,
+    pub(super) terms: Vec<Term>,
+    pub(super) orders: Vec<String>,
+}
+
+impl Offer {
+    /// What the list of this method offers; findings where it cannot be told.
+    pub(super) fn read(
+        method: &MethodDescriptor,
+        known: &[Known],
+        findings: &mut Vec<String>,
+    ) -> Option<Self> {
+        let input = method.input();
+        let filter = input.get_field_by_name("filter")?;
+        // What hangs on one file is asked for by that file.
+        if input.get_field_by_name("parent").is_some() {
+            return None;
+        }
+        let Some(record) = record_of(&method.output()) else {
+            // The register shows nothing of customers; its lists are in `lookups`.
+            let path = format!("/{}/{}", method.parent_service().full_name(), method.name());
+            if kefu_contracts::method(&path).is_some_and(|method| method.shows.is_empty()) {
+                return None;
+            }
+            findings.push(format!(
+                "{} filters, and shows no record",
+                method.full_name()
+            ));
+            return None;
+        };
+        let comment = comment(&filter);
+        let Some((_, names)) = comment.split_once("over:") else {
+            findings.push(format!(
+                "{}: its comment does not say `over: a, b.`",
+                filter.full_name()
+            ));
+            return None;
+        };
+        let mut terms = Vec::new();
+        let names = names.split_once('.').map_or(names, |(names, _)| names);
+        for name in names.split(',').map(str::trim) {
+            // Of the company's own, and there is none in this world: no ticket waits in one.
+            if (input.name(), name) == ("ListQueuedTicketsRequest", "queue") {
+                continue;
+            }
+            if let Some(sealed) = SEALED.iter().find(|one| one.name == name) {
+                sealed.add_terms(&record, known, &mut terms);
+                continue;
+            }
+            let Some(field) = record.get_field_by_name(name) else {
+                findings.push(format!(
+                    "{}: {name} is no field of {}: teach Offer::read in leak/offers.rs what it means",
+                    filter.full_name(),
+                    record.full_name()
+                ));
+                continue;
+            };
+            let before = terms.len();
+            for one in known.iter().filter(|one| one.kind == record.full_name()) {
+                add_terms(&field, &one.whole, &mut terms);
+            }
+            if terms.len() == before {
+                findings.push(format!(
+                    "{}: no record has a value in {name}: plant one in leak/world.rs",
+                    filter.full_name()
+                ));
+            }
+        }
+        let mut seen = BTreeSet::new();
+        terms.retain(|term: &Term| seen.insert(term.written.clone()));
+        let order = input
+            .get_field_by_name("order_by")
+            .map(|field| self::comment(&field));
+        let orders = order
+            .iter()
+            .flat_map(|text| text.split('`').skip(1).step_by(2));
+        let orders = orders.map(str::to_owned).collect();
+        Some(Self {
+            record,
+            terms,
+            orders,
+        })
+    }
+}
+
+/// Filters on what the contract does not offer: every classified text, with what
+/// some record has in it.
+pub(super) fn forbidden(
+    schema: &Schema,
+    record: &MessageDescriptor,
+    offer: &Offer,
+    known: &[Known],
+) -> Vec<String> {
+    let mut filters = Vec::new();
+    let Some(one) = known.iter().find(|one| one.kind == record.full_name()) else {
+        return filters;
+    };
+    for (field, value) in one.whole.fields() {
+        let offered = offer.terms.iter().any(|term| term.field == field);
+        if schema.policy(&field).0 == DataClass::System || offered {
+            continue;
+        }
+        for text in schema::texts(value) {
+            filters.push(format!("{} = \"{text}\"", field.name()));
+        }
+    }
+    filters
+}
+
+fn add_terms(field: &FieldDescriptor, record: &DynamicMessage, terms: &mut Vec<Term>) {
+    if !record.has_field(field) {
+        return;
+    }
+    let value = record.get_field(field).into_owned();
+    let (operators, written): (&[&str], _) = match (&field.kind(), &value) {
+        (Kind::Enum(kind), Value::EnumNumber(number)) => (&["=", "!="], enum_name(kind, *number)),
+        (_, Value::String(text)) => (&["=", "!="], format!("\"{text}\"")),
+        (_, Value::Message(_)) => {
+            let (seconds, nanos) = schema::time(record, field.name()).unwrap();
+            let time = jiff::Timestamp::new(seconds, nanos).unwrap();
+            (&["<=", ">"], format!("\"{time}\""))
+        }
+        _ => return,
+    };
+    for operator in operators {
+        terms.push(Term {
+            field: field.clone(),
+            operator,
+            value: value.clone(),
+            written: format!("{} {operator} {written}", field.name()),
+            sealed: None,
+        });
+    }
+}
+
+/// `TICKET_STATE_OPEN` → `OPEN`.
+pub(super) fn enum_name(kind: &EnumDescriptor, number: i32) -> String {
+    let prefix = kind.get_value(0).unwrap();
+    let prefix = prefix.name().trim_end_matches("UNSPECIFIED");
+    let value = kind.get_value(number).unwrap();
+    value.name().trim_start_matches(prefix).to_owned()
+}
+
+/// Whether a record is found by a term.
+pub(super) fn found_by(term: &Term, record: &DynamicMessage) -> bool {
+    if let Some(sealed) = term.sealed {
+        return sealed.finds(&term.value, record);
+    }
+    let same = record.has_field(&term.field) && *record.get_field(&term.field) == term.value;
+    let order = || {
+        let name = term.field.name();
+        let at = schema::time(record, name)?;
+        let mut other = DynamicMessage::new(record.descriptor());
+        other.set_field(&term.field, term.value.clone());
+        Some(at.cmp(&schema::time(&other, name)?))
+    };
+    match term.operator {
+        "=" => same,
+        "!=" => !same,
+        "<=" => order().is_some_and(std::cmp::Ordering::is_le),
+        _ => order().is_some_and(std::cmp::Ordering::is_gt),
+    }
+}
+
+/// The comment above a field.
+fn comment(field: &FieldDescriptor) -> String {
+    let file = field.parent_file().file_descriptor_proto().clone();
+    let info = file.source_code_info.unwrap();
+    let place = info.location.iter().find(|one| one.path == field.path());
+    let lines = place.map(|one| one.leading_comments().to_owned());
+    lines
+        .unwrap_or_default()
+        .split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ")
+}
