@@ -9,7 +9,7 @@ mod queries;
 
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use kefu_access_control::seed::employee_id;
 use kefu_contracts::profile::{
     ListCustomersRequest, customer_service_client::CustomerServiceClient,
@@ -20,7 +20,7 @@ use tokio::time::Instant;
 use tonic::{Request, metadata::MetadataValue, transport::Channel};
 
 use crate::house::{House, said};
-use people::People;
+use people::{People, phone};
 use plain::Plain;
 use queries::{KINDS, Kind};
 
@@ -45,6 +45,7 @@ pub(crate) async fn run(house: &mut House, args: &[String]) -> anyhow::Result<()
     let mut admin = house.admin().await?;
     let people = People::new(customers);
     fill::fill(house, &mut admin, &people).await?;
+    is_found(house, &people).await?;
     if args.iter().any(|arg| arg == "--fill") {
         return Ok(());
     }
@@ -72,6 +73,23 @@ pub(crate) async fn run(house: &mut House, args: &[String]) -> anyhow::Result<()
             some => format!("missed by {some} of {}", POSTS.len() * KINDS.len()),
         }
     );
+    Ok(())
+}
+
+/// What was written past the service is as the service would have: it finds it.
+async fn is_found(house: &House, people: &People) -> anyhow::Result<()> {
+    let archive = Asker::new(house, "feng.yulan", "administration")?;
+    let one = people.customer(0);
+    let road = one.addresses.first().map(|address| address.street.clone());
+    let filter = format!(
+        "phone = {} AND name:\"{}\" AND address:\"{}\" AND region = {}",
+        phone(0),
+        one.display_name,
+        road.unwrap_or_default(),
+        one.region
+    );
+    let found = archive.first_page(&filter).await?;
+    ensure!(found == 1, "{found} files where one was written");
     Ok(())
 }
 

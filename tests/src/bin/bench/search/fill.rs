@@ -1,5 +1,5 @@
 //! Enters the customers as they would lie there, sealed and marked, past the gateway: one by
-//! one would take hours. That it is as the service does it is seen when one of them is found.
+//! one would take hours. What is written is then looked for through the gateway.
 
 use std::{collections::BTreeMap, fmt::Write, sync::Arc};
 
