@@ -118,8 +118,6 @@ impl Hanging for StoredConsent {
     }
 }
 
-impl StoredConsent {}
-
 /// A statement about to be entered.
 pub(crate) struct NewRow<'a> {
     pub(crate) id: Uuid,

@@ -13,6 +13,9 @@ use tonic::Status;
 
 use crate::client::{Client, ConnectArgs, Refusal};
 
+/// So soon the services have heard of each other, and the gateways of them.
+pub(super) const SOON: Duration = Duration::from_secs(2);
+
 /// The stage: a running suite, and the company whose people play.
 #[derive(Debug)]
 pub(super) struct Stage {
@@ -59,12 +62,13 @@ impl Stage {
         })
     }
 
-    /// Asks again for what the services hear of each other within two seconds.
-    pub(super) async fn soon<T>(
+    /// Asks again for what comes about by itself within the bound.
+    pub(super) async fn within<T>(
         &self,
+        bound: Duration,
         mut ask: impl AsyncFnMut() -> Result<T, Status>,
     ) -> Result<T, Status> {
-        let bound = Instant::now() + Duration::from_secs(2);
+        let bound = Instant::now() + bound;
         loop {
             match ask().await {
                 Err(_) if Instant::now() < bound => sleep(Duration::from_millis(50)).await,

@@ -10,7 +10,7 @@ use kefu_contracts::{
         SubmitDestructionRequest, destruction_service_client::DestructionServiceClient,
     },
     profile::{
-        Certificate, Customer, GetCertificateRequest, LookupTombstoneRequest,
+        Customer, GetCertificateRequest, LookupTombstoneRequest,
         certificate_service_client::CertificateServiceClient,
     },
 };
@@ -144,19 +144,16 @@ async fn certified(
     let request = GetCertificateRequest {
         name: form.name.replace("destructions/", "certificates/"),
     };
-    let bound = tokio::time::Instant::now() + BOUND;
-    let certificate: Certificate = loop {
-        let found = certificates(&keeper)
-            .get_certificate(keeper.request(request.clone()))
-            .await;
-        match found {
-            Ok(found) => break found.into_inner(),
-            Err(_) if tokio::time::Instant::now() < bound => {
-                tokio::time::sleep(Duration::from_millis(100)).await;
-            }
-            Err(status) => return Err(unexpected(&status)),
-        }
-    };
+    let certificate = stage
+        .within(BOUND, async || {
+            certificates(&keeper)
+                .get_certificate(keeper.request(request.clone()))
+                .await
+        })
+        .await;
+    let certificate = certificate
+        .map_err(|status| unexpected(&status))?
+        .into_inner();
     stage.show(&certificate.text);
     let digest = certificate.sha256.iter().map(|byte| format!("{byte:02x}"));
     stage.show(&format!("SHA-256 {}", digest.collect::<String>()));

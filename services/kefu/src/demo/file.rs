@@ -18,7 +18,7 @@ use prost_types::FieldMask;
 use tonic::{Status, transport::Channel};
 
 use super::{
-    cast::Stage,
+    cast::{SOON, Stage},
     destruction,
     form::{self, AGENT, get, unexpected},
 };
@@ -240,7 +240,9 @@ async fn served(stage: &Stage, file: &Customer) -> anyhow::Result<()> {
     let mut tickets = TicketServiceClient::new(agent.channel());
     // The file came into being a moment ago: ticket may not have heard of it.
     let opened = stage
-        .soon(async || tickets.open_ticket(agent.request(request.clone())).await)
+        .within(SOON, async || {
+            tickets.open_ticket(agent.request(request.clone())).await
+        })
         .await;
     let opened = opened.map_err(|status| unexpected(&status))?.into_inner();
     stage.show(&opened.name);
@@ -260,7 +262,7 @@ async fn history(stage: &Stage, file: &str) -> anyhow::Result<()> {
     };
     let mut timeline = TimelineServiceClient::new(keeper.channel());
     let page = stage
-        .soon(async || {
+        .within(SOON, async || {
             let page = timeline
                 .list_timeline(keeper.request(request.clone()))
                 .await?;

@@ -14,7 +14,7 @@ use kefu_service::{
 use tonic::Code;
 
 use super::{
-    cast::Stage,
+    cast::{SOON, Stage},
     form::{self, APPLICANT, HEAD, get, shares, told, unexpected},
 };
 use crate::client::ConnectArgs;
@@ -53,20 +53,10 @@ async fn read(stage: &Stage, share: &Share, customer: &str) -> anyhow::Result<Sh
     stage.show(&told(&share));
 
     stage.tell(APPLICANT, "reads the file.");
-    let bound = tokio::time::Instant::now() + Duration::from_secs(2);
-    loop {
-        match get(&client, customer).await {
-            Ok(file) => {
-                stage.show(&shown(&file));
-                return Ok(share);
-            }
-            // The gateways hear of it within a second.
-            Err(_) if tokio::time::Instant::now() < bound => {
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
-            Err(status) => return Err(unexpected(&status)),
-        }
-    }
+    let file = stage.within(SOON, async || get(&client, customer).await);
+    let file = file.await.map_err(|status| unexpected(&status))?;
+    stage.show(&shown(&file));
+    Ok(share)
 }
 
 /// Looks again and again, until the file is closed.
