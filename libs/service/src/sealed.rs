@@ -55,6 +55,11 @@ impl Sealer {
         Self { vault, table }
     }
 
+    /// The same for the records of another table.
+    pub fn of_table(&self, table: &'static str) -> Self {
+        Self::new(self.vault.clone(), table)
+    }
+
     /// The vault behind it.
     pub fn vault(&self) -> &Vault {
         &self.vault
@@ -122,6 +127,31 @@ impl Sealer {
             record.merge(plain.as_slice()).map_err(malformed)?;
         }
         Ok((record, account))
+    }
+
+    /// The same record under another customer's key, for the same row.
+    ///
+    /// # Errors
+    /// When the value was not sealed with the first key for this row.
+    pub fn reseal(
+        &self,
+        (from, to): (&CustomerKey, &CustomerKey),
+        row: Uuid,
+        sealed: &[u8],
+    ) -> Result<Vec<u8>, Fault> {
+        let sections = Sections::decode(sealed);
+        let mut sections = sections.map_err(|_| Fault::internal("sealed column cannot be read"))?;
+        for section in &mut sections.sections {
+            let (full_place, masked_place) = self.places(row, section.class());
+            for (place, value) in [
+                (full_place, &mut section.full),
+                (masked_place, &mut section.masked),
+            ] {
+                let plain = self.vault.open(from, &place, value)?;
+                *value = self.vault.seal(to, &place, &plain)?;
+            }
+        }
+        Ok(sections.encode_to_vec())
     }
 
     /// Seals an answer to be kept for its request id.

@@ -2,7 +2,9 @@
 //! a customer that is not a ticket or an order: basic, contact, identity and
 //! financial data, tier, consent, and who has duty on which file.
 //!
-//! States: `domain/state.rs`; drafts are looked at by permissions of their own.
+//! States: `domain/state.rs`; a file that became part of another (`domain/merge.rs`) stands by
+//! its name and numbers for that one, and goes with it. Drafts are looked at by permissions of
+//! their own.
 //! Consent: the statement counts that the customer made last about a purpose; while that
 //! is that it is given, scopes that live on consent reach the file.
 //!
@@ -26,8 +28,8 @@ use kefu_contracts::profile::{
     customer_copy_service_server::CustomerCopyServiceServer,
     customer_service_server::CustomerServiceServer,
     data_request_service_server::DataRequestServiceServer, hold_service_server::HoldServiceServer,
-    intake_service_server::IntakeServiceServer, rating_service_server::RatingServiceServer,
-    retention_service_server::RetentionServiceServer,
+    intake_service_server::IntakeServiceServer, merge_service_server::MergeServiceServer,
+    rating_service_server::RatingServiceServer, retention_service_server::RetentionServiceServer,
     revision_service_server::RevisionServiceServer, timeline_service_server::TimelineServiceServer,
     verification_service_server::VerificationServiceServer,
 };
@@ -124,6 +126,7 @@ pub fn build(config: CustomerProfileConfig, deps: Deps, peers: Peers) -> Result<
         .add_service(IntakeServiceServer::new(customers.clone()))
         .add_service(RevisionServiceServer::new(customers.clone()))
         .add_service(RatingServiceServer::new(customers.clone()))
+        .add_service(MergeServiceServer::new(customers.clone()))
         .add_service(TimelineServiceServer::new(customers))
         .add_service(ConsentServiceServer::new(consents))
         .add_service(CustomerCopyServiceServer::new(copies))

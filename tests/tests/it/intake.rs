@@ -85,7 +85,7 @@ async fn submit(caller: &Caller, file: &Customer) -> Result<Customer, Status> {
     Ok(intake(caller).submit_customer(request).await?.into_inner())
 }
 
-async fn approve(caller: &Caller, file: &Customer) -> Result<Customer, Status> {
+pub(crate) async fn approve(caller: &Caller, file: &Customer) -> Result<Customer, Status> {
     let request = ApproveCustomerRequest {
         name: file.name.clone(),
         etag: file.etag.clone(),

@@ -22,6 +22,7 @@ mod five_views;
 mod intake;
 mod leak;
 mod lists;
+mod merges;
 mod migrations;
 mod outage;
 mod queues;

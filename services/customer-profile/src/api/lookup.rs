@@ -52,7 +52,11 @@ impl Customers {
             }
             Some(By::ExternalRef(reference)) => {
                 fields.required_text("external_ref", &reference, 120);
-                query.push(" AND c.external_ref = ").push_bind(reference);
+                // Also of what became part of the file.
+                query
+                    .push(" AND c.id IN (SELECT COALESCE(r.merged_into, r.id) FROM profile.customer r WHERE r.external_ref = ")
+                    .push_bind(reference)
+                    .push(")");
             }
             Some(By::FileNumber(number)) => {
                 fields.required_text("file_number", &number, 32);

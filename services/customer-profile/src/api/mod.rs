@@ -12,6 +12,7 @@ pub(crate) mod holds;
 mod intake;
 mod list;
 mod lookup;
+pub(crate) mod merges;
 mod on_file;
 mod outcome;
 mod present;

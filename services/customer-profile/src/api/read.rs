@@ -5,8 +5,14 @@ use kefu_service::{
     fields::Fields,
 };
 
+use sqlx::postgres::PgRow;
+use uuid::Uuid;
+
 use super::Customers;
-use crate::store::records::{StoredCustomer, view};
+use crate::store::{
+    merges,
+    records::{StoredCustomer, view},
+};
 
 impl Customers {
     /// Clauses CF-6.1, CF-9.1.
@@ -20,6 +26,21 @@ impl Customers {
         Ok(Answer::read(customer))
     }
 
+    /// The file that this one is part of, within the call's scope: whoever has its old name
+    /// finds it, as by an old number (CF-4.3).
+    async fn survivor_of(&self, call: &Call, id: Uuid) -> Result<Option<PgRow>, Fault> {
+        let db = &self.core.deps.db;
+        let survivor = db
+            .run(move |connection| {
+                Box::pin(async move { merges::survivor_of(connection, id).await })
+            })
+            .await?;
+        match survivor {
+            Some(survivor) => db.row(view(call).get(call, survivor)).await,
+            None => Ok(None),
+        }
+    }
+
     /// The row of this name, given in this field, within the call's scope. That it was
     /// asked for and is not there is journaled.
     pub(super) async fn find(
@@ -31,8 +52,11 @@ impl Customers {
         let mut fields = Fields::new();
         let id = fields.name(field, name, "customers").unwrap_or_default();
         fields.finish()?;
-        let query = view(call).get(call, id);
-        let row = self.core.deps.db.row(query).await?;
+        let row = self.core.deps.db.row(view(call).get(call, id)).await?;
+        let row = match row {
+            Some(row) => Some(row),
+            None => self.survivor_of(call, id).await?,
+        };
         match row {
             Some(row) => StoredCustomer::read(&row),
             None => {

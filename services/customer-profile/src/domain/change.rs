@@ -71,6 +71,19 @@ pub(crate) fn is_data(path: &str) -> bool {
     field(path).is_some_and(|field| field.class != DataClass::System)
 }
 
+/// The fields with data about the customer, each with its class.
+pub(crate) fn data() -> impl Iterator<Item = (&'static str, DataClass)> {
+    let data = FIELDS
+        .iter()
+        .filter(|field| field.class != DataClass::System);
+    data.map(|field| (field.path, field.class))
+}
+
+/// Whether two files have the same in this field.
+pub(crate) fn is_same(one: &Customer, other: &Customer, path: &str) -> bool {
+    field(path).is_none_or(|field| (field.same)(one, other))
+}
+
 /// Whether the file has something in this field.
 pub(crate) fn is_set(customer: &Customer, path: &str) -> bool {
     field(path).is_some_and(|field| !(field.same)(customer, &Customer::default()))

@@ -62,6 +62,26 @@ impl Statement {
     }
 }
 
+/// What counts of two last statements about one purpose, when the files that they were made
+/// in turn out to be one customer's: a refusal of either, whenever it was; what both agree to;
+/// who said nothing says nothing. The ways by which a consent is given, or `None` where it is
+/// not (IH-2.2).
+pub(crate) fn stricter(one: Option<&Said>, other: Option<&Said>) -> Option<Vec<i16>> {
+    match (one, other) {
+        (None, None) => None,
+        (Some(said), None) | (None, Some(said)) => said.clone(),
+        (Some(one), Some(other)) => {
+            let mut both = one.clone()?;
+            let other = other.as_ref()?;
+            both.retain(|channel| other.contains(channel));
+            (!both.is_empty()).then_some(both)
+        }
+    }
+}
+
+/// A last statement: the ways by which consent is given, or that it is not.
+pub(crate) type Said = Option<Vec<i16>>;
+
 fn channels(
     fields: &mut Fields,
     numbers: &[i32],
@@ -115,6 +135,31 @@ mod tests {
         fields
             .finish()
             .map_or_else(|fault| fault.violations, |()| Vec::new())
+    }
+
+    /// Clause CC-2.2: a customer is never reached by a way that either file refuses, nor stops being where
+    /// nothing was refused.
+    #[test]
+    fn of_two_statements_the_stricter_counts() {
+        let given = |ways: &[i16]| Some(Some(ways.to_vec()));
+        let ways = [None, Some(None), given(&[1]), given(&[2]), given(&[1, 2])];
+        for one in &ways {
+            for other in &ways {
+                let counts = stricter(one.as_ref(), other.as_ref());
+                assert_eq!(counts, stricter(other.as_ref(), one.as_ref()));
+                for way in [1, 2] {
+                    let allows = |said: &Option<Said>| match said {
+                        None => true,
+                        Some(None) => false,
+                        Some(Some(ways)) => ways.contains(&way),
+                    };
+                    let said_at_all = one.is_some() || other.is_some();
+                    let expected = said_at_all && allows(one) && allows(other);
+                    let counts = counts.as_ref().is_some_and(|ways| ways.contains(&way));
+                    assert_eq!(counts, expected, "{one:?} {other:?} {way}");
+                }
+            }
+        }
     }
 
     #[test]

@@ -12,6 +12,7 @@ pub(crate) mod grant;
 pub(crate) mod hold;
 pub(crate) mod identity;
 pub(crate) mod intake;
+pub(crate) mod merge;
 pub(crate) mod people;
 pub(crate) mod rating;
 pub(crate) mod retention;

@@ -11,6 +11,12 @@ pub(crate) enum Step {
     Return,
     Approve,
     Withdraw,
+    /// Another file becomes part of it.
+    Merge,
+    /// It becomes part of another.
+    Absorb,
+    /// It is by itself again.
+    Separate,
 }
 
 type To = Option<CustomerState>;
@@ -20,26 +26,32 @@ const REVIEW: To = Some(CustomerState::InReview);
 const BACK: To = Some(CustomerState::Returned);
 const ARCHIVED: To = Some(CustomerState::Archived);
 const GONE: To = Some(CustomerState::Withdrawn);
+const PART: To = Some(CustomerState::Merged);
 
 /// The states in the order of the table's columns.
-const STATES: [CustomerState; 5] = [
+const STATES: [CustomerState; 6] = [
     CustomerState::Draft,
     CustomerState::InReview,
     CustomerState::Returned,
     CustomerState::Archived,
     CustomerState::Withdrawn,
+    CustomerState::Merged,
 ];
 
 /// The whole of it. A change of an archived file is entered at once (CF-7.1) and needs
-/// no second review; what is archived is destroyed, not withdrawn (CF-10).
+/// no second review; what is archived is destroyed, not withdrawn (CF-10). Only what was
+/// reviewed is merged (IH-2.2).
 #[rustfmt::skip]
-const TABLE: [(&str, [To; 5]); 5] = [
-    // from:        DRAFT   IN_REVIEW RETURNED ARCHIVED  WITHDRAWN
-    ("update",   [  DRAFT,  REVIEW,   BACK,    ARCHIVED, NO  ]),
-    ("submit",   [  REVIEW, NO,       REVIEW,  NO,       NO  ]),
-    ("return",   [  NO,     BACK,     NO,      NO,       NO  ]),
-    ("approve",  [  NO,     ARCHIVED, NO,      NO,       NO  ]),
-    ("withdraw", [  GONE,   GONE,     GONE,    NO,       NO  ]),
+const TABLE: [(&str, [To; 6]); 8] = [
+    // from:        DRAFT   IN_REVIEW RETURNED ARCHIVED  WITHDRAWN MERGED
+    ("update",   [  DRAFT,  REVIEW,   BACK,    ARCHIVED, NO,       NO       ]),
+    ("submit",   [  REVIEW, NO,       REVIEW,  NO,       NO,       NO       ]),
+    ("return",   [  NO,     BACK,     NO,      NO,       NO,       NO       ]),
+    ("approve",  [  NO,     ARCHIVED, NO,      NO,       NO,       NO       ]),
+    ("withdraw", [  GONE,   GONE,     GONE,    NO,       NO,       NO       ]),
+    ("merge",    [  NO,     NO,       NO,      ARCHIVED, NO,       NO       ]),
+    ("absorb",   [  NO,     NO,       NO,      PART,     NO,       NO       ]),
+    ("separate", [  NO,     NO,       NO,      NO,       NO,       ARCHIVED ]),
 ];
 
 /// Where the step leads from this state.
@@ -68,7 +80,7 @@ fn name(state: CustomerState) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use CustomerState::{Archived, Draft, InReview, Returned, Unspecified, Withdrawn};
+    use CustomerState::{Archived, Draft, InReview, Merged, Returned, Unspecified, Withdrawn};
     use kefu_contracts::common::Reason;
 
     use super::*;
@@ -76,12 +88,15 @@ mod tests {
     /// The policy in words, written apart from the table.
     fn expected(state: CustomerState, step: Step) -> Option<CustomerState> {
         match (step, state) {
-            (_, Unspecified | Withdrawn) => None,
+            (Step::Separate, Merged) => Some(Archived),
+            (_, Unspecified | Withdrawn | Merged) => None,
             (Step::Update, _) => Some(state),
             (Step::Submit, Draft | Returned) => Some(InReview),
             (Step::Return, InReview) => Some(Returned),
             (Step::Approve, InReview) => Some(Archived),
             (Step::Withdraw, Draft | InReview | Returned) => Some(Withdrawn),
+            (Step::Merge, Archived) => Some(Archived),
+            (Step::Absorb, Archived) => Some(Merged),
             _ => None,
         }
     }
@@ -95,6 +110,9 @@ mod tests {
             (Step::Return, "IN_REVIEW"),
             (Step::Approve, "IN_REVIEW"),
             (Step::Withdraw, "DRAFT,IN_REVIEW,RETURNED"),
+            (Step::Merge, "ARCHIVED"),
+            (Step::Absorb, "ARCHIVED"),
+            (Step::Separate, "MERGED"),
         ];
         for (step, allowed) in steps {
             for state in STATES.into_iter().chain([Unspecified]) {

@@ -15,7 +15,12 @@ use kefu_contracts::{
     profile::{Certificate, CertifiedDecision, CertifiedFile, DestructionOutcome},
 };
 use kefu_service::{
-    clock::Clock, consumer::Effect, database::Use, error::Fault, fields::name, time,
+    clock::Clock,
+    consumer::Effect,
+    database::Use,
+    error::Fault,
+    fields::{name, parse_name},
+    time,
 };
 use kefu_vault::Vault;
 use sqlx::PgConnection;
@@ -83,11 +88,15 @@ impl Destructions {
                 continue;
             };
             let outcome = fate(file.held, file.due, order.early);
+            let mut with = Vec::new();
             if outcome == DestructionOutcome::Destroyed {
-                destruction::destroy(connection, customer, now).await?;
-                // Should the transaction fail, it is opened again from what stands.
-                self.vault.forget(customer);
-                destroyed.push(customer);
+                with = destruction::parts(connection, customer).await?;
+                for file in with.iter().copied().chain([customer]) {
+                    destruction::destroy(connection, file, now).await?;
+                    // Should the transaction fail, it is opened again from what stands.
+                    self.vault.forget(file);
+                    destroyed.push(file);
+                }
             }
             files.push(CertifiedFile {
                 customer: name("customers", customer),
@@ -96,7 +105,18 @@ impl Destructions {
                 create_time: Some(time::to_proto(file.created_at)),
                 clock_time: Some(time::to_proto(file.retained_from)),
             });
+            files.extend(with.iter().map(|part| CertifiedFile {
+                customer: name("customers", *part),
+                outcome: outcome.into(),
+                ..CertifiedFile::default()
+            }));
         }
+        // What was ordered by itself, and is part of another that was ordered too.
+        files.retain(|file| {
+            let gone = parse_name(&file.customer, "customers");
+            file.outcome() != DestructionOutcome::Absent
+                || !gone.is_some_and(|gone| destroyed.contains(&gone))
+        });
         let told = |customer: &Uuid| {
             event::Event::FileDestroyed(FileDestroyed {
                 customer_id: customer.as_bytes().to_vec(),

@@ -1,5 +1,7 @@
 //! Statements of customers about purposes, and which of them counts.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
 use kefu_contracts::{
@@ -20,7 +22,7 @@ use super::{
     hanging::{Hanging, Kept},
     records::SCOPE,
 };
-use crate::domain::consent::Statement;
+use crate::domain::consent::{Said, Statement};
 
 /// Under which every look at statements is taken: that of their customer's file.
 pub(crate) const RECORD: RecordSpec = RecordSpec {
@@ -160,23 +162,103 @@ pub(crate) async fn enter(connection: &mut PgConnection, row: &NewRow<'_>) -> Re
     if latest != row.id {
         return Ok(false);
     }
+    settle(connection, said.customer, &[said.purpose as i16]).await?;
+    Ok(true)
+}
+
+/// Puts what counts of what a customer said about these purposes. The customer's file must be
+/// locked.
+pub(crate) async fn settle(
+    connection: &mut PgConnection,
+    customer: Uuid,
+    purposes: &[i16],
+) -> Result<(), Fault> {
     sqlx::query!(
-        "DELETE FROM profile.consent WHERE customer_id = $1 AND purpose = $2",
-        said.customer,
-        said.purpose as i16,
+        "DELETE FROM profile.consent WHERE customer_id = $1 AND purpose = ANY($2)",
+        customer,
+        purposes
     )
     .execute(&mut *connection)
     .await?;
-    if said.decision == ConsentDecision::Given {
-        sqlx::query!(
-            "INSERT INTO profile.consent (customer_id, purpose, given_at, channels) VALUES ($1, $2, $3, $4)",
-            said.customer,
-            said.purpose as i16,
-            said.said_at.to_sqlx() as _,
-            &channels,
-        )
-        .execute(connection)
-        .await?;
-    }
-    Ok(true)
+    sqlx::query!(
+        "INSERT INTO profile.consent (customer_id, purpose, given_at, channels)
+         SELECT $1, l.purpose, l.said_at, l.channels
+         FROM (SELECT DISTINCT ON (purpose) purpose, decision, said_at, channels
+               FROM profile.consent_statement WHERE customer_id = $1 AND purpose = ANY($3)
+               ORDER BY purpose, said_at DESC, recorded_at DESC, id DESC) l
+         WHERE l.decision = $2",
+        customer,
+        ConsentDecision::Given as i16,
+        purposes
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// What the customer of a file said last, purpose by purpose.
+pub(crate) async fn last_said(
+    connection: &mut PgConnection,
+    customer: Uuid,
+) -> Result<BTreeMap<i16, Said>, Fault> {
+    let rows = sqlx::query!(
+        "SELECT DISTINCT ON (purpose) purpose, decision, channels
+         FROM profile.consent_statement WHERE customer_id = $1
+         ORDER BY purpose, said_at DESC, recorded_at DESC, id DESC",
+        customer
+    )
+    .fetch_all(connection)
+    .await?;
+    let given = ConsentDecision::Given as i16;
+    let said = rows.into_iter().map(|row| {
+        let said = (row.decision == given).then_some(row.channels);
+        (row.purpose, said)
+    });
+    Ok(said.collect())
+}
+
+/// Purposes that a customer refused, or no longer agreed to, in what was entered since a merge.
+pub(crate) async fn refused_since(
+    connection: &mut PgConnection,
+    customer: Uuid,
+    since: Timestamp,
+) -> Result<Vec<i16>, Fault> {
+    let purposes = sqlx::query_scalar!(
+        "SELECT DISTINCT purpose FROM profile.consent_statement
+         WHERE customer_id = $1 AND recorded_at >= $2 AND decision <> $3 AND merge_id IS NULL
+         ORDER BY purpose",
+        customer,
+        since.to_sqlx() as _,
+        ConsentDecision::Given as i16,
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(purposes)
+}
+
+/// Says by which merge a statement was made.
+pub(crate) async fn by_merge(
+    connection: &mut PgConnection,
+    statement: Uuid,
+    merge: Uuid,
+) -> Result<(), Fault> {
+    sqlx::query!(
+        "UPDATE profile.consent_statement SET merge_id = $2 WHERE id = $1",
+        statement,
+        merge
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Takes out what a merge said for a customer; the journal keeps that it did.
+pub(crate) async fn forget_merge(connection: &mut PgConnection, merge: Uuid) -> Result<(), Fault> {
+    sqlx::query!(
+        "DELETE FROM profile.consent_statement WHERE merge_id = $1",
+        merge
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
 }

@@ -60,7 +60,8 @@ pub(crate) async fn lock(
     // waited for a hold.
     let found = sqlx::query!(
         r#"SELECT EXISTS (SELECT 1 FROM profile.hold_file
-                          WHERE customer_id = $1 AND removed_at IS NULL) AS "held!",
+                          WHERE (customer_id = $1 OR customer_id IN (SELECT id FROM profile.customer WHERE merged_into = $1))
+                            AND removed_at IS NULL) AS "held!",
                   EXISTS (SELECT 1 FROM profile.retention_rule r
                           WHERE r.tier = $2 AND ($3::timestamptz AT TIME ZONE 'UTC' + make_interval(months => r.months))
                               AT TIME ZONE 'UTC' <= $4) AS "due!",
@@ -82,6 +83,20 @@ pub(crate) async fn lock(
     }))
 }
 
+/// Locks what is part of a locked file; it is destroyed with it, and before it.
+pub(crate) async fn parts(
+    connection: &mut PgConnection,
+    customer: Uuid,
+) -> Result<Vec<Uuid>, Fault> {
+    let parts = sqlx::query_scalar!(
+        "SELECT id FROM profile.customer WHERE merged_into = $1 ORDER BY id FOR UPDATE",
+        customer
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(parts)
+}
+
 /// Destroys a locked file: its number, its dates and its place in the company are left.
 pub(crate) async fn destroy(
     connection: &mut PgConnection,
@@ -97,7 +112,8 @@ pub(crate) async fn destroy(
     }
     sqlx::query!(
         "UPDATE profile.customer
-         SET state = $2, sealed = '', name_marks = '{}', address_marks = '{}', owner_id = NULL, external_ref = NULL, revision = revision + 1, updated_at = $3
+         SET state = $2, sealed = '', name_marks = '{}', address_marks = '{}', owner_id = NULL,
+             external_ref = NULL, merged_into = NULL, revision = revision + 1, updated_at = $3
          WHERE id = $1",
         customer,
         CustomerState::Destroyed as i16,

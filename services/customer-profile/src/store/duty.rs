@@ -84,7 +84,8 @@ pub(crate) async fn settle(
 ) -> Result<(), Fault> {
     sqlx::query!(
         "UPDATE profile.duty SET ended_at = greatest(started_at, $4)
-         WHERE resource = $1 AND ended_at IS NULL AND (customer_id, subject_id) IS DISTINCT FROM ($2, $3)",
+         WHERE resource = $1 AND ended_at IS NULL
+               AND (COALESCE(origin_id, customer_id), subject_id) IS DISTINCT FROM ($2, $3)",
         resource,
         customer,
         subject,

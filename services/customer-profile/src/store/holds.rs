@@ -209,6 +209,23 @@ pub(crate) async fn add(
     Ok(added)
 }
 
+/// Holds that began to have a file by itself since then, and have it still.
+pub(crate) async fn begun_since(
+    connection: &mut PgConnection,
+    customer: Uuid,
+    since: Timestamp,
+) -> Result<Vec<Uuid>, Fault> {
+    let holds = sqlx::query_scalar!(
+        "SELECT hold_id FROM profile.hold_file
+         WHERE customer_id = $1 AND removed_at IS NULL AND origin_id IS NULL AND added_at >= $2 ORDER BY hold_id",
+        customer,
+        since.to_sqlx() as _
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(holds)
+}
+
 /// Lets files go, all of them when none are named; tells which it had.
 pub(crate) async fn remove(
     connection: &mut PgConnection,

@@ -11,6 +11,8 @@ pub(crate) mod file_numbers;
 pub(crate) mod hanging;
 pub(crate) mod holds;
 pub(crate) mod keys;
+pub(crate) mod merges;
+pub(crate) mod moves;
 pub(crate) mod purchases;
 pub(crate) mod rating_rules;
 pub(crate) mod rating_statements;

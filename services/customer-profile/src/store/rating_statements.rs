@@ -5,10 +5,14 @@ use std::collections::HashMap;
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
 use kefu_service::error::Fault;
+use kefu_vault::Place;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::domain::rating::statement::{Said, Statement};
+
+/// Its table.
+pub(super) const TABLE: &str = "profile.rating_statement";
 
 /// A statement as it is kept.
 pub(crate) struct StoredStatement {
@@ -27,6 +31,15 @@ pub(crate) struct Withdrawn {
     pub(crate) at: Timestamp,
     /// Sealed.
     pub(crate) reason: Vec<u8>,
+}
+
+/// Where its words are sealed.
+pub(crate) fn place(id: Uuid, column: &'static str) -> Place {
+    Place {
+        table: TABLE,
+        column,
+        row: id,
+    }
 }
 
 /// What counts of it.

@@ -54,6 +54,8 @@ const JOINS: &str = "JOIN profile.customer_key k ON k.customer_id = c.id
 pub(crate) const FILES: RecordSpec = spec("c.state IN (2, 3, 4)");
 /// Under which every look at drafts is taken: drafts, and what was withdrawn.
 pub(crate) const DRAFTS: RecordSpec = spec("c.state IN (1, 5)");
+/// What is part of another file.
+pub(crate) const MERGED: RecordSpec = spec("c.state = 7");
 /// Whatever became of it: for who has just made it what it is.
 pub(crate) const ALL: RecordSpec = spec("c.state IN (1, 2, 3, 4, 5)");
 

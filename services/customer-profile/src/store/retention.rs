@@ -119,7 +119,8 @@ pub(crate) async fn put_rules(
     Ok(())
 }
 
-/// There was business with the customer; one row is written a day at most.
+/// There was business with the customer; one row is written a day at most, and that of the
+/// file that it is part of.
 pub(crate) async fn business(
     connection: &mut PgConnection,
     customer: Uuid,
@@ -127,7 +128,8 @@ pub(crate) async fn business(
 ) -> Result<(), Fault> {
     sqlx::query!(
         "UPDATE profile.customer SET last_business_on = ($2::timestamptz AT TIME ZONE 'UTC')::date
-         WHERE id = $1 AND (last_business_on IS NULL
+         WHERE (id = $1 OR id = (SELECT merged_into FROM profile.customer WHERE id = $1))
+                       AND (last_business_on IS NULL
                             OR last_business_on < ($2::timestamptz AT TIME ZONE 'UTC')::date)",
         customer,
         at.to_sqlx() as _

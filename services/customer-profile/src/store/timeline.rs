@@ -35,7 +35,15 @@ pub(crate) const TIMELINE: RecordSpec = RecordSpec {
                         WHEN type LIKE 'data\\_request.%' THEN 4 ELSE 1 END,
                    CASE WHEN type LIKE 'consent.%' OR type LIKE 'data\\_request.%' THEN 7 ELSE 8 END,
                    resource, type, actor_id, event
-            FROM profile.journal WHERE kind = 1 AND customer_id IS NOT NULL AND type NOT LIKE 'rating.stat%') e
+            FROM profile.journal WHERE kind = 1 AND customer_id IS NOT NULL AND type NOT LIKE 'rating.stat%'
+            UNION ALL
+            SELECT ('00000000-0000-8000-8000-' || lpad(to_hex(j.position), 12, '0'))::uuid, m.merged_into, recorded_at,
+                   CASE WHEN j.type LIKE 'consent.%' THEN 2 WHEN j.type LIKE 'verification.%' THEN 3
+                        WHEN j.type LIKE 'data\\_request.%' THEN 4 ELSE 1 END,
+                   CASE WHEN j.type LIKE 'consent.%' OR j.type LIKE 'data\\_request.%' THEN 7 ELSE 8 END,
+                   j.resource, j.type, j.actor_id, j.event
+            FROM profile.customer m JOIN profile.journal j ON j.customer_id = m.id AND m.merged_into IS NOT NULL
+            WHERE j.kind = 1 AND j.type NOT LIKE 'rating.stat%') e
            JOIN profile.customer c ON c.id = e.customer_id AND c.state IN (2, 3, 4)",
     id: "e.id",
     scope: SCOPE,
@@ -63,7 +71,12 @@ pub(crate) const VIEWS: RecordSpec = RecordSpec {
     columns: "e.id, e.customer_id, e.recorded_at, e.resource, e.actor_id, e.purpose, e.event",
     from: "(SELECT ('00000000-0000-8000-8000-' || lpad(to_hex(position), 12, '0'))::uuid AS id, customer_id,
                    recorded_at, resource, actor_id, purpose, event
-            FROM profile.journal WHERE kind = 2 AND customer_id IS NOT NULL AND type <> 'views.viewed') e
+            FROM profile.journal WHERE kind = 2 AND customer_id IS NOT NULL AND type <> 'views.viewed'
+            UNION ALL
+            SELECT ('00000000-0000-8000-8000-' || lpad(to_hex(j.position), 12, '0'))::uuid, m.merged_into,
+                   j.recorded_at, j.resource, j.actor_id, j.purpose, j.event
+            FROM profile.customer m JOIN profile.journal j ON j.customer_id = m.id AND m.merged_into IS NOT NULL
+            WHERE j.kind = 2 AND j.type <> 'views.viewed') e
            JOIN profile.customer c ON c.id = e.customer_id AND c.state IN (2, 3, 4)",
     id: "e.id",
     scope: SCOPE,

@@ -28,9 +28,10 @@ use crate::domain::verification::{Finding, fields_of};
 pub(crate) const RECORD: RecordSpec = RecordSpec {
     columns: "v.id, v.customer_id, v.kind, v.method, v.outcome, v.revision, v.verifier, v.checked_at, v.recorded_at,
               v.sealed, k.kek_id, k.wrapped, s.verification_id IS NOT NULL AS current,
-              EXISTS (SELECT 1 FROM profile.revision r
-                      WHERE r.customer_id = v.customer_id AND r.revision > v.revision AND r.act <> 4
-                        AND r.changed && v.fields) AS stale",
+              v.origin_id IS NOT NULL
+              OR EXISTS (SELECT 1 FROM profile.revision r
+                         WHERE r.customer_id = v.customer_id AND r.revision > v.revision AND r.act <> 4
+                           AND r.changed && v.fields) AS stale",
     from: "profile.verification v
            JOIN profile.customer c ON c.id = v.customer_id AND c.state IN (2, 3, 4)
            JOIN profile.customer_key k ON k.customer_id = v.customer_id

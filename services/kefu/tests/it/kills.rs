@@ -13,13 +13,16 @@ use kefu_contracts::{
         ApproveDestructionRequest, CreateDestructionRequest, Destruction, DestructionTerms,
         SubmitDestructionRequest, destruction_service_client::DestructionServiceClient,
     },
-    profile::CustomerState,
+    profile::{
+        ApproveCustomerRequest, CustomerState, MergeFilesRequest,
+        intake_service_client::IntakeServiceClient, merge_service_client::MergeServiceClient,
+    },
 };
 use kefu_testkit::eventually;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::processes::{Process, Site, enter, request};
+use crate::processes::{Process, Site, enter, enter_nth, request};
 
 /// Bound of what comes about by itself.
 const BOUND: Duration = Duration::from_secs(60);
@@ -145,6 +148,109 @@ async fn files(sql: &mut PgConnection) -> (i64, i64) {
         .fetch_one(sql)
         .await
         .unwrap()
+}
+
+/// A file of each kind of step: its state, what it is part of, and how many rows it has of what
+/// moves with it.
+async fn standing(sql: &mut PgConnection, files: [Uuid; 2]) -> Vec<(i16, Option<Uuid>, i64, i64)> {
+    let mut all = Vec::new();
+    for file in files {
+        let one = sqlx::query_as(
+            "SELECT c.state, c.merged_into, (SELECT count(*) FROM profile.file_number n WHERE n.customer_id = c.id),
+                    c.revision
+             FROM profile.customer c WHERE c.id = $1",
+        );
+        all.push(one.bind(file).fetch_one(&mut *sql).await.unwrap());
+    }
+    all
+}
+
+/// Clause IH-2.2: customer-profile dies in the middle of a merge: both files are as they were,
+/// and merging them again makes them one.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_merge_whose_process_is_killed_has_not_happened() {
+    let site = Site::prepare().await;
+    let _others = ["access-control", "gateway"].map(|service| site.start(service));
+    let profile = site.start("customer-profile");
+    let (agent, reviewer) = (site.token("li.wei"), site.token("lin.na"));
+    let mut files = Vec::new();
+    for number in 1..=2 {
+        let (name, _) = enter_nth(&site.gateway(), &agent, number).await;
+        let request_of = ApproveCustomerRequest {
+            name,
+            etag: "r1".into(),
+            request_id: String::new(),
+        };
+        let mut intake = IntakeServiceClient::new(site.gateway());
+        let approved = intake
+            .approve_customer(request(request_of, &reviewer, "service", ""))
+            .await;
+        files.push(approved.unwrap().into_inner());
+    }
+    let id = |at: usize| -> Uuid { files[at].name.split_once('/').unwrap().1.parse().unwrap() };
+    let ids = [id(0), id(1)];
+    let merge = async || {
+        let body = MergeFilesRequest {
+            survivor: files[0].name.clone(),
+            survivor_etag: files[0].etag.clone(),
+            absorbed: files[1].name.clone(),
+            absorbed_etag: files[1].etag.clone(),
+            reason: "twice".into(),
+            request_id: "0190c5a8-0000-7000-8000-000000004713".into(),
+            ..MergeFilesRequest::default()
+        };
+        let mut service = MergeServiceClient::new(site.gateway());
+        let token = site.token("feng.yulan");
+        service
+            .merge_files(request(body, &token, "administration", ""))
+            .await
+    };
+
+    // It stops when everything is done but the journal.
+    let mut sql = site.database.connect().await.unwrap();
+    let stop = "CREATE FUNCTION profile.stop() RETURNS trigger LANGUAGE plpgsql AS
+                    'BEGIN PERFORM pg_advisory_xact_lock(4713); RETURN NEW; END';
+                CREATE TRIGGER stop BEFORE INSERT ON profile.journal FOR EACH ROW WHEN (NEW.type = 'merge.made')
+                    EXECUTE FUNCTION profile.stop();
+                SELECT pg_advisory_lock(4713);";
+    sqlx::raw_sql(stop).execute(&mut sql).await.unwrap();
+    let before = standing(&mut sql, ids).await;
+    let mut look = site.database.connect().await.unwrap();
+    let waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
+                   AND wait_event_type = 'Lock' AND wait_event = 'advisory'";
+    let mut waits = async |expected: i64| {
+        eventually(async || {
+            let found: i64 = sqlx::query_scalar(waiting)
+                .fetch_one(&mut look)
+                .await
+                .unwrap();
+            (found == expected).then_some(())
+        })
+        .await;
+    };
+    let (cut_off, ()) = tokio::join!(merge(), async {
+        waits(1).await;
+        drop(profile);
+    });
+    assert!(cut_off.is_err());
+    sqlx::raw_sql("SELECT pg_advisory_unlock(4713)")
+        .execute(&mut sql)
+        .await
+        .unwrap();
+    waits(0).await;
+    assert_eq!(standing(&mut sql, ids).await, before);
+
+    let _profile = site.start("customer-profile");
+    let made = eventually(async || merge().await.ok()).await.into_inner();
+    let merged = CustomerState::Merged as i16;
+    let [survivor, absorbed] = <[_; 2]>::try_from(standing(&mut sql, ids).await).unwrap();
+    assert_eq!((survivor.1, survivor.2), (None, 2));
+    assert_eq!(
+        (absorbed.0, absorbed.1, absorbed.2),
+        (merged, Some(ids[0]), 0)
+    );
+    assert_eq!(merge().await.unwrap().into_inner(), made, "once");
+    assert_eq!(standing(&mut sql, ids).await, [survivor, absorbed]);
 }
 
 /// An import is killed in the middle, and so is the service that it writes to; run again, each

@@ -174,6 +174,11 @@ fn place<T>(response: &tonic::Response<T>) -> String {
 
 /// A customer, entered once every process is there; waits for it with a bound.
 pub(crate) async fn enter(channel: &Channel, token: &str) -> (String, String) {
+    enter_nth(channel, token, 1).await
+}
+
+/// A file of its own for each number.
+pub(crate) async fn enter_nth(channel: &Channel, token: &str, number: u128) -> (String, String) {
     let customer = Customer {
         r#type: CustomerType::Person as i32,
         display_name: "李四".into(),
@@ -185,7 +190,7 @@ pub(crate) async fn enter(channel: &Channel, token: &str) -> (String, String) {
     };
     let body = CreateCustomerRequest {
         customer: Some(customer),
-        request_id: uuid::Uuid::from_u128(1).to_string(),
+        request_id: uuid::Uuid::from_u128(number).to_string(),
     };
     let (place, name) = eventually(async || {
         let mut client = CustomerServiceClient::new(channel.clone());

@@ -27,6 +27,9 @@ const KNOWN: &[&str] = &[
     "ListTimelineRequest.parent",
     "GetPortraitRequest.parent",
     "GetRatingRequest.parent",
+    "PreviewMergeRequest.survivor",
+    "PreviewMergeRequest.absorbed",
+    "PreviewMergeRequest.take_absorbed",
     "GetPortraitRequest.days",
     "ListFileViewsRequest.parent",
     "ListDutiesRequest.standing_only",
@@ -171,6 +174,21 @@ pub(super) fn lookups(method: &MethodDescriptor, known: &[Known]) -> Vec<(Dynami
                             .map(|contact| ask(by, &text(contact, inner))),
                     );
                 }
+            }
+            // Whoever sees one of the two would see the other's data in it.
+            "PreviewMergeRequest" => {
+                let others = known
+                    .iter()
+                    .filter(|other| other.name.starts_with("customers/") && other.name != one.name);
+                all.extend(others.map(|other| {
+                    let taken = ["phones", "id_card", "special_needs"].map(string);
+                    let fields = [
+                        ("survivor", string(&one.name)),
+                        ("absorbed", string(&other.name)),
+                        ("take_absorbed", Value::List(taken.to_vec())),
+                    ];
+                    (request(&input, &fields), String::new())
+                }));
             }
             other => all.extend(register_lookup(other, &input, one)),
         }

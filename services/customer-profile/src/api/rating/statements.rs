@@ -16,7 +16,7 @@ use kefu_service::{
     present::{Shown, entry},
     time::to_proto,
 };
-use kefu_vault::{CustomerKey, Place};
+use kefu_vault::CustomerKey;
 use prost::Message;
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -57,15 +57,6 @@ struct Done {
     clearance: Clearance,
     position: Cursor,
     replayed: bool,
-}
-
-/// Where the words of a statement are sealed.
-fn place(id: Uuid, column: &'static str) -> Place {
-    Place {
-        table: "profile.rating_statement",
-        column,
-        row: id,
-    }
 }
 
 impl Customers {
@@ -182,7 +173,7 @@ impl Customers {
                     .await?;
                 let reason = self.sealer.vault().seal(
                     &held.key,
-                    &place(*statement, "withdraw_reason"),
+                    &rating_statements::place(*statement, "withdraw_reason"),
                     reason.as_bytes(),
                 )?;
                 let withdrawn = Withdrawn {
@@ -258,7 +249,11 @@ impl Customers {
             statement,
             recorder: call.caller(),
             recorded_at: call.now,
-            texts: vault.seal(key, &place(id, "texts"), &texts.encode_to_vec())?,
+            texts: vault.seal(
+                key,
+                &rating_statements::place(id, "texts"),
+                &texts.encode_to_vec(),
+            )?,
             withdrawn: None,
         })
     }
@@ -309,7 +304,11 @@ impl Customers {
         stored: StoredStatement,
     ) -> Result<RatingStatement, Fault> {
         let vault = self.sealer.vault();
-        let texts = vault.open(key, &place(stored.id, "texts"), &stored.texts)?;
+        let texts = vault.open(
+            key,
+            &rating_statements::place(stored.id, "texts"),
+            &stored.texts,
+        )?;
         let texts = RatingStatement::decode(texts.as_slice());
         let texts = texts.map_err(|_| Fault::internal("the words of a statement"))?;
         let mut message = RatingStatement {
@@ -323,7 +322,7 @@ impl Customers {
         };
         stored.statement.said.tell(&mut message);
         if let Some(withdrawn) = stored.withdrawn {
-            let place = place(stored.id, "withdraw_reason");
+            let place = rating_statements::place(stored.id, "withdraw_reason");
             let reason = vault.open(key, &place, &withdrawn.reason)?;
             message.withdraw_reason = String::from_utf8(reason)
                 .map_err(|_| Fault::internal("why a statement was taken back"))?;

@@ -1,0 +1,402 @@
+//! `kefu.profile.v1.MergeService`: files of one customer become one, and two again (IH-2.2).
+
+mod consents;
+mod make;
+mod preview;
+mod undo;
+
+use kefu_access::Clearance;
+use kefu_contracts::{
+    common::Reason,
+    journal::{EntryKind, FilesMerged, event},
+    profile::{
+        Customer, CustomerAct, CustomerState, GetMergeRequest, ListMergesRequest,
+        ListMergesResponse, Merge, MergeFilesRequest, MergePreview, PreviewMergeRequest,
+        UndoMergeRequest, merge_service_server::MergeService,
+    },
+};
+use kefu_journal::{Cursor, Entry};
+use kefu_service::{
+    call::{Answer, Call, answer},
+    error::{Fault, Violation},
+    fields::{Fields, etag, name, parse_name},
+    idempotency::{self, Claim},
+    listing::{self, Asked, ListSpec},
+    present::entry,
+    scope::{After, Order, RecordSpec},
+};
+use sqlx::PgConnection;
+use tonic::{Request, Response, Status};
+use uuid::Uuid;
+
+use super::{Customers, retentions::shown};
+use crate::{
+    domain::change::Change,
+    store::{
+        customers::{self, Standing},
+        keys::{self, Marks},
+        merges::{MERGES, StoredMerge},
+        records::{FILES, StoredCustomer},
+        revisions::{self, NewRevision},
+    },
+};
+
+const COLLECTION: &str = "merges";
+const VIEWED: &str = "merge.viewed";
+const REFUSED: &str = "merge.refused";
+/// Statements of a merge at most: one for each purpose that a customer can agree to.
+const STATEMENTS: usize = 5;
+
+const LIST: ListSpec<'static, StoredMerge> = ListSpec {
+    record: &MERGES,
+    time: "merge_time",
+    order: Order {
+        column: "m.merged_at",
+        descending: true,
+    },
+    read: StoredMerge::read,
+    place: |row| After {
+        at: row.merged_at,
+        id: row.id,
+    },
+};
+
+/// What is made anew by a merge, or when it is undone.
+#[derive(Clone)]
+struct Ids {
+    merge: Uuid,
+    survivor: Uuid,
+    absorbed: Uuid,
+    statements: [Uuid; STATEMENTS],
+}
+
+/// A merge as a change left it.
+struct Outcome {
+    merge: Merge,
+    matched: i64,
+    position: Cursor,
+    /// It was made before.
+    replayed: bool,
+}
+
+/// Two files, and what of both is cleared.
+struct Pair {
+    survivor: StoredCustomer,
+    absorbed: StoredCustomer,
+    clearance: Clearance,
+}
+
+impl Customers {
+    fn merge_ids(&self) -> Result<Ids, Fault> {
+        let ids = &self.core.deps.ids;
+        let mut statements = [Uuid::nil(); STATEMENTS];
+        for id in &mut statements {
+            *id = ids.next()?;
+        }
+        Ok(Ids {
+            merge: ids.next()?,
+            survivor: ids.next()?,
+            absorbed: ids.next()?,
+            statements,
+        })
+    }
+
+    async fn read_merge(
+        &self,
+        call: Call,
+        request: GetMergeRequest,
+    ) -> Result<Answer<Merge>, Fault> {
+        let mut fields = Fields::new();
+        let id = fields.name("name", &request.name, COLLECTION);
+        fields.finish()?;
+        let row = self
+            .core
+            .deps
+            .db
+            .row(MERGES.get(&call, id.unwrap_or_default()));
+        let views = &self.core.views;
+        let Some(row) = row.await?.as_ref().map(StoredMerge::read).transpose()? else {
+            let fault = Fault::not_found(&request.name);
+            return Err(views.refuse(&call, REFUSED, &request.name, fault).await);
+        };
+        let shown = shown(&call, &request.name, Some(row.survivor), row.matched);
+        views.record(&call, VIEWED, &[shown]).await?;
+        Ok(Answer::read(row.message))
+    }
+
+    async fn read_merges(
+        &self,
+        call: Call,
+        request: ListMergesRequest,
+    ) -> Result<Answer<ListMergesResponse>, Fault> {
+        let asked = Asked {
+            page_size: request.page_size,
+            page_token: &request.page_token,
+            filter: &request.filter,
+            order_by: &request.order_by,
+        };
+        let reader = &call;
+        let page = listing::show(&self.core, &call, &LIST, asked, VIEWED, |row| {
+            Box::pin(async move {
+                let shown = shown(reader, &row.message.name, Some(row.survivor), row.matched);
+                Ok((row.message, shown))
+            })
+        })
+        .await?;
+        Ok(Answer::read(ListMergesResponse {
+            merges: page.records,
+            next_page_token: page.next_page_token,
+            total_size: page.total_size,
+            total_kind: page.total_kind,
+        }))
+    }
+
+    /// What was done; what is shown again of it is a view.
+    async fn answer_merge(
+        &self,
+        call: &Call,
+        outcome: Result<Outcome, Fault>,
+        resource: &str,
+    ) -> Result<Answer<Merge>, Fault> {
+        let views = &self.core.views;
+        let outcome = views.or_refused(call, REFUSED, resource, outcome).await?;
+        if outcome.replayed {
+            let survivor = parse_name(&outcome.merge.survivor, "customers");
+            let shown = shown(call, &outcome.merge.name, survivor, outcome.matched);
+            views.record(call, VIEWED, &[shown]).await?;
+        }
+        Ok(Answer::written(outcome.merge, outcome.position))
+    }
+
+    /// Puts a locked file as it shall be, and keeps the change.
+    async fn put_file(
+        &self,
+        connection: &mut PgConnection,
+        call: &Call,
+        row: &StoredCustomer,
+        mut customer: Customer,
+        (act, revision_id): (CustomerAct, Uuid),
+    ) -> Result<Vec<String>, Fault> {
+        let before = self.open_whole(row).await?;
+        let change = Change::between(&before, &customer);
+        // What was bought is no part of the file's own data.
+        customer.purchases = None;
+        let key = self.sealer.open_key(row.id, &row.wrapped).await?;
+        let sealed = self.sealer.seal(&key, row.id, &customer)?;
+        let owner = parse_name(&customer.owner, "employees");
+        let standing = Standing::of(&customer, owner, &sealed);
+        let index = self.sealer.vault().index_key();
+        let (id, marks) = (row.id, Marks::of(index, &customer));
+        customers::update(connection, id, row.revision, &standing, &marks, call.now).await?;
+        keys::replace(connection, id, &keys::of(index, &customer)).await?;
+        let changed = change.paths();
+        let revision = NewRevision {
+            id: revision_id,
+            customer_id: id,
+            revision: row.revision + 1,
+            act,
+            actor_id: Some(call.context.subject.id),
+            actor_is_system: false,
+            changed: &changed,
+            tier: customer.tier,
+            standing: &standing,
+            now: call.now,
+        };
+        revisions::insert(connection, &revision).await?;
+        Ok(changed)
+    }
+
+    /// Keeps that a locked file became part of another, or is by itself again; its data is as
+    /// it was.
+    async fn keep_step(
+        &self,
+        connection: &mut PgConnection,
+        call: &Call,
+        row: &StoredCustomer,
+        state: CustomerState,
+        (act, revision_id): (CustomerAct, Uuid),
+    ) -> Result<(), Fault> {
+        let file = row.with_columns(Customer::default());
+        let owner = parse_name(&file.owner, "employees");
+        let mut standing = Standing::of(&file, owner, &row.sealed);
+        standing.state = state;
+        let revision = NewRevision {
+            id: revision_id,
+            customer_id: row.id,
+            revision: row.revision + 1,
+            act,
+            actor_id: Some(call.context.subject.id),
+            actor_is_system: false,
+            changed: &[],
+            tier: file.tier,
+            standing: &standing,
+            now: call.now,
+        };
+        revisions::insert(connection, &revision).await
+    }
+
+    /// The files of this population, locked one after the other in one order; each has to be
+    /// within reach.
+    async fn lock_file(
+        &self,
+        connection: &mut PgConnection,
+        call: &Call,
+        record: &RecordSpec,
+        id: Uuid,
+    ) -> Result<StoredCustomer, Fault> {
+        let mut query = record.get(call, id);
+        query.push(" FOR UPDATE OF c");
+        let row = query.build().fetch_optional(connection).await?;
+        let row = row.ok_or_else(|| Fault::not_found(&name("customers", id)))?;
+        StoredCustomer::read(&row)
+    }
+
+    async fn lock_pair(
+        &self,
+        connection: &mut PgConnection,
+        call: &Call,
+        (survivor, absorbed): (Uuid, Uuid),
+    ) -> Result<Pair, Fault> {
+        let first = survivor.min(absorbed);
+        let one = self.lock_file(connection, call, &FILES, first).await?;
+        let other = self
+            .lock_file(connection, call, &FILES, survivor.max(absorbed))
+            .await?;
+        let (survivor, absorbed) = if first == survivor {
+            (one, other)
+        } else {
+            (other, one)
+        };
+        Ok(Pair::of(call, survivor, absorbed))
+    }
+}
+
+impl Pair {
+    fn of(call: &Call, survivor: StoredCustomer, absorbed: StoredCustomer) -> Self {
+        let mut clearance = call.context.clearance(survivor.matched, call.now);
+        let other = call.context.clearance(absorbed.matched, call.now);
+        clearance.classes = clearance.classes.intersection(other.classes);
+        Self {
+            survivor,
+            absorbed,
+            clearance,
+        }
+    }
+}
+
+/// The facts of a merge, for the histories of both files.
+fn told(call: &Call, merge: &StoredMerge, kind: &'static str) -> Vec<Entry> {
+    let files = [merge.survivor, merge.absorbed];
+    let event = FilesMerged {
+        merge_id: merge.id.as_bytes().to_vec(),
+        survivor_id: merge.survivor.as_bytes().to_vec(),
+        absorbed_id: merge.absorbed.as_bytes().to_vec(),
+        state: merge.message.state,
+        changed_fields: merge.message.changed_fields.clone(),
+    };
+    let entries = files.into_iter().map(|file| {
+        let event = event::Event::FilesMerged(event.clone());
+        let resource = merge.message.name.clone();
+        entry(call, EntryKind::Change, kind, resource, Some(file), event)
+    });
+    entries.collect()
+}
+
+/// The merge within reach, as it is now.
+async fn reached(
+    connection: &mut PgConnection,
+    call: &Call,
+    id: Uuid,
+) -> Result<StoredMerge, Fault> {
+    let mut query = MERGES.get(call, id);
+    let row = query.build().fetch_optional(connection).await?;
+    let row = row.ok_or_else(|| Fault::not_found(&name(COLLECTION, id)))?;
+    StoredMerge::read(&row)
+}
+
+/// What this request led to before, if it comes again.
+async fn before(
+    connection: &mut PgConnection,
+    call: &Call,
+    claim: Option<&Claim>,
+) -> Result<Option<Outcome>, Fault> {
+    let Some(kept) = idempotency::find_plain::<Merge>(connection, claim).await? else {
+        return Ok(None);
+    };
+    let matched = reached(connection, call, kept.resource_id).await;
+    Ok(Some(Outcome {
+        merge: kept.body,
+        matched: matched.map(|merge| merge.matched).unwrap_or_default(),
+        position: kept.position,
+        replayed: true,
+    }))
+}
+
+/// Decided upon this revision of the file.
+fn ensure_current(row: &StoredCustomer, revision: Option<i64>) -> Result<(), Fault> {
+    if Some(row.revision) == revision {
+        return Ok(());
+    }
+    Err(Fault::new(Reason::EtagMismatch)
+        .with("etag", etag(row.revision))
+        .with("resource", name("customers", row.id)))
+}
+
+/// Reads two different files.
+fn two(fields: &mut Fields, survivor: &str, absorbed: &str) -> (Uuid, Uuid) {
+    let one = fields.name("survivor", survivor, "customers");
+    let other = fields.name("absorbed", absorbed, "customers");
+    if let Some((one, other)) = one.zip(other) {
+        fields.ensure(one != other, "absorbed", Violation::Duplicate);
+    }
+    (one.unwrap_or_default(), other.unwrap_or_default())
+}
+
+/// A person does not become a company.
+fn ensure_alike(survivor: &Customer, absorbed: &Customer) -> Result<(), Fault> {
+    if survivor.r#type == absorbed.r#type {
+        return Ok(());
+    }
+    Err(Fault::fields(vec![(
+        "absorbed".to_owned(),
+        Violation::Contradiction,
+    )]))
+}
+
+#[tonic::async_trait]
+impl MergeService for Customers {
+    async fn preview_merge(
+        &self,
+        request: Request<PreviewMergeRequest>,
+    ) -> Result<Response<MergePreview>, Status> {
+        answer(request, |call, body| self.preview_merge_of(call, body)).await
+    }
+
+    async fn merge_files(
+        &self,
+        request: Request<MergeFilesRequest>,
+    ) -> Result<Response<Merge>, Status> {
+        answer(request, |call, body| self.make_merge(call, body)).await
+    }
+
+    async fn undo_merge(
+        &self,
+        request: Request<UndoMergeRequest>,
+    ) -> Result<Response<Merge>, Status> {
+        answer(request, |call, body| self.undo_merge_of(call, body)).await
+    }
+
+    async fn get_merge(
+        &self,
+        request: Request<GetMergeRequest>,
+    ) -> Result<Response<Merge>, Status> {
+        answer(request, |call, body| self.read_merge(call, body)).await
+    }
+
+    async fn list_merges(
+        &self,
+        request: Request<ListMergesRequest>,
+    ) -> Result<Response<ListMergesResponse>, Status> {
+        answer(request, |call, body| self.read_merges(call, body)).await
+    }
+}
