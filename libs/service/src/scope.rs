@@ -45,6 +45,9 @@ pub struct RecordSpec {
     pub id: &'static str,
     /// What its scope looks at.
     pub scope: ScopeColumns,
+    /// What the scope looks at in a second record that this one is about as well: both have to
+    /// be within it. The rules that let the second through follow as `also_matched`.
+    pub also: Option<ScopeColumns>,
     /// Column with the number of the class that a record's being there tells of, where
     /// records differ in that: each is there only where its class is cleared.
     pub class: Option<&'static str>,
@@ -88,6 +91,7 @@ impl RecordSpec {
             duty: None,
             consent: None,
         },
+        also: None,
         class: None,
         near: None,
         fields: &[],
@@ -112,8 +116,14 @@ impl RecordSpec {
         let mut query = QueryBuilder::new("SELECT ");
         query.push(self.columns).push(", ");
         write_matched(&call.context, call.now, &self.scope, &mut Sql(&mut query));
+        if let Some(also) = &self.also {
+            query.push(" AS matched, ");
+            write_matched(&call.context, call.now, also, &mut Sql(&mut query));
+            query.push(" AS also_matched FROM ");
+        } else {
+            query.push(" AS matched FROM ");
+        }
         query
-            .push(" AS matched FROM ")
             .push(self.from)
             .push(" ")
             .push(self.joins)
@@ -202,17 +212,25 @@ impl RecordSpec {
         if !self.only.is_empty() {
             query.push(self.only).push(" AND ");
         }
+        let scopes = || std::iter::once(&self.scope).chain(&self.also);
         let Some(column) = self.class else {
-            return write_scope(&call.context, call.now, &self.scope, &mut Sql(query));
+            for (at, scope) in scopes().enumerate() {
+                query.push(if at == 0 { "" } else { " AND " });
+                write_scope(&call.context, call.now, scope, &mut Sql(query));
+            }
+            return;
         };
-        query.push(format_args!(
-            "({column} = {} AND ",
-            DataClass::System as i32
-        ));
-        write_scope(&call.context, call.now, &self.scope, &mut Sql(query));
+        query.push(format_args!("({column} = {}", DataClass::System as i32));
+        for scope in scopes() {
+            query.push(" AND ");
+            write_scope(&call.context, call.now, scope, &mut Sql(query));
+        }
         for class in ClassSet::PERSONAL.iter() {
-            query.push(format_args!(" OR {column} = {} AND ", class as i32));
-            write_scope_for_class(&call.context, call.now, class, &self.scope, &mut Sql(query));
+            query.push(format_args!(" OR {column} = {}", class as i32));
+            for scope in scopes() {
+                query.push(" AND ");
+                write_scope_for_class(&call.context, call.now, class, scope, &mut Sql(query));
+            }
         }
         query.push(")");
     }

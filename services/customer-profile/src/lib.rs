@@ -27,7 +27,8 @@ use kefu_contracts::profile::{
     consent_service_server::ConsentServiceServer,
     customer_copy_service_server::CustomerCopyServiceServer,
     customer_service_server::CustomerServiceServer,
-    data_request_service_server::DataRequestServiceServer, hold_service_server::HoldServiceServer,
+    data_request_service_server::DataRequestServiceServer,
+    duplicate_service_server::DuplicateServiceServer, hold_service_server::HoldServiceServer,
     intake_service_server::IntakeServiceServer, merge_service_server::MergeServiceServer,
     rating_service_server::RatingServiceServer, retention_service_server::RetentionServiceServer,
     revision_service_server::RevisionServiceServer, timeline_service_server::TimelineServiceServer,
@@ -98,6 +99,7 @@ pub fn build(config: CustomerProfileConfig, deps: Deps, peers: Peers) -> Result<
             peers.access_control,
             Arc::new(destructions),
         ),
+        jobs::duplicates(core.deps.clone()),
         jobs::marks(&core.deps),
         jobs::overdue(core.deps.clone()),
         jobs::withdrawn(core.deps.clone(), config.withdrawn_days),
@@ -138,6 +140,9 @@ pub fn build(config: CustomerProfileConfig, deps: Deps, peers: Peers) -> Result<
         .add_service(CertificateServiceServer::new(
             api::certificates::Certificates(core.clone()),
         ))
+        .add_service(DuplicateServiceServer::new(api::duplicates::Duplicates(
+            core.clone(),
+        )))
         .add_service(HoldServiceServer::new(api::holds::Holds(core.clone())))
         .add_service(files)
         .add_service(facts);

@@ -547,6 +547,8 @@ async fn it_is_known_of_every_table_what_a_destruction_does_to_it() {
         "profile.revision",
         "profile.data_request",
         "profile.rating",
+        "profile.duplicate_due",
+        "profile.duplicate_key",
         "profile.rating_due",
         "profile.rating_statement",
         "profile.standing_check",

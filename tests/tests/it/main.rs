@@ -13,6 +13,7 @@ mod consents;
 mod contexts;
 mod data_requests;
 mod destruction;
+mod duplicates;
 mod explain;
 mod exports;
 mod faults;

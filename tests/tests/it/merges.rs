@@ -33,13 +33,13 @@ fn merges(caller: &Caller) -> MergeServiceClient<Caller> {
     MergeServiceClient::new(caller.clone())
 }
 
-fn keeper(suite: &TestSuite, after: &Caller) -> Caller {
+pub(crate) fn keeper(suite: &TestSuite, after: &Caller) -> Caller {
     let keeper = suite.caller_for("feng.yulan", "administration");
     keeper.after(after)
 }
 
 /// A file that an agent entered and a reviewer archived.
-async fn archived(suite: &TestSuite, before: &Caller, customer: Customer) -> Customer {
+pub(crate) async fn archived(suite: &TestSuite, before: &Caller, customer: Customer) -> Customer {
     let agent = suite.caller("li.wei").after(before);
     let file = enter(&agent, customer).await;
     let reviewer = suite.caller("lin.na").after(&agent);
@@ -47,7 +47,7 @@ async fn archived(suite: &TestSuite, before: &Caller, customer: Customer) -> Cus
 }
 
 /// The same person, as somebody else entered them.
-fn again() -> Customer {
+pub(crate) fn again() -> Customer {
     Customer {
         display_name: "张三豐".into(),
         occupation: String::new(),
@@ -75,7 +75,7 @@ fn again() -> Customer {
     }
 }
 
-fn asks(survivor: &Customer, absorbed: &Customer) -> MergeFilesRequest {
+pub(crate) fn asks(survivor: &Customer, absorbed: &Customer) -> MergeFilesRequest {
     MergeFilesRequest {
         survivor: survivor.name.clone(),
         survivor_etag: survivor.etag.clone(),
@@ -87,7 +87,7 @@ fn asks(survivor: &Customer, absorbed: &Customer) -> MergeFilesRequest {
     }
 }
 
-async fn merge(caller: &Caller, request: MergeFilesRequest) -> Result<Merge, Status> {
+pub(crate) async fn merge(caller: &Caller, request: MergeFilesRequest) -> Result<Merge, Status> {
     let made = merges(caller).merge_files(request).await;
     made.map(tonic::Response::into_inner)
 }
@@ -111,7 +111,7 @@ fn undoing(merge: &Merge) -> UndoMergeRequest {
     }
 }
 
-async fn undo(caller: &Caller, merge: &Merge) -> Result<Merge, Status> {
+pub(crate) async fn undo(caller: &Caller, merge: &Merge) -> Result<Merge, Status> {
     let undone = merges(caller).undo_merge(undoing(merge)).await;
     undone.map(tonic::Response::into_inner)
 }

@@ -7,6 +7,7 @@ pub(crate) mod copies;
 mod create;
 pub(crate) mod data_requests;
 mod deed;
+pub(crate) mod duplicates;
 mod files;
 pub(crate) mod holds;
 mod intake;

@@ -6,6 +6,7 @@ pub(crate) mod change;
 pub(crate) mod consent;
 pub(crate) mod contact;
 pub(crate) mod data_request;
+pub(crate) mod duplicate;
 pub(crate) mod entry;
 pub(crate) mod file_number;
 pub(crate) mod grant;

@@ -1,6 +1,7 @@
 //! What other services' journals and time do to the customer file.
 
 mod destructions;
+mod duplicates;
 mod history;
 mod marks;
 mod orders;
@@ -11,6 +12,7 @@ mod tickets;
 mod withdrawn;
 
 pub(crate) use destructions::Destructions;
+pub(crate) use duplicates::{changed as duplicate_changed, job as duplicates};
 pub(crate) use marks::job as marks;
 pub(crate) use orders::OrderEffects;
 pub(crate) use overdue::job as overdue;

@@ -16,6 +16,8 @@ macro_rules! purge {
 /// Everything of a customer that goes with the file and its key. A test sees to it that each table that
 /// names customers is here, or is meant to stay.
 const PURGED: &[&str] = purge![
+    "duplicate_due",
+    "duplicate_key",
     "lookup_key",
     "duty",
     "consent",
@@ -30,6 +32,9 @@ const PURGED: &[&str] = purge![
     "data_request",
     "revision",
 ];
+
+/// What it was thought to be alike with.
+const PAIRS: &str = "DELETE FROM profile.duplicate WHERE one_id = $1 OR other_id = $1";
 
 /// A file that may be destroyed, locked until the transaction ends: neither a hold nor a
 /// change comes between what is checked and what is done.
@@ -104,7 +109,7 @@ pub(crate) async fn destroy(
     now: Timestamp,
 ) -> Result<(), Fault> {
     destroy_key(connection, customer).await?;
-    for statement in PURGED {
+    for statement in PURGED.iter().chain(&[PAIRS]) {
         sqlx::query(*statement)
             .bind(customer)
             .execute(&mut *connection)

@@ -6,6 +6,7 @@ pub(crate) mod customers;
 pub(crate) mod data_requests;
 pub(crate) mod destruction;
 pub(crate) mod drafts;
+pub(crate) mod duplicates;
 pub(crate) mod duty;
 pub(crate) mod file_numbers;
 pub(crate) mod hanging;

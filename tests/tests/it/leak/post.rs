@@ -82,6 +82,7 @@ impl Door<'_> {
 /// Services that answer from the register of the company, and ask what for.
 const REGISTERS: &[&str] = &[
     "kefu.profile.v1.CertificateService",
+    "kefu.profile.v1.DuplicateService",
     "kefu.profile.v1.HoldService",
     "kefu.profile.v1.MergeService",
     "kefu.profile.v1.RetentionService",

@@ -24,7 +24,7 @@ use crate::{
         state::{self, Step},
     },
     store::{
-        consents,
+        consents, duplicates,
         holds::{self, By},
         merges,
         moves::{Move, Which},
@@ -186,6 +186,8 @@ impl Customers {
         let kept: Vec<String> = kept.into_iter().map(str::to_owned).collect();
         let by = (call.caller(), wanted.reason.as_str());
         merges::undo(connection, wanted.id, (&by.0, by.1), &kept, call.now).await?;
+        let files = [merge.survivor, merge.absorbed];
+        duplicates::dismiss(connection, files, (&by.0, by.1), call.now).await?;
         let merge = reached(connection, call, wanted.id).await?;
         entries.extend(told(call, &merge, "merge.undone"));
         let position = kefu_journal::append(connection, &entries).await?;

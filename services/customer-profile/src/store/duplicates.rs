@@ -1,0 +1,348 @@
+//! Which files may be of one customer, and which are still to be compared.
+
+use jiff::Timestamp;
+use jiff_sqlx::ToSqlx;
+use kefu_access::{ConsentSql, DutySql, ScopeColumns};
+use kefu_contracts::profile::{DuplicateSignalKind, DuplicateState};
+use kefu_service::{
+    error::Fault,
+    filter::{FilterField, FilterKind},
+    scope::RecordSpec,
+};
+use kefu_vault::WrappedKey;
+use sqlx::{PgConnection, Row, postgres::PgRow};
+use uuid::Uuid;
+
+use super::records::SCOPE;
+use crate::domain::duplicate;
+
+/// Under which every look at pairs is taken: that of both files, and where what makes them
+/// alike is cleared in both.
+pub(crate) const DUPLICATES: RecordSpec = RecordSpec {
+    columns: "d.id, d.one_id, d.other_id, d.state, d.signals, d.found_at, d.dismisser, d.dismissed_at,
+              d.dismiss_reason, d.revision",
+    from: "profile.duplicate d
+           JOIN profile.customer c ON c.id = d.one_id AND c.state IN (2, 3, 4)
+           JOIN profile.customer o ON o.id = d.other_id AND o.state IN (2, 3, 4)",
+    id: "d.id",
+    scope: SCOPE,
+    also: Some(ScopeColumns {
+        department: Some("o.department_id"),
+        owner: Some("o.owner_id"),
+        customer: Some("o.id"),
+        duty: Some(DutySql {
+            before: "EXISTS (SELECT 1 FROM profile.duty d WHERE d.customer_id = o.id AND d.ended_at IS NULL AND d.subject_id = ",
+            after: ")",
+        }),
+        consent: Some(ConsentSql {
+            before: "EXISTS (SELECT 1 FROM profile.consent s WHERE s.customer_id = o.id AND s.purpose = ",
+            after: ")",
+        }),
+    }),
+    class: Some("d.class"),
+    fields: &[
+        FilterField::system(
+            "customer",
+            "d.id",
+            FilterKind::Related {
+                collection: "customers",
+                of: "SELECT p.id FROM (SELECT id, one_id AS customer FROM profile.duplicate
+                                       UNION ALL SELECT id, other_id FROM profile.duplicate) p WHERE p.customer",
+            },
+        ),
+        FilterField::system(
+            "state",
+            "d.state",
+            FilterKind::Enum {
+                prefix: "DUPLICATE_STATE_",
+                parse: |name| DuplicateState::from_str_name(name).map(Into::into),
+            },
+        ),
+        FilterField::system("find_time", "d.found_at", FilterKind::Time),
+    ],
+    ..RecordSpec::PLAIN
+};
+
+/// A pair as it was read.
+pub(crate) struct StoredDuplicate {
+    pub(crate) id: Uuid,
+    pub(crate) files: [Uuid; 2],
+    pub(crate) state: DuplicateState,
+    pub(crate) signals: Vec<DuplicateSignalKind>,
+    pub(crate) found_at: Timestamp,
+    pub(crate) dismisser: String,
+    pub(crate) dismissed_at: Option<Timestamp>,
+    pub(crate) dismiss_reason: String,
+    pub(crate) revision: i64,
+    /// Rules of the call that let the first and the second file through.
+    pub(crate) matched: [i64; 2],
+}
+
+impl StoredDuplicate {
+    pub(crate) fn read(row: &PgRow) -> Result<Self, Fault> {
+        let found_at: jiff_sqlx::Timestamp = row.try_get("found_at")?;
+        let dismissed_at: Option<jiff_sqlx::Timestamp> = row.try_get("dismissed_at")?;
+        let state: i16 = row.try_get("state")?;
+        Ok(Self {
+            id: row.try_get("id")?,
+            files: [row.try_get("one_id")?, row.try_get("other_id")?],
+            state: DuplicateState::try_from(i32::from(state)).unwrap_or_default(),
+            signals: kinds(&row.try_get::<Vec<i16>, _>("signals")?),
+            found_at: found_at.to_jiff(),
+            dismisser: row.try_get("dismisser")?,
+            dismissed_at: dismissed_at.map(jiff_sqlx::Timestamp::to_jiff),
+            dismiss_reason: row.try_get("dismiss_reason")?,
+            revision: row.try_get("revision")?,
+            matched: [row.try_get("matched")?, row.try_get("also_matched")?],
+        })
+    }
+}
+
+fn kinds(numbers: &[i16]) -> Vec<DuplicateSignalKind> {
+    let kinds = numbers.iter().map(|number| i32::from(*number));
+    kinds
+        .filter_map(|number| DuplicateSignalKind::try_from(number).ok())
+        .collect()
+}
+
+/// Which files to compare now.
+pub(crate) async fn due(
+    connection: &mut PgConnection,
+    now: Timestamp,
+    most: i64,
+) -> Result<Vec<Uuid>, Fault> {
+    let due = sqlx::query_scalar!(
+        "SELECT customer_id FROM profile.duplicate_due WHERE due_at <= $1 ORDER BY due_at LIMIT $2",
+        now.to_sqlx() as _,
+        most
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(due)
+}
+
+/// Puts off a file that cannot be compared.
+pub(crate) async fn put_off(
+    connection: &mut PgConnection,
+    customer: Uuid,
+    until: Timestamp,
+) -> Result<(), Fault> {
+    sqlx::query!(
+        "UPDATE profile.duplicate_due SET due_at = $2 WHERE customer_id = $1",
+        customer,
+        until.to_sqlx() as _
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Takes a file off the list, where nobody has yet; its next change puts it there again.
+pub(crate) async fn take(
+    connection: &mut PgConnection,
+    customer: Uuid,
+    now: Timestamp,
+) -> Result<bool, Fault> {
+    let taken = sqlx::query!(
+        "DELETE FROM profile.duplicate_due WHERE customer_id = $1 AND due_at <= $2",
+        customer,
+        now.to_sqlx() as _
+    )
+    .execute(connection)
+    .await?;
+    Ok(taken.rows_affected() == 1)
+}
+
+/// One comparison at a time: of two files that are entered at once, the second sees the first.
+pub(crate) async fn alone(connection: &mut PgConnection) -> Result<(), Fault> {
+    sqlx::query!("SELECT pg_advisory_xact_lock(hashtext('profile.duplicate'))")
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// A file to be compared.
+pub(crate) struct Sealed {
+    pub(crate) id: Uuid,
+    pub(crate) kind: i16,
+    pub(crate) sealed: Vec<u8>,
+    pub(crate) wrapped: WrappedKey,
+}
+
+/// The file of this id, if it is one.
+pub(crate) async fn file(
+    connection: &mut PgConnection,
+    customer: Uuid,
+) -> Result<Option<Sealed>, Fault> {
+    let row = sqlx::query!(
+        "SELECT c.id, c.type AS kind, c.sealed, k.kek_id, k.wrapped
+         FROM profile.customer c JOIN profile.customer_key k ON k.customer_id = c.id
+         WHERE c.id = $1 AND c.state IN (2, 3, 4) FOR SHARE OF c",
+        customer
+    )
+    .fetch_optional(connection)
+    .await?;
+    Ok(row.map(|row| Sealed {
+        id: row.id,
+        kind: row.kind,
+        sealed: row.sealed,
+        wrapped: WrappedKey {
+            kek_id: row.kek_id,
+            bytes: row.wrapped,
+        },
+    }))
+}
+
+/// Replaces what a file is compared by; none of what is no file.
+pub(crate) async fn replace_keys(
+    connection: &mut PgConnection,
+    customer: Uuid,
+    blinds: &[Vec<u8>],
+) -> Result<(), Fault> {
+    sqlx::query!(
+        "DELETE FROM profile.duplicate_key WHERE customer_id = $1 AND blind <> ALL($2)",
+        customer,
+        blinds
+    )
+    .execute(&mut *connection)
+    .await?;
+    sqlx::query!(
+        "INSERT INTO profile.duplicate_key (customer_id, blind) SELECT $1, * FROM UNNEST($2::bytea[])
+         ON CONFLICT DO NOTHING",
+        customer,
+        blinds
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Files of the same type that share a key with this one, but for keys that more files have
+/// than tell anything.
+pub(crate) async fn sharing(
+    connection: &mut PgConnection,
+    file: &Sealed,
+    most: i64,
+) -> Result<Vec<Sealed>, Fault> {
+    let rows = sqlx::query!(
+        "SELECT c.id, c.type AS kind, c.sealed, k.kek_id, k.wrapped
+         FROM profile.customer c JOIN profile.customer_key k ON k.customer_id = c.id
+         WHERE c.state IN (2, 3, 4) AND c.type = $2 AND c.id IN (
+             SELECT s.customer_id FROM profile.duplicate_key own
+             CROSS JOIN LATERAL (SELECT customer_id, count(*) OVER () AS files FROM (
+                 SELECT customer_id FROM profile.duplicate_key WHERE blind = own.blind LIMIT $3::bigint + 1) few) s
+             WHERE own.customer_id = $1 AND s.files <= $3::bigint AND s.customer_id <> $1)
+         ORDER BY c.id",
+        file.id,
+        file.kind,
+        most
+    )
+    .fetch_all(connection)
+    .await?;
+    let files = rows.into_iter().map(|row| Sealed {
+        id: row.id,
+        kind: row.kind,
+        sealed: row.sealed,
+        wrapped: WrappedKey {
+            kek_id: row.kek_id,
+            bytes: row.wrapped,
+        },
+    });
+    Ok(files.collect())
+}
+
+/// A change of a pair.
+pub(crate) struct Changed {
+    pub(crate) id: Uuid,
+    pub(crate) files: [Uuid; 2],
+    pub(crate) state: DuplicateState,
+    pub(crate) score: i32,
+}
+
+/// Says that two files are alike. What was dismissed is found again only by something else;
+/// nothing where nothing changes.
+pub(crate) async fn find(
+    connection: &mut PgConnection,
+    id: Uuid,
+    files: [Uuid; 2],
+    signals: &[DuplicateSignalKind],
+    now: Timestamp,
+) -> Result<Option<Changed>, Fault> {
+    let numbers: Vec<i16> = signals.iter().map(|kind| *kind as i16).collect();
+    let found = sqlx::query_scalar!(
+        "INSERT INTO profile.duplicate AS d (id, one_id, other_id, state, signals, class, found_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7)
+         ON CONFLICT (one_id, other_id) DO UPDATE
+         SET state = EXCLUDED.state, signals = EXCLUDED.signals, class = EXCLUDED.class,
+             found_at = CASE WHEN d.state = EXCLUDED.state THEN d.found_at ELSE EXCLUDED.found_at END,
+             dismisser = '', dismissed_at = NULL, dismiss_reason = '', revision = d.revision + 1
+         WHERE d.signals <> EXCLUDED.signals OR d.state = $8
+         RETURNING d.id",
+        id,
+        files[0],
+        files[1],
+        DuplicateState::Open as i16,
+        &numbers,
+        duplicate::class(signals) as i32,
+        now.to_sqlx() as _,
+        DuplicateState::Resolved as i16
+    )
+    .fetch_optional(connection)
+    .await?;
+    Ok(found.map(|id| Changed {
+        id,
+        files,
+        state: DuplicateState::Open,
+        score: duplicate::score(signals),
+    }))
+}
+
+/// Says of the open pairs of a file that they are no longer alike, but for those with these.
+pub(crate) async fn resolve(
+    connection: &mut PgConnection,
+    customer: Uuid,
+    alike: &[Uuid],
+) -> Result<Vec<Changed>, Fault> {
+    let rows = sqlx::query!(
+        "UPDATE profile.duplicate SET state = $4, revision = revision + 1
+         WHERE state = $3 AND (one_id = $1 AND other_id <> ALL($2) OR other_id = $1 AND one_id <> ALL($2))
+         RETURNING id, one_id, other_id",
+        customer,
+        alike,
+        DuplicateState::Open as i16,
+        DuplicateState::Resolved as i16
+    )
+    .fetch_all(connection)
+    .await?;
+    let resolved = rows.into_iter().map(|row| Changed {
+        id: row.id,
+        files: [row.one_id, row.other_id],
+        state: DuplicateState::Resolved,
+        score: 0,
+    });
+    Ok(resolved.collect())
+}
+
+/// Says that a pair is of two customers.
+pub(crate) async fn dismiss(
+    connection: &mut PgConnection,
+    files: [Uuid; 2],
+    (dismisser, reason): (&str, &str),
+    now: Timestamp,
+) -> Result<(), Fault> {
+    let [one, other] = files;
+    sqlx::query!(
+        "UPDATE profile.duplicate
+         SET state = $3, dismisser = $4, dismissed_at = $5, dismiss_reason = $6, revision = revision + 1
+         WHERE one_id = $1 AND other_id = $2 AND state <> $3",
+        one.min(other),
+        one.max(other),
+        DuplicateState::Dismissed as i16,
+        dismisser,
+        now.to_sqlx() as _,
+        reason
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
