@@ -224,7 +224,8 @@ fn facts(message: GetRecordFactsResponse) -> Result<RowFacts, Fault> {
     })
 }
 
-fn fault(status: &Status) -> Fault {
+/// What it means here that the owner of the records did not answer as it should.
+pub fn fault(status: &Status) -> Fault {
     tracing::warn!(code = ?status.code(), "record facts cannot be had");
     match status.code() {
         Code::Unavailable => {

@@ -31,7 +31,9 @@ use kefu_contracts::profile::{
     duplicate_service_server::DuplicateServiceServer, hold_service_server::HoldServiceServer,
     intake_service_server::IntakeServiceServer, merge_service_server::MergeServiceServer,
     rating_service_server::RatingServiceServer, retention_service_server::RetentionServiceServer,
-    revision_service_server::RevisionServiceServer, timeline_service_server::TimelineServiceServer,
+    revision_service_server::RevisionServiceServer,
+    selection_service_server::SelectionServiceServer,
+    timeline_service_server::TimelineServiceServer,
     verification_service_server::VerificationServiceServer,
 };
 use kefu_service::{
@@ -144,6 +146,9 @@ pub fn build(config: CustomerProfileConfig, deps: Deps, peers: Peers) -> Result<
             core.clone(),
         )))
         .add_service(HoldServiceServer::new(api::holds::Holds(core.clone())))
+        .add_service(SelectionServiceServer::new(api::selections::Selections(
+            core.clone(),
+        )))
         .add_service(files)
         .add_service(facts);
     Ok(core.host(routes, jobs))

@@ -34,6 +34,7 @@ mod records;
 mod refusals;
 mod retention;
 mod revisions;
+mod saved_selections;
 mod scopes;
 mod searches;
 mod selections;

@@ -22,16 +22,17 @@ use crate::{
 };
 
 /// Business of the files that the rules of these tests select.
-const BUSINESS: &str = "Q";
+pub(crate) const BUSINESS: &str = "Q";
 
-fn rule(filter: &str, max_files: i32) -> Option<CustomerSelection> {
+pub(crate) fn rule(filter: &str, max_files: i32) -> Option<CustomerSelection> {
     Some(CustomerSelection {
         filter: filter.into(),
         max_files,
+        ..CustomerSelection::default()
     })
 }
 
-fn terms(suite: &TestSuite, selection: Option<CustomerSelection>) -> ShareTerms {
+pub(crate) fn terms(suite: &TestSuite, selection: Option<CustomerSelection>) -> ShareTerms {
     ShareTerms {
         selection,
         classes: vec![DataClass::Basic as i32],
@@ -50,7 +51,11 @@ pub(crate) async fn asked(
     create(suite, purpose, terms(suite, rule(filter, 10))).await
 }
 
-async fn create(suite: &TestSuite, purpose: Purpose, terms: ShareTerms) -> Result<Share, Status> {
+pub(crate) async fn create(
+    suite: &TestSuite,
+    purpose: Purpose,
+    terms: ShareTerms,
+) -> Result<Share, Status> {
     let request = CreateShareRequest {
         share: Some(Share {
             purpose: purpose.into(),
@@ -68,7 +73,7 @@ async fn create(suite: &TestSuite, purpose: Purpose, terms: ShareTerms) -> Resul
         .map(|answer| answer.into_inner())
 }
 
-async fn handed_in(suite: &TestSuite, purpose: Purpose, terms: ShareTerms) -> Share {
+pub(crate) async fn handed_in(suite: &TestSuite, purpose: Purpose, terms: ShareTerms) -> Share {
     let draft = create(suite, purpose, terms).await.unwrap();
     let request = SubmitShareRequest {
         name: draft.name,
@@ -78,7 +83,7 @@ async fn handed_in(suite: &TestSuite, purpose: Purpose, terms: ShareTerms) -> Sh
     shares.submit_share(request).await.unwrap().into_inner()
 }
 
-async fn approve(
+pub(crate) async fn approve(
     approver: &Caller,
     share: &Share,
     terms: Option<ShareTerms>,
@@ -97,7 +102,7 @@ async fn approve(
 }
 
 /// Files of the business, and one of another.
-async fn world(files: usize) -> (TestSuite, Vec<Customer>) {
+pub(crate) async fn world(files: usize) -> (TestSuite, Vec<Customer>) {
     let suite = TestSuite::start().await;
     let erp = suite.caller_for("erp", "integration");
     enter(&erp, person()).await;
@@ -115,7 +120,7 @@ fn of_business() -> Customer {
     }
 }
 
-fn left(share: &Share) -> &ShareTerms {
+pub(crate) fn left(share: &Share) -> &ShareTerms {
     share.terms.as_ref().unwrap()
 }
 

@@ -1,5 +1,7 @@
 //! Files by rule instead of by name (CF-6.2).
 
+use uuid::Uuid;
+
 /// A rule that selects files.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Selection {
@@ -8,6 +10,17 @@ pub struct Selection {
     pub comparisons: Vec<String>,
     /// Most files it may select.
     pub most: usize,
+    /// Where it came from, if it was saved before; says nothing of what it selects.
+    pub saved: Option<Saved>,
+}
+
+/// A version of a saved selection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Saved {
+    /// Of the selection.
+    pub id: Uuid,
+    /// From 1 on.
+    pub version: i32,
 }
 
 impl Selection {

@@ -190,7 +190,11 @@ mod tests {
     fn any_selection() -> impl Strategy<Value = Option<Selection>> {
         let comparisons = subsequence(RULES.map(|(text, _)| text.to_owned()).to_vec(), 1..=2);
         let rule = (comparisons, 1..=4_usize);
-        prop::option::of(rule.prop_map(|(comparisons, most)| Selection { comparisons, most }))
+        prop::option::of(rule.prop_map(|(comparisons, most)| Selection {
+            comparisons,
+            most,
+            saved: None,
+        }))
     }
 
     fn selected(rule: &Selection) -> Vec<Uuid> {

@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::approval::{self, Stored, record};
 use crate::domain::{
-    selection::Selection,
+    selection::{Saved, Selection},
     share::{Share, ShareTerms},
 };
 
@@ -74,6 +74,8 @@ struct TermsRow {
     companion_id: Option<Uuid>,
     comparisons: Option<Vec<String>>,
     most_files: Option<i16>,
+    saved_id: Option<Uuid>,
+    saved_version: Option<i32>,
     mode: i16,
     justification: String,
     accompanied_until: Option<jiff_sqlx::Timestamp>,
@@ -88,7 +90,8 @@ pub(crate) async fn list(
     let rows = sqlx::query_as!(
         TermsRow,
         r#"SELECT t.approval_id, t.which = 'requested' AS "requested!", t.customer_ids, t.classes, t.receiver_ids,
-                  t.not_before, t.until, t.duration_seconds, t.companion_id, t.comparisons, t.most_files, s.mode,
+                  t.not_before, t.until, t.duration_seconds, t.companion_id, t.comparisons, t.most_files, t.saved_id,
+                  t.saved_version, s.mode,
                   s.justification, s.accompanied_until
            FROM access.share_terms t JOIN access.share s USING (approval_id)
            WHERE t.approval_id = ANY($1)"#,
@@ -128,9 +131,15 @@ impl TermsRow {
         let classes: Vec<i32> = self.classes.iter().copied().map(i32::from).collect();
         let most = self.most_files.and_then(|most| usize::try_from(most).ok());
         let rule = self.comparisons.clone().zip(most);
+        let saved = self.saved_id.zip(self.saved_version);
+        let saved = saved.map(|(id, version)| Saved { id, version });
         ShareTerms {
             customers: self.customer_ids.clone(),
-            selection: rule.map(|(comparisons, most)| Selection { comparisons, most }),
+            selection: rule.map(|(comparisons, most)| Selection {
+                comparisons,
+                most,
+                saved,
+            }),
             classes: ClassSet::from_numbers(&classes),
             receivers: self.receiver_ids.clone(),
             not_before: self.not_before.map(jiff_sqlx::Timestamp::to_jiff),
@@ -163,15 +172,18 @@ pub(crate) async fn put(
         let classes: Vec<i16> = terms.classes.iter().map(|class| class as i16).collect();
         let rule = terms.selection.as_ref();
         let most = rule.and_then(|rule| i16::try_from(rule.most).ok());
+        let saved = rule.and_then(|rule| rule.saved);
         sqlx::query!(
             "INSERT INTO access.share_terms (approval_id, which, customer_ids, classes, receiver_ids, not_before, until,
-                                             duration_seconds, companion_id, comparisons, most_files)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+                                             duration_seconds, companion_id, comparisons, most_files, saved_id,
+                                             saved_version)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
              ON CONFLICT (approval_id, which) DO UPDATE
              SET customer_ids = EXCLUDED.customer_ids, classes = EXCLUDED.classes,
                  receiver_ids = EXCLUDED.receiver_ids, not_before = EXCLUDED.not_before, until = EXCLUDED.until,
                  duration_seconds = EXCLUDED.duration_seconds, companion_id = EXCLUDED.companion_id,
-                 comparisons = EXCLUDED.comparisons, most_files = EXCLUDED.most_files",
+                 comparisons = EXCLUDED.comparisons, most_files = EXCLUDED.most_files,
+                 saved_id = EXCLUDED.saved_id, saved_version = EXCLUDED.saved_version",
             id,
             which,
             &terms.customers,
@@ -183,6 +195,8 @@ pub(crate) async fn put(
             terms.companion,
             rule.map(|rule| rule.comparisons.as_slice()),
             most,
+            saved.map(|saved| saved.id),
+            saved.map(|saved| saved.version),
         )
         .execute(&mut *connection)
         .await?;

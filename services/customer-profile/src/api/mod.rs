@@ -21,6 +21,7 @@ mod rating;
 mod read;
 pub(crate) mod retentions;
 mod revisions;
+pub(crate) mod selections;
 mod step;
 mod timeline;
 mod update;

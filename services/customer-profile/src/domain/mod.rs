@@ -17,6 +17,7 @@ pub(crate) mod merge;
 pub(crate) mod people;
 pub(crate) mod rating;
 pub(crate) mod retention;
+pub(crate) mod saved_selection;
 pub(crate) mod state;
 pub(crate) mod timeline;
 pub(crate) mod verification;

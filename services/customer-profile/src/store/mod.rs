@@ -21,5 +21,6 @@ pub(crate) mod ratings;
 pub(crate) mod records;
 pub(crate) mod retention;
 pub(crate) mod revisions;
+pub(crate) mod selections;
 pub(crate) mod timeline;
 pub(crate) mod verifications;

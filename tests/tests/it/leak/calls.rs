@@ -27,6 +27,7 @@ const KNOWN: &[&str] = &[
     "ListTimelineRequest.parent",
     "GetPortraitRequest.parent",
     "GetRatingRequest.parent",
+    "GetSelectionRequest.version",
     "PreviewMergeRequest.survivor",
     "PreviewMergeRequest.absorbed",
     "PreviewMergeRequest.take_absorbed",

@@ -9,7 +9,7 @@ use kefu_service::{
 };
 use uuid::Uuid;
 
-use super::selection::{self, Heard};
+use super::selection::{self, Heard, SELECTIONS};
 use crate::{
     api::{
         approvals::{
@@ -64,6 +64,11 @@ pub(super) fn terms_to_proto(terms: &ShareTerms) -> wire::ShareTerms {
             .map(|rule| wire::CustomerSelection {
                 filter: rule.filter(),
                 max_files: i32::try_from(rule.most).unwrap_or(i32::MAX),
+                saved: rule
+                    .saved
+                    .map(|saved| fields::name(SELECTIONS, saved.id))
+                    .unwrap_or_default(),
+                version: rule.saved.map_or(0, |saved| saved.version),
             }),
         classes: terms.classes.to_numbers(),
         receivers: employees(terms.receivers.iter().copied()),

@@ -81,6 +81,7 @@ fn sales_and_marketing_clear_no_contact_data() {
             || one.starts_with("access.")
             || one.starts_with("ticket.calendars.")
             || one.starts_with("profile.rating_rules.")
+            || one.starts_with("profile.selections.")
             || [
                 "profile.drafts.create",
                 "ticket.targets.get",

@@ -78,6 +78,7 @@ async fn a_rule_waits_for_the_service_that_reads_it() {
     requested.selection = Some(CustomerSelection {
         filter: "type = PERSON".into(),
         max_files: 5,
+        ..CustomerSelection::default()
     });
     let refused = create(&house.person("song.yue"), form).await.unwrap_err();
     assert_eq!(reason(&refused), "UPSTREAM_UNAVAILABLE");
