@@ -175,7 +175,7 @@ pub(super) fn read(
 ) -> Option<Selection> {
     let filter = format!("{at}.filter");
     if let Some((field, what)) = &heard.unknown {
-        fields.refuse(format!("{at}.{field}"), what.clone());
+        fields.refuse(format!("{at}.{field}"), *what);
     } else if rule.filter.trim().is_empty() && rule.saved.is_empty() {
         fields.refuse(&filter, Violation::Required);
     } else if let Some(heard) = &heard.selected {
