@@ -69,6 +69,7 @@ async fn revise(caller: &Caller, etag: &str, rules: Vec<TargetRule>) -> Result<T
 /// An urgent request that came so long ago.
 async fn came(suite: &TestSuite, erp: &Caller, customer: &str, ago: Duration) -> Ticket {
     let one = Ticket {
+        kind: TicketKind::ServiceRequest.into(),
         impact: Level::High.into(),
         urgency: Level::High.into(),
         received_time: Some(to_proto(suite.clock.now() - ago)),
@@ -148,7 +149,7 @@ async fn a_clock_is_explained_stretch_by_stretch() {
     let administrator = suite.caller(ADMINISTRATOR);
     let rule = TargetRule {
         id: "complaint".into(),
-        kinds: vec![TicketKind::Complaint.into()],
+        kinds: vec![TicketKind::Suggestion.into()],
         resolution_seconds: 3600,
         pauses_for: vec![WaitingFor::Customer.into()],
         ..Default::default()
@@ -158,7 +159,7 @@ async fn a_clock_is_explained_stretch_by_stretch() {
     let erp = suite.caller_for("erp", "integration").after(&administrator);
     let customer = enter(&erp, person()).await.name;
     let one = Ticket {
-        kind: TicketKind::Complaint.into(),
+        kind: TicketKind::Suggestion.into(),
         ..ticket(&customer)
     };
     let one = open(&erp, one).await;

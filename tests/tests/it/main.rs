@@ -19,6 +19,7 @@ mod faults;
 mod figures;
 mod file_numbers;
 mod five_views;
+mod handling;
 mod intake;
 mod leak;
 mod lists;

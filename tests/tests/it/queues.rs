@@ -4,11 +4,12 @@ use std::{collections::BTreeMap, time::Duration};
 
 use kefu_access_control::seed::department_id;
 use kefu_contracts::ticket::{
-    Agent, Assignment, AssignmentCause, CreateQueueRequest, GetTicketRequest, ListAgentsRequest,
-    ListAssignmentsRequest, ListQueuedTicketsRequest, ListQueuedTicketsResponse, Presence, Queue,
-    ReleaseTicketRequest, ResolveTicketRequest, RoutingStrategy, SetAgentRequest,
-    SetPresenceRequest, TakeOverTicketRequest, Ticket, UpdateQueueRequest,
-    queue_service_client::QueueServiceClient,
+    Agent, Assignment, AssignmentCause, CheckLegitimacyRequest, CreateQueueRequest,
+    GetTicketRequest, Legitimacy, ListAgentsRequest, ListAssignmentsRequest,
+    ListQueuedTicketsRequest, ListQueuedTicketsResponse, Presence, Queue, ReleaseTicketRequest,
+    ResolveTicketRequest, RoutingStrategy, SetAgentRequest, SetPresenceRequest,
+    TakeOverTicketRequest, Ticket, TicketKind, UpdateQueueRequest,
+    handling_service_client::HandlingServiceClient, queue_service_client::QueueServiceClient,
 };
 use kefu_service::fields::name;
 use kefu_testkit::{Caller, TestSuite, employee_id, eventually};
@@ -214,6 +215,41 @@ async fn a_ticket_that_waits_is_given_once_to_who_can_do_it() {
     // Nothing of the desk is in another department's scope.
     let other = suite.caller("guo.jing");
     assert_eq!(list(&other, "").await.unwrap().total_size, 0);
+}
+
+/// Clause SG-2.2: a request waits in its queue until somebody found it legitimate.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_that_nobody_checked_is_given_to_nobody() {
+    let suite = TestSuite::start().await;
+    let (head, erp) = (suite.caller(HEAD), suite.caller_for("erp", "integration"));
+    let li = suite.caller(LI);
+    create(&head, queue("installing", &[])).await.unwrap();
+    set(&head, LI, &[], 5).await.unwrap();
+    let customer = enter(&erp, person()).await;
+    let request = Ticket {
+        kind: TicketKind::ServiceRequest.into(),
+        department: desk(),
+        ..ticket(&customer.name)
+    };
+    let unchecked = open(&erp, request).await;
+    // Came later, and is given out first.
+    let asked = opened(&erp, &customer.name).await;
+    present(&li.after(&erp), Presence::Available).await;
+    routed(&suite, 1).await;
+    assert_eq!(get(&erp, &asked).await.unwrap().assignee, employee(LI));
+    let waits = get(&erp, &unchecked).await.unwrap();
+    assert_eq!(waits.assignee, "");
+    let check = CheckLegitimacyRequest {
+        name: waits.name.clone(),
+        etag: waits.etag,
+        legitimacy: Legitimacy::Granted.into(),
+        reason: "在保".into(),
+        ..Default::default()
+    };
+    let mut client = HandlingServiceClient::new(erp.clone());
+    client.check_legitimacy(check).await.unwrap();
+    routed(&suite, 2).await;
+    assert_eq!(get(&erp, &unchecked).await.unwrap().assignee, employee(LI));
 }
 
 /// Clauses SG-3, CF-9.1: what is given back goes to another, duty with it; presence ends by

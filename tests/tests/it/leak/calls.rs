@@ -274,7 +274,11 @@ pub(super) fn change(method: &MethodDescriptor, name: &str) -> Option<DynamicMes
 fn fill(message: &mut DynamicMessage) {
     for field in message.descriptor().fields() {
         let value = match field.kind() {
-            Kind::String if matches!(field.name(), "name" | "etag" | "request_id") => continue,
+            Kind::String
+                if matches!(field.name(), "name" | "etag" | "request_id" | "department") =>
+            {
+                continue;
+            }
             Kind::String if field.name() == "assignee" => {
                 string(format!("employees/{}", employee_id("li.wei")))
             }
