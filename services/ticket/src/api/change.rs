@@ -170,6 +170,7 @@ impl Tickets {
                 from: row.assignee(),
                 to: parse_name(&ticket.assignee, "employees"),
                 cause,
+                occurred_at: new.occurred_at,
                 recorded_at: call.now,
                 actor: Some(actor(call)),
                 queue_id: None,
