@@ -164,6 +164,7 @@ fn code(reason: Reason) -> Code {
         | Reason::PositionNotReached
         | Reason::NoConnector
         | Reason::StepMissing
+        | Reason::BeyondLimit
         | Reason::SeparationOfDuties => Code::FailedPrecondition,
         Reason::MethodUnknown => Code::Unimplemented,
         Reason::PolicyStale

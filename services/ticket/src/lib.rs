@@ -19,6 +19,7 @@ use std::sync::Arc;
 
 use kefu_contracts::ticket::{
     calendar_service_server::CalendarServiceServer, clock_service_server::ClockServiceServer,
+    compensation_service_server::CompensationServiceServer,
     handling_service_server::HandlingServiceServer, queue_service_server::QueueServiceServer,
     survey_answer_service_server::SurveyAnswerServiceServer,
     survey_service_server::SurveyServiceServer, target_service_server::TargetServiceServer,
@@ -74,12 +75,14 @@ pub fn build(config: TicketConfig, deps: Deps, peers: Peers) -> Result<Hosted, F
     let files = FileExport::server(tickets.clone(), &store::records::RECORD, core.views.clone());
     let facts = RecordFacts::server(&core.deps, store::records::FACTS);
     let queues = api::queues::Queues::new(&core, tickets.clone());
+    let compensations = api::compensations::Compensations(tickets.clone());
     let handling = api::handling::Handling::new(&core, tickets.clone());
     let calendars = api::calendars::Calendars::new(&core);
     let surveys = api::surveys::Surveys::new(&core, config.surveys());
     let routes = Routes::new(TicketServiceServer::new(tickets))
         .add_service(QueueServiceServer::new(queues))
         .add_service(HandlingServiceServer::new(handling))
+        .add_service(CompensationServiceServer::new(compensations))
         .add_service(CalendarServiceServer::new(calendars))
         .add_service(ClockServiceServer::new(api::clocks::Clocks::new(&core)))
         .add_service(TargetServiceServer::new(api::targets::TargetsApi::new(

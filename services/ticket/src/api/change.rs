@@ -22,7 +22,7 @@ use super::{
     Tickets,
     commands::{Command, Wanted},
     details::{body_place, details},
-    present::{actor, changed, escalated},
+    present::{actor, changed, compensated, escalated},
     replay::Written,
     surveys::invite,
 };
@@ -124,9 +124,9 @@ impl Tickets {
         }
         let rules = match wanted.action.by_rules() {
             true => in_force(&handling::versions(connection).await?, call.now),
-            false => HandlingDefinition::default(),
+            false => (0, HandlingDefinition::default()),
         };
-        let changed = decide(call, wanted, &clearance, ticket, last, &rules)?;
+        let changed = decide(call, wanted, &clearance, ticket, last, (rules.0, &rules.1))?;
         let position = self
             .write(connection, call, wanted, &row, &key, &changed)
             .await?;
@@ -191,6 +191,9 @@ impl Tickets {
             changed(ticket, new.before, new.occurred_at, revision),
         );
         let mut entries = vec![entry];
+        if let Some(number) = wanted.action.compensates() {
+            entries.extend(compensated(call, row.customer_id, ticket, number));
+        }
         if new.escalated {
             entries.push(escalated(call, row.customer_id, ticket));
         }
@@ -248,10 +251,14 @@ fn decide(
     clearance: &Clearance,
     mut ticket: Ticket,
     last_change: Option<Timestamp>,
-    rules: &HandlingDefinition,
+    (rules_version, rules): (i32, &HandlingDefinition),
 ) -> Result<Changed, Fault> {
     if wanted.action.overwrites(&ticket) && !clearance.classes.contains(DataClass::Service) {
         let class = DataClass::Service.as_str_name();
+        return Err(Fault::new(Reason::PermissionMissing).with("classes", class));
+    }
+    if wanted.action.compensates().is_some() && !clearance.classes.contains(DataClass::Financial) {
+        let class = DataClass::Financial.as_str_name();
         return Err(Fault::new(Reason::PermissionMissing).with("classes", class));
     }
     let before = ticket.state();
@@ -261,6 +268,7 @@ fn decide(
         at: occurred_at,
         now: call.now,
         rules,
+        rules_version,
         actor: &actor,
         transferred: wanted.told.is_some(),
     };

@@ -4,8 +4,9 @@
 use jiff::Timestamp;
 use kefu_contracts::ticket::{
     AnalyseComplaintRequest, AnswerResultRequest, AskToCloseRequest, AssignTicketRequest,
-    CheckLegitimacyRequest, CloseTicketRequest, ComplaintNature, DecideOnClosingRequest, Direction,
-    Gravity, Legitimacy, RateTicketRequest, ReleaseTicketRequest, ReopenTicketRequest,
+    CheckLegitimacyRequest, CloseTicketRequest, ComplaintNature, DecideOnClosingRequest,
+    DecideOnCompensationRequest, Direction, Gravity, Legitimacy, OfferCompensationRequest,
+    RateTicketRequest, RecordCompensationPaymentRequest, ReleaseTicketRequest, ReopenTicketRequest,
     ReplyToTicketRequest, ResolveTicketRequest, ResultAnswer, StartTicketRequest,
     SummariseComplaintRequest, SuspendTicketRequest, TakeOverTicketRequest, UpdateTicketRequest,
     WaitingFor,
@@ -22,6 +23,7 @@ use uuid::Uuid;
 use crate::domain::{
     action::{Action, Analysis, Note},
     change::Change,
+    compensation::check_amount,
     entry::{LONG, MEDIUM},
     moment,
 };
@@ -174,6 +176,25 @@ command!(SummariseComplaintRequest: |self, fields| {
     fields.required_text("cause", &self.cause, MEDIUM);
     fields.required_text("improvement", &self.improvement, MEDIUM);
     Action::Summarise { cause: self.cause, improvement: self.improvement }
+});
+
+command!(OfferCompensationRequest: |self, fields| {
+    let amount = self.amount.unwrap_or_default();
+    check_amount(fields, &amount);
+    fields.required_text("reason", &self.reason, MEDIUM);
+    Action::Compensate(amount, self.reason)
+});
+
+command!(DecideOnCompensationRequest: |self, fields| {
+    fields.ensure(self.number > 0, "number", Violation::Required);
+    fields.required_text("reason", &self.reason, MEDIUM);
+    Action::DecideOnCompensation { number: self.number, approve: self.approve, reason: self.reason }
+});
+
+command!(RecordCompensationPaymentRequest: |self, fields| {
+    fields.ensure(self.number > 0, "number", Violation::Required);
+    fields.required_text("reference", &self.reference, 120);
+    Action::Pay { number: self.number, reference: self.reference }
 });
 
 command!(AskToCloseRequest: |self, fields| {

@@ -4,6 +4,7 @@ pub(crate) mod calendars;
 mod change;
 pub(crate) mod clocks;
 mod commands;
+pub(crate) mod compensations;
 mod details;
 mod files;
 pub(crate) mod handling;

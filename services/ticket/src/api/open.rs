@@ -55,7 +55,7 @@ struct Classed {
 impl New {
     /// Puts it under the rules in force.
     fn classed(&self, versions: &[HandlingVersion], now: Timestamp) -> Result<Classed, Fault> {
-        let definition = in_force(versions, now);
+        let (_, definition) = in_force(versions, now);
         let mut ticket = self.ticket.clone();
         ensure_category(&definition, &ticket.category, ticket.kind())?;
         prioritise(&definition, &mut ticket);

@@ -5,8 +5,8 @@ use kefu_access::Clearance;
 use kefu_contracts::{
     Account, ClassSet, Resource,
     access::SubjectKind,
-    journal::{ComplaintEscalated, EntryKind, TicketChanged, event},
-    ticket::{Ticket, TicketState},
+    journal::{CompensationChanged, ComplaintEscalated, EntryKind, TicketChanged, event},
+    ticket::{CompensationState, Ticket, TicketState},
 };
 use kefu_service::{
     call::Call,
@@ -127,6 +127,42 @@ pub(super) fn escalated(call: &Call, customer: Uuid, ticket: &Ticket) -> kefu_jo
         Some(customer),
         event,
     )
+}
+
+/// What became of a compensation; the last one where it is new. Amounts are never journaled.
+pub(super) fn compensated(
+    call: &Call,
+    customer: Uuid,
+    ticket: &Ticket,
+    number: i32,
+) -> Option<kefu_journal::Entry> {
+    let mut all = ticket.compensations.iter();
+    let one = match number {
+        0 => all.next_back(),
+        number => all.find(|one| one.number == number),
+    }?;
+    let event = event::Event::CompensationChanged(CompensationChanged {
+        ticket_id: id(&ticket.name, "tickets"),
+        customer_id: customer.as_bytes().to_vec(),
+        number: one.number,
+        state: one.state,
+        by_rule: one.by_rule,
+    });
+    let kind = match one.state() {
+        CompensationState::Granted => "compensation.granted",
+        CompensationState::Refused => "compensation.refused",
+        CompensationState::Paid => "compensation.paid",
+        CompensationState::Asked | CompensationState::Unspecified => "compensation.asked",
+    };
+    let resource = ticket.name.clone();
+    Some(entry(
+        call,
+        EntryKind::Change,
+        kind,
+        resource,
+        Some(customer),
+        event,
+    ))
 }
 
 fn id(name: &str, collection: &'static str) -> Vec<u8> {

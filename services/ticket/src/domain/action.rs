@@ -2,15 +2,19 @@
 //! and its effect on the record.
 
 use jiff::Timestamp;
-use kefu_contracts::ticket::{
-    AssignmentCause, ComplaintNature, Direction, Gravity, HandlingDefinition, Legitimacy,
-    ResultAnswer, Satisfaction, Ticket, WaitingFor,
+use kefu_contracts::{
+    google::r#type::Money,
+    ticket::{
+        AssignmentCause, ComplaintNature, Direction, Gravity, HandlingDefinition, Legitimacy,
+        ResultAnswer, Satisfaction, Ticket, WaitingFor,
+    },
 };
 use kefu_service::{error::Fault, fields::name, time::to_proto};
 use uuid::Uuid;
 
 use super::{
     change::Change,
+    compensation,
     complaint::{ensure_ready, stage},
     handling::escalates,
     state::{Event, Standing},
@@ -39,6 +43,17 @@ pub(crate) enum Action {
     Summarise {
         cause: String,
         improvement: String,
+    },
+    /// How much, and for what.
+    Compensate(Money, String),
+    DecideOnCompensation {
+        number: i32,
+        approve: bool,
+        reason: String,
+    },
+    Pay {
+        number: i32,
+        reference: String,
     },
     Rate {
         /// 1–5
@@ -74,6 +89,7 @@ pub(crate) struct Around<'a> {
     /// When it is entered.
     pub(crate) now: Timestamp,
     pub(crate) rules: &'a HandlingDefinition,
+    pub(crate) rules_version: i32,
     /// `employees/…` or `system-accounts/…` who does it.
     pub(crate) actor: &'a str,
     /// A system brings what has happened: nothing can come first any more.
@@ -108,6 +124,9 @@ impl Action {
             Self::DecideOnClosing(true, _) => Event::AgreeToClose,
             Self::DecideOnClosing(false, _) => Event::KeepOpen,
             Self::Summarise { .. } => Event::Summarise,
+            Self::Compensate(..) => Event::Compensate,
+            Self::DecideOnCompensation { .. } => Event::DecideOnCompensation,
+            Self::Pay { .. } => Event::Pay,
             Self::Rate { .. } => Event::Rate,
             Self::Close => Event::Close,
         }
@@ -130,6 +149,9 @@ impl Action {
             Self::DecideOnClosing(true, _) => "complaint.closing_agreed",
             Self::DecideOnClosing(false, _) => "complaint.kept_open",
             Self::Summarise { .. } => "complaint.summarised",
+            Self::Compensate(..) => "complaint.compensated",
+            Self::DecideOnCompensation { .. } => "complaint.compensation_decided",
+            Self::Pay { .. } => "complaint.compensation_paid",
             Self::Rate { .. } => "ticket.rated",
             Self::Close => "ticket.closed",
             Self::TakeOver { .. } => "ticket.taken_over",
@@ -160,12 +182,27 @@ impl Action {
 
     /// Whether the company's rules have a say in it.
     pub(crate) fn by_rules(&self) -> bool {
-        matches!(self, Self::Update(_) | Self::Reopen(_) | Self::Answer(..))
+        matches!(
+            self,
+            Self::Update(_) | Self::Reopen(_) | Self::Answer(..) | Self::Compensate(..)
+        )
     }
 
     /// Whether only somebody may do it who had no hand in the ticket.
     pub(crate) fn by_a_second_person(&self) -> bool {
-        matches!(self, Self::DecideOnClosing(..))
+        matches!(
+            self,
+            Self::DecideOnClosing(..) | Self::DecideOnCompensation { .. }
+        )
+    }
+
+    /// Number of the compensation that it is about; 0: a new one.
+    pub(crate) fn compensates(&self) -> Option<i32> {
+        match self {
+            Self::Compensate(..) => Some(0),
+            Self::DecideOnCompensation { number, .. } | Self::Pay { number, .. } => Some(*number),
+            _ => None,
+        }
     }
 
     /// Does it to the record, as of when it happened, and gives the message that
@@ -239,6 +276,17 @@ impl Action {
             Self::Summarise { cause, improvement } => {
                 ticket.cause.clone_from(cause);
                 ticket.improvement.clone_from(improvement);
+            }
+            Self::Compensate(amount, reason) => {
+                compensation::offer(ticket, amount, reason, around)?;
+            }
+            Self::DecideOnCompensation {
+                number,
+                approve,
+                reason,
+            } => compensation::decide(ticket, *number, *approve, reason, around)?,
+            Self::Pay { number, reference } => {
+                compensation::pay(ticket, *number, reference, around)?;
             }
             Self::Reopen(reason) => {
                 reopen(ticket, around);

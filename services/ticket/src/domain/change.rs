@@ -98,6 +98,7 @@ const FIXED: &[&str] = &[
     "closing_approved_by",
     "cause",
     "improvement",
+    "compensations",
     "received_time",
     "resolved_time",
     "closed_time",

@@ -16,7 +16,10 @@ use kefu_service::{
     time,
 };
 
-use super::priority::{self, LEVELS, priority};
+use super::{
+    compensation::check_rules,
+    priority::{self, LEVELS, priority},
+};
 
 pub(crate) use categories::check as check_categories;
 
@@ -43,26 +46,28 @@ pub(crate) fn shipped() -> HandlingDefinition {
         other_categories: true,
         priorities: priority::shipped(),
         escalate_at_reopening: ESCALATE_AT,
+        compensations: Vec::new(),
     }
 }
 
-/// The version in force then. The one that is shipped is from the beginning.
-pub(crate) fn in_force(versions: &[HandlingVersion], at: Timestamp) -> HandlingDefinition {
+/// The number of the version in force then, and what it says. The one that is shipped is from
+/// the beginning.
+pub(crate) fn in_force(versions: &[HandlingVersion], at: Timestamp) -> (i32, HandlingDefinition) {
     let began = |version: &&HandlingVersion| {
         let from = version.effective_time.as_ref().and_then(time::from_proto);
         from.is_none_or(|from| from <= at)
     };
     let mut standing = versions.iter().filter(|version| !version.withdrawn);
     let version = standing.rfind(began);
-    version
-        .and_then(|version| version.definition.clone())
-        .unwrap_or_else(shipped)
+    let said = |version: &HandlingVersion| Some((version.number, version.definition.clone()?));
+    version.and_then(said).unwrap_or_else(|| (0, shipped()))
 }
 
 /// Notes every fault of a definition.
 pub(crate) fn check(fields: &mut Fields, definition: &HandlingDefinition) {
     check_categories(fields, &definition.categories);
     check_priorities(fields, &definition.priorities);
+    check_rules(fields, &definition.compensations);
     fields.ensure(
         (0..=MOST_REOPENINGS).contains(&definition.escalate_at_reopening),
         "definition.escalate_at_reopening",
@@ -204,7 +209,7 @@ mod tests {
             version(6, 20, true),
             version(7, 30, false),
         ];
-        let found = |second| in_force(&versions, at(second)).escalate_at_reopening;
+        let found = |second| in_force(&versions, at(second)).1.escalate_at_reopening;
         assert_eq!(
             [found(9), found(10), found(29), found(30)],
             [ESCALATE_AT, 5, 5, 7]

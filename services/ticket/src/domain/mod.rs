@@ -4,6 +4,7 @@ pub(crate) mod action;
 pub(crate) mod calendar;
 pub(crate) mod change;
 pub(crate) mod clock;
+pub(crate) mod compensation;
 pub(crate) mod complaint;
 pub(crate) mod entry;
 pub(crate) mod handling;

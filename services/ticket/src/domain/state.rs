@@ -33,6 +33,9 @@ pub(crate) enum Event {
     AgreeToClose,
     KeepOpen,
     Summarise,
+    Compensate,
+    DecideOnCompensation,
+    Pay,
     Rate,
     Close,
 }
@@ -58,6 +61,9 @@ impl Event {
             Self::AgreeToClose => "agree to close",
             Self::KeepOpen => "keep open",
             Self::Summarise => "summarise",
+            Self::Compensate => "compensate",
+            Self::DecideOnCompensation => "decide on compensation",
+            Self::Pay => "pay",
             Self::Rate => "rate",
             Self::Close => "close",
         }

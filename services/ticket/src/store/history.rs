@@ -92,7 +92,9 @@ pub(crate) async fn had_a_hand(
         r#"SELECT EXISTS (SELECT FROM ticket.assignment WHERE ticket_id = $1 AND to_id = $2)
                OR EXISTS (SELECT FROM ticket.journal
                           WHERE customer_id = $3 AND resource = $4 AND actor_id = $2 AND kind = $5
-                            AND type NOT IN ('ticket.assigned', 'complaint.closing_agreed', 'complaint.kept_open'))
+                            AND type NOT IN ('ticket.assigned', 'complaint.closing_agreed', 'complaint.kept_open',
+                                             'complaint.compensation_decided', 'compensation.granted',
+                                             'compensation.refused'))
                AS "had!""#,
         ticket.id,
         who,

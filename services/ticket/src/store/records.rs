@@ -230,6 +230,7 @@ impl StoredTicket {
             satisfaction: opened.satisfaction,
             cause: opened.cause,
             improvement: opened.improvement,
+            compensations: opened.compensations,
             ..self.columns.clone()
         }
     }

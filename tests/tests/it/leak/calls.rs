@@ -290,6 +290,10 @@ fn fill(message: &mut DynamicMessage) {
                 let reason = [("field", string("phones")), ("text", string("x"))];
                 Value::List(vec![Value::Message(request(&kind, &reason))])
             }
+            Kind::Message(kind) if kind.name() == "Money" => {
+                let money = [("currency_code", string("CNY")), ("units", Value::I64(1))];
+                Value::Message(request(&kind, &money))
+            }
             Kind::Message(kind) if kind.name() == "Review" => Value::Message(request(
                 &kind,
                 &[("score", Value::I32(1)), ("arrived", Value::Bool(true))],

@@ -19,9 +19,12 @@ use kefu_contracts::{
     },
     ticket::{
         AnalyseComplaintRequest, AnswerResultRequest, AssignTicketRequest, CheckLegitimacyRequest,
-        CloseTicketRequest, ComplaintNature, Direction, Gravity, Legitimacy, RateTicketRequest,
-        ReopenTicketRequest, ReplyToTicketRequest, ResolveTicketRequest, ResultAnswer,
+        CloseTicketRequest, CompensationRule, ComplaintNature, DecideOnCompensationRequest,
+        Direction, GetHandlingRulesRequest, Gravity, Legitimacy, OfferCompensationRequest,
+        RateTicketRequest, RecordCompensationPaymentRequest, ReopenTicketRequest,
+        ReplyToTicketRequest, ResolveTicketRequest, ResultAnswer, ReviseHandlingRulesRequest,
         SummariseComplaintRequest, Ticket, TicketKind, TicketState,
+        compensation_service_client::CompensationServiceClient,
         handling_service_client::HandlingServiceClient,
     },
 };
@@ -530,6 +533,7 @@ async fn work(
     now = client.rate_ticket(rate).await.unwrap().into_inner();
     if now.kind() == TicketKind::Complaint {
         now = complained(caller, now, values).await;
+        now = compensated(suite, caller, now, values).await;
     }
     // One is still to be done.
     if !closed && assignee == Some("wang.fang") {
@@ -616,6 +620,72 @@ async fn complained(caller: &Caller, mut ticket: Ticket, values: &mut Values) ->
     };
     let answer = handling.summarise_complaint(summary).await;
     answer.unwrap().into_inner()
+}
+
+/// The customer is compensated, by two people, and paid.
+async fn compensated(
+    suite: &TestSuite,
+    caller: &Caller,
+    ticket: Ticket,
+    values: &mut Values,
+) -> Ticket {
+    let administrator = suite.caller("han.bing");
+    let mut rules = HandlingServiceClient::new(administrator.clone());
+    let known = rules.get_handling_rules(GetHandlingRulesRequest {}).await;
+    let known = known.unwrap().into_inner();
+    let mut definition = known.versions[0].definition.clone().unwrap();
+    definition.compensations = vec![CompensationRule {
+        gravity: Gravity::Grave.into(),
+        currency: "CNY".into(),
+        granted_units: 100,
+        approved_units: 0,
+    }];
+    let revise = ReviseHandlingRulesRequest {
+        etag: known.etag,
+        definition: Some(definition),
+        reason: "补偿标准".into(),
+        ..Default::default()
+    };
+    rules.revise_handling_rules(revise).await.unwrap();
+    let caller = &caller.after(&administrator);
+    let mut maker = CompensationServiceClient::new(caller.clone());
+    let mut offered = ticket.clone();
+    // The first goes by the rule; together with it the second takes approval.
+    for units in [47, 4711] {
+        let offer = OfferCompensationRequest {
+            name: ticket.name.clone(),
+            etag: offered.etag,
+            amount: Some(Money {
+                currency_code: "CNY".into(),
+                units,
+                nanos: 0,
+            }),
+            reason: values.text(),
+            ..Default::default()
+        };
+        offered = maker.offer_compensation(offer).await.unwrap().into_inner();
+    }
+    let head = suite.caller_for("zhou.ting", "complaint").after(caller);
+    let decide = DecideOnCompensationRequest {
+        name: ticket.name.clone(),
+        etag: offered.etag,
+        number: 2,
+        approve: true,
+        reason: values.text(),
+        ..Default::default()
+    };
+    let mut decider = CompensationServiceClient::new(head.clone());
+    let decided = decider.decide_on_compensation(decide).await;
+    let pay = RecordCompensationPaymentRequest {
+        name: ticket.name,
+        etag: decided.unwrap().into_inner().etag,
+        number: 2,
+        reference: values.text(),
+        ..Default::default()
+    };
+    let mut payer = CompensationServiceClient::new(caller.after(&head));
+    let paid = payer.record_compensation_payment(pay).await;
+    paid.unwrap().into_inner()
 }
 
 /// Every resolution was asked about: the surveys, with their tickets. The customer of the

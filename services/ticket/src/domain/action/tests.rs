@@ -28,6 +28,7 @@ fn around(rules: &HandlingDefinition) -> Around<'_> {
         at: AT,
         now: AT,
         rules,
+        rules_version: 0,
         actor: "employees/1",
         transferred: false,
     }
@@ -100,6 +101,23 @@ fn actions() -> Vec<Action> {
         Action::DecideOnClosing(true, "同意".into()),
         Action::DecideOnClosing(false, "再试".into()),
         summarise(),
+        Action::Compensate(
+            Money {
+                currency_code: "CNY".into(),
+                units: 50,
+                nanos: 0,
+            },
+            "误工".into(),
+        ),
+        Action::DecideOnCompensation {
+            number: 1,
+            approve: true,
+            reason: "属实".into(),
+        },
+        Action::Pay {
+            number: 1,
+            reference: "P-1".into(),
+        },
         Action::Reopen("还没到".into()),
         Action::Rate {
             score: 2,

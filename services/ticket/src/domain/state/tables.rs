@@ -97,6 +97,9 @@ const COMPLAINT: &[Row] = &[
     ("agree to close", [ NO,  NO,       NO,       RESOLVED, NO     ], &[ClosingAsked]),
     ("keep open", [ NO,       NO,       NO,       RESOLVED, NO     ], &[ClosingAsked]),
     ("summarise", [ NO,       NO,       NO,       RESOLVED, NO     ], &[Outcome]),
+    ("compensate", [ NEW,     OPEN,     PENDING,  RESOLVED, NO     ], &[Analysis]),
+    ("decide on compensation", [ NEW, OPEN, PENDING, RESOLVED, CLOSED ], &[]),
+    ("pay",       [ NEW,      OPEN,     PENDING,  RESOLVED, CLOSED ], &[]),
     ("rate",      [ NO,       NO,       NO,       RESOLVED, CLOSED ], &[]),
     ("close",     [ NO,       NO,       NO,       CLOSED,   NO     ], &[Outcome, Summary]),
 ];

@@ -37,6 +37,9 @@ fn events() -> Vec<Event> {
         Event::AgreeToClose,
         Event::KeepOpen,
         Event::Summarise,
+        Event::Compensate,
+        Event::DecideOnCompensation,
+        Event::Pay,
         Event::Rate,
         Event::Close,
     ];
@@ -68,7 +71,9 @@ fn expected(kind: TicketKind, from: Standing, event: Event) -> Option<Standing> 
     match (event, from.state) {
         (_, Unspecified) => None,
         (Event::Rate, Resolved | Closed) => Some(from),
+        (Event::DecideOnCompensation | Event::Pay, _) => complaint.then_some(from),
         (_, Closed) | (Event::Rate, _) => None,
+        (Event::Compensate, _) => complaint.then_some(from),
         (Event::Check, New | Open | Pending) if kind == TicketKind::ServiceRequest => Some(from),
         (Event::Analyse, New | Open | Pending) if complaint => Some(from),
         (
