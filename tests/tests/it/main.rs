@@ -9,6 +9,7 @@ mod backups;
 mod calendars;
 mod clauses;
 mod clocks;
+mod compensations;
 mod consents;
 mod contexts;
 mod data_requests;

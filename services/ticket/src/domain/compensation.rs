@@ -50,7 +50,7 @@ pub(crate) fn check_rules(fields: &mut Fields, rules: &[CompensationRule]) {
         fields.ensure(currency, place("currency"), Violation::Currency);
         let range = Violation::OutOfRange(0, MOST);
         let granted = (0..=MOST).contains(&rule.granted_units);
-        fields.ensure(granted, place("granted_units"), range.clone());
+        fields.ensure(granted, place("granted_units"), range);
         let approved = (0..=MOST).contains(&rule.approved_units);
         fields.ensure(approved, place("approved_units"), range);
         let order = rule.approved_units == 0 || rule.approved_units >= rule.granted_units;
