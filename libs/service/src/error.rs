@@ -151,9 +151,10 @@ fn code(reason: Reason) -> Code {
         | Reason::SubjectUnknown
         | Reason::ContextInvalid
         | Reason::ContextExpired => Code::Unauthenticated,
-        Reason::PermissionMissing | Reason::PurposeNotAllowed | Reason::NotTheCallersTurn => {
-            Code::PermissionDenied
-        }
+        Reason::PermissionMissing
+        | Reason::PurposeNotAllowed
+        | Reason::NotTheCallersTurn
+        | Reason::SecondPersonRequired => Code::PermissionDenied,
         Reason::NotFoundOrOutOfScope => Code::NotFound,
         Reason::AlreadyExists => Code::AlreadyExists,
         Reason::EtagMismatch | Reason::Conflict => Code::Aborted,
@@ -162,6 +163,8 @@ fn code(reason: Reason) -> Code {
         | Reason::CustomerDestroyed
         | Reason::PositionNotReached
         | Reason::NoConnector
+        | Reason::StepMissing
+        | Reason::BeyondLimit
         | Reason::SeparationOfDuties => Code::FailedPrecondition,
         Reason::MethodUnknown => Code::Unimplemented,
         Reason::PolicyStale

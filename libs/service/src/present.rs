@@ -138,7 +138,11 @@ impl Views {
         resource: &str,
         outcome: Result<T, Fault>,
     ) -> Result<T, Fault> {
-        let refused = [Reason::NotFoundOrOutOfScope, Reason::PermissionMissing];
+        let refused = [
+            Reason::NotFoundOrOutOfScope,
+            Reason::PermissionMissing,
+            Reason::SecondPersonRequired,
+        ];
         self.noting(call, kind, resource, &refused, outcome).await
     }
 

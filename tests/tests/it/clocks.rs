@@ -7,7 +7,7 @@ use kefu_contracts::ticket::{
     ExplainClockResponse, GetTargetsRequest, Level, ListTicketClocksRequest, ReopenTicketRequest,
     ReplyToTicketRequest, ResolveTicketRequest, ReviseTargetsRequest, StartTicketRequest,
     SuspendTicketRequest, TargetRule, Targets, TargetsDefinition, Ticket, TicketClock, TicketKind,
-    WaitingFor, clock_service_client::ClockServiceClient,
+    TryTargetsRequest, WaitingFor, clock_service_client::ClockServiceClient,
     target_service_client::TargetServiceClient,
 };
 use kefu_service::{clock::Clock, time::to_proto};
@@ -69,6 +69,7 @@ async fn revise(caller: &Caller, etag: &str, rules: Vec<TargetRule>) -> Result<T
 /// An urgent request that came so long ago.
 async fn came(suite: &TestSuite, erp: &Caller, customer: &str, ago: Duration) -> Ticket {
     let one = Ticket {
+        kind: TicketKind::ServiceRequest.into(),
         impact: Level::High.into(),
         urgency: Level::High.into(),
         received_time: Some(to_proto(suite.clock.now() - ago)),
@@ -148,7 +149,7 @@ async fn a_clock_is_explained_stretch_by_stretch() {
     let administrator = suite.caller(ADMINISTRATOR);
     let rule = TargetRule {
         id: "complaint".into(),
-        kinds: vec![TicketKind::Complaint.into()],
+        kinds: vec![TicketKind::Suggestion.into()],
         resolution_seconds: 3600,
         pauses_for: vec![WaitingFor::Customer.into()],
         ..Default::default()
@@ -158,7 +159,7 @@ async fn a_clock_is_explained_stretch_by_stretch() {
     let erp = suite.caller_for("erp", "integration").after(&administrator);
     let customer = enter(&erp, person()).await.name;
     let one = Ticket {
-        kind: TicketKind::Complaint.into(),
+        kind: TicketKind::Suggestion.into(),
         ..ticket(&customer)
     };
     let one = open(&erp, one).await;
@@ -288,4 +289,65 @@ async fn targets_are_those_of_the_beginning() {
     let nothing = read(&suite.caller("ma.chao"), absent).await.unwrap_err();
     assert_eq!(refusal(&hidden), refusal(&nothing));
     assert_eq!(hidden.code(), Code::NotFound);
+}
+
+async fn tried(
+    caller: &Caller,
+    ticket: &str,
+    rules: Vec<TargetRule>,
+) -> Result<Vec<TicketClock>, Status> {
+    let request = TryTargetsRequest {
+        parent: ticket.into(),
+        definition: Some(TargetsDefinition { rules }),
+    };
+    let answer = clocks(caller).try_targets(request).await;
+    answer.map(|answer| answer.into_inner().clocks)
+}
+
+/// Clause IH-4: what would have been late under other targets can be asked, and nothing is
+/// rewritten by that.
+#[tokio::test(flavor = "multi_thread")]
+async fn other_targets_are_tried_on_what_has_passed() {
+    let suite = TestSuite::start().await;
+    let erp = suite.caller_for("erp", "integration");
+    let customer = enter(&erp, person()).await.name;
+    let ago = Duration::from_secs(90 * 60);
+    let one = came(&suite, &erp, &customer, ago).await;
+    let resolve = ResolveTicketRequest {
+        name: one.name.clone(),
+        etag: one.etag.clone(),
+        resolution: "已安装".into(),
+        occurred_time: Some(to_proto(suite.clock.now() - Duration::from_secs(30 * 60))),
+        ..Default::default()
+    };
+    tickets(&erp).resolve_ticket(resolve).await.unwrap();
+    let before = read(&erp, &one.name).await.unwrap();
+    let rule = |seconds| TargetRule {
+        id: "request".into(),
+        kinds: vec![TicketKind::ServiceRequest.into()],
+        resolution_seconds: seconds,
+        ..Default::default()
+    };
+    // It took an hour, and the moment between two looks at the clock.
+    for (seconds, state) in [(3700, ClockState::Met), (3500, ClockState::Missed)] {
+        let clocks = tried(&erp, &one.name, vec![rule(seconds)]).await.unwrap();
+        let told: Vec<_> = clocks
+            .iter()
+            .map(|clock| (clock.metric(), clock.state(), clock.used_seconds / 60))
+            .collect();
+        assert_eq!(told, [(ClockMetric::Resolution, state, 60)]);
+    }
+    assert_eq!(read(&erp, &one.name).await.unwrap(), before);
+
+    let refused = tried(&erp, &one.name, Vec::new()).await.unwrap_err();
+    assert_eq!(violations(&refused), ["definition.rules"]);
+    let calendar = TargetRule {
+        calendar: "calendars/0190c5a8-0000-7000-8000-0000000000ab".into(),
+        ..rule(60)
+    };
+    let refused = tried(&erp, &one.name, vec![calendar]).await.unwrap_err();
+    assert_eq!(violations(&refused), ["definition.rules[0].calendar"]);
+    let other = suite.caller("ma.chao");
+    let refused = tried(&other, &one.name, vec![rule(60)]).await.unwrap_err();
+    assert_eq!(refusal(&refused).1, "NOT_FOUND_OR_OUT_OF_SCOPE");
 }

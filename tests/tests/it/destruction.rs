@@ -580,6 +580,7 @@ async fn it_is_known_of_every_table_what_a_destruction_does_to_it() {
         "profile.request",
         "profile.tombstone",
         "ticket.assignment",
+        "ticket.assignment_time",
         "ticket.clock",
         "ticket.journal",
         "ticket.request",

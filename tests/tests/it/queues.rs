@@ -4,13 +4,14 @@ use std::{collections::BTreeMap, time::Duration};
 
 use kefu_access_control::seed::department_id;
 use kefu_contracts::ticket::{
-    Agent, Assignment, AssignmentCause, CreateQueueRequest, GetTicketRequest, ListAgentsRequest,
-    ListAssignmentsRequest, ListQueuedTicketsRequest, ListQueuedTicketsResponse, Presence, Queue,
-    ReleaseTicketRequest, ResolveTicketRequest, RoutingStrategy, SetAgentRequest,
-    SetPresenceRequest, TakeOverTicketRequest, Ticket, UpdateQueueRequest,
-    queue_service_client::QueueServiceClient,
+    Agent, AssignTicketRequest, Assignment, AssignmentCause, CheckLegitimacyRequest,
+    CreateQueueRequest, GetTicketRequest, Legitimacy, ListAgentsRequest, ListAssignmentsRequest,
+    ListQueuedTicketsRequest, ListQueuedTicketsResponse, Presence, Queue, ReleaseTicketRequest,
+    ResolveTicketRequest, RoutingStrategy, SetAgentRequest, SetPresenceRequest,
+    TakeOverTicketRequest, Ticket, TicketKind, UpdateQueueRequest,
+    handling_service_client::HandlingServiceClient, queue_service_client::QueueServiceClient,
 };
-use kefu_service::fields::name;
+use kefu_service::{clock::Clock, fields::name, time::to_proto};
 use kefu_testkit::{Caller, TestSuite, employee_id, eventually};
 use tonic::{Code, Status};
 
@@ -214,6 +215,41 @@ async fn a_ticket_that_waits_is_given_once_to_who_can_do_it() {
     // Nothing of the desk is in another department's scope.
     let other = suite.caller("guo.jing");
     assert_eq!(list(&other, "").await.unwrap().total_size, 0);
+}
+
+/// Clause SG-2.2: a request waits in its queue until somebody found it legitimate.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_that_nobody_checked_is_given_to_nobody() {
+    let suite = TestSuite::start().await;
+    let (head, erp) = (suite.caller(HEAD), suite.caller_for("erp", "integration"));
+    let li = suite.caller(LI);
+    create(&head, queue("installing", &[])).await.unwrap();
+    set(&head, LI, &[], 5).await.unwrap();
+    let customer = enter(&erp, person()).await;
+    let request = Ticket {
+        kind: TicketKind::ServiceRequest.into(),
+        department: desk(),
+        ..ticket(&customer.name)
+    };
+    let unchecked = open(&erp, request).await;
+    // Came later, and is given out first.
+    let asked = opened(&erp, &customer.name).await;
+    present(&li.after(&erp), Presence::Available).await;
+    routed(&suite, 1).await;
+    assert_eq!(get(&erp, &asked).await.unwrap().assignee, employee(LI));
+    let waits = get(&erp, &unchecked).await.unwrap();
+    assert_eq!(waits.assignee, "");
+    let check = CheckLegitimacyRequest {
+        name: waits.name.clone(),
+        etag: waits.etag,
+        legitimacy: Legitimacy::Granted.into(),
+        reason: "在保".into(),
+        ..Default::default()
+    };
+    let mut client = HandlingServiceClient::new(erp.clone());
+    client.check_legitimacy(check).await.unwrap();
+    routed(&suite, 2).await;
+    assert_eq!(get(&erp, &unchecked).await.unwrap().assignee, employee(LI));
 }
 
 /// Clauses SG-3, CF-9.1: what is given back goes to another, duty with it; presence ends by
@@ -442,4 +478,59 @@ async fn queues_are_their_departments() {
         .await
         .unwrap_err();
     assert_eq!(refusal(&refused).1, "ETAG_MISMATCH");
+}
+
+/// Clause SG-3: what a system transfers changed hands when it did there.
+#[tokio::test(flavor = "multi_thread")]
+async fn hands_are_kept_with_when_they_changed() {
+    let suite = TestSuite::start().await;
+    let erp = suite.caller_for("erp", "integration");
+    let customer = enter(&erp, person()).await;
+    let then = suite.clock.now() - Duration::from_secs(86_400);
+    let one = Ticket {
+        kind: TicketKind::ServiceRequest.into(),
+        received_time: Some(to_proto(then)),
+        ..ticket(&customer.name)
+    };
+    let mut one = open(&erp, one).await;
+    for (login, hours) in [(LI, 1), (WANG, 2)] {
+        let request = AssignTicketRequest {
+            name: one.name.clone(),
+            etag: one.etag.clone(),
+            assignee: employee(login),
+            occurred_time: Some(to_proto(then + Duration::from_secs(hours * 3600))),
+            ..Default::default()
+        };
+        one = tickets(&erp)
+            .assign_ticket(request)
+            .await
+            .unwrap()
+            .into_inner();
+    }
+    let now = AssignTicketRequest {
+        name: one.name.clone(),
+        etag: one.etag.clone(),
+        assignee: employee(LI),
+        ..Default::default()
+    };
+    // Nobody looked whether it is served: that is not asked for what has happened alone.
+    let refused = tickets(&erp).assign_ticket(now).await.unwrap_err();
+    assert_eq!(refusal(&refused).1, "STEP_MISSING");
+    let hands = assignments(&erp, &one).await.unwrap();
+    let told: Vec<_> = hands
+        .iter()
+        .map(|one| {
+            (
+                one.to.clone(),
+                one.occurred_time,
+                one.record_time == one.occurred_time,
+            )
+        })
+        .collect();
+    let at = |hours: u64| Some(to_proto(then + Duration::from_secs(hours * 3600)));
+    assert_eq!(
+        told,
+        [(employee(LI), at(1), false), (employee(WANG), at(2), false)]
+    );
+    assert_eq!(hands[1].from, employee(LI));
 }

@@ -130,7 +130,7 @@ pub(crate) async fn update(
 pub(crate) fn ticket(customer: &str) -> Ticket {
     Ticket {
         customer: customer.into(),
-        kind: TicketKind::ServiceRequest as i32,
+        kind: TicketKind::Consultation as i32,
         channel: Channel::Phone as i32,
         category: "installation".into(),
         impact: Level::High as i32,

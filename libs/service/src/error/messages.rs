@@ -309,6 +309,12 @@ pub(crate) fn reason(reason: Reason, language: Language) -> &'static str {
             "数据尚未同步到所需位置。",
             "the position asked for was not reached in time",
         ),
+        Reason::BeyondLimit => ("超出可批准的限额。", "more than may be approved"),
+        Reason::StepMissing => ("须先完成前面的步骤。", "another step has to come first"),
+        Reason::SecondPersonRequired => (
+            "须由未参与处理的另一人决定。",
+            "a second person has to do it, who had no hand in it",
+        ),
         Reason::SeparationOfDuties => (
             "这两个角色不得由同一人担任。",
             "two of these roles may not be held by one person",

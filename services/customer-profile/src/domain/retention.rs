@@ -2,7 +2,7 @@
 
 use kefu_contracts::{
     profile::Tier,
-    ticket::{Priority, TicketKind},
+    ticket::{Gravity, Priority, TicketKind},
 };
 use serde::{Deserialize, Serialize};
 
@@ -57,9 +57,11 @@ impl RetentionRules {
         ]
     }
 
-    /// Whether a ticket like this holds its customer's file.
-    pub(crate) fn is_grave(&self, kind: TicketKind, priority: Priority) -> bool {
-        kind == TicketKind::Complaint && self.priority().is_some_and(|from| priority >= from)
+    /// Whether a ticket like this holds its customer's file: a complaint as urgent as the
+    /// company says, or found grave when it was analysed.
+    pub(crate) fn is_grave(&self, kind: TicketKind, priority: Priority, gravity: Gravity) -> bool {
+        let urgent = self.priority().is_some_and(|from| priority >= from);
+        kind == TicketKind::Complaint && (urgent || gravity == Gravity::Grave)
     }
 
     fn priority(&self) -> Option<Priority> {
@@ -101,17 +103,44 @@ mod tests {
             grave_from: "HIGH".into(),
             ..RetentionRules::default()
         };
-        for (kind, priority, grave) in [
-            (TicketKind::Complaint, Priority::Critical, true),
-            (TicketKind::Complaint, Priority::High, true),
-            (TicketKind::Complaint, Priority::Moderate, false),
-            (TicketKind::Complaint, Priority::Unspecified, false),
-            (TicketKind::ServiceRequest, Priority::Critical, false),
+        for (kind, priority, gravity, grave) in [
+            (
+                TicketKind::Complaint,
+                Priority::Critical,
+                Gravity::Unspecified,
+                true,
+            ),
+            (TicketKind::Complaint, Priority::High, Gravity::Minor, true),
+            (
+                TicketKind::Complaint,
+                Priority::Moderate,
+                Gravity::Serious,
+                false,
+            ),
+            (TicketKind::Complaint, Priority::Low, Gravity::Grave, true),
+            (
+                TicketKind::Complaint,
+                Priority::Unspecified,
+                Gravity::Unspecified,
+                false,
+            ),
+            (
+                TicketKind::ServiceRequest,
+                Priority::Critical,
+                Gravity::Unspecified,
+                false,
+            ),
+            (
+                TicketKind::ServiceRequest,
+                Priority::Low,
+                Gravity::Grave,
+                false,
+            ),
         ] {
             assert_eq!(
-                rules.is_grave(kind, priority),
+                rules.is_grave(kind, priority, gravity),
                 grave,
-                "{kind:?} {priority:?}"
+                "{kind:?} {priority:?} {gravity:?}"
             );
         }
     }

@@ -66,7 +66,11 @@ impl TicketEffects {
         duty::settle(connection, own, &entry.resource, customer, assignee, at).await?;
         retention::business(connection, customer, at).await?;
         match id(&ticket.ticket_id) {
-            Some(ticket_id) if self.rules.is_grave(ticket.kind(), ticket.priority()) => {
+            Some(ticket_id)
+                if self
+                    .rules
+                    .is_grave(ticket.kind(), ticket.priority(), ticket.gravity()) =>
+            {
                 self.hold(connection, entry, ticket_id, customer).await
             }
             _ => Ok(()),

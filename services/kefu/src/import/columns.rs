@@ -130,8 +130,8 @@ fn of_ticket(fields: &TicketFields) -> Vec<Placed<'_>> {
         &[customer, kind, channel, subject],
         &[description, category, impact, urgency, department, received_time],
     );
-    if let Some(HistoryFields { time, state, waiting_for, resolution, reopen_reason }) = history {
-        values.extend(of_row(&[time, state, resolution, reopen_reason], &[waiting_for]));
+    if let Some(HistoryFields { time, state, waiting_for, resolution, reopen_reason, assignee, reassignments, resolved_time, closed_time }) = history {
+        values.extend(of_row(&[time, state, resolution, reopen_reason], &[waiting_for, assignee, reassignments, resolved_time, closed_time]));
     }
     values
 }

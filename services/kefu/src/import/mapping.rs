@@ -261,6 +261,16 @@ pub(super) struct HistoryFields {
     pub(super) resolution: Value,
     /// Why it was taken up again.
     pub(super) reopen_reason: Value,
+    /// Who has it: `employees/…`, or whatever the other system calls them, which stands for
+    /// somebody who is nobody here, so that it is kept who is who. Map those who are to go on.
+    pub(super) assignee: Option<Value>,
+    /// How often it had been given to somebody else; where it is left out, each change of
+    /// `assignee` is once.
+    pub(super) reassignments: Option<Value>,
+    /// When it was last resolved, where that is not the time of a row: of the last row.
+    pub(super) resolved_time: Option<Value>,
+    /// The same of its closing.
+    pub(super) closed_time: Option<Value>,
 }
 
 #[cfg(test)]

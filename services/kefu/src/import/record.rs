@@ -67,6 +67,11 @@ pub(super) fn request_id(kind: &str, external_ref: &str, step: &str) -> String {
         .to_string()
 }
 
+/// Name for somebody of another system who is nobody here: the same whenever it is asked for.
+pub(super) fn stand_in(reference: &str) -> String {
+    format!("employees/{}", request_id("employees", reference, ""))
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;

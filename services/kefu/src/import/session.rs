@@ -16,7 +16,9 @@ use kefu_contracts::kefu::{
         LookupCustomerRequest, customer_service_client::CustomerServiceClient,
         lookup_customer_request::By,
     },
-    ticket::v1::ticket_service_client::TicketServiceClient,
+    ticket::v1::{
+        queue_service_client::QueueServiceClient, ticket_service_client::TicketServiceClient,
+    },
 };
 use tokio::time::{Instant, sleep};
 use tonic::{Code, Request, Response, Status, transport::Channel};
@@ -84,6 +86,10 @@ impl Session {
 
     pub(super) fn ticket_service(&self) -> TicketServiceClient<Channel> {
         TicketServiceClient::new(self.client.channel())
+    }
+
+    pub(super) fn queue_service(&self) -> QueueServiceClient<Channel> {
+        QueueServiceClient::new(self.client.channel())
     }
 
     /// Whether a record came to be during this run; one that a repeated request

@@ -1,9 +1,9 @@
 //! Sends tickets: each step is decided upon the state that the one before left.
 
 use kefu_contracts::ticket::{
-    CloseTicketRequest, GetTicketRequest, ListTicketsRequest, OpenTicketRequest,
-    ReopenTicketRequest, ResolveTicketRequest, StartTicketRequest, SuspendTicketRequest, Ticket,
-    UpdateTicketRequest,
+    AssignTicketRequest, Assignment, CloseTicketRequest, GetTicketRequest, ListAssignmentsRequest,
+    ListTicketsRequest, OpenTicketRequest, ReopenTicketRequest, ResolveTicketRequest,
+    StartTicketRequest, SuspendTicketRequest, Ticket, UpdateTicketRequest,
 };
 use prost_types::FieldMask;
 
@@ -38,7 +38,8 @@ pub(super) async fn send(session: &Session, plan: &TicketPlan) -> Result<Sent, F
                 read_again += 1;
                 ticket = get(session, ticket.name).await?;
                 // The step may have been taken and its answer lost; those before it were.
-                at = at.max(plan.next_step(&ticket));
+                let hands = assignments(session, plan, &ticket).await?;
+                at = at.max(plan.next_step(&ticket, &hands));
             }
             Err(failure) => return Err(failure),
         }
@@ -68,7 +69,8 @@ async fn open(session: &Session, plan: &TicketPlan) -> Result<(Ticket, usize), F
         Ok(ticket) => Ok((ticket, 0)),
         Err(Failure::Refused(refusal)) if is_there(&refusal) => {
             let ticket = existing(session, plan).await?;
-            let at = plan.next_step(&ticket);
+            let hands = assignments(session, plan, &ticket).await?;
+            let at = plan.next_step(&ticket, &hands);
             Ok((ticket, at))
         }
         Err(failure) => Err(failure),
@@ -100,6 +102,26 @@ async fn get(session: &Session, name: String) -> Result<Ticket, Failure> {
             session.ticket_service().get_ticket(request).await
         })
         .await
+}
+
+/// Whose the ticket was; not asked for where that makes no difference.
+async fn assignments(
+    session: &Session,
+    plan: &TicketPlan,
+    ticket: &Ticket,
+) -> Result<Vec<Assignment>, Failure> {
+    if !plan.assigns() {
+        return Ok(Vec::new());
+    }
+    let request = ListAssignmentsRequest {
+        parent: ticket.name.clone(),
+    };
+    let found = session
+        .call(&request, async |request| {
+            session.queue_service().list_assignments(request).await
+        })
+        .await?;
+    Ok(found.assignments)
 }
 
 /// Builds a request for a step of a ticket and sends it.
@@ -134,6 +156,20 @@ async fn take(
                     ticket,
                     update_mask,
                     request_id,
+                    occurred_time
+                }
+            )
+        }
+        Action::Assign(assignee) => {
+            let assignee = assignee.clone();
+            step!(
+                session,
+                assign_ticket,
+                AssignTicketRequest {
+                    name,
+                    etag,
+                    request_id,
+                    assignee,
                     occurred_time
                 }
             )
@@ -240,6 +276,7 @@ impl Action {
     fn name(&self) -> &'static str {
         match self {
             Self::Update { .. } => "update",
+            Self::Assign(_) => "assign",
             Self::Start => "start",
             Self::Suspend(_) => "suspend",
             Self::Resolve(_) => "resolve",

@@ -4,13 +4,14 @@
 use jiff::Timestamp;
 use kefu_contracts::{
     common::Channel,
-    ticket::{Level, Ticket, TicketKind, TicketState, WaitingFor},
+    ticket::{Assignment, Level, Ticket, TicketKind, TicketState, WaitingFor},
 };
 
 use super::{
     drive::Importer,
     mapping::{HistoryFields, TicketFields},
     reader::{Reader, proto_time},
+    record::stand_in,
     report::Sent,
     session::{Failure, Session},
 };
@@ -42,6 +43,8 @@ pub(super) enum Action {
         before: Traits,
         after: Traits,
     },
+    /// To whom it is given.
+    Assign(String),
     Start,
     Suspend(WaitingFor),
     /// What was done about it.
@@ -57,6 +60,15 @@ pub(super) struct Traits {
     pub(super) category: String,
     pub(super) impact: i32,
     pub(super) urgency: i32,
+}
+
+/// In whose hands a ticket is.
+#[derive(Debug, Clone, PartialEq)]
+struct Hands {
+    /// `employees/…`
+    whose: String,
+    /// How often it had been given to somebody else, where the rows count that.
+    count: Option<i32>,
 }
 
 /// Where a ticket stands.
@@ -123,6 +135,7 @@ impl TicketFields {
             state: TicketState::New,
             waiting_for: WaitingFor::Unspecified,
         };
+        let mut hands: Option<Hands> = None;
         let mut latest = received.unwrap_or(Timestamp::MIN);
         let mut steps = Vec::new();
         for row in rows {
@@ -137,6 +150,16 @@ impl TicketFields {
                 let before = std::mem::replace(&mut traits, after.clone());
                 actions.push(Action::Update { before, after });
             }
+            if let Some(now) = history.hands(row) {
+                match handed(hands.as_ref(), &now) {
+                    Ok(times) => {
+                        let assign = Action::Assign(now.whose.clone());
+                        actions.extend(std::iter::repeat_n(assign, times));
+                    }
+                    Err(problem) => row.refuse(format!("{at}: {problem}")),
+                }
+                hands = Some(now);
+            }
             match changes(standing, next, || texts(history, row)) {
                 Ok(changes) => actions.extend(changes),
                 Err(problem) => row.refuse(format!("{at}: {problem}")),
@@ -148,8 +171,69 @@ impl TicketFields {
                     .map(|action| Step { at: latest, action }),
             );
         }
+        if let Some(last) = rows.last() {
+            // The later one first: the other may move as far as it lets it.
+            let closed = last.time("closed_time", &history.closed_time);
+            move_last(&mut steps, |action| *action == Action::Close, closed);
+            let resolved = last.time("resolved_time", &history.resolved_time);
+            move_last(
+                &mut steps,
+                |action| matches!(action, Action::Resolve(_)),
+                resolved,
+            );
+        }
         steps
     }
+}
+
+impl HistoryFields {
+    /// In whose hands the ticket was; none where the row does not say.
+    fn hands(&self, row: &Reader<'_>) -> Option<Hands> {
+        let whose = row.text("assignee", &self.assignee);
+        let counted = self.reassignments.as_ref();
+        let count = counted.map(|count| row.whole("reassignments", count));
+        if whose.is_empty() {
+            return None;
+        }
+        let whose = match whose.starts_with("employees/") {
+            true => whose,
+            false => stand_in(&whose),
+        };
+        Some(Hands { whose, count })
+    }
+}
+
+/// How often the ticket was given to somebody between two rows.
+fn handed(before: Option<&Hands>, now: &Hands) -> Result<usize, String> {
+    let first = usize::from(before.is_none());
+    let Some(count) = now.count else {
+        let another = before.is_some_and(|before| before.whose != now.whose);
+        return Ok(first + usize::from(another));
+    };
+    let counted = before.and_then(|before| before.count).unwrap_or_default();
+    let more = usize::try_from(count - counted)
+        .map_err(|_| format!("{count} reassignments after {counted}"))?;
+    Ok(first + more)
+}
+
+/// Moves the last of such steps to when it was, where that is known, but not before what led
+/// to it, nor past the next change of state.
+fn move_last(steps: &mut Vec<Step>, is: fn(&Action) -> bool, at: Option<Timestamp>) {
+    let from = steps.iter().rposition(|step| is(&step.action));
+    let Some((from, at)) = from.zip(at) else {
+        return;
+    };
+    let mut moved = steps.remove(from);
+    let earliest = from.checked_sub(1).map_or(at, |before| steps[before].at);
+    let later = &steps[from..];
+    let moves = |step: &Step| step.action.leads_to().is_some();
+    let latest = later.iter().find(|step| moves(step)).map(|step| step.at);
+    moved.at = latest.map_or(at, |latest| at.min(latest)).max(earliest);
+    let until = later
+        .iter()
+        .take_while(|step| !moves(step) && step.at <= moved.at)
+        .count();
+    steps.insert(from + until, moved);
 }
 
 /// When a row was so, and where the ticket stood.
@@ -215,7 +299,7 @@ impl Action {
     /// State that the ticket is in afterwards; `None` when it stays.
     pub(super) fn leads_to(&self) -> Option<TicketState> {
         Some(match self {
-            Self::Update { .. } => return None,
+            Self::Update { .. } | Self::Assign(_) => return None,
             Self::Start | Self::Reopen(_) => TicketState::Open,
             Self::Suspend(_) => TicketState::Pending,
             Self::Resolve(_) => TicketState::Resolved,
@@ -225,16 +309,28 @@ impl Action {
 }
 
 impl TicketPlan {
-    /// Number of the first step that the ticket's history does not tell of.
-    pub(super) fn next_step(&self, ticket: &Ticket) -> usize {
-        let mut history = ticket.history.iter();
+    /// Whether the ticket changes hands.
+    pub(super) fn assigns(&self) -> bool {
+        let assigns = |step: &Step| matches!(step.action, Action::Assign(_));
+        self.steps.iter().any(assigns)
+    }
+
+    /// Number of the first step that neither the ticket's history nor that of its hands tells of.
+    pub(super) fn next_step(&self, ticket: &Ticket, assignments: &[Assignment]) -> usize {
+        let (mut history, mut hands) = (ticket.history.iter(), assignments.iter());
         let mut next = 0;
         for (at, step) in self.steps.iter().enumerate() {
-            let Some(state) = step.action.leads_to() else {
-                continue;
-            };
             let time = Some(proto_time(step.at));
-            if !history.any(|change| change.to() == state && change.occurred_time == time) {
+            let told = match (&step.action, step.action.leads_to()) {
+                (Action::Assign(to), _) => {
+                    hands.any(|one| one.to == *to && one.occurred_time == time)
+                }
+                (_, Some(state)) => {
+                    history.any(|change| change.to() == state && change.occurred_time == time)
+                }
+                _ => continue,
+            };
+            if !told {
                 break;
             }
             next = at + 1;
@@ -244,151 +340,4 @@ impl TicketPlan {
 }
 
 #[cfg(test)]
-mod tests {
-    use kefu_contracts::ticket::StateChange;
-
-    use super::*;
-    use crate::import::drive::tests::planned;
-
-    const MAPPING: &str = r#"
-        external_ref = "s:{number}"
-        [source]
-        time_format = "%d-%m-%Y %H:%M"
-        null = ["?"]
-        [ticket]
-        customer = "caller:{caller}"
-        kind = "TICKET_KIND_SERVICE_REQUEST"
-        channel = "CHANNEL_PHONE"
-        subject = "{category?} case"
-        category = "{category}"
-        impact = { from = "{impact}", map = { M = "LEVEL_MEDIUM", H = "LEVEL_HIGH" } }
-        received_time = "{opened}"
-        [ticket.history]
-        time = "{updated}"
-        state = { from = "{state}", map = { New = "TICKET_STATE_NEW", Active = "TICKET_STATE_OPEN", User = "TICKET_STATE_PENDING", Vendor = "TICKET_STATE_PENDING", Resolved = "TICKET_STATE_RESOLVED", Closed = "TICKET_STATE_CLOSED" } }
-        waiting_for = { from = "{state}", map = { User = "WAITING_FOR_CUSTOMER", Vendor = "WAITING_FOR_SUPPLIER" }, otherwise = "" }
-        resolution = ["code {code}", "no code"]
-        reopen_reason = "taken up again"
-    "#;
-
-    /// Plans one ticket from `state impact category minute` rows, opened at 10:10.
-    fn plan(rows: &[&str]) -> Result<TicketPlan, String> {
-        let mut file = "number,caller,opened,state,impact,category,updated,code\n".to_owned();
-        for row in rows {
-            let [state, impact, category, minute] = row.split(' ').collect::<Vec<_>>()[..] else {
-                panic!("{row}")
-            };
-            file += &format!(
-                "1,c,01-03-2016 10:10,{state},{impact},{category},01-03-2016 10:{minute},?\n"
-            );
-        }
-        planned(MAPPING, &[("f.csv", &file)], |mapping| mapping.ticket).remove(0)
-    }
-
-    fn actions(rows: &[&str]) -> Vec<Action> {
-        let steps = plan(rows).unwrap().steps;
-        steps.into_iter().map(|step| step.action).collect()
-    }
-
-    fn resolve() -> Action {
-        Action::Resolve("no code".into())
-    }
-
-    fn reopen() -> Action {
-        Action::Reopen("taken up again".into())
-    }
-
-    #[test]
-    fn each_change_of_state_is_its_call() {
-        use Action::{Close, Start, Suspend};
-        let rows = [
-            "New M ? 10",
-            "New M ? 11",
-            "Active M ? 12",
-            "User M ? 13",
-            "Vendor M ? 14",
-            "Active M ? 15",
-            "Resolved M ? 16",
-            "Active M ? 17",
-            "Resolved M ? 18",
-            "Closed M ? 19",
-        ];
-        let (customer, vendor) = (WaitingFor::Customer, WaitingFor::Supplier);
-        let expected = [
-            Start,
-            Suspend(customer),
-            Suspend(vendor),
-            Start,
-            resolve(),
-            reopen(),
-            resolve(),
-            Close,
-        ];
-        assert_eq!(actions(&rows), expected);
-    }
-
-    #[test]
-    fn a_ticket_may_come_at_any_state_and_skip_some() {
-        assert_eq!(actions(&["Active M ? 10"]), [Action::Start]);
-        assert_eq!(
-            actions(&["User M ? 10"]),
-            [Action::Suspend(WaitingFor::Customer)]
-        );
-        assert_eq!(actions(&["Closed M ? 10"]), [resolve(), Action::Close]);
-        assert_eq!(
-            actions(&["Resolved M ? 10", "User M ? 11"]),
-            [resolve(), reopen(), Action::Suspend(WaitingFor::Customer)]
-        );
-        let error = plan(&["Active M ? 10", "New M ? 11"]).unwrap_err();
-        assert_eq!(
-            error,
-            "2016-03-01T10:11:00Z: a ticket cannot become new again"
-        );
-    }
-
-    #[test]
-    fn what_is_judged_otherwise_is_said_before_the_state_changes() {
-        let plan = plan(&["New M a 10", "Active H a 11", "Active H ? 12"]).unwrap();
-        assert_eq!(plan.ticket.category, "a");
-        let names: Vec<_> = plan
-            .steps
-            .iter()
-            .map(|step| step.action.leads_to())
-            .collect();
-        assert_eq!(names, [None, Some(TicketState::Open), None]);
-        let Action::Update { before, after } = &plan.steps[0].action else {
-            panic!("{plan:?}")
-        };
-        assert_eq!((before.impact, after.impact), (2, 3));
-    }
-
-    #[test]
-    fn nothing_happens_before_the_ticket_was_received() {
-        let plan = plan(&["Active M ? 05", "Resolved M ? 20"]).unwrap();
-        let times: Vec<_> = plan.steps.iter().map(|step| step.at.to_string()).collect();
-        assert_eq!(times, ["2016-03-01T10:10:00Z", "2016-03-01T10:20:00Z"]);
-    }
-
-    #[test]
-    fn what_the_history_tells_is_not_done_again() {
-        let plan = plan(&[
-            "New M ? 10",
-            "Active H ? 11",
-            "Resolved H ? 12",
-            "Closed M ? 13",
-        ])
-        .unwrap();
-        let change = |to: TicketState, step: usize| StateChange {
-            to: to.into(),
-            occurred_time: Some(proto_time(plan.steps[step].at)),
-            ..StateChange::default()
-        };
-        let mut ticket = Ticket::default();
-        assert_eq!(plan.next_step(&ticket), 0);
-        ticket.history.push(change(TicketState::New, 0));
-        ticket.history.push(change(TicketState::Open, 1));
-        assert_eq!(plan.next_step(&ticket), 2);
-        ticket.history.push(change(TicketState::Resolved, 2));
-        assert_eq!(plan.next_step(&ticket), 3);
-    }
-}
+mod tests;

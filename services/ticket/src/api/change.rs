@@ -5,7 +5,7 @@ use kefu_contracts::{
     common::Reason,
     journal::EntryKind,
     policy::DataClass,
-    ticket::{Ticket, TicketState},
+    ticket::{HandlingDefinition, Ticket, TicketState},
 };
 use kefu_service::{
     call::{Answer, Call},
@@ -22,17 +22,19 @@ use super::{
     Tickets,
     commands::{Command, Wanted},
     details::{body_place, details},
-    present::{actor, changed},
+    present::{actor, changed, compensated, escalated},
     replay::Written,
     surveys::invite,
 };
 use crate::{
     domain::{
-        action::{Note, standing},
+        action::{Around, Note, standing},
+        handling::{escalates, in_force},
         moment,
     },
     store::{
         assignments::{self, NewAssignment},
+        handling,
         history::{self, NewChange},
         messages::{self, NewMessage},
         records::{RECORD, StoredTicket},
@@ -46,6 +48,8 @@ struct Changed {
     before: TicketState,
     note: Option<Note>,
     occurred_at: Timestamp,
+    /// The head of the responsible department has to know.
+    escalated: bool,
 }
 
 impl Tickets {
@@ -112,7 +116,17 @@ impl Tickets {
         let last = history::last(connection, row.id).await?;
         let key = self.sealer.open_key(row.customer_id, &row.wrapped).await?;
         let ticket = self.open_whole(&key, &row)?;
-        let changed = decide(call, wanted, &clearance, ticket, last)?;
+        if wanted.action.by_a_second_person() {
+            let actor = call.context.subject.id;
+            if history::had_a_hand(connection, &row, actor).await? {
+                return Err(Fault::new(Reason::SecondPersonRequired));
+            }
+        }
+        let rules = match wanted.action.by_rules() {
+            true => in_force(&handling::versions(connection).await?, call.now),
+            false => (0, HandlingDefinition::default()),
+        };
+        let changed = decide(call, wanted, &clearance, ticket, last, (rules.0, &rules.1))?;
         let position = self
             .write(connection, call, wanted, &row, &key, &changed)
             .await?;
@@ -156,6 +170,7 @@ impl Tickets {
                 from: row.assignee(),
                 to: parse_name(&ticket.assignee, "employees"),
                 cause,
+                occurred_at: new.occurred_at,
                 recorded_at: call.now,
                 actor: Some(actor(call)),
                 queue_id: None,
@@ -176,6 +191,12 @@ impl Tickets {
             changed(ticket, new.before, new.occurred_at, revision),
         );
         let mut entries = vec![entry];
+        if let Some(number) = wanted.action.compensates() {
+            entries.extend(compensated(call, row.customer_id, ticket, number));
+        }
+        if new.escalated {
+            entries.push(escalated(call, row.customer_id, ticket));
+        }
         if ticket.state() == TicketState::Resolved && new.before != TicketState::Resolved {
             let id = self.core.deps.ids.next()?;
             let terms = &self.surveys;
@@ -230,14 +251,30 @@ fn decide(
     clearance: &Clearance,
     mut ticket: Ticket,
     last_change: Option<Timestamp>,
+    (rules_version, rules): (i32, &HandlingDefinition),
 ) -> Result<Changed, Fault> {
     if wanted.action.overwrites(&ticket) && !clearance.classes.contains(DataClass::Service) {
         let class = DataClass::Service.as_str_name();
         return Err(Fault::new(Reason::PermissionMissing).with("classes", class));
     }
+    if wanted.action.compensates().is_some() && !clearance.classes.contains(DataClass::Financial) {
+        let class = DataClass::Financial.as_str_name();
+        return Err(Fault::new(Reason::PermissionMissing).with("classes", class));
+    }
     let before = ticket.state();
     let occurred_at = moment::occurred(wanted.told, last_change, call.now)?;
-    let note = wanted.action.apply(&mut ticket, occurred_at)?;
+    let actor = actor(call).name();
+    let around = Around {
+        at: occurred_at,
+        now: call.now,
+        rules,
+        rules_version,
+        actor: &actor,
+        transferred: wanted.told.is_some(),
+    };
+    let reopened = ticket.reopen_count;
+    let note = wanted.action.apply(&mut ticket, around)?;
+    let escalated = ticket.reopen_count > reopened && escalates(rules, &ticket);
     ticket.etag = etag(wanted.revision + 1);
     ticket.update_time = Some(to_proto(call.now));
     Ok(Changed {
@@ -245,5 +282,6 @@ fn decide(
         before,
         note,
         occurred_at,
+        escalated,
     })
 }

@@ -3,14 +3,14 @@
 use jiff::Timestamp;
 use kefu_contracts::ticket::{
     ClockMetric, ClockState, ClockStretch, ClockStretchKind, ExplainClockRequest,
-    ExplainClockResponse, ListTicketClocksRequest, ListTicketClocksResponse, TicketClock,
-    clock_service_server::ClockService,
+    ExplainClockResponse, ListTicketClocksRequest, ListTicketClocksResponse, TargetsVersion,
+    TicketClock, TryTargetsRequest, TryTargetsResponse, clock_service_server::ClockService,
 };
 use kefu_service::{
     call::{Answer, Call, answer},
     core::Core,
     error::{Fault, Violation},
-    fields::{Fields, name},
+    fields::{Fields, name, parse_name},
     present::Shown,
     time::to_proto,
 };
@@ -19,6 +19,7 @@ use tonic::{Request, Response, Status};
 use crate::{
     domain::{
         clock::StretchKind,
+        targets,
         timing::{Timed, Timing},
     },
     store::{
@@ -101,6 +102,39 @@ impl Clocks {
             stretches,
             stretches_cut,
         }))
+    }
+
+    /// Clause IH-4.
+    async fn attempt(
+        &self,
+        call: Call,
+        request: TryTargetsRequest,
+    ) -> Result<Answer<TryTargetsResponse>, Fault> {
+        let mut fields = Fields::new();
+        let definition = request.definition.unwrap_or_default();
+        targets::check(&mut fields, &definition);
+        let mut found = self.find(&call, fields, &request.parent).await?;
+        let mut fields = Fields::new();
+        for (at, rule) in definition.rules.iter().enumerate() {
+            let calendar = parse_name(&rule.calendar, CALENDARS);
+            let known = calendar.is_some_and(|id| found.timing.calendars.contains_key(&id));
+            fields.ensure(
+                known || rule.calendar.is_empty(),
+                format_args!("definition.rules[{at}].calendar"),
+                Violation::Unknown,
+            );
+        }
+        fields.finish()?;
+        found.timing.targets = vec![TargetsVersion {
+            definition: Some(definition),
+            ..TargetsVersion::default()
+        }];
+        found.stored.clear();
+        let clocks = found.clocks(call.now);
+        let clocks = clocks.into_iter().map(|(clock, _)| clock).collect();
+        let views = &self.core.views;
+        views.record(&call, VIEWED, &[found.shown]).await?;
+        Ok(Answer::read(TryTargetsResponse { clocks }))
     }
 
     /// The ticket of this name within the call's scope, with its clocks; that it is not
@@ -273,5 +307,12 @@ impl ClockService for Clocks {
         request: Request<ExplainClockRequest>,
     ) -> Result<Response<ExplainClockResponse>, Status> {
         answer(request, |call, body| self.explain(call, body)).await
+    }
+
+    async fn try_targets(
+        &self,
+        request: Request<TryTargetsRequest>,
+    ) -> Result<Response<TryTargetsResponse>, Status> {
+        answer(request, |call, body| self.attempt(call, body)).await
     }
 }

@@ -3,9 +3,13 @@
 
 use jiff::Timestamp;
 use kefu_contracts::ticket::{
-    AssignTicketRequest, CloseTicketRequest, Direction, RateTicketRequest, ReleaseTicketRequest,
-    ReopenTicketRequest, ReplyToTicketRequest, ResolveTicketRequest, StartTicketRequest,
-    SuspendTicketRequest, TakeOverTicketRequest, UpdateTicketRequest, WaitingFor,
+    AnalyseComplaintRequest, AnswerResultRequest, AskToCloseRequest, AssignTicketRequest,
+    CheckLegitimacyRequest, CloseTicketRequest, ComplaintNature, DecideOnClosingRequest,
+    DecideOnCompensationRequest, Direction, Gravity, Legitimacy, OfferCompensationRequest,
+    RateTicketRequest, RecordCompensationPaymentRequest, ReleaseTicketRequest, ReopenTicketRequest,
+    ReplyToTicketRequest, ResolveTicketRequest, ResultAnswer, StartTicketRequest,
+    SummariseComplaintRequest, SuspendTicketRequest, TakeOverTicketRequest, UpdateTicketRequest,
+    WaitingFor,
 };
 use kefu_service::{
     call::Call,
@@ -17,8 +21,9 @@ use prost_types::Timestamp as ProtoTime;
 use uuid::Uuid;
 
 use crate::domain::{
-    action::{Action, Note},
+    action::{Action, Analysis, Note},
     change::Change,
+    compensation::check_amount,
     entry::{LONG, MEDIUM},
     moment,
 };
@@ -138,6 +143,69 @@ command!(RateTicketRequest: |self, fields| {
 });
 
 command!(CloseTicketRequest: |self, _fields| Action::Close);
+
+command!(CheckLegitimacyRequest: |self, fields| {
+    let legitimacy = fields.required_enum::<Legitimacy>("legitimacy", self.legitimacy);
+    fields.required_text("reason", &self.reason, MEDIUM);
+    Action::Check(legitimacy.unwrap_or_default(), self.reason)
+});
+
+command!(AnalyseComplaintRequest: |self, fields| {
+    let nature = fields.required_enum::<ComplaintNature>("nature", self.nature);
+    let gravity = fields.required_enum::<Gravity>("gravity", self.gravity);
+    let department = fields.optional_name("department", &self.department, "departments");
+    fields.required_text("analysis", &self.analysis, MEDIUM);
+    Action::Analyse(Analysis {
+        nature: nature.unwrap_or_default(),
+        gravity: gravity.unwrap_or_default(),
+        department,
+        text: self.analysis,
+    })
+});
+
+command!(AnswerResultRequest: |self, fields| {
+    let answer = fields.required_enum::<ResultAnswer>("answer", self.answer).unwrap_or_default();
+    match answer {
+        ResultAnswer::Unsatisfied => fields.required_text("words", &self.words, MEDIUM),
+        _ => fields.text("words", &self.words, MEDIUM),
+    };
+    Action::Answer(answer, self.words)
+});
+
+command!(SummariseComplaintRequest: |self, fields| {
+    fields.required_text("cause", &self.cause, MEDIUM);
+    fields.required_text("improvement", &self.improvement, MEDIUM);
+    Action::Summarise { cause: self.cause, improvement: self.improvement }
+});
+
+command!(OfferCompensationRequest: |self, fields| {
+    let amount = self.amount.unwrap_or_default();
+    check_amount(fields, &amount);
+    fields.required_text("reason", &self.reason, MEDIUM);
+    Action::Compensate(amount, self.reason)
+});
+
+command!(DecideOnCompensationRequest: |self, fields| {
+    fields.ensure(self.number > 0, "number", Violation::Required);
+    fields.required_text("reason", &self.reason, MEDIUM);
+    Action::DecideOnCompensation { number: self.number, approve: self.approve, reason: self.reason }
+});
+
+command!(RecordCompensationPaymentRequest: |self, fields| {
+    fields.ensure(self.number > 0, "number", Violation::Required);
+    fields.required_text("reference", &self.reference, 120);
+    Action::Pay { number: self.number, reference: self.reference }
+});
+
+command!(AskToCloseRequest: |self, fields| {
+    fields.required_text("reason", &self.reason, MEDIUM);
+    Action::AskToClose(self.reason)
+});
+
+command!(DecideOnClosingRequest: |self, fields| {
+    fields.required_text("reason", &self.reason, MEDIUM);
+    Action::DecideOnClosing(self.approve, self.reason)
+});
 
 command!(TakeOverTicketRequest: |self, fields| {
     fields.required_text("reason", &self.reason, MEDIUM);

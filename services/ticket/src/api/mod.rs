@@ -4,8 +4,10 @@ pub(crate) mod calendars;
 mod change;
 pub(crate) mod clocks;
 mod commands;
+pub(crate) mod compensations;
 mod details;
 mod files;
+pub(crate) mod handling;
 mod keys;
 mod list;
 mod open;
@@ -13,6 +15,7 @@ mod present;
 pub(crate) mod queues;
 mod read;
 mod replay;
+mod rules;
 pub(crate) mod surveys;
 pub(crate) mod targets;
 
@@ -25,7 +28,7 @@ use kefu_contracts::ticket::{
 use kefu_service::{call::answer, core::Core, sealed::Sealer};
 use tonic::{Request, Response, Status};
 
-use self::keys::Keys;
+use self::{keys::Keys, rules::Rules};
 use crate::{config::TicketConfig, domain::survey::Terms};
 
 /// The handlers and what they share.
@@ -34,6 +37,7 @@ pub(crate) struct Tickets {
     core: Core,
     sealer: Sealer,
     keys: Keys,
+    rules: Rules,
     surveys: Terms,
 }
 
@@ -43,6 +47,7 @@ impl Tickets {
             core: core.clone(),
             sealer: Sealer::new(core.deps.vault.clone(), "ticket.ticket"),
             keys: Keys::new(config.remembered_keys),
+            rules: Rules::default(),
             surveys: config.surveys(),
         }
     }

@@ -1,10 +1,11 @@
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use kefu_access::{Clearance, RowFacts};
 use kefu_contracts::{
     common::Reason,
     journal::EntryKind,
-    ticket::{OpenTicketRequest, StateChange, Ticket, TicketState, WaitingFor},
+    ticket::{HandlingVersion, OpenTicketRequest, StateChange, Ticket, TicketState, WaitingFor},
 };
 use kefu_service::{
     call::{Answer, Call},
@@ -25,11 +26,13 @@ use super::{
 };
 use crate::{
     domain::{
+        complaint::stage,
         entry::{Entry, check},
-        priority::priority,
+        handling::{ensure_category, in_force, prioritise},
+        talk::seconds,
     },
     store::{
-        customers,
+        customers, handling,
         opening::{self, Opened, Opening},
     },
 };
@@ -41,6 +44,24 @@ struct New {
     entry: Entry,
     claim: Option<Claim>,
     clearance: Clearance,
+}
+
+/// A ticket as the rules class it, and the number of their last version.
+struct Classed {
+    ticket: Ticket,
+    rules: i32,
+}
+
+impl New {
+    /// Puts it under the rules in force.
+    fn classed(&self, versions: &[HandlingVersion], now: Timestamp) -> Result<Classed, Fault> {
+        let (_, definition) = in_force(versions, now);
+        let mut ticket = self.ticket.clone();
+        ensure_category(&definition, &ticket.category, ticket.kind())?;
+        prioritise(&definition, &mut ticket);
+        let rules = versions.last().map_or(0, |version| version.number);
+        Ok(Classed { ticket, rules })
+    }
 }
 
 impl Tickets {
@@ -112,7 +133,11 @@ impl Tickets {
         let Some(wrapped) = self.remembered(customer).await? else {
             return Ok(None);
         };
-        let opening = self.sealed(call, new, &wrapped).await?;
+        // What is known of the rules may be old: then it is found out step by step.
+        let Ok(classed) = new.classed(&self.rules.known(), call.now) else {
+            return Ok(None);
+        };
+        let opening = self.sealed(call, new, &classed, &wrapped).await?;
         let write = self.core.deps.db.run(move |connection| {
             Box::pin(async move { opening::write(connection, &opening).await })
         });
@@ -120,7 +145,7 @@ impl Tickets {
             self.keys.forget(customer);
             return Ok(None);
         };
-        Ok(Some(written(call, new, opened)))
+        Ok(Some(written(call, classed.ticket, opened)))
     }
 
     /// The customer's wrapped key: from memory, else from the database.
@@ -167,36 +192,42 @@ impl Tickets {
             )]));
         }
         let (_, wrapped) = self.sealer.key(connection, customer, call.now).await?;
-        let opening = self.sealed(call, new, &wrapped).await?;
+        let versions = handling::versions(connection).await?;
+        let classed = new.classed(&versions, call.now)?;
+        self.rules.put(versions);
+        let opening = self.sealed(call, new, &classed, &wrapped).await?;
         // Something changed since it was looked at just now: the transaction is tried again.
         let opened = opening::write(connection, &opening)
             .await?
             .ok_or_else(|| Fault::new(Reason::Conflict))?;
-        Ok(written(call, new, opened))
+        Ok(written(call, classed.ticket, opened))
     }
 
     /// All that is written, under this key.
-    async fn sealed(&self, call: &Call, new: &New, wrapped: &WrappedKey) -> Result<Opening, Fault> {
+    async fn sealed(
+        &self,
+        call: &Call,
+        new: &New,
+        classed: &Classed,
+        wrapped: &WrappedKey,
+    ) -> Result<Opening, Fault> {
+        let ticket = &classed.ticket;
         let key = self.sealer.open_key(new.entry.customer, wrapped).await?;
-        let sealed = self.sealer.seal(&key, new.id, &new.ticket)?;
+        let sealed = self.sealer.seal(&key, new.id, ticket)?;
         let claim = match &new.claim {
             Some(claim) => Some((
                 claim.clone(),
-                self.sealer.seal_answer(&key, new.id, &new.ticket)?,
+                self.sealer.seal_answer(&key, new.id, ticket)?,
             )),
             None => None,
         };
-        let event = changed(
-            &new.ticket,
-            TicketState::Unspecified,
-            new.entry.received_at,
-            1,
-        );
+        let event = changed(ticket, TicketState::Unspecified, new.entry.received_at, 1);
         let customer = Some(new.entry.customer);
-        let resource = new.ticket.name.clone();
+        let resource = ticket.name.clone();
         Ok(Opening {
             id: new.id,
-            ticket: new.ticket.clone(),
+            ticket: ticket.clone(),
+            rules: classed.rules,
             entry: new.entry.clone(),
             actor: actor(call),
             wrapped: wrapped.bytes.clone(),
@@ -238,27 +269,31 @@ fn opened(id: Uuid, given: Ticket, entry: &Entry, call: &Call) -> Ticket {
         external_ref: given.external_ref,
         subject: given.subject,
         description: given.description,
+        call_start_time: given.call_start_time,
+        call_end_time: given.call_end_time,
+        attempt_count: 1,
         ..Default::default()
     };
     ticket.set_state(TicketState::New);
-    ticket.set_priority(priority(ticket.impact(), ticket.urgency()));
+    ticket.call_seconds = seconds(&ticket);
+    ticket.set_stage(stage(&ticket));
     ticket
 }
 
 /// The answer about a ticket that was opened.
-fn written(call: &Call, new: &New, opened: Opened) -> Written {
+fn written(call: &Call, ticket: Ticket, opened: Opened) -> Written {
     let first = StateChange {
         from: TicketState::Unspecified as i32,
         to: TicketState::New as i32,
         waiting_for: WaitingFor::Unspecified as i32,
-        occurred_time: new.ticket.received_time,
+        occurred_time: ticket.received_time,
         recorded_time: Some(to_proto(call.now)),
         actor: actor(call).name(),
     };
     let ticket = Ticket {
         number: opened.number,
         history: vec![first],
-        ..new.ticket.clone()
+        ..ticket
     };
     Written {
         ticket,

@@ -5,14 +5,14 @@ use kefu_access::Clearance;
 use kefu_contracts::{
     Account, ClassSet, Resource,
     access::SubjectKind,
-    journal::{TicketChanged, event},
-    ticket::{Ticket, TicketState},
+    journal::{CompensationChanged, ComplaintEscalated, EntryKind, TicketChanged, event},
+    ticket::{CompensationState, Ticket, TicketState},
 };
 use kefu_service::{
     call::Call,
     error::Fault,
     fields::parse_name,
-    present::{Shown, disclose},
+    present::{Shown, disclose, entry},
     time::to_proto,
 };
 use kefu_vault::CustomerKey;
@@ -81,11 +81,6 @@ pub(super) fn changed(
     occurred_at: Timestamp,
     revision: i64,
 ) -> event::Event {
-    let id = |name: &str, collection| {
-        parse_name(name, collection)
-            .map(|id| id.as_bytes().to_vec())
-            .unwrap_or_default()
-    };
     event::Event::TicketChanged(TicketChanged {
         ticket_id: id(&ticket.name, "tickets"),
         customer_id: id(&ticket.customer, "customers"),
@@ -105,5 +100,73 @@ pub(super) fn changed(
         reopen_count: ticket.reopen_count,
         revision,
         category: ticket.category.clone(),
+        nature: ticket.nature,
+        gravity: ticket.gravity,
+        legitimacy: ticket.legitimacy,
+        result_answer: ticket.result_answer,
+        call_seconds: ticket.call_seconds,
     })
+}
+
+/// The head of the responsible department has to know.
+pub(super) fn escalated(call: &Call, customer: Uuid, ticket: &Ticket) -> kefu_journal::Entry {
+    let event = event::Event::ComplaintEscalated(ComplaintEscalated {
+        ticket_id: id(&ticket.name, "tickets"),
+        customer_id: customer.as_bytes().to_vec(),
+        department_id: id(&ticket.department, "departments"),
+        assignee_id: id(&ticket.assignee, "employees"),
+        reopen_count: ticket.reopen_count,
+        gravity: ticket.gravity,
+    });
+    let (kind, resource) = ("complaint.escalated", ticket.name.clone());
+    entry(
+        call,
+        EntryKind::Change,
+        kind,
+        resource,
+        Some(customer),
+        event,
+    )
+}
+
+/// What became of a compensation; the last one where it is new. Amounts are never journaled.
+pub(super) fn compensated(
+    call: &Call,
+    customer: Uuid,
+    ticket: &Ticket,
+    number: i32,
+) -> Option<kefu_journal::Entry> {
+    let mut all = ticket.compensations.iter();
+    let one = match number {
+        0 => all.next_back(),
+        number => all.find(|one| one.number == number),
+    }?;
+    let event = event::Event::CompensationChanged(CompensationChanged {
+        ticket_id: id(&ticket.name, "tickets"),
+        customer_id: customer.as_bytes().to_vec(),
+        number: one.number,
+        state: one.state,
+        by_rule: one.by_rule,
+    });
+    let kind = match one.state() {
+        CompensationState::Granted => "compensation.granted",
+        CompensationState::Refused => "compensation.refused",
+        CompensationState::Paid => "compensation.paid",
+        CompensationState::Asked | CompensationState::Unspecified => "compensation.asked",
+    };
+    let resource = ticket.name.clone();
+    Some(entry(
+        call,
+        EntryKind::Change,
+        kind,
+        resource,
+        Some(customer),
+        event,
+    ))
+}
+
+fn id(name: &str, collection: &'static str) -> Vec<u8> {
+    parse_name(name, collection)
+        .map(|id| id.as_bytes().to_vec())
+        .unwrap_or_default()
 }

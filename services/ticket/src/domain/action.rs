@@ -2,15 +2,21 @@
 //! and its effect on the record.
 
 use jiff::Timestamp;
-use kefu_contracts::ticket::{
-    AssignmentCause, Direction, Satisfaction, Ticket, TicketState, WaitingFor,
+use kefu_contracts::{
+    google::r#type::Money,
+    ticket::{
+        AssignmentCause, ComplaintNature, Direction, Gravity, HandlingDefinition, Legitimacy,
+        ResultAnswer, Satisfaction, Ticket, WaitingFor,
+    },
 };
 use kefu_service::{error::Fault, fields::name, time::to_proto};
 use uuid::Uuid;
 
 use super::{
     change::Change,
-    priority::priority,
+    compensation,
+    complaint::{ensure_ready, stage},
+    handling::escalates,
     state::{Event, Standing},
 };
 
@@ -18,6 +24,9 @@ use super::{
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Action {
     Update(Change),
+    /// Whether the request is served; by what that is judged is kept as an internal message.
+    Check(Legitimacy, String),
+    Analyse(Analysis),
     Assign(Uuid),
     Start,
     Suspend(WaitingFor),
@@ -25,6 +34,27 @@ pub(crate) enum Action {
     Resolve(String),
     /// Why; kept as an internal message.
     Reopen(String),
+    /// What the customer says of the result, kept as a message of theirs.
+    Answer(ResultAnswer, String),
+    /// Why, kept as an internal message.
+    AskToClose(String),
+    /// Whether, and why; kept as an internal message.
+    DecideOnClosing(bool, String),
+    Summarise {
+        cause: String,
+        improvement: String,
+    },
+    /// How much, and for what.
+    Compensate(Money, String),
+    DecideOnCompensation {
+        number: i32,
+        approve: bool,
+        reason: String,
+    },
+    Pay {
+        number: i32,
+        reference: String,
+    },
     Rate {
         /// 1–5
         score: i32,
@@ -40,6 +70,32 @@ pub(crate) enum Action {
     Release(String),
 }
 
+/// What a complaint is about.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Analysis {
+    pub(crate) nature: ComplaintNature,
+    pub(crate) gravity: Gravity,
+    /// None: as it is.
+    pub(crate) department: Option<Uuid>,
+    /// Kept as an internal message.
+    pub(crate) text: String,
+}
+
+/// What an action is done under.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Around<'a> {
+    /// When it happened.
+    pub(crate) at: Timestamp,
+    /// When it is entered.
+    pub(crate) now: Timestamp,
+    pub(crate) rules: &'a HandlingDefinition,
+    pub(crate) rules_version: i32,
+    /// `employees/…` or `system-accounts/…` who does it.
+    pub(crate) actor: &'a str,
+    /// A system brings what has happened: nothing can come first any more.
+    pub(crate) transferred: bool,
+}
+
 /// A message that an action adds.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Note {
@@ -52,12 +108,25 @@ impl Action {
     fn event(&self) -> Event {
         match self {
             Self::Update(_) => Event::Update,
-            Self::Assign(_) | Self::TakeOver { .. } | Self::Release(_) => Event::Assign,
+            Self::Check(..) => Event::Check,
+            Self::Analyse(_) => Event::Analyse,
+            Self::Assign(_) => Event::Assign,
+            Self::TakeOver { .. } => Event::TakeOver,
+            Self::Release(_) => Event::Release,
             Self::Start => Event::Start,
             Self::Suspend(whom) => Event::Suspend(*whom),
             Self::Reply(_) => Event::Reply,
             Self::Resolve(_) => Event::Resolve,
             Self::Reopen(_) => Event::Reopen,
+            Self::Answer(ResultAnswer::Satisfied, _) => Event::Satisfied,
+            Self::Answer(..) => Event::Unsatisfied,
+            Self::AskToClose(_) => Event::AskToClose,
+            Self::DecideOnClosing(true, _) => Event::AgreeToClose,
+            Self::DecideOnClosing(false, _) => Event::KeepOpen,
+            Self::Summarise { .. } => Event::Summarise,
+            Self::Compensate(..) => Event::Compensate,
+            Self::DecideOnCompensation { .. } => Event::DecideOnCompensation,
+            Self::Pay { .. } => Event::Pay,
             Self::Rate { .. } => Event::Rate,
             Self::Close => Event::Close,
         }
@@ -73,6 +142,16 @@ impl Action {
             Self::Reply(_) => "ticket.replied",
             Self::Resolve(_) => "ticket.resolved",
             Self::Reopen(_) => "ticket.reopened",
+            Self::Check(..) => "ticket.legitimacy_checked",
+            Self::Analyse(_) => "complaint.analysed",
+            Self::Answer(..) => "complaint.answered",
+            Self::AskToClose(_) => "complaint.closing_asked",
+            Self::DecideOnClosing(true, _) => "complaint.closing_agreed",
+            Self::DecideOnClosing(false, _) => "complaint.kept_open",
+            Self::Summarise { .. } => "complaint.summarised",
+            Self::Compensate(..) => "complaint.compensated",
+            Self::DecideOnCompensation { .. } => "complaint.compensation_decided",
+            Self::Pay { .. } => "complaint.compensation_paid",
             Self::Rate { .. } => "ticket.rated",
             Self::Close => "ticket.closed",
             Self::TakeOver { .. } => "ticket.taken_over",
@@ -96,7 +175,33 @@ impl Action {
         match self {
             Self::Resolve(_) => !ticket.resolution.is_empty(),
             Self::Rate { .. } => ticket.satisfaction.is_some(),
+            Self::Summarise { .. } => !ticket.cause.is_empty(),
             _ => false,
+        }
+    }
+
+    /// Whether the company's rules have a say in it.
+    pub(crate) fn by_rules(&self) -> bool {
+        matches!(
+            self,
+            Self::Update(_) | Self::Reopen(_) | Self::Answer(..) | Self::Compensate(..)
+        )
+    }
+
+    /// Whether only somebody may do it who had no hand in the ticket.
+    pub(crate) fn by_a_second_person(&self) -> bool {
+        matches!(
+            self,
+            Self::DecideOnClosing(..) | Self::DecideOnCompensation { .. }
+        )
+    }
+
+    /// Number of the compensation that it is about; 0: a new one.
+    pub(crate) fn compensates(&self) -> Option<i32> {
+        match self {
+            Self::Compensate(..) => Some(0),
+            Self::DecideOnCompensation { number, .. } | Self::Pay { number, .. } => Some(*number),
+            _ => None,
         }
     }
 
@@ -105,17 +210,40 @@ impl Action {
     /// others.
     ///
     /// # Errors
-    /// `STATE_NOT_ALLOWED`; the record is then as it was.
-    pub(crate) fn apply(&self, ticket: &mut Ticket, at: Timestamp) -> Result<Option<Note>, Fault> {
-        let next = standing(ticket).after(self.event())?;
+    /// `STATE_NOT_ALLOWED`, `STEP_MISSING` or a violation; the record is then worth nothing.
+    pub(crate) fn apply(
+        &self,
+        ticket: &mut Ticket,
+        around: Around<'_>,
+    ) -> Result<Option<Note>, Fault> {
+        let event = self.event();
+        let next = standing(ticket).after(ticket.kind(), event)?;
+        if !around.transferred {
+            ensure_ready(ticket, event)?;
+        }
         self.moves(ticket)?;
         ticket.set_state(next.state);
         ticket.set_waiting_for(next.waiting_for);
-        let at = Some(to_proto(at));
+        let note = self.take(ticket, around)?;
+        ticket.set_stage(stage(ticket));
+        Ok(note)
+    }
+
+    fn take(&self, ticket: &mut Ticket, around: Around<'_>) -> Result<Option<Note>, Fault> {
+        let at = Some(to_proto(around.at));
         match self {
-            Self::Update(change) => {
-                change.apply(ticket);
-                ticket.set_priority(priority(ticket.impact(), ticket.urgency()));
+            Self::Update(change) => change.take(ticket, around.rules, around.now)?,
+            Self::Check(legitimacy, reason) => {
+                ticket.set_legitimacy(*legitimacy);
+                return Ok(Some(Note::internal(reason)));
+            }
+            Self::Analyse(analysis) => {
+                ticket.set_nature(analysis.nature);
+                ticket.set_gravity(analysis.gravity);
+                if let Some(department) = analysis.department {
+                    ticket.department = name("departments", department);
+                }
+                return Ok(Some(Note::internal(&analysis.text)));
             }
             Self::Assign(employee) => ticket.assignee = name("employees", *employee),
             Self::Start | Self::Suspend(_) => {}
@@ -123,10 +251,45 @@ impl Action {
             Self::Resolve(resolution) => {
                 ticket.resolution.clone_from(resolution);
                 ticket.resolved_time = at;
+                ticket.set_result_answer(ResultAnswer::Unspecified);
+            }
+            Self::Answer(answer, words) => {
+                if *answer == ResultAnswer::Unsatisfied {
+                    reopen(ticket, around);
+                }
+                ticket.set_result_answer(*answer);
+                let direction = Direction::In;
+                let body = words.clone();
+                return Ok((!body.is_empty()).then_some(Note { direction, body }));
+            }
+            Self::AskToClose(reason) => {
+                around.actor.clone_into(&mut ticket.closing_asked_by);
+                return Ok(Some(Note::internal(reason)));
+            }
+            Self::DecideOnClosing(agreed, reason) => {
+                match agreed {
+                    true => around.actor.clone_into(&mut ticket.closing_approved_by),
+                    false => ticket.closing_asked_by.clear(),
+                }
+                return Ok(Some(Note::internal(reason)));
+            }
+            Self::Summarise { cause, improvement } => {
+                ticket.cause.clone_from(cause);
+                ticket.improvement.clone_from(improvement);
+            }
+            Self::Compensate(amount, reason) => {
+                compensation::offer(ticket, amount, reason, around)?;
+            }
+            Self::DecideOnCompensation {
+                number,
+                approve,
+                reason,
+            } => compensation::decide(ticket, *number, *approve, reason, around)?,
+            Self::Pay { number, reference } => {
+                compensation::pay(ticket, *number, reference, around)?;
             }
             Self::Reopen(reason) => {
-                ticket.resolved_time = None;
-                ticket.reopen_count = ticket.reopen_count.saturating_add(1);
+                reopen(ticket, around);
                 return Ok(Some(Note::internal(reason)));
             }
             Self::Rate { score, comment } => {
@@ -150,8 +313,7 @@ impl Action {
         Ok(None)
     }
 
-    /// Nobody takes over what is theirs, and nothing is given back that nobody has or that
-    /// is solved.
+    /// Nobody takes over what is theirs, and nothing is given back that nobody has.
     fn moves(&self, ticket: &Ticket) -> Result<(), Fault> {
         match self {
             Self::TakeOver { by, .. } if ticket.assignee == name("employees", *by) => {
@@ -160,11 +322,23 @@ impl Action {
             Self::Release(_) if ticket.assignee.is_empty() => {
                 Err(Fault::state("UNASSIGNED", "release"))
             }
-            Self::Release(_) if ticket.state() == TicketState::Resolved => {
-                Err(Fault::state("RESOLVED", "release"))
-            }
             _ => Ok(()),
         }
+    }
+}
+
+/// A further attempt: what was said of the last one no longer counts.
+fn reopen(ticket: &mut Ticket, around: Around<'_>) {
+    ticket.resolved_time = None;
+    ticket.reopen_count = ticket.reopen_count.saturating_add(1);
+    ticket.attempt_count = ticket.reopen_count.saturating_add(1);
+    ticket.set_result_answer(ResultAnswer::Unspecified);
+    ticket.closing_asked_by.clear();
+    ticket.closing_approved_by.clear();
+    ticket.cause.clear();
+    ticket.improvement.clear();
+    if escalates(around.rules, ticket) {
+        ticket.escalated_time = Some(to_proto(around.at));
     }
 }
 
@@ -186,111 +360,4 @@ pub(crate) fn standing(ticket: &Ticket) -> Standing {
 }
 
 #[cfg(test)]
-mod tests {
-    use kefu_contracts::ticket::{Level, Priority};
-    use kefu_service::fields::Fields;
-    use proptest::prelude::*;
-
-    use super::*;
-
-    const AT: Timestamp = Timestamp::constant(1_760_000_000, 0);
-
-    fn new() -> Ticket {
-        Ticket {
-            state: TicketState::New as i32,
-            ..Default::default()
-        }
-    }
-
-    fn urgent() -> Change {
-        let wanted = Ticket {
-            impact: Level::High as i32,
-            urgency: Level::High as i32,
-            ..Default::default()
-        };
-        Change::parse(
-            &mut Fields::new(),
-            &["impact".into(), "urgency".into()],
-            wanted,
-        )
-    }
-
-    fn actions() -> Vec<Action> {
-        vec![
-            Action::Update(urgent()),
-            Action::Assign(Uuid::from_u128(5)),
-            Action::Start,
-            Action::Suspend(WaitingFor::Customer),
-            Action::Suspend(WaitingFor::Supplier),
-            Action::Reply(Note {
-                direction: Direction::Out,
-                body: "在查".into(),
-            }),
-            Action::Resolve("补发".into()),
-            Action::Reopen("还没到".into()),
-            Action::Rate {
-                score: 2,
-                comment: String::new(),
-            },
-            Action::Close,
-            Action::TakeOver {
-                by: Uuid::from_u128(6),
-                reason: "他在休假".into(),
-            },
-            Action::Release("不归我管".into()),
-        ]
-    }
-
-    /// Clause SG-2.1.
-    #[test]
-    fn priority_follows_impact_and_urgency() {
-        let mut ticket = new();
-        Action::Update(urgent()).apply(&mut ticket, AT).unwrap();
-        assert_eq!(ticket.priority(), Priority::Critical);
-        assert_eq!(ticket.state(), TicketState::New);
-    }
-
-    /// Clause OP-3.2.
-    #[test]
-    fn a_solution_that_did_not_work_is_counted_and_its_reason_kept() {
-        let mut ticket = new();
-        Action::Resolve("补发".into())
-            .apply(&mut ticket, AT)
-            .unwrap();
-        assert_eq!(ticket.resolved_time, Some(to_proto(AT)));
-        let note = Action::Reopen("还没到".into())
-            .apply(&mut ticket, AT)
-            .unwrap()
-            .unwrap();
-        assert_eq!(
-            (note.direction, note.body.as_str()),
-            (Direction::Internal, "还没到")
-        );
-        assert_eq!((ticket.reopen_count, ticket.resolved_time), (1, None));
-        assert!(Action::Resolve("退款".into()).overwrites(&ticket));
-    }
-
-    proptest! {
-        /// However actions come: a refused one leaves no trace, times and counts
-        /// agree with the state.
-        #[test]
-        fn no_order_of_actions_breaks_the_record(
-            done in proptest::collection::vec(proptest::sample::select(actions()), 0..40),
-        ) {
-            let mut ticket = new();
-            let mut reopened = 0;
-            for action in done {
-                let before = ticket.clone();
-                match action.apply(&mut ticket, AT) {
-                    Err(_) => prop_assert_eq!(&before, &ticket),
-                    Ok(_) => reopened += i32::from(matches!(action, Action::Reopen(_))),
-                }
-                let over = matches!(ticket.state(), TicketState::Resolved | TicketState::Closed);
-                prop_assert_eq!(ticket.resolved_time.is_some(), over);
-                prop_assert_eq!(ticket.closed_time.is_some(), ticket.state() == TicketState::Closed);
-                prop_assert_eq!(ticket.reopen_count, reopened);
-                prop_assert!(ticket.messages.is_empty());
-            }
-        }
-    }
-}
+mod tests;

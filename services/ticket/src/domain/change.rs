@@ -1,10 +1,19 @@
 //! Corrections: which fields a mask names, and how they are taken over. All of
 //! them tell the work, not the customer, so none needs a data class.
 
-use kefu_contracts::ticket::{Level, Ticket, TicketKind};
-use kefu_service::{error::Violation, fields::Fields};
+use jiff::Timestamp;
+use kefu_contracts::ticket::{HandlingDefinition, Level, Ticket, TicketKind};
+use kefu_service::{
+    error::{Fault, Violation},
+    fields::Fields,
+};
 
-use super::entry::check_category;
+use super::{
+    complaint::is_judged,
+    entry::check_category,
+    handling::{ensure_category, prioritise},
+    talk,
+};
 
 /// A field that can be corrected.
 struct Field {
@@ -47,6 +56,17 @@ const FIELDS: &[Field] = &[
         },
         take: |into, from| into.department.clone_from(&from.department),
     },
+    // Whether the times fit is told by both of them and the channel.
+    Field {
+        path: "call_start_time",
+        check: |_, _| {},
+        take: |into, from| into.call_start_time = from.call_start_time,
+    },
+    Field {
+        path: "call_end_time",
+        check: |_, _| {},
+        take: |into, from| into.call_end_time = from.call_end_time,
+    },
 ];
 
 /// Fields that exist and are not corrected: given once, or changed by commands.
@@ -66,6 +86,19 @@ const FIXED: &[&str] = &[
     "resolution",
     "satisfaction",
     "messages",
+    "call_seconds",
+    "legitimacy",
+    "nature",
+    "gravity",
+    "stage",
+    "attempt_count",
+    "result_answer",
+    "escalated_time",
+    "closing_asked_by",
+    "closing_approved_by",
+    "cause",
+    "improvement",
+    "compensations",
     "received_time",
     "resolved_time",
     "closed_time",
@@ -111,8 +144,41 @@ impl Change {
         }
     }
 
+    /// Takes the named fields over, and what follows from them.
+    ///
+    /// # Errors
+    /// Violations, where they do not fit the ticket or the company's rules.
+    pub(super) fn take(
+        &self,
+        ticket: &mut Ticket,
+        rules: &HandlingDefinition,
+        now: Timestamp,
+    ) -> Result<(), Fault> {
+        let (kind, judged) = (ticket.kind, is_judged(ticket));
+        self.apply(ticket);
+        let mut fields = Fields::new();
+        let same = kind == ticket.kind;
+        fields.ensure(same || !judged, "ticket.kind", Violation::Immutable);
+        if self.names("call_start_time") || self.names("call_end_time") {
+            talk::check(&mut fields, ticket, now);
+            ticket.call_seconds = talk::seconds(ticket);
+        }
+        fields.finish()?;
+        if self.names("category") || !same {
+            ensure_category(rules, &ticket.category, ticket.kind())?;
+        }
+        if self.names("impact") || self.names("urgency") {
+            prioritise(rules, ticket);
+        }
+        Ok(())
+    }
+
+    fn names(&self, path: &str) -> bool {
+        self.paths.contains(&path)
+    }
+
     /// Takes the named fields over.
-    pub(crate) fn apply(&self, into: &mut Ticket) {
+    fn apply(&self, into: &mut Ticket) {
         for field in FIELDS
             .iter()
             .filter(|field| self.paths.contains(&field.path))

@@ -10,7 +10,7 @@ use kefu_contracts::{
 use kefu_service::{error::Violation, fields::Fields};
 use uuid::Uuid;
 
-use super::moment;
+use super::{moment, talk};
 
 /// Most characters of a description, a message or a resolution.
 pub(crate) const LONG: usize = 20_000;
@@ -42,6 +42,7 @@ pub(crate) fn check(
     check_category(fields, &ticket.category);
     fields.optional_enum::<Level>("ticket.impact", ticket.impact);
     fields.optional_enum::<Level>("ticket.urgency", ticket.urgency);
+    talk::check(fields, ticket, now);
     fields.text("ticket.external_ref", &ticket.external_ref, 120);
     fields.text("ticket.subject", &ticket.subject, 200);
     fields.text("ticket.description", &ticket.description, LONG);

@@ -4,13 +4,17 @@ pub(crate) mod action;
 pub(crate) mod calendar;
 pub(crate) mod change;
 pub(crate) mod clock;
+pub(crate) mod compensation;
+pub(crate) mod complaint;
 pub(crate) mod entry;
+pub(crate) mod handling;
 pub(crate) mod moment;
 pub(crate) mod priority;
 pub(crate) mod queue;
 pub(crate) mod routing;
 pub(crate) mod state;
 pub(crate) mod survey;
+pub(crate) mod talk;
 pub(crate) mod targets;
 pub(crate) mod timing;
 

@@ -1,10 +1,10 @@
-//! Priority from impact and urgency (SG-2.1), as the ITIL matrix has it.
+//! Priority from impact and urgency (SG-2.1), by the company's table.
 
-use kefu_contracts::ticket::{Level, Priority};
+use kefu_contracts::ticket::{Level, Priority, PriorityRule};
 
 use Priority::{Critical, High, Low, Moderate};
 
-/// One row an impact, one column an urgency.
+/// What is shipped, as the ITIL matrix has it: one row an impact, one column an urgency.
 #[rustfmt::skip]
 const MATRIX: [[Priority; 3]; 3] = [
     // urgency:    low        medium     high
@@ -13,24 +13,45 @@ const MATRIX: [[Priority; 3]; 3] = [
     /* high   */ [ Moderate,  High,      Critical ],
 ];
 
-/// The priority; what was not said counts as medium.
-pub(crate) fn priority(impact: Level, urgency: Level) -> Priority {
-    MATRIX[place(impact)][place(urgency)]
+/// What can be said of impact and urgency.
+pub(crate) const LEVELS: [Level; 3] = [Level::Low, Level::Medium, Level::High];
+
+/// The matrix as rules.
+pub(crate) fn shipped() -> Vec<PriorityRule> {
+    let mut rules = Vec::new();
+    for (impact, row) in LEVELS.iter().zip(MATRIX) {
+        for (urgency, priority) in LEVELS.iter().zip(row) {
+            rules.push(PriorityRule {
+                impact: (*impact).into(),
+                urgency: (*urgency).into(),
+                priority: priority.into(),
+            });
+        }
+    }
+    rules
 }
 
-fn place(level: Level) -> usize {
-    match level {
-        Level::Low => 0,
-        Level::Unspecified | Level::Medium => 1,
-        Level::High => 2,
-    }
+/// The priority; what was not said counts as medium.
+pub(crate) fn priority(rules: &[PriorityRule], impact: Level, urgency: Level) -> Priority {
+    let said = |level| match level {
+        Level::Unspecified => Level::Medium,
+        said => said,
+    };
+    let of = (said(impact), said(urgency));
+    let rule = rules
+        .iter()
+        .find(|rule| (rule.impact(), rule.urgency()) == of);
+    // Rules are checked to be complete before they are kept.
+    rule.map_or(Moderate, PriorityRule::priority)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const LEVELS: [Level; 3] = [Level::Low, Level::Medium, Level::High];
+    fn found(impact: Level, urgency: Level) -> Priority {
+        priority(&shipped(), impact, urgency)
+    }
 
     /// Clause SG-2.1.
     #[test]
@@ -47,11 +68,7 @@ mod tests {
             (Level::Low, Level::Low, Low),
         ];
         for (impact, urgency, expected) in cases {
-            assert_eq!(
-                priority(impact, urgency),
-                expected,
-                "{impact:?} × {urgency:?}"
-            );
+            assert_eq!(found(impact, urgency), expected, "{impact:?} × {urgency:?}");
         }
     }
 
@@ -59,12 +76,12 @@ mod tests {
     fn what_was_not_said_counts_as_medium() {
         for level in LEVELS {
             assert_eq!(
-                priority(Level::Unspecified, level),
-                priority(Level::Medium, level)
+                found(Level::Unspecified, level),
+                found(Level::Medium, level)
             );
             assert_eq!(
-                priority(level, Level::Unspecified),
-                priority(level, Level::Medium)
+                found(level, Level::Unspecified),
+                found(level, Level::Medium)
             );
         }
     }
@@ -73,9 +90,18 @@ mod tests {
     fn more_of_either_is_never_less_pressing() {
         for (less, more) in [(Level::Low, Level::Medium), (Level::Medium, Level::High)] {
             for other in LEVELS {
-                assert!(priority(less, other) <= priority(more, other));
-                assert!(priority(other, less) <= priority(other, more));
+                assert!(found(less, other) <= found(more, other));
+                assert!(found(other, less) <= found(other, more));
             }
         }
+    }
+
+    #[test]
+    fn the_companys_table_counts() {
+        let mut rules = shipped();
+        for rule in &mut rules {
+            rule.set_priority(Low);
+        }
+        assert_eq!(priority(&rules, Level::High, Level::High), Low);
     }
 }

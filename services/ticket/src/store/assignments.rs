@@ -16,6 +16,7 @@ pub(crate) struct NewAssignment {
     pub(crate) from: Option<Uuid>,
     pub(crate) to: Option<Uuid>,
     pub(crate) cause: AssignmentCause,
+    pub(crate) occurred_at: Timestamp,
     pub(crate) recorded_at: Timestamp,
     /// None: a queue.
     pub(crate) actor: Option<Actor>,
@@ -45,8 +46,20 @@ pub(crate) async fn insert(
         new.queue_id,
         new.revision
     )
-    .execute(connection)
+    .execute(&mut *connection)
     .await?;
+    if new.occurred_at != new.recorded_at {
+        sqlx::query!(
+            "INSERT INTO ticket.assignment_time (ticket_id, revision, customer_id, occurred_at)
+             VALUES ($1, $2, $3, $4)",
+            new.ticket_id,
+            new.revision,
+            new.customer_id,
+            new.occurred_at.to_sqlx() as _
+        )
+        .execute(connection)
+        .await?;
+    }
     Ok(())
 }
 
@@ -56,9 +69,12 @@ pub(crate) async fn list(
     ticket: Uuid,
 ) -> Result<Vec<Assignment>, Fault> {
     let rows = sqlx::query!(
-        r#"SELECT from_id, to_id, cause, recorded_at AS "recorded_at: jiff_sqlx::Timestamp", actor_id,
-                  actor_is_system, queue_id
-           FROM ticket.assignment WHERE ticket_id = $1 ORDER BY id"#,
+        r#"SELECT a.from_id, a.to_id, a.cause, a.recorded_at AS "recorded_at: jiff_sqlx::Timestamp",
+                  coalesce(t.occurred_at, a.recorded_at) AS "occurred_at!: jiff_sqlx::Timestamp", a.actor_id,
+                  a.actor_is_system, a.queue_id
+           FROM ticket.assignment a
+           LEFT JOIN ticket.assignment_time t ON (t.ticket_id, t.revision) = (a.ticket_id, a.revision)
+           WHERE a.ticket_id = $1 ORDER BY a.id"#,
         ticket
     )
     .fetch_all(connection)
@@ -71,6 +87,7 @@ pub(crate) async fn list(
             to: named("employees", row.to_id).unwrap_or_default(),
             cause: row.cause.into(),
             record_time: Some(to_proto(row.recorded_at.to_jiff())),
+            occurred_time: Some(to_proto(row.occurred_at.to_jiff())),
             actor: row
                 .actor_id
                 .map(|id| Actor { id, is_system }.name())

@@ -2,11 +2,19 @@
 
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
-use kefu_contracts::ticket::{StateChange, TicketState};
-use kefu_service::{error::Fault, fields::subject_name, time::to_proto};
+use kefu_contracts::{
+    journal::EntryKind,
+    ticket::{StateChange, TicketState},
+};
+use kefu_service::{
+    error::Fault,
+    fields::{name, subject_name},
+    time::to_proto,
+};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
+use super::records::StoredTicket;
 use crate::domain::state::Standing;
 
 /// Who did it.
@@ -71,6 +79,32 @@ pub(crate) async fn last(
     .fetch_one(connection)
     .await?;
     Ok(last.map(|at| at.to_jiff()))
+}
+
+/// Whether somebody had a hand in a ticket: had it, or did anything to it but give it to
+/// somebody or decide on its closing (CC-2.3).
+pub(crate) async fn had_a_hand(
+    connection: &mut PgConnection,
+    ticket: &StoredTicket,
+    who: Uuid,
+) -> Result<bool, Fault> {
+    let had = sqlx::query_scalar!(
+        r#"SELECT EXISTS (SELECT FROM ticket.assignment WHERE ticket_id = $1 AND to_id = $2)
+               OR EXISTS (SELECT FROM ticket.journal
+                          WHERE customer_id = $3 AND resource = $4 AND actor_id = $2 AND kind = $5
+                            AND type NOT IN ('ticket.assigned', 'complaint.closing_agreed', 'complaint.kept_open',
+                                             'complaint.compensation_decided', 'compensation.granted',
+                                             'compensation.refused'))
+               AS "had!""#,
+        ticket.id,
+        who,
+        ticket.customer_id,
+        name("tickets", ticket.id),
+        EntryKind::Change as i16,
+    )
+    .fetch_one(connection)
+    .await?;
+    Ok(had || ticket.assignee() == Some(who))
 }
 
 /// The changes of a ticket up to a revision, oldest first.

@@ -5,6 +5,7 @@ pub(crate) mod assignments;
 pub(crate) mod calendars;
 pub(crate) mod clocks;
 pub(crate) mod customers;
+pub(crate) mod handling;
 pub(crate) mod history;
 pub(crate) mod messages;
 pub(crate) mod opening;

@@ -9,7 +9,7 @@ use kefu_service::{error::Fault, idempotency::Claim};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::history::Actor;
+use super::{history::Actor, tickets::at};
 use crate::{domain::entry::Entry as Checked, error::from_insert};
 
 /// A ticket about to be opened.
@@ -24,6 +24,8 @@ pub(crate) struct Opening {
     /// The request id and the answer to be kept for it.
     pub(crate) claim: Option<(Claim, Vec<u8>)>,
     pub(crate) journal: Entry,
+    /// Number of the last version of the rules that it was classed by.
+    pub(crate) rules: i32,
     pub(crate) now: Timestamp,
 }
 
@@ -34,7 +36,7 @@ pub(crate) struct Opened {
 }
 
 /// Opens a ticket at revision 1. `None`, and nothing written, when the customer
-/// has no file or no longer this key, or the request id is taken.
+/// has no file or no longer this key, the rules have another version, or the request id is taken.
 ///
 /// The claim comes first, as a twin of the request must wait for it rather than
 /// run into the external reference; it carries the place of the journal entry,
@@ -51,6 +53,7 @@ pub(crate) async fn write(
              SELECT nextval('ticket.journal_position_seq') AS position
              FROM ticket.customer_key k JOIN ticket.known_customer c ON c.customer_id = k.customer_id
              WHERE k.customer_id = $1 AND k.wrapped = $2
+               AND coalesce((SELECT max(number) FROM ticket.handling_version), 0) = $29
          ), claim AS (
              INSERT INTO ticket.request (subject_id, request_id, method, digest, resource_id, customer_id,
                                          answer, transaction_id, position, recorded_at)
@@ -67,10 +70,10 @@ pub(crate) async fn write(
              INSERT INTO ticket.ticket
                  (id, number, customer_id, kind, channel, category, impact, urgency, priority, state,
                   waiting_for, department_id, assignee_id, reopen_count, external_ref, sealed,
-                  received_at, revision, created_at, updated_at)
+                  received_at, revision, created_at, updated_at, call_started_at, call_ended_at, stage)
              SELECT $7, 'T' || nextval('ticket.ticket_number'), $1, $10::int2, $11::int2, $12::text,
                     $13::int2, $14::int2, $15::int2, $16::int2, 0, $17::uuid, $18::uuid, 0, $19::text,
-                    $20::bytea, $21, 1, $9, $9
+                    $20::bytea, $21, 1, $9, $9, $30, $31, $32::int2
              FROM go
              RETURNING number
          ), changed AS (
@@ -116,7 +119,11 @@ pub(crate) async fn write(
         new.journal.kind as i16,
         new.journal.resource,
         new.journal.r#type,
-        new.journal.encoded_event()
+        new.journal.encoded_event(),
+        new.rules,
+        at(ticket.call_start_time.as_ref()) as _,
+        at(ticket.call_end_time.as_ref()) as _,
+        ticket.stage() as i16
     )
     .fetch_optional(connection)
     .await

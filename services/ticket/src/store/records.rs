@@ -2,7 +2,9 @@
 
 use jiff::Timestamp;
 use kefu_access::{DutySql, ScopeColumns};
-use kefu_contracts::ticket::{Priority, Ticket, TicketKind, TicketState};
+use kefu_contracts::ticket::{
+    ComplaintNature, Gravity, Legitimacy, Priority, Ticket, TicketKind, TicketState,
+};
 use kefu_service::{
     error::Fault,
     facts::FactsOf,
@@ -15,13 +17,15 @@ use kefu_vault::WrappedKey;
 use sqlx::{Row, postgres::PgRow};
 use uuid::Uuid;
 
-use crate::domain::{action::standing, state::Standing};
+use crate::domain::{action::standing, state::Standing, talk::seconds};
 
 /// Under which every look at tickets is taken.
 pub(crate) const RECORD: RecordSpec = RecordSpec {
     columns: "t.id, t.number, t.customer_id, t.kind, t.channel, t.category, t.impact, t.urgency, t.priority,
               t.state, t.waiting_for, t.department_id, t.assignee_id, t.reopen_count, t.external_ref, t.sealed,
               t.received_at, t.resolved_at, t.closed_at, t.revision, t.created_at, t.updated_at,
+              t.call_started_at, t.call_ended_at, t.legitimacy, t.nature, t.gravity, t.stage, t.result_answer,
+              t.escalated_at, t.closing_asked_by, t.closing_approved_by,
               k.kek_id, k.wrapped",
     from: "ticket.ticket t JOIN ticket.customer_key k ON k.customer_id = t.customer_id",
     id: "t.id",
@@ -46,6 +50,11 @@ pub(crate) const RECORD: RecordSpec = RecordSpec {
         ASSIGNEE,
         FilterField::system("external_ref", "t.external_ref", FilterKind::Text),
         RECEIVED_TIME,
+        FilterField::system("category", "t.category", FilterKind::Text),
+        NATURE,
+        GRAVITY,
+        LEGITIMACY,
+        FilterField::system("escalated_time", "t.escalated_at", FilterKind::Time),
     ],
     ..RecordSpec::PLAIN
 };
@@ -72,6 +81,30 @@ pub(crate) const PRIORITY: FilterField = FilterField::system(
     FilterKind::Enum {
         prefix: "PRIORITY_",
         parse: |name| number(Priority::from_str_name(name)),
+    },
+);
+const NATURE: FilterField = FilterField::system(
+    "nature",
+    "t.nature",
+    FilterKind::Enum {
+        prefix: "COMPLAINT_NATURE_",
+        parse: |name| number(ComplaintNature::from_str_name(name)),
+    },
+);
+const GRAVITY: FilterField = FilterField::system(
+    "gravity",
+    "t.gravity",
+    FilterKind::Enum {
+        prefix: "GRAVITY_",
+        parse: |name| number(Gravity::from_str_name(name)),
+    },
+);
+const LEGITIMACY: FilterField = FilterField::system(
+    "legitimacy",
+    "t.legitimacy",
+    FilterKind::Enum {
+        prefix: "LEGITIMACY_",
+        parse: |name| number(Legitimacy::from_str_name(name)),
     },
 );
 pub(crate) const DEPARTMENT: FilterField = FilterField::system(
@@ -124,7 +157,8 @@ impl StoredTicket {
         let assignee: Option<Uuid> = row.try_get("assignee_id")?;
         let revision = row.try_get("revision")?;
         let received_at = time("received_at")?;
-        let columns = Ticket {
+        let reopen_count: i32 = row.try_get("reopen_count")?;
+        let mut columns = Ticket {
             name: name("tickets", id),
             number: row.try_get("number")?,
             customer: name("customers", customer_id),
@@ -138,18 +172,30 @@ impl StoredTicket {
             waiting_for: small("waiting_for")?,
             department: name("departments", row.try_get("department_id")?),
             assignee: assignee.map(|id| name("employees", id)).unwrap_or_default(),
-            reopen_count: row.try_get("reopen_count")?,
+            reopen_count,
+            attempt_count: reopen_count.saturating_add(1),
             external_ref: row
                 .try_get::<Option<String>, _>("external_ref")?
                 .unwrap_or_default(),
             received_time: Some(to_proto(received_at)),
             resolved_time: perhaps("resolved_at")?,
             closed_time: perhaps("closed_at")?,
+            call_start_time: perhaps("call_started_at")?,
+            call_end_time: perhaps("call_ended_at")?,
+            legitimacy: small("legitimacy")?,
+            nature: small("nature")?,
+            gravity: small("gravity")?,
+            stage: small("stage")?,
+            result_answer: small("result_answer")?,
+            escalated_time: perhaps("escalated_at")?,
+            closing_asked_by: row.try_get("closing_asked_by")?,
+            closing_approved_by: row.try_get("closing_approved_by")?,
             etag: etag(revision),
             create_time: Some(to_proto(time("created_at")?)),
             update_time: Some(to_proto(time("updated_at")?)),
             ..Default::default()
         };
+        columns.call_seconds = seconds(&columns);
         Ok(Self {
             id,
             customer_id,
@@ -182,6 +228,9 @@ impl StoredTicket {
             description: opened.description,
             resolution: opened.resolution,
             satisfaction: opened.satisfaction,
+            cause: opened.cause,
+            improvement: opened.improvement,
+            compensations: opened.compensations,
             ..self.columns.clone()
         }
     }

@@ -80,7 +80,8 @@ pub(crate) async fn waiting(
                       WHERE s.ticket_id = t.id AND s.cause = 3 AND s.from_id IS NOT NULL) AS released_by
          FROM ",
         at_work!(),
-        " WHERE t.assignee_id IS NULL AND q.id IS NOT NULL AND EXISTS (
+        // Requests (4) once they are found legitimate (1).
+        " WHERE t.assignee_id IS NULL AND q.id IS NOT NULL AND (t.kind <> 4 OR t.legitimacy = 1) AND EXISTS (
              SELECT FROM ticket.agent a
              WHERE a.employee_id = ANY ($1) AND t.department_id = ANY (a.serves)
                AND q.skills <@ a.skills AND q.languages <@ a.languages
@@ -120,7 +121,7 @@ pub(crate) async fn lock(
         .push(RECORD.columns)
         .push(", 0::int8 AS matched FROM ")
         .push(RECORD.from)
-        .push(" WHERE t.assignee_id IS NULL AND t.state < 4 AND t.id = ")
+        .push(" WHERE t.assignee_id IS NULL AND t.state < 4 AND (t.kind <> 4 OR t.legitimacy = 1) AND t.id = ")
         .push_bind(waiting.id)
         .push(" AND t.department_id = ")
         .push_bind(waiting.demand.department)

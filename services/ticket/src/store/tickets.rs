@@ -23,13 +23,13 @@ pub(crate) async fn update(
 ) -> Result<(), Fault> {
     let unreadable = || Fault::internal("a ticket without a department");
     let department = parse_name(&ticket.department, "departments").ok_or_else(unreadable)?;
-    let resolved_at = ticket.resolved_time.as_ref().and_then(time::from_proto);
-    let closed_at = ticket.closed_time.as_ref().and_then(time::from_proto);
     sqlx::query!(
         "UPDATE ticket.ticket
          SET kind = $3, category = $4, impact = $5, urgency = $6, priority = $7, state = $8,
              waiting_for = $9, department_id = $10, assignee_id = $11, reopen_count = $12, sealed = $13,
-             resolved_at = $14, closed_at = $15, revision = revision + 1, updated_at = $16
+             resolved_at = $14, closed_at = $15, revision = revision + 1, updated_at = $16,
+             call_started_at = $17, call_ended_at = $18, legitimacy = $19, nature = $20, gravity = $21, stage = $22,
+             result_answer = $23, escalated_at = $24, closing_asked_by = $25, closing_approved_by = $26
          WHERE id = $1 AND revision = $2",
         id,
         revision,
@@ -44,13 +44,28 @@ pub(crate) async fn update(
         parse_name(&ticket.assignee, "employees"),
         ticket.reopen_count,
         sealed,
-        resolved_at.map(|at| at.to_sqlx()) as _,
-        closed_at.map(|at| at.to_sqlx()) as _,
-        now.to_sqlx() as _
+        at(ticket.resolved_time.as_ref()) as _,
+        at(ticket.closed_time.as_ref()) as _,
+        now.to_sqlx() as _,
+        at(ticket.call_start_time.as_ref()) as _,
+        at(ticket.call_end_time.as_ref()) as _,
+        ticket.legitimacy() as i16,
+        ticket.nature() as i16,
+        ticket.gravity() as i16,
+        ticket.stage() as i16,
+        ticket.result_answer() as i16,
+        at(ticket.escalated_time.as_ref()) as _,
+        ticket.closing_asked_by,
+        ticket.closing_approved_by
     )
     .execute(connection)
     .await?;
     Ok(())
+}
+
+/// A point in time that may be left out.
+pub(super) fn at(time: Option<&prost_types::Timestamp>) -> Option<jiff_sqlx::Timestamp> {
+    time.and_then(time::from_proto).map(ToSqlx::to_sqlx)
 }
 
 /// What of a ticket a kept answer needs to be opened and completed.

@@ -2,8 +2,10 @@
 //! the builder does not know is a finding, so that a new method, field or filter
 //! is covered or the test fails.
 
+use kefu_contracts::ticket::{TargetRule, TargetsDefinition};
 use kefu_service::fields::etag;
 use kefu_testkit::employee_id;
+use prost::Message;
 use prost_reflect::{
     DynamicMessage, Kind, MessageDescriptor, MethodDescriptor, ReflectMessage, Value,
 };
@@ -48,6 +50,8 @@ const KNOWN: &[&str] = &[
     "ExplainClockRequest.parent",
     "ExplainClockRequest.metric",
     "ExplainClockRequest.attempt",
+    "TryTargetsRequest.parent",
+    "TryTargetsRequest.definition",
     "GetSurveyQuestionRequest.token",
     "MeasureSatisfactionRequest.department",
     "MeasureSatisfactionRequest.start_time",
@@ -137,6 +141,21 @@ pub(super) fn named(kind: &MessageDescriptor, field: &str, name: &str) -> Dynami
     let mut message = request(kind, &[(field, string(name))]);
     if kind.name() == "ExplainClockRequest" {
         message.set_field_by_name("metric", Value::EnumNumber(1));
+    }
+    if kind.name() == "TryTargetsRequest" {
+        let field = kind.get_field_by_name("definition").unwrap();
+        let definition = TargetsDefinition {
+            rules: vec![TargetRule {
+                id: "answer".into(),
+                resolution_seconds: 3600,
+                ..Default::default()
+            }],
+        };
+        let definition = DynamicMessage::decode(
+            nested(&field).unwrap(),
+            definition.encode_to_vec().as_slice(),
+        );
+        message.set_field(&field, Value::Message(definition.unwrap()));
     }
     message
 }
@@ -293,7 +312,11 @@ pub(super) fn change(method: &MethodDescriptor, name: &str) -> Option<DynamicMes
 fn fill(message: &mut DynamicMessage) {
     for field in message.descriptor().fields() {
         let value = match field.kind() {
-            Kind::String if matches!(field.name(), "name" | "etag" | "request_id") => continue,
+            Kind::String
+                if matches!(field.name(), "name" | "etag" | "request_id" | "department") =>
+            {
+                continue;
+            }
             Kind::String if field.name() == "assignee" => {
                 string(format!("employees/{}", employee_id("li.wei")))
             }
@@ -304,6 +327,10 @@ fn fill(message: &mut DynamicMessage) {
             Kind::Message(kind) if kind.name() == "ReturnReason" => {
                 let reason = [("field", string("phones")), ("text", string("x"))];
                 Value::List(vec![Value::Message(request(&kind, &reason))])
+            }
+            Kind::Message(kind) if kind.name() == "Money" => {
+                let money = [("currency_code", string("CNY")), ("units", Value::I64(1))];
+                Value::Message(request(&kind, &money))
             }
             Kind::Message(kind) if kind.name() == "Review" => Value::Message(request(
                 &kind,

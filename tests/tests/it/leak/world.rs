@@ -18,8 +18,14 @@ use kefu_contracts::{
         consent_service_client::ConsentServiceClient,
     },
     ticket::{
-        AssignTicketRequest, CloseTicketRequest, Direction, RateTicketRequest, ReopenTicketRequest,
-        ReplyToTicketRequest, ResolveTicketRequest, Ticket,
+        AnalyseComplaintRequest, AnswerResultRequest, AssignTicketRequest, CheckLegitimacyRequest,
+        CloseTicketRequest, CompensationRule, ComplaintNature, DecideOnCompensationRequest,
+        Direction, GetHandlingRulesRequest, Gravity, Legitimacy, OfferCompensationRequest,
+        RateTicketRequest, RecordCompensationPaymentRequest, ReopenTicketRequest,
+        ReplyToTicketRequest, ResolveTicketRequest, ResultAnswer, ReviseHandlingRulesRequest,
+        SummariseComplaintRequest, Ticket, TicketKind, TicketState,
+        compensation_service_client::CompensationServiceClient,
+        handling_service_client::HandlingServiceClient,
     },
 };
 use kefu_service::{clock::Clock, fields::parse_name, time};
@@ -63,6 +69,9 @@ const TICKETS: &[(usize, &str, Option<&str>, bool)] = &[
     (5, "call_centre", Some("hu.tao"), false),
     (5, "complaints", Some("xu.jing"), false),
 ];
+
+const REQUEST: usize = 0;
+const COMPLAINT: usize = 1;
 
 /// Customer, department, owner, cancelled.
 const ORDERS: &[(usize, &str, Option<&str>, bool)] = &[
@@ -140,6 +149,11 @@ pub(super) async fn make(suite: &TestSuite) -> World {
         one.description = values.text();
         one.department = format!("departments/{}", departments[*department]);
         one.external_ref = format!("CASE-{at}");
+        match at {
+            REQUEST => one.set_kind(TicketKind::ServiceRequest),
+            COMPLAINT => one.set_kind(TicketKind::Complaint),
+            _ => {}
+        }
         let name = work(suite, &erp, one, *assignee, *closed, &mut values).await;
         let duty = assignee.filter(|_| !closed).map(employee_id);
         world.know(
@@ -472,6 +486,7 @@ async fn work(
     let mut client = tickets(caller);
     let mut now = open(caller, ticket).await;
     let name = now.name.clone();
+    now = judged(caller, now, values).await;
     if let Some(assignee) = assignee {
         let request = AssignTicketRequest {
             name: name.clone(),
@@ -516,6 +531,10 @@ async fn work(
         ..Default::default()
     };
     now = client.rate_ticket(rate).await.unwrap().into_inner();
+    if now.kind() == TicketKind::Complaint {
+        now = complained(caller, now, values).await;
+        now = compensated(suite, caller, now, values).await;
+    }
     // One is still to be done.
     if !closed && assignee == Some("wang.fang") {
         let reopen = ReopenTicketRequest {
@@ -535,6 +554,138 @@ async fn work(
         client.close_ticket(close).await.unwrap();
     }
     name
+}
+
+/// A request is checked and a complaint analysed before anybody works on it.
+async fn judged(caller: &Caller, ticket: Ticket, values: &mut Values) -> Ticket {
+    let mut client = HandlingServiceClient::new(caller.clone());
+    let (name, etag) = (ticket.name.clone(), ticket.etag.clone());
+    let answer = match ticket.kind() {
+        TicketKind::ServiceRequest => {
+            let request = CheckLegitimacyRequest {
+                name,
+                etag,
+                legitimacy: Legitimacy::Granted.into(),
+                reason: values.text(),
+                ..Default::default()
+            };
+            client.check_legitimacy(request).await
+        }
+        TicketKind::Complaint => {
+            let request = AnalyseComplaintRequest {
+                name,
+                etag,
+                nature: ComplaintNature::Privacy.into(),
+                gravity: Gravity::Grave.into(),
+                analysis: values.text(),
+                ..Default::default()
+            };
+            client.analyse_complaint(request).await
+        }
+        _ => return ticket,
+    };
+    answer.unwrap().into_inner()
+}
+
+/// The customer is satisfied at the third attempt, which the head was told of.
+async fn complained(caller: &Caller, mut ticket: Ticket, values: &mut Values) -> Ticket {
+    use ResultAnswer::{Satisfied, Unsatisfied};
+    let mut handling = HandlingServiceClient::new(caller.clone());
+    for answer in [Unsatisfied, Unsatisfied, Satisfied] {
+        let answer = AnswerResultRequest {
+            name: ticket.name.clone(),
+            etag: ticket.etag.clone(),
+            answer: answer.into(),
+            words: values.text(),
+            ..Default::default()
+        };
+        ticket = handling.answer_result(answer).await.unwrap().into_inner();
+        if ticket.state() == TicketState::Open {
+            let resolve = ResolveTicketRequest {
+                name: ticket.name.clone(),
+                etag: ticket.etag.clone(),
+                resolution: values.text(),
+                ..Default::default()
+            };
+            let answer = tickets(caller).resolve_ticket(resolve).await;
+            ticket = answer.unwrap().into_inner();
+        }
+    }
+    let summary = SummariseComplaintRequest {
+        name: ticket.name,
+        etag: ticket.etag,
+        cause: values.text(),
+        improvement: values.text(),
+        ..Default::default()
+    };
+    let answer = handling.summarise_complaint(summary).await;
+    answer.unwrap().into_inner()
+}
+
+/// The customer is compensated, by two people, and paid.
+async fn compensated(
+    suite: &TestSuite,
+    caller: &Caller,
+    ticket: Ticket,
+    values: &mut Values,
+) -> Ticket {
+    let administrator = suite.caller("han.bing");
+    let mut rules = HandlingServiceClient::new(administrator.clone());
+    let known = rules.get_handling_rules(GetHandlingRulesRequest {}).await;
+    let known = known.unwrap().into_inner();
+    let mut definition = known.versions[0].definition.clone().unwrap();
+    definition.compensations = vec![CompensationRule {
+        gravity: Gravity::Grave.into(),
+        currency: "CNY".into(),
+        granted_units: 100,
+        approved_units: 0,
+    }];
+    let revise = ReviseHandlingRulesRequest {
+        etag: known.etag,
+        definition: Some(definition),
+        reason: "补偿标准".into(),
+        ..Default::default()
+    };
+    rules.revise_handling_rules(revise).await.unwrap();
+    let caller = &caller.after(&administrator);
+    let mut maker = CompensationServiceClient::new(caller.clone());
+    let mut offered = ticket.clone();
+    // The first goes by the rule; together with it the second takes approval.
+    for units in [47, 4711] {
+        let offer = OfferCompensationRequest {
+            name: ticket.name.clone(),
+            etag: offered.etag,
+            amount: Some(Money {
+                currency_code: "CNY".into(),
+                units,
+                nanos: 0,
+            }),
+            reason: values.text(),
+            ..Default::default()
+        };
+        offered = maker.offer_compensation(offer).await.unwrap().into_inner();
+    }
+    let head = suite.caller_for("zhou.ting", "complaint").after(caller);
+    let decide = DecideOnCompensationRequest {
+        name: ticket.name.clone(),
+        etag: offered.etag,
+        number: 2,
+        approve: true,
+        reason: values.text(),
+        ..Default::default()
+    };
+    let mut decider = CompensationServiceClient::new(head.clone());
+    let decided = decider.decide_on_compensation(decide).await;
+    let pay = RecordCompensationPaymentRequest {
+        name: ticket.name,
+        etag: decided.unwrap().into_inner().etag,
+        number: 2,
+        reference: values.text(),
+        ..Default::default()
+    };
+    let mut payer = CompensationServiceClient::new(caller.after(&head));
+    let paid = payer.record_compensation_payment(pay).await;
+    paid.unwrap().into_inner()
 }
 
 /// Every resolution was asked about: the surveys, with their tickets. The customer of the

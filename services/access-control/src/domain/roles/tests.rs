@@ -86,6 +86,7 @@ fn sales_and_marketing_clear_no_contact_data() {
                 "profile.drafts.create",
                 "ticket.targets.get",
                 "ticket.queues.list",
+                "ticket.handling.get",
             ]
             .contains(&one.as_str())
     }));

@@ -12,7 +12,7 @@ use kefu_contracts::{
 };
 use tempfile::TempDir;
 
-use super::{ImportArgs, run};
+use super::{ImportArgs, reader::proto_time, run};
 use suite::{Fault, Suite};
 
 #[derive(Parser)]
@@ -82,14 +82,15 @@ const FILES: &[(&str, &str)] = &[
     ),
     (
         "incidents.csv",
-        "number,incident_state,caller_id,opened_at,sys_updated_at,contact_type,category,subcategory,u_symptom,impact,urgency,closed_code\n\
-         I1,New,Caller 1,29-02-2016 01:16,29-02-2016 01:23,Phone,Cat 1,Sub 1,?,2 - Medium,2 - Medium,?\n\
-         I1,Awaiting Vendor,Caller 1,29-02-2016 01:16,29-02-2016 02:00,Phone,Cat 2,Sub 1,?,2 - Medium,1 - High,?\n\
-         I1,Resolved,Caller 1,29-02-2016 01:16,29-02-2016 08:53,Phone,Cat 2,Sub 1,?,2 - Medium,1 - High,code 5\n\
-         I1,Active,Caller 1,29-02-2016 01:16,29-02-2016 09:53,Phone,Cat 2,Sub 1,?,2 - Medium,1 - High,?\n\
-         I1,Resolved,Caller 1,29-02-2016 01:16,01-03-2016 08:53,Phone,Cat 2,Sub 1,?,2 - Medium,1 - High,?\n\
-         I1,Closed,Caller 1,29-02-2016 01:16,05-03-2016 12:00,Phone,Cat 2,Sub 1,?,2 - Medium,1 - High,code 5\n\
-         I2,Active,Caller 2,29-02-2016 01:16,29-02-2016 01:23,Phone,?,Sub 2,Symptom 1,3 - Low,3 - Low,?\n",
+        "number,incident_state,caller_id,opened_at,sys_updated_at,contact_type,category,subcategory,u_symptom,impact,urgency,\
+         closed_code,assignment_group,reassignment_count,resolved_at,closed_at\n\
+         I1,New,Caller 1,29-02-2016 01:16,29-02-2016 01:23,Phone,Cat 1,Sub 1,?,2 - Medium,2 - Medium,?,Group 1,0,01-03-2016 10:00,06-03-2016 12:00\n\
+         I1,Awaiting Vendor,Caller 1,29-02-2016 01:16,29-02-2016 02:00,Phone,Cat 2,Sub 1,?,2 - Medium,1 - High,?,Group 2,1,01-03-2016 10:00,06-03-2016 12:00\n\
+         I1,Resolved,Caller 1,29-02-2016 01:16,29-02-2016 08:53,Phone,Cat 2,Sub 1,?,2 - Medium,1 - High,code 5,Group 2,1,01-03-2016 10:00,06-03-2016 12:00\n\
+         I1,Active,Caller 1,29-02-2016 01:16,29-02-2016 09:53,Phone,Cat 2,Sub 1,?,2 - Medium,1 - High,?,Group 2,1,01-03-2016 10:00,06-03-2016 12:00\n\
+         I1,Resolved,Caller 1,29-02-2016 01:16,01-03-2016 08:53,Phone,Cat 2,Sub 1,?,2 - Medium,1 - High,?,?,2,01-03-2016 10:00,06-03-2016 12:00\n\
+         I1,Closed,Caller 1,29-02-2016 01:16,05-03-2016 12:00,Phone,Cat 2,Sub 1,?,2 - Medium,1 - High,code 5,Group 3,2,01-03-2016 10:00,06-03-2016 12:00\n\
+         I2,Active,Caller 2,29-02-2016 01:16,29-02-2016 01:23,Phone,?,Sub 2,Symptom 1,3 - Low,3 - Low,?,?,0,?,?\n",
     ),
 ];
 
@@ -179,6 +180,18 @@ impl Place {
         assert_eq!((ticket.history.len(), ticket.reopen_count), (5, 1));
         assert_eq!(ticket.history[0].waiting_for(), WaitingFor::Supplier);
         assert_eq!((ticket.category.as_str(), ticket.urgency), ("Cat 2", 3));
+        // Resolved when the log says so; first hands, and two others.
+        let resolved = ticket.history[3].occurred_time;
+        assert_eq!(
+            resolved,
+            Some(proto_time("2016-03-01T10:00:00Z".parse().unwrap()))
+        );
+        let closed = ticket.history[4].occurred_time;
+        assert_eq!(
+            closed,
+            Some(proto_time("2016-03-06T12:00:00Z".parse().unwrap()))
+        );
+        assert_eq!(ticket.messages.len(), 3);
         assert_eq!(records.tickets["incident:I2"].subject, "Sub 2, Symptom 1");
     }
 
@@ -220,7 +233,7 @@ async fn what_fails_on_the_way_is_sent_again() {
 #[tokio::test]
 async fn a_ticket_that_others_change_meanwhile_is_read_again() {
     let place = Place::new().await;
-    place.suite.fail(|call| match call % 3 {
+    place.suite.fail(|call| match call % 4 {
         2 => Fault::Changed,
         _ => Fault::None,
     });
@@ -269,6 +282,7 @@ async fn a_record_that_was_half_done_is_finished_whatever_happened_to_its_reques
         order.reviews.clear();
         let ticket = records.tickets.get_mut("incident:I1").unwrap();
         ticket.history.truncate(2);
+        ticket.messages.truncate(2);
         ticket.set_state(TicketState::Resolved);
         ticket.reopen_count = 0;
     }

@@ -4,7 +4,7 @@ use kefu_contracts::{
     kefu::{
         order::v1::order_service_server::OrderService,
         profile::v1::customer_service_server::CustomerService,
-        ticket::v1::ticket_service_server::TicketService,
+        ticket::v1::{queue_service_server::QueueService, ticket_service_server::TicketService},
     },
     order::*,
     profile::*,
@@ -349,8 +349,17 @@ impl TicketService for Handle {
         self.step(request, head!(), |_, _| Some(to))
     }
 
-    async fn assign_ticket(&self, _: Request<AssignTicketRequest>) -> Answer<Ticket> {
-        unused()
+    async fn assign_ticket(&self, request: Request<AssignTicketRequest>) -> Answer<Ticket> {
+        self.step(request, head!(), |ticket, request| {
+            // Kept where nothing else is, for `list_assignments`.
+            ticket.messages.push(Message {
+                body: request.assignee.clone(),
+                time: request.occurred_time,
+                ..Default::default()
+            });
+            ticket.assignee = request.assignee;
+            None
+        })
     }
 
     async fn reply_to_ticket(&self, _: Request<ReplyToTicketRequest>) -> Answer<Ticket> {
@@ -359,5 +368,73 @@ impl TicketService for Handle {
 
     async fn rate_ticket(&self, _: Request<RateTicketRequest>) -> Answer<Ticket> {
         unused()
+    }
+}
+
+#[async_trait]
+impl QueueService for Handle {
+    async fn create_queue(&self, _: Request<CreateQueueRequest>) -> Answer<Queue> {
+        unused()
+    }
+
+    async fn update_queue(&self, _: Request<UpdateQueueRequest>) -> Answer<Queue> {
+        unused()
+    }
+
+    async fn list_queues(&self, _: Request<ListQueuesRequest>) -> Answer<ListQueuesResponse> {
+        unused()
+    }
+
+    async fn set_agent(&self, _: Request<SetAgentRequest>) -> Answer<Agent> {
+        unused()
+    }
+
+    async fn list_agents(&self, _: Request<ListAgentsRequest>) -> Answer<ListAgentsResponse> {
+        unused()
+    }
+
+    async fn set_presence(&self, _: Request<SetPresenceRequest>) -> Answer<Agent> {
+        unused()
+    }
+
+    async fn list_queued_tickets(
+        &self,
+        _: Request<ListQueuedTicketsRequest>,
+    ) -> Answer<ListQueuedTicketsResponse> {
+        unused()
+    }
+
+    async fn take_over_ticket(&self, _: Request<TakeOverTicketRequest>) -> Answer<Ticket> {
+        unused()
+    }
+
+    async fn release_ticket(&self, _: Request<ReleaseTicketRequest>) -> Answer<Ticket> {
+        unused()
+    }
+
+    async fn list_assignments(
+        &self,
+        request: Request<ListAssignmentsRequest>,
+    ) -> Answer<ListAssignmentsResponse> {
+        self.0.answer(
+            request,
+            |_| String::new(),
+            |records, request| {
+                let found = records
+                    .tickets
+                    .values()
+                    .find(|one| one.name == request.parent);
+                let ticket =
+                    found.ok_or_else(|| refused(Code::NotFound, "NOT_FOUND_OR_OUT_OF_SCOPE"))?;
+                let assignments = ticket.messages.iter().map(|kept| Assignment {
+                    to: kept.body.clone(),
+                    occurred_time: kept.time,
+                    ..Default::default()
+                });
+                Ok(ListAssignmentsResponse {
+                    assignments: assignments.collect(),
+                })
+            },
+        )
     }
 }

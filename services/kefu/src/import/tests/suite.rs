@@ -15,7 +15,9 @@ use kefu_contracts::{
     kefu::{
         order::v1::order_service_server::OrderServiceServer,
         profile::v1::customer_service_server::CustomerServiceServer,
-        ticket::v1::ticket_service_server::TicketServiceServer,
+        ticket::v1::{
+            queue_service_server::QueueServiceServer, ticket_service_server::TicketServiceServer,
+        },
     },
     order::Order,
     profile::Customer,
@@ -79,6 +81,7 @@ impl Suite {
             .add_service(CustomerServiceServer::new(Handle(suite.clone())))
             .add_service(OrderServiceServer::new(Handle(suite.clone())))
             .add_service(TicketServiceServer::new(Handle(suite.clone())))
+            .add_service(QueueServiceServer::new(Handle(suite.clone())))
             .serve_with_incoming(TcpIncoming::from(listener).with_nodelay(Some(true)));
         let task = tokio::spawn(async move { server.await.unwrap() });
         (suite, address, task)

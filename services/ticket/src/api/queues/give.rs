@@ -73,6 +73,7 @@ impl Tickets {
             from: None,
             to: Some(to.employee),
             cause: AssignmentCause::Routed,
+            occurred_at: to.now,
             recorded_at: to.now,
             actor: None,
             queue_id: Some(to.queue),

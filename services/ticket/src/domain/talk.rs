@@ -1,0 +1,106 @@
+//! The call or talk in which a customer turned to us (OP-3.1, IH-3.1).
+
+use jiff::Timestamp;
+use kefu_contracts::{common::Channel, ticket::Ticket};
+use kefu_service::{error::Violation, fields::Fields, time::from_proto};
+
+/// Seconds of the longest call.
+const LONGEST: i64 = 86_400;
+
+/// Notes what is wrong with the times of the call.
+pub(crate) fn check(fields: &mut Fields, ticket: &Ticket, now: Timestamp) {
+    let (start, end) = ("ticket.call_start_time", "ticket.call_end_time");
+    let began = fields.past(start, ticket.call_start_time.as_ref(), now);
+    let ended = fields.past(end, ticket.call_end_time.as_ref(), now);
+    let written = matches!(ticket.channel(), Channel::Email | Channel::SelfService);
+    for (field, at) in [(start, began), (end, ended)] {
+        fields.ensure(at.is_none() || !written, field, Violation::NotApplicable);
+    }
+    let stands = ticket.call_start_time.is_some() || ticket.call_end_time.is_none();
+    fields.ensure(stands, start, Violation::Required);
+    if let Some((began, ended)) = began.zip(ended) {
+        fields.ensure(began <= ended, end, Violation::Contradiction);
+        let fits = ended.as_second() - began.as_second() <= LONGEST;
+        fields.ensure(fits, end, Violation::OutOfRange(0, LONGEST));
+    }
+}
+
+/// How long it took; 0 while that is not known.
+pub(crate) fn seconds(ticket: &Ticket) -> i64 {
+    let began = ticket.call_start_time.as_ref().and_then(from_proto);
+    let ended = ticket.call_end_time.as_ref().and_then(from_proto);
+    began
+        .zip(ended)
+        .map_or(0, |(began, ended)| ended.duration_since(began).as_secs())
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::{SignedDuration, ToSpan};
+    use kefu_service::time::to_proto;
+
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::constant(1_760_000_000, 0);
+
+    fn found(
+        channel: Channel,
+        start: Option<i64>,
+        end: Option<i64>,
+    ) -> Vec<(String, &'static str)> {
+        let at = |minutes: Option<i64>| minutes.map(|minutes| to_proto(NOW - minutes.minutes()));
+        let ticket = Ticket {
+            channel: channel.into(),
+            call_start_time: at(start),
+            call_end_time: at(end),
+            ..Default::default()
+        };
+        let mut fields = Fields::new();
+        check(&mut fields, &ticket, NOW);
+        let found = fields.finish().err().map(|fault| fault.violations);
+        let found = found.unwrap_or_default().into_iter();
+        found
+            .map(|(field, what)| (field.replace("ticket.call_", ""), what.name()))
+            .collect()
+    }
+
+    /// Clause OP-3.1.
+    #[test]
+    fn a_call_has_begun_before_it_ended_and_is_over() {
+        let one = |field: &str, what| vec![(field.to_owned(), what)];
+        assert_eq!(found(Channel::Phone, None, None), []);
+        assert_eq!(found(Channel::Phone, Some(5), None), []);
+        assert_eq!(found(Channel::OnSite, Some(5), Some(0)), []);
+        assert_eq!(
+            found(Channel::Phone, None, Some(1)),
+            one("start_time", "REQUIRED")
+        );
+        assert_eq!(
+            found(Channel::Phone, Some(1), Some(2)),
+            one("end_time", "CONTRADICTION")
+        );
+        assert_eq!(
+            found(Channel::Phone, Some(-1), None),
+            one("start_time", "IN_FUTURE")
+        );
+        assert_eq!(
+            found(Channel::Phone, Some(1442), Some(1)),
+            one("end_time", "OUT_OF_RANGE")
+        );
+        assert_eq!(
+            found(Channel::Email, Some(2), None),
+            one("start_time", "NOT_APPLICABLE")
+        );
+    }
+
+    #[test]
+    fn how_long_it_took_is_known_when_it_is_over() {
+        let mut ticket = Ticket {
+            call_start_time: Some(to_proto(NOW)),
+            ..Default::default()
+        };
+        assert_eq!(seconds(&ticket), 0);
+        ticket.call_end_time = Some(to_proto(NOW + SignedDuration::from_secs(247)));
+        assert_eq!(seconds(&ticket), 247);
+    }
+}
