@@ -24,6 +24,7 @@ mod leak;
 mod lists;
 mod migrations;
 mod outage;
+mod quality;
 mod queues;
 mod rating;
 mod recalls;

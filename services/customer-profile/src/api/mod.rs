@@ -15,6 +15,7 @@ mod lookup;
 mod on_file;
 mod outcome;
 mod present;
+pub(crate) mod quality;
 mod rating;
 mod read;
 pub(crate) mod retentions;

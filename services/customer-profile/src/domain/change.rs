@@ -76,6 +76,19 @@ pub(crate) fn is_set(customer: &Customer, path: &str) -> bool {
     field(path).is_some_and(|field| !(field.same)(customer, &Customer::default()))
 }
 
+/// Every field with data about the customer, in field order.
+pub(crate) fn data() -> impl Iterator<Item = &'static str> {
+    let data = FIELDS
+        .iter()
+        .filter(|field| field.class != DataClass::System);
+    data.map(|field| field.path)
+}
+
+/// Class of what stands in this field.
+pub(crate) fn class(path: &str) -> Option<DataClass> {
+    field(path).map(|field| field.class)
+}
+
 fn field(path: &str) -> Option<&'static Field> {
     FIELDS.iter().find(|field| field.path == path)
 }

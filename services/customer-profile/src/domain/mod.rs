@@ -13,6 +13,7 @@ pub(crate) mod hold;
 pub(crate) mod identity;
 pub(crate) mod intake;
 pub(crate) mod people;
+pub(crate) mod quality;
 pub(crate) mod rating;
 pub(crate) mod retention;
 pub(crate) mod state;

@@ -27,6 +27,7 @@ const KNOWN: &[&str] = &[
     "ListTimelineRequest.parent",
     "GetPortraitRequest.parent",
     "GetRatingRequest.parent",
+    "GetFileQualityRequest.parent",
     "GetPortraitRequest.days",
     "ListFileViewsRequest.parent",
     "ListDutiesRequest.standing_only",

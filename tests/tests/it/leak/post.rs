@@ -83,6 +83,7 @@ impl Door<'_> {
 const REGISTERS: &[&str] = &[
     "kefu.profile.v1.CertificateService",
     "kefu.profile.v1.HoldService",
+    "kefu.profile.v1.QualityService",
     "kefu.profile.v1.RetentionService",
 ];
 
