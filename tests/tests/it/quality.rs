@@ -371,7 +371,10 @@ async fn a_file_with_gaps_is_mended_and_gone_through() {
     let refused = complete(&agent, reused).await.unwrap_err();
     assert_eq!(refusal(&refused).1, "REQUEST_ID_REUSED");
     let filter = format!("customer = {} AND reviewer = {}", file.name, done.reviewer);
-    assert_eq!(reviews(&agent, &filter).await.unwrap(), [done.clone()]);
+    assert_eq!(
+        reviews(&agent, &filter).await.unwrap(),
+        std::slice::from_ref(&done)
+    );
     assert!(
         reviews(&suite.caller("ma.chao"), "")
             .await
