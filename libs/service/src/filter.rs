@@ -61,6 +61,8 @@ pub enum FilterKind {
     },
     /// RFC 3339 time, by order.
     Time,
+    /// Whole number, by order, kept as smallint.
+    Number,
     /// Text of something that belongs to the record, by equality: the record's id is among
     /// what `of`, compared with the text, selects. `=` alone.
     Listed {
@@ -173,6 +175,10 @@ impl Filter {
                 let at: Timestamp = text.parse().ok()?;
                 (Value::Time(at), at.to_string())
             }
+            FilterKind::Number => {
+                let number: i16 = text.parse().ok()?;
+                (Value::Number(number), number.to_string())
+            }
             FilterKind::Related { collection, of } => {
                 let id = parse_name(text, collection)?;
                 (Value::Related(of, id), name(collection, id))
@@ -187,7 +193,7 @@ impl Filter {
             }
         };
         let fits = match field.kind {
-            FilterKind::Time => operator != ":",
+            FilterKind::Time | FilterKind::Number => operator != ":",
             FilterKind::Key { .. } | FilterKind::Listed { .. } => operator == "=",
             FilterKind::Words { .. } => operator == ":",
             _ => matches!(operator, "=" | "!="),
@@ -314,6 +320,7 @@ mod tests {
             kind: FilterKind::Time,
             class: DataClass::System,
         },
+        FilterField::system("score", "s", FilterKind::Number),
         FilterField {
             name: "customer",
             column: "c",
@@ -389,6 +396,17 @@ mod tests {
         );
     }
 
+    /// A number is compared by order, and written in one way.
+    #[test]
+    fn numbers_are_compared_by_order() {
+        for operator in ["=", "!=", "<", "<=", ">", ">="] {
+            let text = format!("score {operator} 085");
+            let filter = Filter::parse(&text, FIELDS, &key()).unwrap();
+            assert_eq!(filter.terms[0].value, Value::Number(85));
+            assert_eq!(filter.comparisons(), [format!("score {operator} 85")]);
+        }
+    }
+
     #[test]
     fn everything_else_is_refused() {
         for text in [
@@ -401,6 +419,10 @@ mod tests {
             "other = x",
             "ref < x",
             "at = nonsense",
+            "score < many",
+            "score < 8.5",
+            "score < 99999",
+            "score:85",
             r#"ref = "open"#,
             "ref = x y",
             "ref = x; DROP TABLE t",

@@ -185,6 +185,21 @@ impl RecordSpec {
         query
     }
 
+    /// Figures of all records within the scope, by group: `by` and aggregates in `figures`.
+    pub fn figures(
+        &self,
+        call: &Call,
+        figures: impl std::fmt::Display,
+        by: &str,
+    ) -> QueryBuilder<Postgres> {
+        let mut query = QueryBuilder::new("SELECT ");
+        query.push(figures).push(" FROM ").push(self.from);
+        query.push(" WHERE ");
+        self.write_reach(call, &mut query);
+        query.push(format_args!(" GROUP BY {by} ORDER BY {by}"));
+        query
+    }
+
     /// Counts the records within the scope and the filter, up to one more than the filter's
     /// [limit](Filter::count_limit).
     pub fn count(&self, call: &Call, filter: &Filter) -> QueryBuilder<Postgres> {

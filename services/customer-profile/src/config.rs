@@ -8,6 +8,7 @@ use crate::{
         attributes::{self, AttributeRule},
         data_request::DueHours,
         intake::IntakeRules,
+        quality::rules::QualityRules,
         retention::RetentionRules,
     },
 };
@@ -24,6 +25,9 @@ pub struct CustomerProfileConfig {
     pub intake: IntakeRules,
     /// How long files are kept (CF-5.2); `retention.toml`.
     pub retention: RetentionRules,
+    /// What is expected of files, and when they are gone through (CF-7.1, CF-7.3);
+    /// `quality.toml`.
+    pub quality: QualityRules,
     /// How many days a draft is kept that was withdrawn; it is no file, and nobody has to
     /// agree that it goes.
     pub withdrawn_days: u16,
@@ -44,6 +48,7 @@ impl Default for CustomerProfileConfig {
             phone_region: "CN".to_owned(),
             intake: IntakeRules::default(),
             retention: RetentionRules::default(),
+            quality: QualityRules::default(),
             withdrawn_days: 30,
             attributes: attributes::shipped(),
             connectors: ConnectorsConfig::default(),
@@ -92,6 +97,13 @@ impl CustomerProfileConfig {
         if let Some(problem) = self.retention.problem() {
             return Err(Fault::internal(format!(
                 "customer_profile.retention: {problem}"
+            )));
+        }
+        let problems = self.quality.problems();
+        if !problems.is_empty() {
+            let problems = problems.join("; ");
+            return Err(Fault::internal(format!(
+                "customer_profile.quality: {problems}"
             )));
         }
         if let Some(problem) = attributes::problem(&self.attributes) {

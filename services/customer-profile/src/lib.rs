@@ -8,8 +8,12 @@
 //! Consent: the statement counts that the customer made last about a purpose; while that
 //! is that it is given, scopes that live on consent reach the file.
 //!
+//! Quality: triggers put every file that changes on a list (`quality_due`), and the job measures it:
+//! scores in per cent, paths of what falls short, findings as tasks. Of a field whose class is not
+//! cleared neither path nor finding is shown or counted; scores are of the whole file.
+//!
 //! Clauses: CC-2.2, CF-2.*, CF-3.*, CF-4.*, CF-5.2, CF-6.1, CF-7.*, CF-9.1, CF-10.*, OP-7.1, SG-1.1, SG-1.2,
-//! SG-1.3, SG-1.4, IH-2.*, IH-8.2.
+//! SG-1.3, SG-1.4, IH-2.*, IH-7, IH-8.2.
 
 mod api;
 mod config;
@@ -30,7 +34,8 @@ use kefu_contracts::profile::{
     data_request_service_server::DataRequestServiceServer,
     duplicate_service_server::DuplicateServiceServer, hold_service_server::HoldServiceServer,
     intake_service_server::IntakeServiceServer, merge_service_server::MergeServiceServer,
-    rating_service_server::RatingServiceServer, retention_service_server::RetentionServiceServer,
+    quality_service_server::QualityServiceServer, rating_service_server::RatingServiceServer,
+    retention_service_server::RetentionServiceServer,
     revision_service_server::RevisionServiceServer,
     selection_service_server::SelectionServiceServer,
     timeline_service_server::TimelineServiceServer,
@@ -53,6 +58,7 @@ pub use domain::{
     attributes::{AttributeKind, AttributeRule},
     data_request::DueHours,
     intake::{ChannelRule, IntakeRules},
+    quality::rules::{MendDays, QualityRules, ReviewMonths},
     retention::RetentionRules,
 };
 
@@ -108,6 +114,7 @@ pub fn build(config: CustomerProfileConfig, deps: Deps, peers: Peers) -> Result<
         rewrap::job(&core.deps),
         jobs::schedule(core.deps.clone(), rules),
         jobs::rating(core.deps.clone()),
+        jobs::quality(core.deps.clone(), &config),
     ];
     let customers = api::Customers::new(&core, &config);
     let files = FileExport::server(
@@ -142,6 +149,9 @@ pub fn build(config: CustomerProfileConfig, deps: Deps, peers: Peers) -> Result<
         .add_service(CertificateServiceServer::new(
             api::certificates::Certificates(core.clone()),
         ))
+        .add_service(QualityServiceServer::new(api::quality::Qualities::new(
+            &core, &config,
+        )))
         .add_service(DuplicateServiceServer::new(api::duplicates::Duplicates(
             core.clone(),
         )))

@@ -284,6 +284,14 @@ async fn a_file_goes_from_the_application_to_the_certificate() {
         }
     }
     let mut sql = suite.database.connect().await.unwrap();
+    for gone in [
+        "SELECT count(*) FROM profile.quality WHERE customer_id = $1",
+        "SELECT count(*) FROM profile.quality_due WHERE customer_id = $1",
+        "SELECT count(*) FROM profile.quality_finding WHERE customer_id = $1",
+        "SELECT count(*) FROM profile.file_review WHERE customer_id = $1",
+    ] {
+        assert_eq!(count(&mut sql, gone, &file.name).await, 0, "{gone}");
+    }
     for kept in [
         "SELECT count(*) FROM analytics.ticket_fact WHERE customer_id = $1",
         "SELECT count(*) FROM analytics.order_fact WHERE customer_id = $1",
@@ -546,6 +554,10 @@ async fn it_is_known_of_every_table_what_a_destruction_does_to_it() {
         "profile.purchase",
         "profile.revision",
         "profile.data_request",
+        "profile.file_review",
+        "profile.quality",
+        "profile.quality_due",
+        "profile.quality_finding",
         "profile.rating",
         "profile.duplicate_due",
         "profile.duplicate_key",

@@ -28,6 +28,7 @@ mod lists;
 mod merges;
 mod migrations;
 mod outage;
+mod quality;
 mod queues;
 mod rating;
 mod recalls;

@@ -17,6 +17,7 @@ pub(crate) mod merges;
 mod on_file;
 mod outcome;
 mod present;
+pub(crate) mod quality;
 mod rating;
 mod read;
 pub(crate) mod retentions;

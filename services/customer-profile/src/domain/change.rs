@@ -71,7 +71,7 @@ pub(crate) fn is_data(path: &str) -> bool {
     field(path).is_some_and(|field| field.class != DataClass::System)
 }
 
-/// The fields with data about the customer, each with its class.
+/// The fields with data about the customer, each with its class, in field order.
 pub(crate) fn data() -> impl Iterator<Item = (&'static str, DataClass)> {
     let data = FIELDS
         .iter()
@@ -87,6 +87,11 @@ pub(crate) fn is_same(one: &Customer, other: &Customer, path: &str) -> bool {
 /// Whether the file has something in this field.
 pub(crate) fn is_set(customer: &Customer, path: &str) -> bool {
     field(path).is_some_and(|field| !(field.same)(customer, &Customer::default()))
+}
+
+/// Class of what stands in this field.
+pub(crate) fn class(path: &str) -> Option<DataClass> {
+    field(path).map(|field| field.class)
 }
 
 fn field(path: &str) -> Option<&'static Field> {

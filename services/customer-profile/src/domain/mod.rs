@@ -15,6 +15,7 @@ pub(crate) mod identity;
 pub(crate) mod intake;
 pub(crate) mod merge;
 pub(crate) mod people;
+pub(crate) mod quality;
 pub(crate) mod rating;
 pub(crate) mod retention;
 pub(crate) mod saved_selection;

@@ -24,7 +24,8 @@ use crate::domain::timeline::Happening;
 /// Under which every look at the history is taken: where the file is, and where the class of
 /// the entry is cleared on it. Kinds and classes of this service's own entries: 1 file
 /// (SYSTEM), 2 consent (RELATION), 3 verification (SYSTEM), 4 data request (RELATION). That
-/// somebody said something about the rating is in the rating, for whom that is cleared.
+/// somebody said something about the rating is in the rating, for whom that is cleared; so are
+/// findings, in their own list.
 pub(crate) const TIMELINE: RecordSpec = RecordSpec {
     columns: "e.id, e.customer_id, e.occurred_at, e.kind, e.class, e.resource, e.act, e.actor_id, e.event",
     from: "(SELECT id, customer_id, occurred_at, kind, class, resource, act, actor_id, event
@@ -36,6 +37,7 @@ pub(crate) const TIMELINE: RecordSpec = RecordSpec {
                    CASE WHEN type LIKE 'consent.%' OR type LIKE 'data\\_request.%' THEN 7 ELSE 8 END,
                    resource, type, actor_id, event
             FROM profile.journal WHERE kind = 1 AND customer_id IS NOT NULL AND type NOT LIKE 'rating.stat%'
+               AND type NOT LIKE 'quality\\_finding.%'
             UNION ALL
             SELECT ('00000000-0000-8000-8000-' || lpad(to_hex(j.position), 12, '0'))::uuid, m.merged_into, recorded_at,
                    CASE WHEN j.type LIKE 'consent.%' THEN 2 WHEN j.type LIKE 'verification.%' THEN 3
@@ -43,7 +45,8 @@ pub(crate) const TIMELINE: RecordSpec = RecordSpec {
                    CASE WHEN j.type LIKE 'consent.%' OR j.type LIKE 'data\\_request.%' THEN 7 ELSE 8 END,
                    j.resource, j.type, j.actor_id, j.event
             FROM profile.customer m JOIN profile.journal j ON j.customer_id = m.id AND m.merged_into IS NOT NULL
-            WHERE j.kind = 1 AND j.type NOT LIKE 'rating.stat%') e
+            WHERE j.kind = 1 AND j.type NOT LIKE 'rating.stat%'
+              AND j.type NOT LIKE 'quality\\_finding.%') e
            JOIN profile.customer c ON c.id = e.customer_id AND c.state IN (2, 3, 4)",
     id: "e.id",
     scope: SCOPE,

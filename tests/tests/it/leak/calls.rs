@@ -33,6 +33,7 @@ const KNOWN: &[&str] = &[
     "PreviewMergeRequest.survivor",
     "PreviewMergeRequest.absorbed",
     "PreviewMergeRequest.take_absorbed",
+    "GetFileQualityRequest.parent",
     "GetPortraitRequest.days",
     "ListFileViewsRequest.parent",
     "ListDutiesRequest.standing_only",

@@ -4,6 +4,7 @@
 mod duties;
 mod figures;
 mod lists;
+mod quality;
 
 use std::{
     collections::BTreeMap,
@@ -79,12 +80,16 @@ impl Door<'_> {
     }
 }
 
+/// Says how good files are, and shows none of them: rows are checked one by one.
+const QUALITY: &str = "kefu.profile.v1.QualityService";
+
 /// Services that answer from the register of the company, and ask what for.
 const REGISTERS: &[&str] = &[
     "kefu.profile.v1.CertificateService",
     "kefu.profile.v1.DuplicateService",
     "kefu.profile.v1.HoldService",
     "kefu.profile.v1.MergeService",
+    QUALITY,
     "kefu.profile.v1.RetentionService",
 ];
 
@@ -128,7 +133,7 @@ impl Post<'_> {
                 self.knock(&door).await;
             } else if method.effect == Effect::Write {
                 self.change(&door).await;
-            } else if !is_register(method) {
+            } else if !is_register(method) || method.service == QUALITY {
                 self.read(&door).await;
             } else if matches!(self.purpose, Purpose::Unspecified | Purpose::Service) {
                 // It asks for no purpose: more of them are the same calls again.
@@ -315,6 +320,10 @@ impl Post<'_> {
         let input = door.descriptor.input();
         if let Some(offer) = self.leak.offers.get(door.method.path) {
             return self.list(door, offer).await;
+        }
+        let paged = input.get_field_by_name("page_size").is_some();
+        if door.method.service == QUALITY && paged {
+            return self.qualities(door).await;
         }
         if input.name() == "ListDutiesRequest" {
             return self.duties(door).await;
