@@ -7,7 +7,6 @@ CREATE TABLE quality (
     completeness   smallint CHECK (completeness BETWEEN 0 AND 100),
     validity       smallint CHECK (validity BETWEEN 0 AND 100),
     freshness      smallint CHECK (freshness BETWEEN 0 AND 100),
-    uniqueness     smallint CHECK (uniqueness BETWEEN 0 AND 100),
     overall        smallint CHECK (overall BETWEEN 0 AND 100),
     missing_fields text[] NOT NULL,
     invalid_fields text[] NOT NULL,

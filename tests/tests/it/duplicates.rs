@@ -2,8 +2,9 @@
 
 use kefu_contracts::profile::{
     Customer, DismissDuplicateRequest, Duplicate, DuplicateSignalKind, DuplicateState,
-    GetDuplicateRequest, ListDuplicatesRequest, Phone,
-    duplicate_service_client::DuplicateServiceClient,
+    GetDuplicateRequest, GetFileQualityRequest, ListDepartmentQualitiesRequest,
+    ListDuplicatesRequest, Phone, duplicate_service_client::DuplicateServiceClient,
+    quality_service_client::QualityServiceClient,
 };
 use kefu_testkit::{Caller, TestSuite, eventually};
 use tonic::{Code, Status};
@@ -58,6 +59,19 @@ async fn dismiss(caller: &Caller, pair: &Duplicate, request_id: &str) -> Result<
     dismissed.map(tonic::Response::into_inner)
 }
 
+/// How unique a file is, once it was measured.
+async fn quality(caller: &Caller, file: &str) -> Option<i32> {
+    eventually(async || {
+        let request = GetFileQualityRequest {
+            parent: file.to_owned(),
+        };
+        let mut client = QualityServiceClient::new(caller.clone());
+        let found = client.get_file_quality(request).await.unwrap().into_inner();
+        found.overall.map(|_| found.uniqueness)
+    })
+    .await
+}
+
 /// Somebody else altogether.
 fn other() -> Customer {
     Customer {
@@ -105,6 +119,12 @@ async fn files_of_one_customer_are_found() {
         let filter = format!("customer = {file} AND state = OPEN");
         assert_eq!(list(&keeper, &filter).await.unwrap(), found);
     }
+
+    // And their quality says so, to who may see both.
+    let unique = quality(&keeper, &one.name).await;
+    assert_eq!(unique, Some(0));
+    let agent = suite.caller("li.wei").after(&keeper);
+    assert_eq!(quality(&agent, &one.name).await, Some(0), "both are theirs");
 
     // One now has neither in common.
     let (one, two) = (
@@ -254,6 +274,27 @@ async fn two_customers_are_not_found_again() {
 fn other_of(pair: &Duplicate, file: &str) -> String {
     let other = pair.customers.iter().find(|one| *one != file);
     other.unwrap().clone()
+}
+
+/// Clause CF-7.3: that a file is alike to one that the reader may not see is told by no score.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_alike_out_of_sight_is_not_told() {
+    let suite = TestSuite::start().await;
+    let (one, other) = (suite.caller("li.wei"), suite.caller("ma.chao"));
+    let file = enter(&one, person()).await;
+    enter(&other.after(&one), person()).await;
+    compared(&suite).await;
+    let keeper = keeper(&suite, &one);
+    assert_eq!(list(&keeper, "").await.unwrap().len(), 1);
+    assert_eq!(quality(&keeper, &file.name).await, Some(0));
+    assert_eq!(quality(&one, &file.name).await, Some(100));
+    let mut client = QualityServiceClient::new(keeper);
+    let request = ListDepartmentQualitiesRequest {};
+    let departments = client.list_department_qualities(request).await.unwrap();
+    let departments = departments.into_inner().departments;
+    let all: i64 = departments.iter().map(|one| one.file_count).sum();
+    assert_eq!(all, 2);
+    assert!(departments.iter().all(|one| one.uniqueness == Some(0)));
 }
 
 /// A value that too many files have tells nothing; and what is destroyed is alike with nothing.

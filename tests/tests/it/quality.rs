@@ -207,7 +207,10 @@ async fn a_file_with_gaps_is_mended_and_gone_through() {
         got.uniqueness,
         got.overall,
     );
-    assert_eq!(scores, (Some(30), Some(100), Some(100), None, Some(76)));
+    assert_eq!(
+        scores,
+        (Some(30), Some(100), Some(100), Some(100), Some(76))
+    );
     assert_eq!((got.missing_fields.len(), got.invalid_fields.len()), (8, 0));
     assert_eq!(got.owner, file.owner);
     let head = suite.caller_for("zhang.min", "quality");

@@ -1,5 +1,7 @@
 //! `kefu.profile.v1.DuplicateService`: files that may be of one customer (IH-2.2).
 
+use std::collections::BTreeMap;
+
 use kefu_access::Clearance;
 use kefu_contracts::{
     common::Reason,
@@ -20,7 +22,7 @@ use kefu_service::{
     scope::{After, Order},
     time,
 };
-use sqlx::PgConnection;
+use sqlx::{PgConnection, postgres::PgRow};
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
@@ -146,6 +148,20 @@ impl Duplicates {
         }
         Ok(Answer::written(message, position))
     }
+}
+
+/// How alike each of these files is to another at most, as far as the call sees both.
+pub(super) fn likeness(call: &Call, rows: &[PgRow]) -> Result<BTreeMap<Uuid, i32>, Fault> {
+    let mut likeness = BTreeMap::new();
+    for row in rows {
+        let pair = StoredDuplicate::read(row)?;
+        let (message, _) = open(call, &pair);
+        for file in pair.files {
+            let most = likeness.entry(file).or_insert(0);
+            *most = message.score.max(*most);
+        }
+    }
+    Ok(likeness)
 }
 
 /// The pair as far as both files are cleared, and how it is shown.

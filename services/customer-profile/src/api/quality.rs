@@ -24,13 +24,15 @@ use kefu_service::{
     scope::{After, Order},
 };
 use tonic::{Request, Response, Status};
+use uuid::Uuid;
 
 use self::change::{Deed, MOST_REASON, Wanted};
-use super::{ask::claim, retentions::shown};
+use super::{ask::claim, duplicates::likeness, retentions::shown};
 use crate::{
     config::CustomerProfileConfig,
     domain::quality::rules::QualityRules,
     store::{
+        duplicates,
         file_reviews::{REVIEWS, StoredReview},
         quality::{FILE_QUALITY, QUALITIES, StoredQuality},
         quality_findings::{COLLECTION, FINDINGS, StoredFinding},
@@ -125,7 +127,10 @@ impl Qualities {
             return Err(views.refuse(&call, REFUSED, &request.parent, fault).await);
         };
         let (id, matched) = (row.id, row.matched);
-        let quality = row.cleared(call.context.clearance(matched, call.now).classes);
+        let classes = call.context.clearance(matched, call.now).classes;
+        let mut quality = [(id, row.cleared(classes))];
+        self.compare(&call, &mut quality).await?;
+        let [(_, quality)] = quality;
         let shown = shown(&call, &quality.customer, Some(id), matched);
         views.record(&call, VIEWED, &[shown]).await?;
         Ok(Answer::read(quality))
@@ -142,16 +147,38 @@ impl Qualities {
                 let (id, matched) = (row.id, row.matched);
                 let quality = row.cleared(reader.context.clearance(matched, reader.now).classes);
                 let shown = shown(reader, &quality.customer, Some(id), matched);
-                Ok((quality, shown))
+                Ok(((id, quality), shown))
             })
         })
         .await?;
+        let mut qualities = page.records;
+        self.compare(&call, &mut qualities).await?;
+        let qualities = qualities.into_iter().map(|(_, quality)| quality);
         Ok(Answer::read(ListFileQualitiesResponse {
-            qualities: page.records,
+            qualities: qualities.collect(),
             next_page_token: page.next_page_token,
             total_size: page.total_size,
             total_kind: page.total_kind,
         }))
+    }
+
+    /// Says of measured files how alike they are to others that the caller may see as well:
+    /// what lies beyond the scope is not told by a score either.
+    async fn compare(&self, call: &Call, files: &mut [(Uuid, FileQuality)]) -> Result<(), Fault> {
+        let ids: Vec<Uuid> = files.iter().map(|(id, _)| *id).collect();
+        let mut query = duplicates::open_pairs(call, Some(&ids));
+        let db = &self.core.deps.db;
+        let rows = db
+            .run(move |connection| {
+                Box::pin(async move { Ok(query.build().fetch_all(connection).await?) })
+            })
+            .await?;
+        let likeness = likeness(call, &rows)?;
+        for (id, quality) in files.iter_mut().filter(|(_, one)| one.overall.is_some()) {
+            let most = likeness.get(id).copied().unwrap_or_default();
+            quality.uniqueness = Some(100 - most);
+        }
+        Ok(())
     }
 
     async fn get_finding(

@@ -161,8 +161,7 @@ impl Measures {
             review_due_at,
             now,
         };
-        let unique = stored::uniqueness(connection, customer).await?;
-        let scores = [new.completeness, new.validity, Some(fresh), unique];
+        let scores = [new.completeness, new.validity, Some(fresh)];
         stored::keep(connection, customer, &new, quality::overall(&scores)).await?;
 
         let review_due = review_due_at <= now;

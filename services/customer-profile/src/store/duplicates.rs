@@ -5,12 +5,13 @@ use jiff_sqlx::ToSqlx;
 use kefu_access::{ConsentSql, DutySql, ScopeColumns};
 use kefu_contracts::profile::{DuplicateSignalKind, DuplicateState};
 use kefu_service::{
+    call::Call,
     error::Fault,
     filter::{FilterField, FilterKind},
     scope::RecordSpec,
 };
 use kefu_vault::WrappedKey;
-use sqlx::{PgConnection, Row, postgres::PgRow};
+use sqlx::{PgConnection, Postgres, QueryBuilder, Row, postgres::PgRow};
 use uuid::Uuid;
 
 use super::records::SCOPE;
@@ -62,6 +63,38 @@ pub(crate) const DUPLICATES: RecordSpec = RecordSpec {
     ],
     ..RecordSpec::PLAIN
 };
+
+/// Open pairs within the call's scope, of these files where they are named.
+pub(crate) fn open_pairs(call: &Call, files: Option<&[Uuid]>) -> QueryBuilder<Postgres> {
+    let mut query = DUPLICATES.select(call);
+    query
+        .push(" AND d.state = ")
+        .push_bind(DuplicateState::Open as i16);
+    if let Some(files) = files {
+        query
+            .push(" AND (d.one_id = ANY(")
+            .push_bind(files.to_vec())
+            .push(") OR d.other_id = ANY(")
+            .push_bind(files.to_vec())
+            .push("))");
+    }
+    query
+}
+
+/// Departments of files.
+pub(crate) async fn departments_of(
+    connection: &mut PgConnection,
+    files: &[Uuid],
+) -> Result<Vec<(Uuid, Uuid)>, Fault> {
+    let rows = sqlx::query!(
+        "SELECT id, department_id FROM profile.customer WHERE id = ANY($1)",
+        files
+    )
+    .fetch_all(connection)
+    .await?;
+    let rows = rows.into_iter();
+    Ok(rows.map(|row| (row.id, row.department_id)).collect())
+}
 
 /// A pair as it was read.
 pub(crate) struct StoredDuplicate {

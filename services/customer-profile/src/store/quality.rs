@@ -19,8 +19,9 @@ use uuid::Uuid;
 use super::records::SCOPE;
 use crate::domain::change;
 
-const COLUMNS: &str = "c.id, c.file_number, c.department_id, c.owner_id, q.completeness, q.validity, q.freshness,
-     q.uniqueness, q.overall, q.missing_fields, q.invalid_fields, q.revision, q.measured_at, q.confirmed_at,
+const COLUMNS: &str =
+    "c.id, c.file_number, c.department_id, c.owner_id, q.completeness, q.validity, q.freshness,
+     q.overall, q.missing_fields, q.invalid_fields, q.revision, q.measured_at, q.confirmed_at,
      q.reviewed_at, q.review_due_at";
 
 /// Under which one file is looked at, measured or not.
@@ -61,7 +62,7 @@ pub(crate) fn figures(now: Timestamp) -> String {
     format!(
         "c.department_id, count(*) AS files, floor(avg(q.overall))::int AS overall,
          floor(avg(q.completeness))::int AS completeness, floor(avg(q.validity))::int AS validity,
-         floor(avg(q.freshness))::int AS freshness, floor(avg(q.uniqueness))::int AS uniqueness,
+         floor(avg(q.freshness))::int AS freshness,
          count(*) FILTER (WHERE q.review_due_at <= '{now}') AS due,
          count(*) FILTER (WHERE q.review_due_at > '{now}' AND q.reviewed_at IS NOT NULL) AS reviewed"
     )
@@ -79,7 +80,6 @@ pub(crate) fn read_figures(row: &PgRow) -> Result<(Uuid, DepartmentQuality), Fau
             completeness: row.try_get("completeness")?,
             validity: row.try_get("validity")?,
             freshness: row.try_get("freshness")?,
-            uniqueness: row.try_get("uniqueness")?,
             review_due_count: row.try_get("due")?,
             reviewed_count: row.try_get("reviewed")?,
             ..DepartmentQuality::default()
@@ -127,7 +127,7 @@ impl StoredQuality {
                 completeness: score("completeness")?,
                 validity: score("validity")?,
                 freshness: score("freshness")?,
-                uniqueness: score("uniqueness")?,
+                uniqueness: None,
                 missing_fields: paths("missing_fields")?,
                 invalid_fields: paths("invalid_fields")?,
                 customer_revision: row
@@ -238,20 +238,6 @@ pub(crate) struct NewQuality<'a> {
     pub(crate) reviewed_at: Option<Timestamp>,
     pub(crate) review_due_at: Timestamp,
     pub(crate) now: Timestamp,
-}
-
-/// How unique a file is, if that was measured; it is not measured here.
-pub(crate) async fn uniqueness(
-    connection: &mut PgConnection,
-    customer: Uuid,
-) -> Result<Option<u8>, Fault> {
-    let found = sqlx::query_scalar!(
-        "SELECT uniqueness FROM profile.quality WHERE customer_id = $1",
-        customer
-    )
-    .fetch_optional(connection)
-    .await?;
-    Ok(found.flatten().and_then(|score| u8::try_from(score).ok()))
 }
 
 /// Keeps a measurement, with the mean of it.
