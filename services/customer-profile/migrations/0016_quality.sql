@@ -3,7 +3,7 @@
 -- The last measurement of each file: paths of fields, never what is in them.
 CREATE TABLE quality (
     customer_id    uuid PRIMARY KEY,
-    -- In per cent; none where it is not measured. Uniqueness is for who looks for duplicates.
+    -- In per cent; none where it is not measured.
     completeness   smallint CHECK (completeness BETWEEN 0 AND 100),
     validity       smallint CHECK (validity BETWEEN 0 AND 100),
     freshness      smallint CHECK (freshness BETWEEN 0 AND 100),
