@@ -1,33 +1,21 @@
 //! Files that may be of one customer (IH-2.2): what they are compared by, and what speaks for
 //! it and against it.
 
+mod form;
+
 use kefu_contracts::{
     ClassSet,
     policy::DataClass,
-    profile::{
-        Address, Customer, CustomerType, DuplicateSignal, DuplicateSignalKind, DuplicateState,
-    },
+    profile::{Customer, CustomerType, DuplicateSignal, DuplicateSignalKind, DuplicateState},
 };
 use kefu_service::error::Fault;
-use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
+
+use self::form::{code, name, place};
 
 /// From how many points on two files are told to be alike.
 const ENOUGH: i32 = 50;
 /// How alike names are that are similar: of one letter in three.
 const SIMILAR: f64 = 0.65;
-/// What says only what kind of company one is.
-const COMPANY_FORMS: &[&str] = &[
-    "股份有限公司",
-    "有限责任公司",
-    "有限公司",
-    "coltd",
-    "companylimited",
-    "limited",
-    "ltd",
-    "inc",
-    "gmbh",
-];
-
 /// A kind of value that two files of one customer would share.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Key {
@@ -70,63 +58,6 @@ pub(crate) fn keys(file: &Customer) -> Vec<(Key, String)> {
     keys.sort_unstable();
     keys.dedup();
     keys
-}
-
-/// Letters and digits alone, however they are written.
-fn letters(text: &str) -> String {
-    let letters = text.nfkd().filter(|letter| !is_combining_mark(*letter));
-    let letters = letters.flat_map(char::to_lowercase);
-    letters.filter(|letter| letter.is_alphanumeric()).collect()
-}
-
-fn code(text: &str) -> String {
-    letters(text).to_uppercase()
-}
-
-/// A name in the form in which two are compared: words of Latin names in one order, companies
-/// without their form.
-fn name(file: &Customer) -> String {
-    let mut words: Vec<String> = file
-        .display_name
-        .split(|letter: char| !letter.is_alphanumeric() && letter != '.' && letter != '\'')
-        .map(letters)
-        .filter(|word| !word.is_empty())
-        .collect();
-    if file.r#type() == CustomerType::Enterprise {
-        let whole: String = words.concat();
-        let own = COMPANY_FORMS
-            .iter()
-            .find_map(|form| whole.strip_suffix(form));
-        return own
-            .filter(|own| !own.is_empty())
-            .unwrap_or(&whole)
-            .to_owned();
-    }
-    // Latin names are written in either order; a space in a Chinese one says nothing.
-    if words.iter().all(|word| word.is_ascii()) {
-        words.sort_unstable();
-    }
-    words.concat()
-}
-
-/// An address in the form in which two are compared; empty where it says no street.
-fn place(address: &Address) -> String {
-    let street = letters(&address.street);
-    if street.is_empty() {
-        return street;
-    }
-    let parts = [&address.province, &address.city, &address.district];
-    let parts = parts.map(|part| {
-        let part = letters(part);
-        let short = part.strip_suffix(['省', '市', '区', '县']);
-        short
-            .filter(|short| !short.is_empty())
-            .unwrap_or(&part)
-            .to_owned()
-    });
-    // Who writes the city alone, and who writes the province too, mean the same.
-    let [_, city, district] = &parts;
-    format!("{city}{district}{street}")
 }
 
 /// What speaks for two files of one type being of one customer, and against it.
@@ -255,7 +186,7 @@ pub(crate) fn ensure_open(state: DuplicateState) -> Result<(), Fault> {
 mod tests {
     use kefu_contracts::{
         google::r#type::Date,
-        profile::{Email, Phone},
+        profile::{Address, Email, Phone},
     };
     use proptest::prelude::*;
 

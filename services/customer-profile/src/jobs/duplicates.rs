@@ -18,7 +18,10 @@ use uuid::Uuid;
 use crate::{
     api::TABLE,
     domain::duplicate::{self, Key},
-    store::duplicates::{self, Changed, Sealed},
+    store::{
+        comparing::{self, Sealed},
+        duplicates::{self, Changed},
+    },
 };
 
 /// Who entered a file twice hears of it while it is at hand.
@@ -49,7 +52,7 @@ async fn look(deps: &Deps, sealer: &Sealer) -> Result<(), Fault> {
         let due = deps
             .db
             .run(move |connection| {
-                Box::pin(async move { duplicates::due(connection, now, AT_ONCE).await })
+                Box::pin(async move { comparing::due(connection, now, AT_ONCE).await })
             })
             .await?;
         for customer in &due {
@@ -81,7 +84,7 @@ async fn look(deps: &Deps, sealer: &Sealer) -> Result<(), Fault> {
 async fn put_off(deps: &Deps, customer: Uuid, until: Timestamp) -> Result<(), Fault> {
     deps.db
         .run(move |connection| {
-            Box::pin(async move { duplicates::put_off(connection, customer, until).await })
+            Box::pin(async move { comparing::put_off(connection, customer, until).await })
         })
         .await
 }
@@ -98,19 +101,19 @@ struct Turn {
 impl Turn {
     async fn compare(&self, connection: &mut PgConnection) -> Result<(), Fault> {
         // The file first: whoever changes it holds it before its place on the list.
-        let file = duplicates::file(connection, self.customer).await?;
-        duplicates::alone(connection).await?;
-        if !duplicates::take(connection, self.customer, self.now).await? {
+        let file = comparing::file(connection, self.customer).await?;
+        comparing::alone(connection).await?;
+        if !comparing::take(connection, self.customer, self.now).await? {
             return Ok(());
         }
         let Some(file) = file else {
-            return duplicates::replace_keys(connection, self.customer, &[]).await;
+            return comparing::replace_keys(connection, self.customer, &[]).await;
         };
         let own = self.open(&file).await?;
-        duplicates::replace_keys(connection, file.id, &self.blinds(&own)).await?;
+        comparing::replace_keys(connection, file.id, &self.blinds(&own)).await?;
         let mut changes = Vec::new();
         let mut alike = Vec::new();
-        for other in duplicates::sharing(connection, &file, MOST_SHARING).await? {
+        for other in comparing::sharing(connection, &file, MOST_SHARING).await? {
             let signals = duplicate::compare(&own, &self.open(&other).await?);
             if !duplicate::is_alike(&signals) {
                 continue;

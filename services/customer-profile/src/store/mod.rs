@@ -1,6 +1,7 @@
 //! SQL of the customer file.
 
 pub(crate) mod certificates;
+pub(crate) mod comparing;
 pub(crate) mod consents;
 pub(crate) mod customers;
 pub(crate) mod data_requests;
