@@ -6,7 +6,9 @@ use kefu_contracts::{
     common::Channel,
     policy::Purpose,
     profile::{
-        ConsentDecision, RecordConsentRequest, consent_service_client::ConsentServiceClient,
+        ConsentDecision, ListTimelineRequest, RecordConsentRequest,
+        consent_service_client::ConsentServiceClient,
+        timeline_service_client::TimelineServiceClient,
     },
     ticket::{
         AnswerSurveyRequest, AnswerSurveyResponse, AssignTicketRequest, CompleteReturnVisitRequest,
@@ -235,7 +237,7 @@ async fn every_attempt_is_asked_about_in_its_time() {
     assert_eq!(refusal(&refused).1, "STATE_NOT_ALLOWED");
 }
 
-/// Clauses SG-4, OP-3.2, IH-3.2: low marks are for the department to visit, and are seen by
+/// Clauses SG-4, OP-3.2, IH-3.2, CF-2.3: low marks are for the department to visit, and are seen by
 /// whoever works for the customer.
 #[tokio::test(flavor = "multi_thread")]
 async fn low_marks_are_followed_by_a_visit() {
@@ -292,6 +294,21 @@ async fn low_marks_are_followed_by_a_visit() {
     let again = visit(&agent, &done, "再访", "").await.unwrap_err();
     assert_eq!(refusal(&again).1, "STATE_NOT_ALLOWED");
     assert_eq!(listed(&head.after(&agent), "visit = DUE").await, []);
+
+    // It is in the history of the customer.
+    let archive = suite
+        .caller_for("feng.yulan", "administration")
+        .after(&agent);
+    let request = ListTimelineRequest {
+        parent: customer,
+        filter: "kind = VISIT".into(),
+        ..ListTimelineRequest::default()
+    };
+    let mut timeline = TimelineServiceClient::new(archive);
+    let visits = timeline.list_timeline(request).await.unwrap().into_inner();
+    assert_eq!((visits.total_size, visits.entries.len()), (1, 1));
+    assert_eq!(visits.entries[0].act, "survey.visited");
+    assert_eq!(visits.entries[0].feedback, None);
 }
 
 /// Clauses SG-4, IH-2.1: whoever does not want to be turned to is not asked, and the others

@@ -11,8 +11,8 @@ use kefu_contracts::{
         ConsentFacts, DataRequestFacts, FeedbackFacts, FileFacts, FileView, GetPortraitRequest,
         GrantFacts, ListDutiesRequest, ListDutiesResponse, ListFileViewsRequest,
         ListFileViewsResponse, ListTimelineRequest, ListTimelineResponse, OrderFacts, Portrait,
-        ProblemCategory, ServiceHistory, TicketFacts, TimelineEntry, VerificationFacts,
-        timeline_service_server::TimelineService,
+        ProblemCategory, ServiceHistory, TicketFacts, TimelineEntry, TimelineKind,
+        VerificationFacts, timeline_service_server::TimelineService,
     },
 };
 use kefu_service::{
@@ -314,7 +314,7 @@ fn state(entry: &mut TimelineEntry, event: Event) {
                 score: review.score,
             });
         }
-        Event::SurveyChanged(survey) => {
+        Event::SurveyChanged(survey) if entry.kind() == TimelineKind::Feedback => {
             entry.feedback = Some(FeedbackFacts {
                 score: survey.result_score,
             });

@@ -64,6 +64,14 @@ impl Happening {
                     category: String::new(),
                 }
             }
+            Event::SurveyChanged(survey) if survey.act() == SurveyAct::Visited => Self {
+                kind: TimelineKind::Visit,
+                class: DataClass::Service,
+                // When it was written down.
+                at: None,
+                customer: survey.customer_id.clone(),
+                category: String::new(),
+            },
             _ => return None,
         };
         Some(happening)
