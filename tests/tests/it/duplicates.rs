@@ -282,11 +282,13 @@ async fn what_is_alike_out_of_sight_is_not_told() {
     let suite = TestSuite::start().await;
     let (one, other) = (suite.caller("li.wei"), suite.caller("ma.chao"));
     let file = enter(&one, person()).await;
-    enter(&other.after(&one), person()).await;
+    let twin = enter(&other.after(&one), person()).await;
     compared(&suite).await;
     let keeper = keeper(&suite, &one);
     assert_eq!(list(&keeper, "").await.unwrap().len(), 1);
-    assert_eq!(quality(&keeper, &file.name).await, Some(0));
+    for name in [&file.name, &twin.name] {
+        assert_eq!(quality(&keeper, name).await, Some(0));
+    }
     assert_eq!(quality(&one, &file.name).await, Some(100));
     let mut client = QualityServiceClient::new(keeper);
     let request = ListDepartmentQualitiesRequest {};

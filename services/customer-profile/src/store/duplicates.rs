@@ -80,13 +80,14 @@ pub(crate) fn open_pairs(call: &Call, files: Option<&[Uuid]>) -> QueryBuilder<Po
     query
 }
 
-/// Departments of files.
+/// Departments of those of the files that were measured.
 pub(crate) async fn departments_of(
     connection: &mut PgConnection,
     files: &[Uuid],
 ) -> Result<Vec<(Uuid, Uuid)>, Fault> {
     let rows = sqlx::query!(
-        "SELECT id, department_id FROM profile.customer WHERE id = ANY($1)",
+        "SELECT c.id, c.department_id FROM profile.customer c JOIN profile.quality q ON q.customer_id = c.id
+         WHERE c.id = ANY($1)",
         files
     )
     .fetch_all(connection)
