@@ -63,14 +63,21 @@ async fn findings(caller: &Caller, filter: &str) -> Result<Vec<QualityFinding>, 
 
 /// Fields of open findings, once the file is measured so that there are so many.
 async fn open_fields(suite: &TestSuite, login: &str, purpose: &str, count: usize) -> Vec<String> {
+    // While it is being measured a page and its total may differ.
+    let request = ListQualityFindingsRequest {
+        filter: "state = OPEN AND kind = MISSING".into(),
+        ..ListQualityFindingsRequest::default()
+    };
     let open = eventually(async || {
         let caller = suite.caller_for(login, purpose);
-        let open = findings(&caller, "state = OPEN AND kind = MISSING")
-            .await
-            .ok()?;
-        (open.len() == count).then_some(open)
+        let mut client = qualities(&caller);
+        let page = client.list_quality_findings(request.clone()).await.ok()?;
+        let open = page.into_inner().findings;
+        (open.len() == count).then_some(())?;
+        Some(findings(&caller, &request.filter).await.unwrap())
     })
     .await;
+    assert_eq!(open.len(), count);
     let mut fields: Vec<String> = open.into_iter().map(|one| one.field).collect();
     fields.sort();
     fields

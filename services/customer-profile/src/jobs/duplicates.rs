@@ -11,25 +11,25 @@ use kefu_contracts::{
     profile::{Customer, DuplicateState},
 };
 use kefu_journal::Entry;
-use kefu_service::{core::Deps, error::Fault, fields::name, host::Job, sealed::Sealer};
+use kefu_service::{
+    core::Deps, database::Use, error::Fault, fields::name, host::Job, sealed::Sealer,
+};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
+use super::turns;
 use crate::{
     api::TABLE,
     domain::duplicate::{self, Key},
     store::{
         comparing::{self, Sealed},
+        due::TO_COMPARE,
         duplicates::{self, Changed},
     },
 };
 
 /// Who entered a file twice hears of it while it is at hand.
 const EVERY: Duration = Duration::from_secs(2);
-/// When a file that could not be compared is tried again.
-const AGAIN: Duration = Duration::from_secs(3600);
-/// Files between two looks at which to compare.
-const AT_ONCE: i64 = 200;
 /// A value that more files have tells nothing of whose they are.
 const MOST_SHARING: i64 = 50;
 /// Classes of what is compared.
@@ -47,46 +47,17 @@ pub(crate) fn job(deps: Deps) -> Job {
 }
 
 async fn look(deps: &Deps, sealer: &Sealer) -> Result<(), Fault> {
-    loop {
-        let now = deps.clock.now();
-        let due = deps
-            .db
-            .run(move |connection| {
-                Box::pin(async move { comparing::due(connection, now, AT_ONCE).await })
-            })
-            .await?;
-        for customer in &due {
-            let turn = Turn {
-                customer: *customer,
-                now,
-                request: deps.ids.next()?,
-                sealer: sealer.clone(),
-            };
-            let compared = deps
-                .db
-                .transaction(move |connection| {
-                    let turn = turn.clone();
-                    Box::pin(async move { turn.compare(connection).await })
-                })
-                .await;
-            if let Err(fault) = compared {
-                tracing::warn!(%customer, detail = %fault.detail, "a file cannot be compared");
-                put_off(deps, *customer, now + AGAIN).await?;
-            }
-        }
-        if due.is_empty() {
-            return Ok(());
-        }
-    }
-}
-
-/// Nobody else waits for a file that cannot be compared.
-async fn put_off(deps: &Deps, customer: Uuid, until: Timestamp) -> Result<(), Fault> {
-    deps.db
-        .run(move |connection| {
-            Box::pin(async move { comparing::put_off(connection, customer, until).await })
+    let trouble = "a file cannot be compared";
+    turns::take_all(deps, &TO_COMPARE, trouble, |customer, now| {
+        Ok(Turn {
+            customer,
+            now,
+            request: deps.ids.next()?,
+            sealer: sealer.clone(),
         })
-        .await
+    })
+    .await?;
+    Ok(())
 }
 
 /// One file is compared.
@@ -98,12 +69,18 @@ struct Turn {
     sealer: Sealer,
 }
 
+impl turns::Turn for Turn {
+    fn take<'c>(&'c self, connection: &'c mut PgConnection) -> Use<'c, ()> {
+        Box::pin(self.compare(connection))
+    }
+}
+
 impl Turn {
     async fn compare(&self, connection: &mut PgConnection) -> Result<(), Fault> {
         // The file first: whoever changes it holds it before its place on the list.
         let file = comparing::file(connection, self.customer).await?;
         comparing::alone(connection).await?;
-        if !comparing::take(connection, self.customer, self.now).await? {
+        if !TO_COMPARE.take(connection, self.customer, self.now).await? {
             return Ok(());
         }
         let Some(file) = file else {

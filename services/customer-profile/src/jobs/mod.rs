@@ -10,6 +10,7 @@ mod quality;
 mod rating;
 mod schedule;
 mod tickets;
+mod turns;
 mod withdrawn;
 
 pub(crate) use destructions::Destructions;

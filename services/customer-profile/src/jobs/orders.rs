@@ -9,7 +9,7 @@ use super::{
     history::{self, Source, moment, place},
     id,
 };
-use crate::store::{duty, purchases, ratings, retention};
+use crate::store::{due::TO_RATE, duty, purchases, retention};
 
 /// Who follows an order up has duty on its customer's file until it is over
 /// (CF-9.1); an order that stands is a purchase (CF-2.2); what happens with it is in the
@@ -61,5 +61,5 @@ async fn settle(
         }
         _ => return Ok(()),
     }
-    ratings::look_at(connection, customer, at).await
+    TO_RATE.look_at(connection, customer, at).await
 }

@@ -11,11 +11,18 @@ use kefu_contracts::{
 };
 use kefu_journal::Entry;
 use kefu_service::{
-    core::Deps, error::Fault, fields::Fields, fields::name, host::Job, sealed::Sealer, time,
+    core::Deps,
+    database::Use,
+    error::Fault,
+    fields::{Fields, name},
+    host::Job,
+    sealed::Sealer,
+    time,
 };
 use sqlx::PgConnection;
 use uuid::Uuid;
 
+use super::turns;
 use crate::{
     api::TABLE,
     config::CustomerProfileConfig,
@@ -26,6 +33,7 @@ use crate::{
         quality::{self, freshness, problems, rules::QualityRules},
     },
     store::{
+        due::TO_MEASURE,
         duty,
         quality::{self as stored, Measurable, NewQuality},
         quality_findings::{self as findings, COLLECTION, Changed},
@@ -34,10 +42,6 @@ use crate::{
 
 /// Whoever mended something waits this long to see it.
 const EVERY: Duration = Duration::from_secs(10);
-/// When a file that could not be measured is tried again.
-const AGAIN: Duration = Duration::from_secs(3600);
-/// Files between two looks at which to measure.
-const AT_ONCE: i64 = 500;
 
 /// What files are measured by.
 #[derive(Clone)]
@@ -67,6 +71,20 @@ pub(crate) fn job(deps: Deps, config: &CustomerProfileConfig) -> Job {
     })
 }
 
+/// One file is measured.
+#[derive(Clone)]
+struct Turn {
+    measures: Measures,
+    customer: Uuid,
+    now: Timestamp,
+}
+
+impl turns::Turn for Turn {
+    fn take<'c>(&'c self, connection: &'c mut PgConnection) -> Use<'c, ()> {
+        Box::pin(self.measures.measure(connection, self.customer, self.now))
+    }
+}
+
 impl Measures {
     async fn look(&self) -> Result<(), Fault> {
         let db = &self.deps.db;
@@ -77,41 +95,16 @@ impl Measures {
             Box::pin(async move { stored::begin(connection, &rules).await })
         })
         .await?;
-        loop {
-            let now = self.deps.clock.now();
-            let due = db
-                .run(move |connection| {
-                    Box::pin(async move { stored::due(connection, now, AT_ONCE).await })
-                })
-                .await?;
-            for customer in &due {
-                let (measures, customer) = (self.clone(), *customer);
-                let measured = db
-                    .transaction(move |connection| {
-                        let measures = measures.clone();
-                        Box::pin(async move { measures.measure(connection, customer, now).await })
-                    })
-                    .await;
-                if let Err(fault) = measured {
-                    tracing::warn!(%customer, detail = %fault.detail, "a file cannot be measured");
-                    self.put_off(customer, now).await?;
-                }
-            }
-            if due.is_empty() {
-                return self.note_overdue(now).await;
-            }
-        }
-    }
-
-    /// Nobody else waits for a file that cannot be measured.
-    async fn put_off(&self, customer: Uuid, now: Timestamp) -> Result<(), Fault> {
-        let until = now + AGAIN;
-        self.deps
-            .db
-            .run(move |connection| {
-                Box::pin(async move { stored::put_off(connection, customer, until).await })
+        let trouble = "a file cannot be measured";
+        let last = turns::take_all(&self.deps, &TO_MEASURE, trouble, |customer, now| {
+            let measures = self.clone();
+            Ok(Turn {
+                measures,
+                customer,
+                now,
             })
-            .await
+        });
+        self.note_overdue(last.await?).await
     }
 
     /// Writes down that the time of findings went by, once.
@@ -176,7 +169,7 @@ impl Measures {
             .chain(again_at)
             .min()
         {
-            Some(at) => stored::look_at(connection, customer, at).await,
+            Some(at) => TO_MEASURE.look_at(connection, customer, at).await,
             None => Ok(()),
         }
     }

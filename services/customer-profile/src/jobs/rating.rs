@@ -12,10 +12,13 @@ use kefu_contracts::{
     },
 };
 use kefu_journal::Entry;
-use kefu_service::{core::Deps, error::Fault, fields::name, host::Job, sealed::Sealer, time};
+use kefu_service::{
+    core::Deps, database::Use, error::Fault, fields::name, host::Job, sealed::Sealer, time,
+};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
+use super::turns;
 use crate::{
     domain::{
         file_number::prefix,
@@ -26,6 +29,7 @@ use crate::{
     },
     store::{
         customers::Standing,
+        due::TO_RATE,
         file_numbers, purchases,
         rating_rules::{self, NewRules, RULES},
         rating_statements,
@@ -38,10 +42,6 @@ use crate::{
 const EVERY: Duration = Duration::from_secs(10);
 /// How often time is looked at: windows are days long.
 const DAY: Duration = Duration::from_secs(86_400);
-/// When a customer who could not be rated is tried again.
-const AGAIN: Duration = Duration::from_secs(3600);
-/// Customers between two looks at whom to rate.
-const AT_ONCE: i64 = 500;
 
 /// The job that looks whom to rate.
 pub(crate) fn job(deps: Deps) -> Job {
@@ -55,48 +55,18 @@ pub(crate) fn job(deps: Deps) -> Job {
 
 async fn look(deps: &Deps, sealer: &Sealer) -> Result<(), Fault> {
     begin(deps).await?;
-    loop {
-        let now = deps.clock.now();
-        let due = deps
-            .db
-            .run(move |connection| {
-                Box::pin(async move { ratings::due(connection, now, AT_ONCE).await })
-            })
-            .await?;
-        for customer in &due {
-            let turn = Turn {
-                customer: *customer,
-                now,
-                request: deps.ids.next()?,
-                revision_id: deps.ids.next()?,
-                sealer: sealer.clone(),
-            };
-            let rated = deps
-                .db
-                .transaction(move |connection| {
-                    let turn = turn.clone();
-                    Box::pin(async move { turn.rate(connection).await })
-                })
-                .await;
-            if let Err(fault) = rated {
-                tracing::warn!(%customer, detail = %fault.detail, "a customer cannot be rated");
-                put_off(deps, *customer, now).await?;
-            }
-        }
-        if due.is_empty() {
-            return Ok(());
-        }
-    }
-}
-
-/// Nobody else waits for a customer who cannot be rated.
-async fn put_off(deps: &Deps, customer: Uuid, now: Timestamp) -> Result<(), Fault> {
-    let until = now + AGAIN;
-    deps.db
-        .run(move |connection| {
-            Box::pin(async move { ratings::put_off(connection, customer, until).await })
+    let trouble = "a customer cannot be rated";
+    turns::take_all(deps, &TO_RATE, trouble, |customer, now| {
+        Ok(Turn {
+            customer,
+            now,
+            request: deps.ids.next()?,
+            revision_id: deps.ids.next()?,
+            sealer: sealer.clone(),
         })
-        .await
+    })
+    .await?;
+    Ok(())
 }
 
 /// Puts the rules that come with the suite in force where there are none.
@@ -150,12 +120,18 @@ pub(crate) struct Turn {
     pub(crate) sealer: Sealer,
 }
 
+impl turns::Turn for Turn {
+    fn take<'c>(&'c self, connection: &'c mut PgConnection) -> Use<'c, ()> {
+        Box::pin(self.rate(connection))
+    }
+}
+
 impl Turn {
     async fn rate(&self, connection: &mut PgConnection) -> Result<(), Fault> {
         let (customer, now) = (self.customer, self.now);
         // The file first: whoever changes it holds it before its place on the list.
         let file = ratings::lock(connection, customer).await?;
-        match (file, ratings::take(connection, customer, now).await?) {
+        match (file, TO_RATE.take(connection, customer, now).await?) {
             (Some(file), true) => self.settle(connection, &file).await,
             _ => Ok(()),
         }
@@ -203,7 +179,7 @@ impl Turn {
         let others = rating_rules::next_moment(connection, now).await?;
         let said = rules.next_moment(&said, now);
         match tomorrow.into_iter().chain(others).chain(said).min() {
-            Some(at) => ratings::look_at(connection, customer, at).await,
+            Some(at) => TO_RATE.look_at(connection, customer, at).await,
             None => Ok(()),
         }
     }
@@ -222,7 +198,7 @@ impl Turn {
         let series = prefix(kind, to, &file.business_line);
         let number = file_numbers::issue(connection, &series, id, self.now).await?;
         // The number put the customer on the list again, and this is that rating.
-        ratings::take(connection, id, self.now).await?;
+        TO_RATE.take(connection, id, self.now).await?;
         let sealed = self.without_reason(connection, &file.sealed).await?;
         ratings::move_file(connection, id, tier, &number, &sealed, self.now).await?;
         let changed = ["tier".to_owned(), "file_number".to_owned()];

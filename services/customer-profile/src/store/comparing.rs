@@ -1,59 +1,9 @@
 //! Which files are to be compared, and with which others (IH-2.2).
 
-use jiff::Timestamp;
-use jiff_sqlx::ToSqlx;
 use kefu_service::error::Fault;
 use kefu_vault::WrappedKey;
 use sqlx::PgConnection;
 use uuid::Uuid;
-
-/// Which files to compare now.
-pub(crate) async fn due(
-    connection: &mut PgConnection,
-    now: Timestamp,
-    most: i64,
-) -> Result<Vec<Uuid>, Fault> {
-    let due = sqlx::query_scalar!(
-        "SELECT customer_id FROM profile.duplicate_due WHERE due_at <= $1 ORDER BY due_at LIMIT $2",
-        now.to_sqlx() as _,
-        most
-    )
-    .fetch_all(connection)
-    .await?;
-    Ok(due)
-}
-
-/// Puts off a file that cannot be compared.
-pub(crate) async fn put_off(
-    connection: &mut PgConnection,
-    customer: Uuid,
-    until: Timestamp,
-) -> Result<(), Fault> {
-    sqlx::query!(
-        "UPDATE profile.duplicate_due SET due_at = $2 WHERE customer_id = $1",
-        customer,
-        until.to_sqlx() as _
-    )
-    .execute(connection)
-    .await?;
-    Ok(())
-}
-
-/// Takes a file off the list, where nobody has yet; its next change puts it there again.
-pub(crate) async fn take(
-    connection: &mut PgConnection,
-    customer: Uuid,
-    now: Timestamp,
-) -> Result<bool, Fault> {
-    let taken = sqlx::query!(
-        "DELETE FROM profile.duplicate_due WHERE customer_id = $1 AND due_at <= $2",
-        customer,
-        now.to_sqlx() as _
-    )
-    .execute(connection)
-    .await?;
-    Ok(taken.rows_affected() == 1)
-}
 
 /// One comparison at a time: of two files that are entered at once, the second sees the first.
 pub(crate) async fn alone(connection: &mut PgConnection) -> Result<(), Fault> {

@@ -6,7 +6,7 @@ use kefu_service::error::Fault;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::ratings;
+use super::due::TO_RATE;
 use crate::domain::file_number::number;
 
 /// Issues the next number of a series to a file. The series' row is locked
@@ -35,6 +35,6 @@ pub(crate) async fn issue(
     .execute(&mut *connection)
     .await?;
     // Whoever has a number has a file, and is rated.
-    ratings::look_at(connection, customer, now).await?;
+    TO_RATE.look_at(connection, customer, now).await?;
     Ok(number)
 }

@@ -115,7 +115,8 @@ pub(crate) async fn replace(
 }
 
 /// Files, and drafts, that were entered before they were found by their words; at most so
-/// many, locked.
+/// many, locked in one order. One that somebody else holds is waited for: what is left out
+/// would be left for the next look.
 pub(crate) async fn unmarked(
     connection: &mut PgConnection,
     most: i64,
@@ -124,7 +125,7 @@ pub(crate) async fn unmarked(
         Unmarked,
         "SELECT c.id, c.sealed, k.kek_id, k.wrapped
          FROM profile.customer c JOIN profile.customer_key k ON k.customer_id = c.id
-         WHERE c.name_marks IS NULL LIMIT $1 FOR UPDATE OF c SKIP LOCKED",
+         WHERE c.name_marks IS NULL ORDER BY c.id LIMIT $1 FOR UPDATE OF c",
         most
     )
     .fetch_all(connection)

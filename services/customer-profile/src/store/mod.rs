@@ -7,6 +7,7 @@ pub(crate) mod customers;
 pub(crate) mod data_requests;
 pub(crate) mod destruction;
 pub(crate) mod drafts;
+pub(crate) mod due;
 pub(crate) mod duplicates;
 pub(crate) mod duty;
 pub(crate) mod file_numbers;

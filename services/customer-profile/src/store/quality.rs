@@ -16,7 +16,7 @@ use kefu_service::{
 use sqlx::{PgConnection, Row, postgres::PgRow};
 use uuid::Uuid;
 
-use super::records::SCOPE;
+use super::{due::TO_MEASURE, records::SCOPE};
 use crate::domain::change;
 
 const COLUMNS: &str =
@@ -183,14 +183,8 @@ pub(crate) async fn take(
     )
     .fetch_optional(&mut *connection)
     .await?;
-    let due = sqlx::query!(
-        "DELETE FROM profile.quality_due WHERE customer_id = $1 AND due_at <= $2",
-        customer,
-        now.to_sqlx() as _
-    )
-    .execute(&mut *connection)
-    .await?;
-    let Some(file) = file.filter(|_| due.rows_affected() == 1) else {
+    let due = TO_MEASURE.take(connection, customer, now).await?;
+    let Some(file) = file.filter(|_| due) else {
         return Ok(None);
     };
     // Acts: entered, changed, submitted, approved, restored.
@@ -270,55 +264,6 @@ pub(crate) async fn keep(
         new.confirmed_at.to_sqlx() as _,
         new.reviewed_at.map(|at| at.to_sqlx()) as _,
         new.review_due_at.to_sqlx() as _,
-    )
-    .execute(connection)
-    .await?;
-    Ok(())
-}
-
-/// Which files to measure now.
-pub(crate) async fn due(
-    connection: &mut PgConnection,
-    now: Timestamp,
-    most: i64,
-) -> Result<Vec<Uuid>, Fault> {
-    let due = sqlx::query_scalar!(
-        "SELECT customer_id FROM profile.quality_due WHERE due_at <= $1 ORDER BY due_at LIMIT $2",
-        now.to_sqlx() as _,
-        most
-    )
-    .fetch_all(connection)
-    .await?;
-    Ok(due)
-}
-
-/// Has a file measured from then on, or before, where it is on the list for that.
-pub(crate) async fn look_at(
-    connection: &mut PgConnection,
-    customer: Uuid,
-    at: Timestamp,
-) -> Result<(), Fault> {
-    sqlx::query!(
-        "INSERT INTO profile.quality_due AS d (customer_id, due_at) VALUES ($1, $2)
-         ON CONFLICT (customer_id) DO UPDATE SET due_at = LEAST(d.due_at, EXCLUDED.due_at)",
-        customer,
-        at.to_sqlx() as _
-    )
-    .execute(connection)
-    .await?;
-    Ok(())
-}
-
-/// Puts off when a file is to be measured.
-pub(crate) async fn put_off(
-    connection: &mut PgConnection,
-    customer: Uuid,
-    until: Timestamp,
-) -> Result<(), Fault> {
-    sqlx::query!(
-        "UPDATE profile.quality_due SET due_at = $2 WHERE customer_id = $1",
-        customer,
-        until.to_sqlx() as _
     )
     .execute(connection)
     .await?;

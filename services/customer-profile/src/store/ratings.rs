@@ -43,39 +43,6 @@ pub(crate) struct Placed {
     pub(crate) credit: Option<i16>,
 }
 
-/// Puts off when a customer is to be rated.
-pub(crate) async fn put_off(
-    connection: &mut PgConnection,
-    customer: Uuid,
-    until: Timestamp,
-) -> Result<(), Fault> {
-    sqlx::query!(
-        "UPDATE profile.rating_due SET due_at = $2 WHERE customer_id = $1",
-        customer,
-        until.to_sqlx() as _
-    )
-    .execute(connection)
-    .await?;
-    Ok(())
-}
-
-/// Has a customer rated from then on.
-pub(crate) async fn look_at(
-    connection: &mut PgConnection,
-    customer: Uuid,
-    at: Timestamp,
-) -> Result<(), Fault> {
-    sqlx::query!(
-        "INSERT INTO profile.rating_due AS d (customer_id, due_at) VALUES ($1, $2)
-         ON CONFLICT (customer_id) DO UPDATE SET due_at = LEAST(d.due_at, EXCLUDED.due_at)",
-        customer,
-        at.to_sqlx() as _
-    )
-    .execute(connection)
-    .await?;
-    Ok(())
-}
-
 /// Has everybody rated from then on.
 pub(crate) async fn look_at_all(connection: &mut PgConnection, at: Timestamp) -> Result<(), Fault> {
     sqlx::query!(
@@ -87,39 +54,6 @@ pub(crate) async fn look_at_all(connection: &mut PgConnection, at: Timestamp) ->
     .execute(connection)
     .await?;
     Ok(())
-}
-
-/// Whom to rate now.
-pub(crate) async fn due(
-    connection: &mut PgConnection,
-    now: Timestamp,
-    most: i64,
-) -> Result<Vec<Uuid>, Fault> {
-    let due = sqlx::query_scalar!(
-        "SELECT customer_id FROM profile.rating_due WHERE due_at <= $1 ORDER BY due_at LIMIT $2",
-        now.to_sqlx() as _,
-        most
-    )
-    .fetch_all(connection)
-    .await?;
-    Ok(due)
-}
-
-/// Takes a customer off the list, where nobody has yet. What is bought from then on puts
-/// them there again.
-pub(crate) async fn take(
-    connection: &mut PgConnection,
-    customer: Uuid,
-    now: Timestamp,
-) -> Result<bool, Fault> {
-    let taken = sqlx::query!(
-        "DELETE FROM profile.rating_due WHERE customer_id = $1 AND due_at <= $2",
-        customer,
-        now.to_sqlx() as _
-    )
-    .execute(connection)
-    .await?;
-    Ok(taken.rows_affected() == 1)
 }
 
 /// Locks a file.

@@ -20,9 +20,9 @@ use crate::{
         state::{self, Step},
     },
     store::{
+        due::TO_RATE,
         merges::{self, NewMerge},
         moves::{Move, Which},
-        ratings,
     },
 };
 
@@ -152,7 +152,9 @@ impl Customers {
         let mut entries = self
             .speak_strictly(connection, call, (pair.survivor.id, &keys.0), &own, ids)
             .await?;
-        ratings::look_at(connection, pair.survivor.id, call.now).await?;
+        TO_RATE
+            .look_at(connection, pair.survivor.id, call.now)
+            .await?;
 
         let merge = reached(connection, call, ids.merge).await?;
         entries.extend(told(call, &merge, "merge.made"));

@@ -24,11 +24,12 @@ use crate::{
         state::{self, Step},
     },
     store::{
-        consents, duplicates,
+        consents,
+        due::TO_RATE,
+        duplicates,
         holds::{self, By},
         merges,
         moves::{Move, Which},
-        ratings,
         records::{FILES, MERGED, StoredCustomer},
         revisions,
     },
@@ -168,7 +169,7 @@ impl Customers {
             .await?;
         for file in [merge.survivor, merge.absorbed] {
             consents::settle(connection, file, &purposes).await?;
-            ratings::look_at(connection, file, call.now).await?;
+            TO_RATE.look_at(connection, file, call.now).await?;
         }
         let other = (merge.absorbed, &keys.1);
         let mut entries = self

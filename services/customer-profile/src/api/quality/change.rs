@@ -21,6 +21,7 @@ use super::{Qualities, REFUSED, VIEWED, shown};
 use crate::{
     jobs::told,
     store::{
+        due::TO_MEASURE,
         duty,
         quality_findings::{self as findings, FINDINGS, StoredFinding},
     },
@@ -131,7 +132,7 @@ async fn attempt(
     // Whoever has to mend a file has to see it.
     duty::settle(connection, duty_id, &wanted.name, row.customer, holder, now).await?;
     if let Deed::Dismiss(_, until) = &wanted.deed {
-        crate::store::quality::look_at(connection, row.customer, *until).await?;
+        TO_MEASURE.look_at(connection, row.customer, *until).await?;
     }
     let (kind, event) = told(&changed, act);
     let entry = entry(
