@@ -34,11 +34,10 @@ use crate::{
     },
     store::{
         assignments::{self, NewAssignment},
-        handling,
         history::{self, NewChange},
         messages::{self, NewMessage},
         records::{RECORD, StoredTicket},
-        tickets,
+        tickets, versions,
     },
 };
 
@@ -123,7 +122,7 @@ impl Tickets {
             }
         }
         let rules = match wanted.action.by_rules() {
-            true => in_force(&handling::versions(connection).await?, call.now),
+            true => in_force(&versions::all(connection).await?, call.now),
             false => (0, HandlingDefinition::default()),
         };
         let changed = decide(call, wanted, &clearance, ticket, last, (rules.0, &rules.1))?;

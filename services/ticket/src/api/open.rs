@@ -32,8 +32,9 @@ use crate::{
         talk::seconds,
     },
     store::{
-        customers, handling,
+        customers,
         opening::{self, Opened, Opening},
+        versions,
     },
 };
 
@@ -192,7 +193,7 @@ impl Tickets {
             )]));
         }
         let (_, wrapped) = self.sealer.key(connection, customer, call.now).await?;
-        let versions = handling::versions(connection).await?;
+        let versions = versions::all(connection).await?;
         let classed = new.classed(&versions, call.now)?;
         self.rules.put(versions);
         let opening = self.sealed(call, new, &classed, &wrapped).await?;

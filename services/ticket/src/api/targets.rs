@@ -26,7 +26,7 @@ use crate::{
     domain::targets::check,
     store::{
         calendars::{self, CALENDARS},
-        targets,
+        versions::{self, NewVersion},
     },
 };
 
@@ -59,7 +59,7 @@ impl TargetsApi {
     async fn get(&self, call: Call, _: GetTargetsRequest) -> Result<Answer<Targets>, Fault> {
         let db = &self.core.deps.db;
         let versions = db
-            .run(|connection| Box::pin(targets::versions(connection)))
+            .run(|connection| Box::pin(versions::all(connection)))
             .await?;
         let shown = Shown::of_company(TARGETS);
         let views = &self.core.views;
@@ -109,7 +109,7 @@ async fn write(
     call: &Call,
     wanted: Wanted,
 ) -> Result<(Targets, kefu_journal::Cursor), Fault> {
-    let last = targets::lock(connection).await?;
+    let last = versions::lock::<TargetsVersion>(connection).await?;
     let claim = wanted.claim.as_ref();
     if let Some(kept) = idempotency::find_plain(connection, claim).await? {
         return Ok((kept.body, kept.position));
@@ -119,15 +119,16 @@ async fn write(
         return Err(Fault::new(Reason::EtagMismatch).with("etag", etag(i64::from(last) + 1)));
     }
     let number = last + 1;
-    let version = TargetsVersion {
+    let version = NewVersion {
         number,
-        definition: Some(wanted.definition),
-        author: call.caller(),
-        reason: wanted.reason,
-        ..TargetsVersion::default()
+        definition: &wanted.definition,
+        effective_at: wanted.effective_at,
+        author: &call.caller(),
+        reason: &wanted.reason,
+        now: call.now,
     };
-    targets::add_version(connection, &version, wanted.effective_at, call.now).await?;
-    let targets = all(targets::versions(connection).await?);
+    versions::add::<TargetsVersion>(connection, &version).await?;
+    let targets = all(versions::all(connection).await?);
     let event = event::Event::TargetsChanged(TargetsChanged {
         version: number,
         effective_time: Some(to_proto(wanted.effective_at)),

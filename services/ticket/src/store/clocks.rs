@@ -9,7 +9,7 @@ use kefu_service::{error::Fault, fields::parse_name};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{calendars, targets};
+use super::{calendars, versions};
 use crate::domain::{
     clock::{Happened, What},
     targets::Classification,
@@ -25,7 +25,7 @@ pub(crate) async fn timing(connection: &mut PgConnection) -> Result<Timing, Faul
         all.insert(id, calendars::counted(&calendar)?);
     }
     Ok(Timing {
-        targets: targets::versions(connection).await?,
+        targets: versions::all(connection).await?,
         calendars: all,
     })
 }

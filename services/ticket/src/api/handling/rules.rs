@@ -23,7 +23,7 @@ use uuid::Uuid;
 use super::Handling;
 use crate::{
     domain::handling::{check, ensure_kept},
-    store::handling,
+    store::versions::{self, NewVersion},
 };
 
 /// Resource name of all there is.
@@ -49,7 +49,7 @@ impl Handling {
     ) -> Result<Answer<HandlingRules>, Fault> {
         let db = &self.core.deps.db;
         let versions = db
-            .run(|connection| Box::pin(handling::versions(connection)))
+            .run(|connection| Box::pin(versions::all(connection)))
             .await?;
         let shown = Shown::of_company(RULES);
         let views = &self.core.views;
@@ -101,7 +101,7 @@ async fn write(
     call: &Call,
     wanted: Wanted,
 ) -> Result<(HandlingRules, kefu_journal::Cursor), Fault> {
-    let last = handling::lock(connection).await?;
+    let last = versions::lock::<HandlingVersion>(connection).await?;
     let claim = wanted.claim.as_ref();
     if let Some(kept) = idempotency::find_plain(connection, claim).await? {
         return Ok((kept.body, kept.position));
@@ -109,20 +109,21 @@ async fn write(
     if last + 1 != wanted.last {
         return Err(Fault::new(Reason::EtagMismatch).with("etag", etag(i64::from(last) + 1)));
     }
-    let versions = handling::versions(connection).await?;
-    let before = versions.iter().rfind(|version| !version.withdrawn);
+    let before: Vec<HandlingVersion> = versions::all(connection).await?;
+    let before = before.iter().rfind(|version| !version.withdrawn);
     let before = before.and_then(|version| version.definition.clone());
     ensure_kept(&before.unwrap_or_default(), &wanted.definition)?;
     let number = last + 1;
-    let version = HandlingVersion {
+    let version = NewVersion {
         number,
-        definition: Some(wanted.definition),
-        author: call.caller(),
-        reason: wanted.reason,
-        ..HandlingVersion::default()
+        definition: &wanted.definition,
+        effective_at: wanted.effective_at,
+        author: &call.caller(),
+        reason: &wanted.reason,
+        now: call.now,
     };
-    handling::add_version(connection, &version, wanted.effective_at, call.now).await?;
-    let rules = all(handling::versions(connection).await?);
+    versions::add::<HandlingVersion>(connection, &version).await?;
+    let rules = all(versions::all(connection).await?);
     let event = event::Event::HandlingRulesChanged(HandlingRulesChanged {
         version: number,
         effective_time: Some(to_proto(wanted.effective_at)),
