@@ -41,6 +41,20 @@ pub struct Asked<'a> {
     pub order_by: &'a str,
 }
 
+/// What a request for a list says.
+#[macro_export]
+macro_rules! asked {
+    ($request:expr) => {
+        $crate::listing::Asked {
+            page_size: $request.page_size,
+            page_token: &$request.page_token,
+            filter: &$request.filter,
+            order_by: &$request.order_by,
+        }
+    };
+}
+pub use crate::asked;
+
 /// A page: its records as they are kept, or as they are shown.
 pub struct Page<R> {
     /// At most as many as were asked for.

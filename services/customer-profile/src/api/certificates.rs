@@ -9,7 +9,7 @@ use kefu_service::{
     core::Core,
     error::Fault,
     fields::Fields,
-    listing::{self, Asked, ListSpec},
+    listing::{self, ListSpec, asked},
     scope::{After, Order},
 };
 use tonic::{Request, Response, Status};
@@ -67,12 +67,7 @@ impl Certificates {
         call: Call,
         request: ListCertificatesRequest,
     ) -> Result<Answer<ListCertificatesResponse>, Fault> {
-        let asked = Asked {
-            page_size: request.page_size,
-            page_token: &request.page_token,
-            filter: &request.filter,
-            order_by: &request.order_by,
-        };
+        let asked = asked!(request);
         let reader = &call;
         let page = listing::show(&self.0, &call, &LIST, asked, VIEWED, |row| {
             Box::pin(async move {

@@ -10,7 +10,7 @@ use kefu_service::{
     call::{Answer, Call, answer},
     core::Core,
     error::Fault,
-    listing::{Asked, ListSpec},
+    listing::{ListSpec, asked},
     scope::{After, Order},
 };
 use tonic::{Request, Response, Status};
@@ -60,12 +60,7 @@ impl Consents {
         call: Call,
         request: ListConsentsRequest,
     ) -> Result<Answer<ListConsentsResponse>, Fault> {
-        let asked = Asked {
-            page_size: request.page_size,
-            page_token: &request.page_token,
-            filter: &request.filter,
-            order_by: &request.order_by,
-        };
+        let asked = asked!(request);
         let page = self.shelf.list(&call, asked).await?;
         Ok(Answer::read(ListConsentsResponse {
             consents: page.records,

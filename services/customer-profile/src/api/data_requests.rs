@@ -13,7 +13,7 @@ use kefu_service::{
     call::{Answer, Call, answer},
     core::Core,
     error::Fault,
-    listing::{Asked, ListSpec},
+    listing::{ListSpec, asked},
     scope::{After, Order},
     sealed::Sealer,
 };
@@ -74,12 +74,7 @@ impl DataRequests {
         call: Call,
         request: ListDataRequestsRequest,
     ) -> Result<Answer<ListDataRequestsResponse>, Fault> {
-        let asked = Asked {
-            page_size: request.page_size,
-            page_token: &request.page_token,
-            filter: &request.filter,
-            order_by: &request.order_by,
-        };
+        let asked = asked!(request);
         let page = self.shelf.list(&call, asked).await?;
         Ok(Answer::read(ListDataRequestsResponse {
             data_requests: page.records,

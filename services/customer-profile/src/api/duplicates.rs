@@ -17,7 +17,7 @@ use kefu_service::{
     error::Fault,
     fields::{Fields, etag, name},
     idempotency::{self, Claim},
-    listing::{self, Asked, ListSpec},
+    listing::{self, ListSpec, asked},
     present::{Shown, entry},
     scope::{After, Order},
     time,
@@ -91,12 +91,7 @@ impl Duplicates {
         call: Call,
         request: ListDuplicatesRequest,
     ) -> Result<Answer<ListDuplicatesResponse>, Fault> {
-        let asked = Asked {
-            page_size: request.page_size,
-            page_token: &request.page_token,
-            filter: &request.filter,
-            order_by: &request.order_by,
-        };
+        let asked = asked!(request);
         let page = listing::page(&self.0, &call, &LIST, asked).await?;
         let opened = page.records.iter().map(|row| open(&call, row));
         let (duplicates, shown): (Vec<_>, Vec<_>) = opened.unzip();

@@ -12,7 +12,7 @@ use kefu_service::{
     core::Core,
     error::Fault,
     fields::Fields,
-    listing::{self, Asked, ListSpec},
+    listing::{self, ListSpec, asked},
     scope::{After, Order},
 };
 use tonic::{Request, Response, Status};
@@ -83,12 +83,7 @@ impl Holds {
         call: Call,
         request: ListHoldsRequest,
     ) -> Result<Answer<ListHoldsResponse>, Fault> {
-        let asked = Asked {
-            page_size: request.page_size,
-            page_token: &request.page_token,
-            filter: &request.filter,
-            order_by: &request.order_by,
-        };
+        let asked = asked!(request);
         let reader = &call;
         let page = listing::show(&self.0, &call, &HOLD_LIST, asked, VIEWED, |row| {
             Box::pin(async move {
@@ -110,12 +105,7 @@ impl Holds {
         call: Call,
         request: ListHeldFilesRequest,
     ) -> Result<Answer<ListHeldFilesResponse>, Fault> {
-        let asked = Asked {
-            page_size: request.page_size,
-            page_token: &request.page_token,
-            filter: &request.filter,
-            order_by: &request.order_by,
-        };
+        let asked = asked!(request);
         let reader = &call;
         let page = listing::show(&self.0, &call, &FILE_LIST, asked, VIEWED, |row| {
             Box::pin(async move {

@@ -2,7 +2,7 @@ use kefu_contracts::profile::{ListCustomersRequest, ListCustomersResponse};
 use kefu_service::{
     call::{Answer, Call},
     error::Fault,
-    listing::{self, Asked, ListSpec},
+    listing::{self, ListSpec, asked},
     scope::{After, Order},
 };
 
@@ -16,12 +16,7 @@ impl Customers {
         call: Call,
         request: ListCustomersRequest,
     ) -> Result<Answer<ListCustomersResponse>, Fault> {
-        let asked = Asked {
-            page_size: request.page_size,
-            page_token: &request.page_token,
-            filter: &request.filter,
-            order_by: &request.order_by,
-        };
+        let asked = asked!(request);
         let list = ListSpec {
             record: view(&call),
             time: "create_time",

@@ -21,7 +21,7 @@ use kefu_service::{
     error::{Fault, Violation},
     fields::{Fields, etag, name, parse_name},
     idempotency::{self, Claim},
-    listing::{self, Asked, ListSpec},
+    listing::{self, ListSpec, asked},
     present::entry,
     scope::{After, Order},
 };
@@ -123,12 +123,7 @@ impl Customers {
         call: Call,
         request: ListMergesRequest,
     ) -> Result<Answer<ListMergesResponse>, Fault> {
-        let asked = Asked {
-            page_size: request.page_size,
-            page_token: &request.page_token,
-            filter: &request.filter,
-            order_by: &request.order_by,
-        };
+        let asked = asked!(request);
         let reader = &call;
         let page = listing::show(&self.core, &call, &LIST, asked, VIEWED, |row| {
             Box::pin(async move {

@@ -20,7 +20,7 @@ use kefu_service::{
     core::Core,
     error::{Fault, Violation},
     fields::Fields,
-    listing::{self, Asked, ListSpec},
+    listing::{self, ListSpec, asked},
     scope::{After, Order},
 };
 use tonic::{Request, Response, Status};
@@ -83,18 +83,6 @@ const REVIEW_LIST: ListSpec<'static, StoredReview> = ListSpec {
         id: row.id,
     },
 };
-
-/// What a list was asked for.
-macro_rules! asked {
-    ($request:expr) => {
-        Asked {
-            page_size: $request.page_size,
-            page_token: &$request.page_token,
-            filter: &$request.filter,
-            order_by: &$request.order_by,
-        }
-    };
-}
 
 /// The handlers.
 #[derive(Clone)]

@@ -9,7 +9,7 @@ use kefu_service::{
     call::{Answer, Call, answer},
     core::Core,
     error::Fault,
-    listing::{self, Asked, ListSpec},
+    listing::{self, ListSpec, asked},
     present::Shown,
     scope::{After, Order},
 };
@@ -43,12 +43,7 @@ impl Retentions {
         call: Call,
         request: ListFileRetentionsRequest,
     ) -> Result<Answer<ListFileRetentionsResponse>, Fault> {
-        let asked = Asked {
-            page_size: request.page_size,
-            page_token: &request.page_token,
-            filter: &request.filter,
-            order_by: &request.order_by,
-        };
+        let asked = asked!(request);
         let reader = &call;
         let page = listing::show(&self.0, &call, &LIST, asked, "retention.viewed", |row| {
             Box::pin(async move {

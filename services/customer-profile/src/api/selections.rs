@@ -12,7 +12,7 @@ use kefu_service::{
     core::Core,
     error::{Fault, Violation},
     fields::Fields,
-    listing::{self, Asked, ListSpec},
+    listing::{self, ListSpec, asked},
     scope::{After, Order},
 };
 use tonic::{Request, Response, Status};
@@ -92,12 +92,7 @@ impl Selections {
         call: Call,
         request: ListSelectionsRequest,
     ) -> Result<Answer<ListSelectionsResponse>, Fault> {
-        let asked = Asked {
-            page_size: request.page_size,
-            page_token: &request.page_token,
-            filter: &request.filter,
-            order_by: &request.order_by,
-        };
+        let asked = asked!(request);
         let reader = &call;
         let page = listing::show(&self.0, &call, &LIST, asked, VIEWED, |row| {
             Box::pin(async move {

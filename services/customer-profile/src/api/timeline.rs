@@ -19,7 +19,7 @@ use kefu_service::{
     call::{Answer, Call, answer},
     error::{Fault, Violation},
     fields::{Fields, name},
-    listing::{self, Asked, ListSpec},
+    listing::{self, Asked, ListSpec, asked},
     present::Shown,
     scope::{After, Order},
     time,
@@ -188,12 +188,7 @@ impl Customers {
         call: Call,
         request: ListDutiesRequest,
     ) -> Result<Answer<ListDutiesResponse>, Fault> {
-        let asked = Asked {
-            page_size: request.page_size,
-            page_token: &request.page_token,
-            filter: &request.filter,
-            order_by: &request.order_by,
-        };
+        let asked = asked!(request);
         let list = ListSpec {
             record: if request.standing_only {
                 &STANDING

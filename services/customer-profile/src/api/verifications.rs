@@ -15,7 +15,7 @@ use kefu_service::{
     core::Core,
     error::Fault,
     fields::Fields,
-    listing::{self, Asked, ListSpec},
+    listing::{self, Asked, ListSpec, asked},
     present::Shown,
     scope::{After, Order},
     sealed::Sealer,
@@ -78,12 +78,7 @@ impl Verifications {
         call: Call,
         request: ListVerificationsRequest,
     ) -> Result<Answer<ListVerificationsResponse>, Fault> {
-        let asked = Asked {
-            page_size: request.page_size,
-            page_token: &request.page_token,
-            filter: &request.filter,
-            order_by: &request.order_by,
-        };
+        let asked = asked!(request);
         let page = self.shelf.list(&call, asked).await?;
         Ok(Answer::read(ListVerificationsResponse {
             verifications: page.records,

@@ -2,7 +2,7 @@ use kefu_contracts::order::{ListOrdersRequest, ListOrdersResponse};
 use kefu_service::{
     call::{Answer, Call},
     error::Fault,
-    listing::{self, Asked, ListSpec},
+    listing::{self, ListSpec, asked},
     scope::{After, Order},
 };
 
@@ -30,12 +30,7 @@ impl Orders {
         call: Call,
         request: ListOrdersRequest,
     ) -> Result<Answer<ListOrdersResponse>, Fault> {
-        let asked = Asked {
-            page_size: request.page_size,
-            page_token: &request.page_token,
-            filter: &request.filter,
-            order_by: &request.order_by,
-        };
+        let asked = asked!(request);
         let reader = &call;
         let page = listing::show(&self.core, &call, &LIST, asked, "order.viewed", |row| {
             Box::pin(async move { self.open(reader, &row).await })

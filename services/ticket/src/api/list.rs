@@ -2,7 +2,7 @@ use kefu_contracts::ticket::{ListTicketsRequest, ListTicketsResponse};
 use kefu_service::{
     call::{Answer, Call},
     error::Fault,
-    listing::{self, Asked, ListSpec},
+    listing::{self, ListSpec, asked},
     scope::{After, Order},
 };
 
@@ -30,12 +30,7 @@ impl Tickets {
         call: Call,
         request: ListTicketsRequest,
     ) -> Result<Answer<ListTicketsResponse>, Fault> {
-        let asked = Asked {
-            page_size: request.page_size,
-            page_token: &request.page_token,
-            filter: &request.filter,
-            order_by: &request.order_by,
-        };
+        let asked = asked!(request);
         let reader = &call;
         let page = listing::show(&self.core, &call, &LIST, asked, "ticket.viewed", |row| {
             Box::pin(async move { self.present(reader, &row, None).await })

@@ -24,7 +24,7 @@ use kefu_service::{
     core::Core,
     error::Fault,
     fields::Fields,
-    listing::{self, Asked, ListSpec},
+    listing::{self, ListSpec, asked},
     present::{Shown, disclose},
     scope::{After, Order},
     sealed::Sealer,
@@ -92,12 +92,7 @@ impl Surveys {
         call: Call,
         request: ListSurveysRequest,
     ) -> Result<Answer<ListSurveysResponse>, Fault> {
-        let asked = Asked {
-            page_size: request.page_size,
-            page_token: &request.page_token,
-            filter: &request.filter,
-            order_by: &request.order_by,
-        };
+        let asked = asked!(request);
         let reader = &call;
         let page = listing::show(&self.core, &call, &LIST, asked, VIEWED, |row| {
             Box::pin(async move { self.present(reader, &row).await })

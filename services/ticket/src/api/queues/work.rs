@@ -6,7 +6,7 @@ use kefu_service::{
     error::Fault,
     fields::parse_name,
     filter::Filter,
-    listing::{self, Asked, ListSpec},
+    listing::{self, ListSpec, asked},
     scope::{After, Order, total},
 };
 
@@ -37,12 +37,7 @@ impl Queues {
         call: Call,
         request: ListQueuedTicketsRequest,
     ) -> Result<Answer<ListQueuedTicketsResponse>, Fault> {
-        let asked = Asked {
-            page_size: request.page_size,
-            page_token: &request.page_token,
-            filter: &request.filter,
-            order_by: &request.order_by,
-        };
+        let asked = asked!(request);
         let (reader, tickets) = (&call, &self.tickets);
         let page = listing::show(&self.core, &call, &LIST, asked, "ticket.viewed", |row| {
             Box::pin(async move { tickets.present(reader, &row, None).await })
