@@ -163,6 +163,12 @@ pub async fn show<'a, S, M>(
 }
 
 impl<S> ListSpec<'_, S> {
+    /// The same records by another time, where `order_by` names that one.
+    pub fn or(self, other: Self, order_by: &str) -> Self {
+        let named = order_by.strip_suffix(" desc").unwrap_or(order_by);
+        if named == other.time { other } else { self }
+    }
+
     fn order(&self, asked: &str) -> Result<Order, Violation> {
         let column = self.order.column;
         match asked.strip_prefix(self.time) {

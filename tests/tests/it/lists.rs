@@ -1,6 +1,8 @@
 //! Lists: the same scope as everywhere, pages that fit together, tokens that
 //! cannot be made or carried elsewhere.
 
+use std::time::Duration;
+
 use kefu_contracts::{
     common::TotalKind,
     profile::{Customer, ListCustomersRequest},
@@ -8,7 +10,7 @@ use kefu_contracts::{
 use kefu_testkit::{Caller, TestSuite};
 use tonic::{Code, Status};
 
-use crate::records::{customers, enter, person, refusal, violations};
+use crate::records::{customers, enter, person, refusal, update, violations};
 
 async fn list(
     caller: &Caller,
@@ -134,6 +136,41 @@ async fn pages_fit_together_and_tokens_stay_where_they_were_given() {
             "{request:?}"
         );
     }
+}
+
+/// Clause CF-4.2: the file that was changed last comes first where that is asked for, page by page.
+#[tokio::test(flavor = "multi_thread")]
+async fn files_are_listed_by_when_they_were_changed() {
+    let suite = TestSuite::start().await;
+    let agent = suite.caller("li.wei");
+    let mut entered = Vec::new();
+    for _ in 0..4 {
+        suite.clock.advance(Duration::from_secs(1));
+        entered.push(enter(&agent, person()).await);
+    }
+    suite.clock.advance(Duration::from_secs(1));
+    let mut second = entered[1].clone();
+    second.occupation = "医生".into();
+    update(&agent, second, &["occupation"], "").await.unwrap();
+
+    let mut seen = Vec::new();
+    let mut token = String::new();
+    loop {
+        let request = ListCustomersRequest {
+            page_size: 2,
+            page_token: token,
+            order_by: "update_time desc".into(),
+            ..Default::default()
+        };
+        let (page, next, ..) = list(&agent, request).await.unwrap();
+        seen.extend(page.into_iter().map(|customer| customer.name));
+        token = next;
+        if token.is_empty() {
+            break;
+        }
+    }
+    let latest_first = [1, 3, 2, 0].map(|place: usize| entered[place].name.clone());
+    assert_eq!(seen, latest_first);
 }
 
 /// A filter on a field that is not cleared finds nothing: what may not be seen

@@ -5,18 +5,22 @@ use std::time::Duration;
 use kefu_contracts::{
     policy::DataClass,
     profile::{
-        CreditClass, CreditCondition, Customer, DraftRatingRulesRequest, EnforceRatingRulesRequest,
-        GetRatingRequest, GetRatingRulesRequest, ListRatingRulesRequest, LookupCustomerRequest,
-        PreviewRatingRulesRequest, Rating, RatingDefinition, RatingRules, RatingRulesState,
-        RatingStatement, RecordRatingStatementRequest, Tier, WithdrawRatingStatementRequest,
-        lookup_customer_request::By, rating_service_client::RatingServiceClient,
+        CreditClass, CreditCondition, Customer, CustomerAct, DraftRatingRulesRequest,
+        EnforceRatingRulesRequest, GetRatingRequest, GetRatingRulesRequest, ListRatingRulesRequest,
+        LookupCustomerRequest, PreviewRatingRulesRequest, Rating, RatingDefinition, RatingRules,
+        RatingRulesState, RatingStatement, RecordRatingStatementRequest, Tier,
+        WithdrawRatingStatementRequest, lookup_customer_request::By,
+        rating_service_client::RatingServiceClient,
     },
 };
 use kefu_service::{clock::Clock, time::to_proto};
 use kefu_testkit::{Caller, TestSuite, employee_id, eventually};
 use tonic::{Code, Status};
 
-use crate::records::{customers, enter, get, order, person, place, refusal, violations};
+use crate::{
+    records::{customers, enter, get, open, order, person, place, refusal, ticket, violations},
+    revisions::history,
+};
 
 fn ratings(caller: &Caller) -> RatingServiceClient<Caller> {
     RatingServiceClient::new(caller.clone())
@@ -100,8 +104,9 @@ async fn in_tier(suite: &TestSuite, file: &str, tier: Tier) -> Customer {
     .await
 }
 
-/// Clauses CF-2.4, CF-4.3, IH-8.2: what is bought makes a tier, which is a number of its own;
-/// the old one still finds the file, and what the rating rests on is told by class.
+/// Clauses CF-2.4, CF-4.3, CF-7.2, IH-8.2: what is bought makes a tier, which is a number of its
+/// own and a change in the history of the file; the old one still finds the file, and what the
+/// rating rests on is told by class.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_bought_makes_a_tier_and_another_number() {
     let suite = TestSuite::start().await;
@@ -118,6 +123,10 @@ async fn what_is_bought_makes_a_tier_and_another_number() {
         let found = customers(&agent).lookup_customer(request).await.unwrap();
         assert_eq!(found.into_inner().customers[0].name, before.name);
     }
+
+    let kept = history(&agent, &before.name).await.unwrap();
+    let moved = kept.iter().find(|one| one.act() == CustomerAct::Rated);
+    assert_eq!(moved.unwrap().changed_fields, ["tier", "file_number"]);
 
     let told = rating(&agent, &before.name).await.unwrap();
     let reached = told.reached.unwrap();
@@ -192,6 +201,44 @@ async fn rules_move_customers_as_their_preview_said() {
         .map(|one| one.version)
         .collect();
     assert_eq!(versions, [2, 1]);
+}
+
+/// Clause CF-2.4: how often a customer turned to us counts where the rules say so, by the
+/// journal of tickets, and is told only where that is cleared.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_turns_to_us_often_enough_gets_another_tier() {
+    let suite = TestSuite::start().await;
+    let administrator = suite.caller("han.bing");
+    let mut definition = shipped(&suite).await.definition.unwrap();
+    definition.tiers[1].asked = None;
+    for tier in &mut definition.tiers[1..] {
+        tier.contact_count = 2;
+    }
+    let drafted = draft(&administrator, definition).await.unwrap();
+    let previewed = preview(&administrator, &drafted).await.unwrap();
+    enforce(&administrator, &previewed, None).await.unwrap();
+
+    let agent = suite.caller("li.wei");
+    let file = enter(&agent, person()).await.name;
+    for (turned, tier) in [(1, Tier::Normal), (2, Tier::Silver)] {
+        open(&agent, ticket(&file)).await;
+        // Once the ticket is known to the file.
+        let agent = suite.caller("li.wei").after(&agent);
+        get(&agent, &file).await.unwrap();
+        suite.clock.advance(Duration::from_secs(11));
+        let told = eventually(async || {
+            let told = rating(&agent, &file).await.ok();
+            told.filter(|told| told.contact_count == turned)
+        })
+        .await;
+        assert_eq!(told.tier(), tier);
+        let asks = if tier == Tier::Silver { 2 } else { 0 };
+        assert_eq!(told.asked_contact_count, asks);
+    }
+    let seller = suite.caller_for("wu.peng", "sales");
+    let told = rating(&seller, &file).await.unwrap();
+    assert_eq!(told.contact_count, 0);
+    assert!(told.hidden_classes.contains(&(DataClass::Service as i32)));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -12,7 +12,7 @@ use tonic::{Code, Status};
 
 use crate::records::{enter, get, person, refusal, revisions, update, violations};
 
-async fn history(caller: &Caller, name: &str) -> Result<Vec<CustomerRevision>, Status> {
+pub(crate) async fn history(caller: &Caller, name: &str) -> Result<Vec<CustomerRevision>, Status> {
     let mut all = Vec::new();
     let mut request = ListCustomerRevisionsRequest {
         parent: name.into(),

@@ -17,7 +17,7 @@ impl Customers {
         request: ListCustomersRequest,
     ) -> Result<Answer<ListCustomersResponse>, Fault> {
         let asked = asked!(request);
-        let list = ListSpec {
+        let by_entry = ListSpec {
             record: view(&call),
             time: "create_time",
             order: Order {
@@ -30,6 +30,19 @@ impl Customers {
                 id: row.id,
             },
         };
+        let by_change = ListSpec {
+            time: "update_time",
+            order: Order {
+                column: "c.updated_at",
+                descending: false,
+            },
+            place: |row: &StoredCustomer| After {
+                at: row.updated_at,
+                id: row.id,
+            },
+            ..by_entry
+        };
+        let list = by_entry.or(by_change, asked.order_by);
         let reader = &call;
         let page = listing::show(&self.core, &call, &list, asked, "customer.viewed", |row| {
             Box::pin(async move { self.open(reader, &row).await })

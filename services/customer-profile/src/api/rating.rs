@@ -35,6 +35,7 @@ use crate::store::{
 const OF_RATING: ClassSet = ClassSet::of(&[
     DataClass::Financial,
     DataClass::Purchase,
+    DataClass::Service,
     DataClass::Relation,
 ]);
 
@@ -102,6 +103,7 @@ fn told(stored: StoredRating, definition: RatingDefinition, classes: ClassSet) -
         let rule = definition.tiers.into_iter().find(|one| one.tier() == tier);
         let rule = rule.unwrap_or_default();
         rating.asked = rule.asked;
+        rating.asked_contact_count = rule.contact_count;
         rating.service = rule.service;
     }
     if classes.contains(DataClass::Purchase) {
@@ -110,6 +112,9 @@ fn told(stored: StoredRating, definition: RatingDefinition, classes: ClassSet) -
             order_count: stored.orders,
             loyalty_days: stored.loyalty_days,
         });
+    }
+    if classes.contains(DataClass::Service) {
+        rating.contact_count = stored.contacts;
     }
     if classes.contains(DataClass::Financial) {
         rating.credit = stored.credit.into();

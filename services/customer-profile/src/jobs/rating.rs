@@ -1,4 +1,4 @@
-//! Rates customers by the rules in force (CF-2.4, IH-8.2): who has bought something, whom
+//! Rates customers by the rules in force (CF-2.4, IH-8.2): who has bought something or turned to us, whom
 //! time may have moved, and everybody when other rules come into force.
 
 use std::time::Duration;
@@ -23,14 +23,14 @@ use crate::{
     domain::{
         file_number::prefix,
         rating::{
-            self, Rules,
+            self, Past, Rules, saturated,
             statement::{self, Statement},
         },
     },
     store::{
         customers::Standing,
         due::TO_RATE,
-        file_numbers, purchases,
+        file_numbers, pasts,
         rating_rules::{self, NewRules, RULES},
         rating_statements,
         ratings::{self, RatedFile, StoredRating},
@@ -150,11 +150,11 @@ impl Turn {
         let Some(rules) = rating_rules::in_force(connection, now).await? else {
             return Ok(());
         };
-        let bought = purchases::of(connection, &[customer]).await?;
-        let bought = bought.get(&customer).map_or(&[][..], Vec::as_slice);
+        let mut pasts = pasts::of(connection, &[customer]).await?;
+        let past = pasts.remove(&customer).unwrap_or_default();
         let mut said = rating_statements::of(connection, &[customer]).await?;
         let said = rating_statements::standing(&said.remove(&customer).unwrap_or_default());
-        let rating = rated(&rules, bought, &said, now);
+        let rating = rated(&rules, &past, &said, now);
         let before = ratings::find(connection, customer).await?;
         ratings::keep(connection, customer, &rating).await?;
         let mut entries = Vec::new();
@@ -175,7 +175,7 @@ impl Turn {
             entries.push(self.entry("rating.changed", event));
             kefu_journal::append(connection, &entries).await?;
         }
-        let tomorrow = (!bought.is_empty()).then(|| now + DAY);
+        let tomorrow = (!past.is_empty()).then(|| now + DAY);
         let others = rating_rules::next_moment(connection, now).await?;
         let said = rules.next_moment(&said, now);
         match tomorrow.into_iter().chain(others).chain(said).min() {
@@ -260,12 +260,12 @@ impl Turn {
 /// How the rules rate a customer, and what counts by what was said.
 pub(crate) fn rated(
     rules: &Rules,
-    bought: &[rating::Purchase],
+    past: &Past,
     said: &[Statement],
     now: Timestamp,
 ) -> StoredRating {
-    let tier = rules.rate_tier(bought, now);
-    let credit = rules.rate_credit(bought, &statement::findings(said), now);
+    let tier = rules.rate_tier(past, now);
+    let credit = rules.rate_credit(&past.purchases, &statement::findings(said), now);
     let reached = tier.reached.figures();
     let counting = statement::credit_at(said, now).unwrap_or(credit.credit);
     StoredRating {
@@ -277,6 +277,7 @@ pub(crate) fn rated(
         amount: reached.amount,
         orders: reached.order_count,
         loyalty_days: reached.loyalty_days,
+        contacts: saturated(tier.reached.contacts),
         paid: credit.paid,
         conditions: credit.conditions.iter().map(|one| one.number()).collect(),
         evaluated_at: now,

@@ -16,15 +16,17 @@ use crate::{
     api::holds::{changed, journal_type},
     domain::{hold::Opening, retention::RetentionRules},
     store::{
+        due::TO_RATE,
         duty,
         holds::{self, By},
-        retention,
+        retention, timeline,
     },
 };
 
 /// What a ticket means for its customer's file. Who works on it has duty on the file, as long
 /// as it is not closed (CF-9.1); what happens with it is in the customer's history (CF-2.3),
-/// and is business; and a grave complaint holds the file (CF-5.2).
+/// and is business; who turns to us is rated anew (CF-2.4); and a grave complaint holds the
+/// file (CF-5.2).
 pub(crate) struct TicketEffects {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) rules: Arc<RetentionRules>,
@@ -65,6 +67,9 @@ impl TicketEffects {
         );
         duty::settle(connection, own, &entry.resource, customer, assignee, at).await?;
         retention::business(connection, customer, at).await?;
+        if entry.r#type == timeline::CONTACT {
+            TO_RATE.look_at(connection, customer, at).await?;
+        }
         match id(&ticket.ticket_id) {
             Some(ticket_id)
                 if self

@@ -17,6 +17,7 @@ pub(crate) mod holds;
 pub(crate) mod keys;
 pub(crate) mod merges;
 pub(crate) mod moves;
+pub(crate) mod pasts;
 pub(crate) mod purchases;
 pub(crate) mod quality;
 pub(crate) mod quality_findings;

@@ -1,15 +1,11 @@
 //! What customers bought, order by order (CF-2.2).
 
-use std::collections::HashMap;
-
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
 use kefu_contracts::google::r#type::Money;
 use kefu_service::error::Fault;
 use sqlx::PgConnection;
 use uuid::Uuid;
-
-use crate::domain::rating::Purchase;
 
 /// Counts an order that stands.
 pub(crate) async fn count(
@@ -41,28 +37,4 @@ pub(crate) async fn discount(connection: &mut PgConnection, order: Uuid) -> Resu
         .execute(connection)
         .await?;
     Ok(())
-}
-
-/// What each of these customers bought.
-pub(crate) async fn of(
-    connection: &mut PgConnection,
-    customers: &[Uuid],
-) -> Result<HashMap<Uuid, Vec<Purchase>>, Fault> {
-    let rows = sqlx::query!(
-        r#"SELECT customer_id, currency, round(amount * 100)::bigint AS "amount!",
-                  placed_at AS "placed_at: jiff_sqlx::Timestamp"
-           FROM profile.purchase WHERE customer_id = ANY($1)"#,
-        customers
-    )
-    .fetch_all(connection)
-    .await?;
-    let mut of: HashMap<Uuid, Vec<Purchase>> = HashMap::new();
-    for row in rows {
-        of.entry(row.customer_id).or_default().push(Purchase {
-            currency: row.currency,
-            amount: row.amount,
-            placed_at: row.placed_at.to_jiff(),
-        });
-    }
-    Ok(of)
 }

@@ -17,6 +17,7 @@ pub(crate) struct StoredRating {
     pub(crate) amount: i64,
     pub(crate) orders: i32,
     pub(crate) loyalty_days: i32,
+    pub(crate) contacts: i32,
     pub(crate) paid: i64,
     pub(crate) conditions: Vec<i16>,
     pub(crate) evaluated_at: Timestamp,
@@ -112,8 +113,8 @@ pub(crate) async fn find(
     customer: Uuid,
 ) -> Result<Option<StoredRating>, Fault> {
     let row = sqlx::query!(
-        r#"SELECT rules_version, tier, credit, computed_tier, computed_credit, amount, orders, loyalty_days, paid, conditions,
-                  evaluated_at AS "evaluated_at: jiff_sqlx::Timestamp"
+        r#"SELECT rules_version, tier, credit, computed_tier, computed_credit, amount, orders, loyalty_days,
+                  contacts, paid, conditions, evaluated_at AS "evaluated_at: jiff_sqlx::Timestamp"
            FROM profile.rating WHERE customer_id = $1"#,
         customer
     )
@@ -128,6 +129,7 @@ pub(crate) async fn find(
         amount: row.amount,
         orders: row.orders,
         loyalty_days: row.loyalty_days,
+        contacts: row.contacts,
         paid: row.paid,
         conditions: row.conditions,
         evaluated_at: row.evaluated_at.to_jiff(),
@@ -143,13 +145,14 @@ pub(crate) async fn keep(
     sqlx::query!(
         "INSERT INTO profile.rating
              (customer_id, rules_version, tier, credit, amount, orders, loyalty_days, paid, conditions, evaluated_at,
-              computed_tier, computed_credit)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+              computed_tier, computed_credit, contacts)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
          ON CONFLICT (customer_id) DO UPDATE
          SET rules_version = EXCLUDED.rules_version, tier = EXCLUDED.tier, credit = EXCLUDED.credit,
              amount = EXCLUDED.amount, orders = EXCLUDED.orders, loyalty_days = EXCLUDED.loyalty_days,
              paid = EXCLUDED.paid, conditions = EXCLUDED.conditions, evaluated_at = EXCLUDED.evaluated_at,
-             computed_tier = EXCLUDED.computed_tier, computed_credit = EXCLUDED.computed_credit",
+             computed_tier = EXCLUDED.computed_tier, computed_credit = EXCLUDED.computed_credit,
+             contacts = EXCLUDED.contacts",
         customer,
         rating.rules_version,
         rating.tier,
@@ -161,7 +164,8 @@ pub(crate) async fn keep(
         &rating.conditions,
         rating.evaluated_at.to_sqlx() as _,
         rating.computed_tier,
-        rating.computed_credit
+        rating.computed_credit,
+        rating.contacts
     )
     .execute(connection)
     .await?;

@@ -255,6 +255,7 @@ pub(crate) struct StoredCustomer {
     pub(crate) id: Uuid,
     pub(crate) revision: i64,
     pub(crate) created_at: Timestamp,
+    pub(crate) updated_at: Timestamp,
     pub(crate) department_id: Uuid,
     pub(crate) sealed: Vec<u8>,
     pub(crate) wrapped: WrappedKey,
@@ -308,6 +309,7 @@ impl StoredCustomer {
             id,
             revision,
             created_at,
+            updated_at,
             department_id,
             sealed: row.try_get("sealed")?,
             wrapped: WrappedKey {

@@ -187,6 +187,9 @@ pub(crate) async fn keep(
     Ok(())
 }
 
+/// What the journal of tickets says when a customer turns to us.
+pub(crate) const CONTACT: &str = "ticket.opened";
+
 /// In seconds.
 const DAY: i64 = 86_400;
 

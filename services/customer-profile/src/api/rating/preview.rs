@@ -10,7 +10,7 @@ use crate::{
     api::Customers,
     domain::rating::Rules,
     jobs::rated,
-    store::{purchases, rating_statements, ratings},
+    store::{pasts, rating_statements, ratings},
 };
 
 /// Files that are rated at once.
@@ -28,15 +28,14 @@ impl Customers {
         let mut behind = Uuid::nil();
         loop {
             let db = &self.core.deps.db;
-            let (files, bought, said) = db
+            let (files, mut pasts, said) = db
                 .run(move |connection| {
                     Box::pin(async move {
                         let files = ratings::placed(connection, behind, AT_ONCE).await?;
                         let ids: Vec<_> = files.iter().map(|one| one.customer).collect();
-                        let bought = purchases::of(connection, &ids).await?;
                         Ok((
                             files,
-                            bought,
+                            pasts::of(connection, &ids).await?,
                             rating_statements::of(connection, &ids).await?,
                         ))
                     })
@@ -45,10 +44,10 @@ impl Customers {
             let Some(last) = files.last() else { break };
             behind = last.customer;
             for file in files {
-                let purchases = bought.get(&file.customer).map_or(&[][..], Vec::as_slice);
+                let past = pasts.remove(&file.customer).unwrap_or_default();
                 let said = said.get(&file.customer).map_or(&[][..], Vec::as_slice);
                 let said = rating_statements::standing(said);
-                let rating = rated(rules, purchases, &said, call.now);
+                let rating = rated(rules, &past, &said, call.now);
                 let now = file.credit.unwrap_or(CreditClass::B as i16);
                 *tiers
                     .entry((i32::from(file.tier), i32::from(rating.tier)))

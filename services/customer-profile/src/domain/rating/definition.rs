@@ -95,12 +95,12 @@ impl Rules {
 
     /// As they are kept.
     pub(crate) fn definition(&self) -> RatingDefinition {
-        let none = Step {
-            amount: 0,
-            orders: 0,
-            loyalty_days: 0,
-        };
-        let steps = [none, self.tier.silver, self.tier.gold, self.tier.diamond];
+        let steps = [
+            Step::NOTHING,
+            self.tier.silver,
+            self.tier.gold,
+            self.tier.diamond,
+        ];
         let tiers = TIERS.iter().zip(steps).zip(&self.tier.services);
         RatingDefinition {
             currency: self.currency.clone(),
@@ -110,6 +110,7 @@ impl Rules {
                     tier: (*tier).into(),
                     asked: Some(step.figures()),
                     service: service.clone(),
+                    contact_count: saturated(step.contacts),
                 })
                 .collect(),
             established_days: self.credit.established_days.into(),
@@ -127,18 +128,25 @@ impl Step {
     pub(crate) fn figures(self) -> TierFigures {
         TierFigures {
             amount: self.amount,
-            order_count: i32::try_from(self.orders).unwrap_or(i32::MAX),
-            loyalty_days: i32::try_from(self.loyalty_days).unwrap_or(i32::MAX),
+            order_count: saturated(self.orders),
+            loyalty_days: saturated(self.loyalty_days),
         }
     }
 
-    fn of(figures: &TierFigures) -> Self {
+    fn of(rule: &TierRule) -> Self {
+        let figures = rule.asked.unwrap_or_default();
         Self {
             amount: figures.amount,
             orders: figures.order_count.into(),
             loyalty_days: figures.loyalty_days.into(),
+            contacts: rule.contact_count.into(),
         }
     }
+}
+
+/// As far as the contracts can say it.
+pub(crate) fn saturated(count: i64) -> i32 {
+    i32::try_from(count).unwrap_or(i32::MAX)
 }
 
 fn tiers(fields: &mut Fields, rules: &[TierRule]) -> Option<[Step; 4]> {
@@ -147,14 +155,10 @@ fn tiers(fields: &mut Fields, rules: &[TierRule]) -> Option<[Step; 4]> {
         fields.refuse("definition.tiers", Violation::Format);
         return None;
     }
-    let mut before = Step {
-        amount: 0,
-        orders: 0,
-        loyalty_days: 0,
-    };
+    let mut before = Step::NOTHING;
     let steps = rules.iter().enumerate().map(|(place, rule)| {
-        let step = Step::of(&rule.asked.unwrap_or_default());
-        let asks_nothing = step.amount == 0 && step.orders == 0 && step.loyalty_days == 0;
+        let step = Step::of(rule);
+        let asks_nothing = step == Step::NOTHING;
         let rises = step.reaches(before) && (place > 0) != asks_nothing;
         let field = format!("definition.tiers[{place}].asked");
         fields.ensure(rises, field, Violation::Contradiction);

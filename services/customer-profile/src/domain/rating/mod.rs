@@ -8,6 +8,8 @@ pub(crate) mod tier;
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 
+pub(crate) use definition::saturated;
+
 /// One version of the rules.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -31,6 +33,22 @@ pub(crate) struct Purchase {
     pub amount: i64,
     /// When it was placed.
     pub placed_at: Timestamp,
+}
+
+/// What a customer did that tiers and credit rest on.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Past {
+    /// Orders that stand.
+    pub purchases: Vec<Purchase>,
+    /// When the customer turned to us, a moment a ticket.
+    pub contacts: Vec<Timestamp>,
+}
+
+impl Past {
+    /// Whether there is nothing that time could move out of a window.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.purchases.is_empty() && self.contacts.is_empty()
+    }
 }
 
 impl Rules {
