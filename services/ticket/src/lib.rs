@@ -23,7 +23,9 @@ use kefu_contracts::ticket::{
     compensation_service_server::CompensationServiceServer,
     handling_service_server::HandlingServiceServer,
     knowledge_search_service_server::KnowledgeSearchServiceServer,
-    knowledge_service_server::KnowledgeServiceServer, queue_service_server::QueueServiceServer,
+    knowledge_service_server::KnowledgeServiceServer,
+    knowledge_use_service_server::KnowledgeUseServiceServer,
+    queue_service_server::QueueServiceServer,
     survey_answer_service_server::SurveyAnswerServiceServer,
     survey_service_server::SurveyServiceServer, target_service_server::TargetServiceServer,
     ticket_service_server::TicketServiceServer,
@@ -96,6 +98,7 @@ pub fn build(config: TicketConfig, deps: Deps, peers: Peers) -> Result<Hosted, F
         .add_service(SurveyAnswerServiceServer::new(surveys))
         .add_service(KnowledgeServiceServer::new(knowledge.clone()))
         .add_service(KnowledgeSearchServiceServer::new(knowledge.clone()))
+        .add_service(KnowledgeUseServiceServer::new(knowledge.clone()))
         .add_service(files)
         .add_service(facts);
     Ok(core.host(routes, jobs))

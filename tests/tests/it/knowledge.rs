@@ -3,6 +3,7 @@
 
 mod refusals;
 pub(crate) mod search;
+mod uses;
 
 use kefu_access_control::seed::department_id;
 use kefu_contracts::ticket::{

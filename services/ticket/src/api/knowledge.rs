@@ -4,16 +4,19 @@
 mod acts;
 mod read;
 mod search;
+mod uses;
 mod write;
 
 use jiff::{civil::Date, tz::TimeZone};
 use kefu_contracts::ticket::{
-    ArchiveArticleRequest, Article, ConfirmArticleRequest, CreateArticleRequest, GetArticleRequest,
-    ListArticleVersionsRequest, ListArticleVersionsResponse, ListArticlesRequest,
-    ListArticlesResponse, PublishArticleRequest, ReadArticleRequest, SearchArticlesRequest,
-    SearchArticlesResponse, SendBackArticleRequest, SubmitArticleRequest, UpdateArticleRequest,
+    ArchiveArticleRequest, Article, ArticleUse, ConfirmArticleRequest, CreateArticleRequest,
+    GetArticleRequest, ListArticleVersionsRequest, ListArticleVersionsResponse,
+    ListArticlesRequest, ListArticlesResponse, ListTicketArticlesRequest,
+    ListTicketArticlesResponse, MeasureArticlesRequest, MeasureArticlesResponse,
+    PublishArticleRequest, ReadArticleRequest, SearchArticlesRequest, SearchArticlesResponse,
+    SendBackArticleRequest, SubmitArticleRequest, UpdateArticleRequest, UseArticleRequest,
     WithdrawArticleRequest, knowledge_search_service_server::KnowledgeSearchService,
-    knowledge_service_server::KnowledgeService,
+    knowledge_service_server::KnowledgeService, knowledge_use_service_server::KnowledgeUseService,
 };
 use kefu_service::{
     call::{Call, answer},
@@ -157,5 +160,29 @@ impl KnowledgeSearchService for Knowledge {
         request: Request<SearchArticlesRequest>,
     ) -> Result<Response<SearchArticlesResponse>, Status> {
         answer(request, |call, body| self.search(call, body)).await
+    }
+}
+
+#[tonic::async_trait]
+impl KnowledgeUseService for Knowledge {
+    async fn use_article(
+        &self,
+        request: Request<UseArticleRequest>,
+    ) -> Result<Response<ArticleUse>, Status> {
+        answer(request, |call, body| self.use_for(call, body)).await
+    }
+
+    async fn list_ticket_articles(
+        &self,
+        request: Request<ListTicketArticlesRequest>,
+    ) -> Result<Response<ListTicketArticlesResponse>, Status> {
+        answer(request, |call, body| self.uses(call, body)).await
+    }
+
+    async fn measure_articles(
+        &self,
+        request: Request<MeasureArticlesRequest>,
+    ) -> Result<Response<MeasureArticlesResponse>, Status> {
+        answer(request, |call, body| self.measure(call, body)).await
     }
 }

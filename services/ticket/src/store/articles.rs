@@ -2,6 +2,7 @@
 
 pub(crate) mod reading;
 pub(crate) mod steps;
+pub(crate) mod uses;
 pub(crate) mod versions;
 
 use jiff::Timestamp;
