@@ -2,6 +2,7 @@
 //! read, searched, used for tickets, made of tickets, and missed.
 
 mod acts;
+mod propose;
 mod read;
 mod search;
 mod uses;
@@ -9,13 +10,16 @@ mod write;
 
 use jiff::{civil::Date, tz::TimeZone};
 use kefu_contracts::ticket::{
-    ArchiveArticleRequest, Article, ArticleUse, ConfirmArticleRequest, CreateArticleRequest,
-    GetArticleRequest, ListArticleVersionsRequest, ListArticleVersionsResponse,
+    AdoptProposalRequest, ArchiveArticleRequest, Article, ArticleProposal, ArticleUse,
+    ConfirmArticleRequest, CreateArticleRequest, GetArticleRequest, ListArticleSourcesRequest,
+    ListArticleSourcesResponse, ListArticleVersionsRequest, ListArticleVersionsResponse,
     ListArticlesRequest, ListArticlesResponse, ListTicketArticlesRequest,
     ListTicketArticlesResponse, MeasureArticlesRequest, MeasureArticlesResponse,
-    PublishArticleRequest, ReadArticleRequest, SearchArticlesRequest, SearchArticlesResponse,
-    SendBackArticleRequest, SubmitArticleRequest, UpdateArticleRequest, UseArticleRequest,
-    WithdrawArticleRequest, knowledge_search_service_server::KnowledgeSearchService,
+    ProposeArticleRequest, PublishArticleRequest, ReadArticleRequest, SearchArticlesRequest,
+    SearchArticlesResponse, SendBackArticleRequest, SubmitArticleRequest, UpdateArticleRequest,
+    UseArticleRequest, WithdrawArticleRequest,
+    knowledge_proposal_service_server::KnowledgeProposalService,
+    knowledge_search_service_server::KnowledgeSearchService,
     knowledge_service_server::KnowledgeService, knowledge_use_service_server::KnowledgeUseService,
 };
 use kefu_service::{
@@ -184,5 +188,29 @@ impl KnowledgeUseService for Knowledge {
         request: Request<MeasureArticlesRequest>,
     ) -> Result<Response<MeasureArticlesResponse>, Status> {
         answer(request, |call, body| self.measure(call, body)).await
+    }
+}
+
+#[tonic::async_trait]
+impl KnowledgeProposalService for Knowledge {
+    async fn propose_article(
+        &self,
+        request: Request<ProposeArticleRequest>,
+    ) -> Result<Response<ArticleProposal>, Status> {
+        answer(request, |call, body| self.propose(call, body)).await
+    }
+
+    async fn adopt_proposal(
+        &self,
+        request: Request<AdoptProposalRequest>,
+    ) -> Result<Response<Article>, Status> {
+        answer(request, |call, body| self.adopt(call, body)).await
+    }
+
+    async fn list_article_sources(
+        &self,
+        request: Request<ListArticleSourcesRequest>,
+    ) -> Result<Response<ListArticleSourcesResponse>, Status> {
+        answer(request, |call, body| self.sources(call, body)).await
     }
 }

@@ -1,6 +1,7 @@
 //! Articles of the knowledge base in the database.
 
 pub(crate) mod reading;
+pub(crate) mod sources;
 pub(crate) mod steps;
 pub(crate) mod uses;
 pub(crate) mod versions;
