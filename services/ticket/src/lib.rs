@@ -22,6 +22,7 @@ use kefu_contracts::ticket::{
     calendar_service_server::CalendarServiceServer, clock_service_server::ClockServiceServer,
     compensation_service_server::CompensationServiceServer,
     handling_service_server::HandlingServiceServer,
+    knowledge_gap_service_server::KnowledgeGapServiceServer,
     knowledge_proposal_service_server::KnowledgeProposalServiceServer,
     knowledge_search_service_server::KnowledgeSearchServiceServer,
     knowledge_service_server::KnowledgeServiceServer,
@@ -101,6 +102,7 @@ pub fn build(config: TicketConfig, deps: Deps, peers: Peers) -> Result<Hosted, F
         .add_service(KnowledgeSearchServiceServer::new(knowledge.clone()))
         .add_service(KnowledgeUseServiceServer::new(knowledge.clone()))
         .add_service(KnowledgeProposalServiceServer::new(knowledge.clone()))
+        .add_service(KnowledgeGapServiceServer::new(knowledge))
         .add_service(files)
         .add_service(facts);
     Ok(core.host(routes, jobs))

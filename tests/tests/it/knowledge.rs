@@ -1,6 +1,7 @@
 //! The knowledge base: what the company knows, who may read it, and what it helps with
 //! (OP-3.1, CC-2.4, SG-8).
 
+mod gaps;
 mod proposals;
 mod refusals;
 pub(crate) mod search;

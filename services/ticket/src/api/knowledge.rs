@@ -2,6 +2,7 @@
 //! read, searched, used for tickets, made of tickets, and missed.
 
 mod acts;
+mod gaps;
 mod propose;
 mod read;
 mod search;
@@ -11,13 +12,15 @@ mod write;
 use jiff::{civil::Date, tz::TimeZone};
 use kefu_contracts::ticket::{
     AdoptProposalRequest, ArchiveArticleRequest, Article, ArticleProposal, ArticleUse,
-    ConfirmArticleRequest, CreateArticleRequest, GetArticleRequest, ListArticleSourcesRequest,
-    ListArticleSourcesResponse, ListArticleVersionsRequest, ListArticleVersionsResponse,
-    ListArticlesRequest, ListArticlesResponse, ListTicketArticlesRequest,
-    ListTicketArticlesResponse, MeasureArticlesRequest, MeasureArticlesResponse,
+    CloseKnowledgeGapRequest, ConfirmArticleRequest, CreateArticleRequest, GetArticleRequest,
+    KnowledgeGap, ListArticleSourcesRequest, ListArticleSourcesResponse,
+    ListArticleVersionsRequest, ListArticleVersionsResponse, ListArticlesRequest,
+    ListArticlesResponse, ListKnowledgeGapsRequest, ListKnowledgeGapsResponse,
+    ListTicketArticlesRequest, ListTicketArticlesResponse, ListUncoveredCategoriesRequest,
+    ListUncoveredCategoriesResponse, MeasureArticlesRequest, MeasureArticlesResponse,
     ProposeArticleRequest, PublishArticleRequest, ReadArticleRequest, SearchArticlesRequest,
     SearchArticlesResponse, SendBackArticleRequest, SubmitArticleRequest, UpdateArticleRequest,
-    UseArticleRequest, WithdrawArticleRequest,
+    UseArticleRequest, WithdrawArticleRequest, knowledge_gap_service_server::KnowledgeGapService,
     knowledge_proposal_service_server::KnowledgeProposalService,
     knowledge_search_service_server::KnowledgeSearchService,
     knowledge_service_server::KnowledgeService, knowledge_use_service_server::KnowledgeUseService,
@@ -212,5 +215,29 @@ impl KnowledgeProposalService for Knowledge {
         request: Request<ListArticleSourcesRequest>,
     ) -> Result<Response<ListArticleSourcesResponse>, Status> {
         answer(request, |call, body| self.sources(call, body)).await
+    }
+}
+
+#[tonic::async_trait]
+impl KnowledgeGapService for Knowledge {
+    async fn list_knowledge_gaps(
+        &self,
+        request: Request<ListKnowledgeGapsRequest>,
+    ) -> Result<Response<ListKnowledgeGapsResponse>, Status> {
+        answer(request, |call, body| self.gaps(call, body)).await
+    }
+
+    async fn close_knowledge_gap(
+        &self,
+        request: Request<CloseKnowledgeGapRequest>,
+    ) -> Result<Response<KnowledgeGap>, Status> {
+        answer(request, |call, body| self.close(call, body)).await
+    }
+
+    async fn list_uncovered_categories(
+        &self,
+        request: Request<ListUncoveredCategoriesRequest>,
+    ) -> Result<Response<ListUncoveredCategoriesResponse>, Status> {
+        answer(request, |call, body| self.uncovered(call, body)).await
     }
 }

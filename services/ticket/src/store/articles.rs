@@ -1,5 +1,6 @@
 //! Articles of the knowledge base in the database.
 
+pub(crate) mod gaps;
 pub(crate) mod reading;
 pub(crate) mod sources;
 pub(crate) mod steps;

@@ -11,8 +11,11 @@ use kefu_service::{
 
 use super::Knowledge;
 use crate::{
-    domain::article::words::{Query, snippet},
-    store::articles::reading::{self, Find, Search},
+    domain::article::words::{Query, noted, snippet},
+    store::articles::{
+        gaps,
+        reading::{self, Find, Search},
+    },
 };
 
 const LONGEST_CATEGORY: usize = 80;
@@ -60,11 +63,26 @@ impl Knowledge {
             .collect();
         let views = &self.core.views;
         views.record(&call, "article.searched", &shown).await?;
+        if counted == 0 {
+            self.miss(&call, &request.query).await?;
+        }
         Ok(Answer::read(SearchArticlesResponse {
             hits,
             next_page_token,
             total_size: i32::try_from(counted).unwrap_or(i32::MAX),
         }))
+    }
+
+    async fn miss(&self, call: &Call, query: &str) -> Result<(), Fault> {
+        let Some(noted) = noted(query) else {
+            return Ok(());
+        };
+        let (id, today) = (self.core.deps.ids.next()?, self.today(call));
+        let db = &self.core.deps.db;
+        db.run(move |connection| {
+            Box::pin(async move { gaps::note(connection, id, &noted, today).await })
+        })
+        .await
     }
 }
 
