@@ -10,7 +10,7 @@ use kefu_contracts::common::Reason;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, LocalizedMessage, StatusExt};
 
-pub use messages::{Language, Violation};
+pub use messages::{Language, LooksLike, Violation};
 
 /// Domain of every ErrorInfo of the suite.
 pub const DOMAIN: &str = "kefu";

@@ -1,4 +1,4 @@
-use jiff::SignedDuration;
+use jiff::{SignedDuration, tz::TimeZone};
 use kefu_contracts::common::Reason;
 use kefu_service::error::Fault;
 use serde::{Deserialize, Serialize};
@@ -18,6 +18,10 @@ pub struct TicketConfig {
     pub survey_change_hours: u32,
     /// A mark of this or less makes a return visit due; 2, and 0 for none.
     pub return_visit_up_to: i32,
+    /// After how many months a published article is to be gone through again; 12.
+    pub article_review_months: u32,
+    /// By whose days the use of articles and what is not found is counted: `Asia/Shanghai`.
+    pub time_zone: String,
 }
 
 impl Default for TicketConfig {
@@ -27,6 +31,8 @@ impl Default for TicketConfig {
             survey_days: 14,
             survey_change_hours: 24,
             return_visit_up_to: 2,
+            article_review_months: 12,
+            time_zone: "Asia/Shanghai".into(),
         }
     }
 }
@@ -41,6 +47,10 @@ impl TicketConfig {
         }
     }
 
+    pub(crate) fn zone(&self) -> TimeZone {
+        TimeZone::get(&self.time_zone).unwrap_or(TimeZone::UTC)
+    }
+
     pub(crate) fn check(&self) -> Result<(), Fault> {
         let problem = match () {
             () if self.remembered_keys == 0 => "ticket.remembered_keys must be at least 1",
@@ -50,6 +60,12 @@ impl TicketConfig {
             }
             () if !(0..=5).contains(&self.return_visit_up_to) => {
                 "ticket.return_visit_up_to must be 0 to 5"
+            }
+            () if !(1..=120).contains(&self.article_review_months) => {
+                "ticket.article_review_months must be 1 to 120"
+            }
+            () if TimeZone::get(&self.time_zone).is_err() => {
+                "ticket.time_zone must be a name of the IANA database"
             }
             () => return Ok(()),
         };

@@ -2,11 +2,12 @@
 //! customer turns to us until they say how satisfied they are. Owns tickets,
 //! their messages and the history of their states; the business calendars and
 //! targets, and the clocks that count by them; the surveys that ask about resolutions;
-//! queues, who serves them, and whose a ticket was; the company's rules of handling.
+//! queues, who serves them, and whose a ticket was; the company's rules of handling; the
+//! knowledge base (docs/article-states.md), what it helped with and what it does not answer.
 //!
 //! States: new → open ⇄ pending → resolved → closed; resolved → open when the
 //! solution did not work. Each kind has its table, in `domain/state/tables.rs` (docs/states.md).
-//! Clauses: OP-3.1, OP-3.2, CC-1.2, CC-2.3, SG-2.1, SG-2.2, SG-3, SG-4, SG-5, IH-3.1, IH-3.2, CF-10.2.
+//! Clauses: OP-3.1, OP-3.2, CC-1.2, CC-2.3, CC-2.4, SG-2.1, SG-2.2, SG-3, SG-4, SG-5, SG-8, IH-3.1, IH-3.2, CF-10.2.
 
 mod api;
 mod config;
@@ -20,7 +21,13 @@ use std::sync::Arc;
 use kefu_contracts::ticket::{
     calendar_service_server::CalendarServiceServer, clock_service_server::ClockServiceServer,
     compensation_service_server::CompensationServiceServer,
-    handling_service_server::HandlingServiceServer, queue_service_server::QueueServiceServer,
+    handling_service_server::HandlingServiceServer,
+    knowledge_gap_service_server::KnowledgeGapServiceServer,
+    knowledge_proposal_service_server::KnowledgeProposalServiceServer,
+    knowledge_search_service_server::KnowledgeSearchServiceServer,
+    knowledge_service_server::KnowledgeServiceServer,
+    knowledge_use_service_server::KnowledgeUseServiceServer,
+    queue_service_server::QueueServiceServer,
     survey_answer_service_server::SurveyAnswerServiceServer,
     survey_service_server::SurveyServiceServer, target_service_server::TargetServiceServer,
     ticket_service_server::TicketServiceServer,
@@ -79,6 +86,7 @@ pub fn build(config: TicketConfig, deps: Deps, peers: Peers) -> Result<Hosted, F
     let handling = api::handling::Handling::new(&core, tickets.clone());
     let calendars = api::calendars::Calendars::new(&core);
     let surveys = api::surveys::Surveys::new(&core, config.surveys());
+    let knowledge = api::knowledge::Knowledge::new(&core, tickets.clone(), &config);
     let routes = Routes::new(TicketServiceServer::new(tickets))
         .add_service(QueueServiceServer::new(queues))
         .add_service(HandlingServiceServer::new(handling))
@@ -90,6 +98,11 @@ pub fn build(config: TicketConfig, deps: Deps, peers: Peers) -> Result<Hosted, F
         )))
         .add_service(SurveyServiceServer::new(surveys.clone()))
         .add_service(SurveyAnswerServiceServer::new(surveys))
+        .add_service(KnowledgeServiceServer::new(knowledge.clone()))
+        .add_service(KnowledgeSearchServiceServer::new(knowledge.clone()))
+        .add_service(KnowledgeUseServiceServer::new(knowledge.clone()))
+        .add_service(KnowledgeProposalServiceServer::new(knowledge.clone()))
+        .add_service(KnowledgeGapServiceServer::new(knowledge))
         .add_service(files)
         .add_service(facts);
     Ok(core.host(routes, jobs))

@@ -23,6 +23,7 @@ mod file_numbers;
 mod five_views;
 mod handling;
 mod intake;
+mod knowledge;
 mod leak;
 mod lists;
 mod merges;

@@ -32,6 +32,30 @@ impl Language {
     }
 }
 
+/// What a part of a text looks like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LooksLike {
+    /// A phone number.
+    Phone,
+    /// An e-mail address.
+    Email,
+    /// An ID card number.
+    IdCard,
+    /// A bank card number.
+    BankCard,
+}
+
+impl LooksLike {
+    fn text(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Phone => ("电话号码", "a phone number"),
+            Self::Email => ("电子邮箱", "an e-mail address"),
+            Self::IdCard => ("身份证号码", "an ID card number"),
+            Self::BankCard => ("银行卡号", "a bank card number"),
+        }
+    }
+}
+
 /// What is wrong with a field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Violation {
@@ -91,6 +115,8 @@ pub enum Violation {
     Format,
     /// Asks for more than is left.
     Wider,
+    /// Holds what looks like this, at that line and place in it, where no personal data may be.
+    PersonalData(LooksLike, usize, usize),
 }
 
 impl Violation {
@@ -125,6 +151,7 @@ impl Violation {
             Self::ControlCharacters => "CONTROL_CHARACTERS",
             Self::Format => "FORMAT",
             Self::Wider => "WIDER",
+            Self::PersonalData(..) => "PERSONAL_DATA",
         }
     }
 
@@ -215,6 +242,15 @@ impl Violation {
                 "只能缩小范围，不能扩大".into(),
                 "asks for more than is left: it may be narrowed, never widened".into(),
             ),
+            Self::PersonalData(looks, line, place) => {
+                let (chinese, english) = looks.text();
+                (
+                    format!("不得含有个人资料：第 {line} 行第 {place} 字起像是{chinese}"),
+                    format!(
+                        "must hold no personal data: line {line}, character {place} begins what looks like {english}"
+                    ),
+                )
+            }
         };
         match language {
             Language::Chinese => chinese,

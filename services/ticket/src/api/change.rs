@@ -33,6 +33,7 @@ use crate::{
         moment,
     },
     store::{
+        articles,
         assignments::{self, NewAssignment},
         history::{self, NewChange},
         messages::{self, NewMessage},
@@ -162,6 +163,7 @@ impl Tickets {
             };
             history::insert(connection, &change).await?;
         }
+        articles::uses::follow(connection, row.id, new.before, ticket.state()).await?;
         if let Some(cause) = wanted.action.assigns() {
             let assignment = NewAssignment {
                 ticket_id: row.id,

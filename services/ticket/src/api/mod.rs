@@ -9,6 +9,7 @@ mod details;
 mod files;
 pub(crate) mod handling;
 mod keys;
+pub(crate) mod knowledge;
 mod list;
 mod open;
 mod present;

@@ -1,6 +1,7 @@
 //! Rules of tickets; pure.
 
 pub(crate) mod action;
+pub(crate) mod article;
 pub(crate) mod calendar;
 pub(crate) mod change;
 pub(crate) mod clock;

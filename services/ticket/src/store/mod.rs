@@ -1,6 +1,7 @@
 //! SQL of tickets.
 
 pub(crate) mod agents;
+pub(crate) mod articles;
 pub(crate) mod assignments;
 pub(crate) mod calendars;
 pub(crate) mod clocks;

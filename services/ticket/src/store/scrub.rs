@@ -44,6 +44,19 @@ pub(crate) async fn customer(connection: &mut PgConnection, customer: Uuid) -> R
     )
     .execute(&mut *connection)
     .await?;
+    // What articles were counted for stays counted; which tickets that were does not.
+    sqlx::query!(
+        "DELETE FROM ticket.article_use WHERE customer_id = $1",
+        customer
+    )
+    .execute(&mut *connection)
+    .await?;
+    sqlx::query!(
+        "DELETE FROM ticket.article_source WHERE customer_id = $1",
+        customer
+    )
+    .execute(&mut *connection)
+    .await?;
     // Who was about to write one held the ticket until now.
     sqlx::query!(
         "DELETE FROM ticket.message WHERE customer_id = $1",

@@ -3,6 +3,7 @@
 
 mod duties;
 mod figures;
+pub(super) mod knowledge;
 mod lists;
 mod quality;
 
@@ -41,6 +42,7 @@ pub(super) struct Leak {
     pub(super) canaries: Canaries,
     pub(super) offers: BTreeMap<&'static str, Offer>,
     pub(super) reviews: Vec<String>,
+    pub(super) secret: knowledge::Secret,
     pub(super) findings: Mutex<Vec<String>>,
     pub(super) calls: AtomicUsize,
     pub(super) bytes: AtomicUsize,
@@ -183,6 +185,7 @@ impl Post<'_> {
         let bytes = answer.bytes();
         self.leak.calls.fetch_add(1, Ordering::Relaxed);
         self.leak.bytes.fetch_add(bytes.len(), Ordering::Relaxed);
+        self.check_secret(door, &bytes, &request);
         for canary in self.leak.canaries.found(&bytes) {
             let known = self
                 .leak
@@ -318,6 +321,9 @@ impl Post<'_> {
 
     async fn read(&self, door: &Door<'_>) {
         let input = door.descriptor.input();
+        if door.method.service.starts_with("kefu.ticket.v1.Knowledge") {
+            return self.knowledge(door).await;
+        }
         if let Some(offer) = self.leak.offers.get(door.method.path) {
             return self.list(door, offer).await;
         }
@@ -367,9 +373,12 @@ impl Post<'_> {
         let kind = calls::record_of(&output).unwrap_or(output);
         // Whatever hangs on something hangs on a file, or on a ticket.
         let kind = match (field, door.method.service) {
-            ("parent", "kefu.ticket.v1.ClockService" | "kefu.ticket.v1.QueueService") => {
-                "kefu.ticket.v1.Ticket".to_owned()
-            }
+            (
+                "parent",
+                "kefu.ticket.v1.ClockService"
+                | "kefu.ticket.v1.QueueService"
+                | "kefu.ticket.v1.KnowledgeUseService",
+            ) => "kefu.ticket.v1.Ticket".to_owned(),
             ("parent", _) => CUSTOMER.to_owned(),
             _ => kind.full_name().to_owned(),
         };

@@ -33,7 +33,7 @@ use kefu_testkit::{Caller, TestSuite, employee_id};
 use prost_types::FieldMask;
 use uuid::Uuid;
 
-use super::values::Values;
+use super::{post::knowledge::Secret, values::Values};
 use crate::{
     data_requests::{ask, asked, copied, data_requests},
     records::{
@@ -89,6 +89,8 @@ pub(super) struct World {
     pub(super) facts: BTreeMap<String, RowFacts>,
     /// Scores of reviews, by order.
     pub(super) reviews: Vec<String>,
+    /// An article that is not for everybody.
+    pub(super) secret: Secret,
     /// What hangs on a file, with its customer.
     hanging: Vec<(String, String)>,
 }
@@ -100,6 +102,7 @@ pub(super) async fn make(suite: &TestSuite) -> World {
         maker: erp.clone(),
         facts: BTreeMap::new(),
         reviews: Vec::new(),
+        secret: Secret::make(suite, &mut values).await,
         hanging: Vec::new(),
     };
     let departments = departments(&erp).await;
