@@ -25,6 +25,7 @@ mod handling;
 mod intake;
 mod leak;
 mod lists;
+mod macros;
 mod merges;
 mod migrations;
 mod outage;

@@ -5,11 +5,11 @@ use kefu_contracts::{
     common::Reason,
     journal::EntryKind,
     policy::DataClass,
-    ticket::{HandlingDefinition, Ticket, TicketState},
+    ticket::{HandlingDefinition, MacroState, Ticket, TicketState},
 };
 use kefu_service::{
     call::{Answer, Call},
-    error::Fault,
+    error::{Fault, Violation},
     fields::{etag, parse_name},
     idempotency::{self, Kept},
     present::{disclose, entry},
@@ -17,6 +17,7 @@ use kefu_service::{
 };
 use kefu_vault::CustomerKey;
 use sqlx::PgConnection;
+use uuid::Uuid;
 
 use super::{
     Tickets,
@@ -35,6 +36,7 @@ use crate::{
     store::{
         assignments::{self, NewAssignment},
         history::{self, NewChange},
+        macros,
         messages::{self, NewMessage},
         records::{RECORD, StoredTicket},
         tickets, versions,
@@ -239,8 +241,27 @@ impl Tickets {
             sealed: &sealed,
             revision: row.revision + 1,
         };
-        messages::insert(connection, &message).await
+        messages::insert(connection, &message).await?;
+        if let Some(used) = note.said.used_macro {
+            count_use(connection, used, call.now).await?;
+        }
+        Ok(())
     }
+}
+
+/// Counts that a reply came from a macro, which has to be one that is used (SG-2.3).
+async fn count_use(
+    connection: &mut PgConnection,
+    id: Uuid,
+    now: Timestamp,
+) -> Result<(), Fault> {
+    let stored = macros::find(connection, id).await?;
+    let active = stored.is_some_and(|one| one.body.state() == MacroState::Active);
+    if !active {
+        let unknown = ("used_macro".to_owned(), Violation::Unknown);
+        return Err(Fault::fields(vec![unknown]));
+    }
+    macros::used(connection, id, now).await
 }
 
 /// What the rules make of the command.

@@ -20,12 +20,15 @@ use kefu_service::{
 use prost_types::Timestamp as ProtoTime;
 use uuid::Uuid;
 
-use crate::domain::{
-    action::{Action, Analysis, Note},
-    change::Change,
-    compensation::check_amount,
-    entry::{LONG, MEDIUM},
-    moment,
+use crate::{
+    domain::{
+        action::{Action, Analysis, Note, Said},
+        change::Change,
+        compensation::check_amount,
+        entry::{LONG, MEDIUM},
+        moment,
+    },
+    store::macros::MACROS,
 };
 
 /// A command that can be read; whether it may be carried out is told by the ticket.
@@ -123,7 +126,9 @@ command!(SuspendTicketRequest: |self, fields| {
 command!(ReplyToTicketRequest: |self, fields| {
     let direction = fields.required_enum::<Direction>("direction", self.direction);
     fields.required_text("body", &self.body, LONG);
-    Action::Reply(Note { direction: direction.unwrap_or_default(), body: self.body })
+    let used_macro = fields.optional_name("used_macro", &self.used_macro, MACROS);
+    let said = Said { used_macro };
+    Action::Reply(Note { direction: direction.unwrap_or_default(), body: self.body, said })
 });
 
 command!(ResolveTicketRequest: |self, fields| {

@@ -92,6 +92,7 @@ impl Tickets {
                 .map(|id| name("employees", id))
                 .unwrap_or_default(),
             time: Some(to_proto(stored.occurred_at)),
+            ..Message::default()
         })
     }
 }

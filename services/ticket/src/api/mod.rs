@@ -10,6 +10,7 @@ mod files;
 pub(crate) mod handling;
 mod keys;
 mod list;
+pub(crate) mod macros;
 mod open;
 mod present;
 pub(crate) mod queues;
@@ -18,6 +19,7 @@ mod replay;
 mod rules;
 pub(crate) mod surveys;
 pub(crate) mod targets;
+mod wording;
 
 use kefu_contracts::ticket::{
     AssignTicketRequest, CloseTicketRequest, GetTicketRequest, ListTicketsRequest,

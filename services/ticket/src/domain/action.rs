@@ -101,6 +101,14 @@ pub(crate) struct Around<'a> {
 pub(crate) struct Note {
     pub(crate) direction: Direction,
     pub(crate) body: String,
+    pub(crate) said: Said,
+}
+
+/// How a message came about, as far as that is told.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) struct Said {
+    /// The macro that its body came from.
+    pub(crate) used_macro: Option<Uuid>,
 }
 
 impl Action {
@@ -260,7 +268,12 @@ impl Action {
                 ticket.set_result_answer(*answer);
                 let direction = Direction::In;
                 let body = words.clone();
-                return Ok((!body.is_empty()).then_some(Note { direction, body }));
+                let said = Said::default();
+                return Ok((!body.is_empty()).then_some(Note {
+                    direction,
+                    body,
+                    said,
+                }));
             }
             Self::AskToClose(reason) => {
                 around.actor.clone_into(&mut ticket.closing_asked_by);
@@ -347,6 +360,7 @@ impl Note {
         Self {
             direction: Direction::Internal,
             body: body.to_owned(),
+            said: Said::default(),
         }
     }
 }

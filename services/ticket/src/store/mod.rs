@@ -6,6 +6,7 @@ pub(crate) mod calendars;
 pub(crate) mod clocks;
 pub(crate) mod customers;
 pub(crate) mod history;
+pub(crate) mod macros;
 pub(crate) mod messages;
 pub(crate) mod opening;
 pub(crate) mod own_cursor;

@@ -57,6 +57,8 @@ const KNOWN: &[&str] = &[
     "MeasureSatisfactionRequest.department",
     "MeasureSatisfactionRequest.start_time",
     "MeasureSatisfactionRequest.end_time",
+    "RenderMacroRequest.ticket",
+    "RenderMacroRequest.values",
     "MeasureTimeRequest.start_time",
     "MeasureTimeRequest.end_time",
     "MeasureTimeRequest.open_seconds",
