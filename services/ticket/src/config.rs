@@ -1,9 +1,83 @@
+use std::path::PathBuf;
+
 use jiff::SignedDuration;
 use kefu_contracts::common::Reason;
 use kefu_service::error::Fault;
 use serde::{Deserialize, Serialize};
 
-use crate::domain::survey::Terms;
+use crate::{
+    domain::{file::Limits, survey::Terms},
+    objects::{Objects, S3Config},
+};
+
+/// Section `ticket.rules.attachments`.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AttachmentsConfig {
+    /// Folder of the store of objects, where there is no `s3`.
+    pub folder: PathBuf,
+    /// Bucket of the store of objects, in the place of a folder.
+    pub s3: Option<S3Config>,
+    /// Largest file, in bytes; 20 MiB.
+    pub most_bytes: i64,
+    /// Types of files that may come: `image/png`. Of types that cannot be told by their
+    /// first bytes only `text/…` can be taken.
+    pub types: Vec<String>,
+}
+
+impl Default for AttachmentsConfig {
+    fn default() -> Self {
+        let types = [
+            "image/jpeg",
+            "image/png",
+            "image/gif",
+            "image/webp",
+            "application/pdf",
+            "text/plain",
+            "text/csv",
+            "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+            "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+            "audio/mpeg",
+            "audio/x-wav",
+            "video/mp4",
+        ];
+        Self {
+            folder: PathBuf::from("attachments"),
+            s3: None,
+            most_bytes: 20 * 1024 * 1024,
+            types: types.map(str::to_owned).to_vec(),
+        }
+    }
+}
+
+impl AttachmentsConfig {
+    pub(crate) fn limits(&self) -> Limits {
+        Limits {
+            most_bytes: self.most_bytes,
+            types: self.types.clone(),
+        }
+    }
+
+    /// The store of objects.
+    pub(crate) fn open(&self) -> Result<Objects, Fault> {
+        match &self.s3 {
+            Some(bucket) => Objects::in_bucket(bucket),
+            None => Objects::in_folder(&self.folder),
+        }
+    }
+
+    fn problem(&self) -> Option<&'static str> {
+        let sizes = 1..=2 * 1024 * 1024 * 1024;
+        match () {
+            () if !sizes.contains(&self.most_bytes) => Some("most_bytes must be 1 to 2 GiB"),
+            () if self.types.is_empty() => Some("types must name at least one"),
+            () if self.s3.is_none() && self.folder.as_os_str().is_empty() => {
+                Some("folder must be given where there is no s3")
+            }
+            () => self.s3.as_ref().and_then(S3Config::problem),
+        }
+    }
+}
 
 /// Section `ticket` of the configuration.
 #[derive(Debug, Clone, Deserialize, Serialize)]
@@ -18,6 +92,8 @@ pub struct TicketConfig {
     pub survey_change_hours: u32,
     /// A mark of this or less makes a return visit due; 2, and 0 for none.
     pub return_visit_up_to: i32,
+    /// Files of conversations.
+    pub attachments: AttachmentsConfig,
 }
 
 impl Default for TicketConfig {
@@ -27,6 +103,7 @@ impl Default for TicketConfig {
             survey_days: 14,
             survey_change_hours: 24,
             return_visit_up_to: 2,
+            attachments: AttachmentsConfig::default(),
         }
     }
 }
@@ -42,6 +119,9 @@ impl TicketConfig {
     }
 
     pub(crate) fn check(&self) -> Result<(), Fault> {
+        if let Some(problem) = self.attachments.problem() {
+            return Err(Fault::internal(format!("ticket.attachments: {problem}")));
+        }
         let problem = match () {
             () if self.remembered_keys == 0 => "ticket.remembered_keys must be at least 1",
             () if !(1..=366).contains(&self.survey_days) => "ticket.survey_days must be 1 to 366",

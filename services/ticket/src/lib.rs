@@ -3,22 +3,24 @@
 //! their messages and the history of their states; the business calendars and
 //! targets, and the clocks that count by them; the surveys that ask about resolutions;
 //! queues, who serves them, and whose a ticket was; the company's rules of handling; its
-//! standard phrases.
+//! standard phrases; the files of conversations, which lie sealed in a store of objects.
 //!
 //! States: new → open ⇄ pending → resolved → closed; resolved → open when the
 //! solution did not work. Each kind has its table, in `domain/state/tables.rs` (docs/states.md).
-//! Clauses: OP-3.1, OP-3.2, CC-1.2, CC-2.3, SG-2.1, SG-2.2, SG-2.3, SG-3, SG-4, SG-5, IH-3.1, IH-3.2, CF-10.2.
+//! Clauses: OP-3.1, OP-3.2, CC-1.2, CC-2.3, CC-2.4, SG-2.1, SG-2.2, SG-2.3, SG-3, SG-4, SG-5, IH-3.1, IH-3.2, CF-10.2.
 
 mod api;
 mod config;
 mod domain;
 mod error;
 mod jobs;
+mod objects;
 mod store;
 
 use std::sync::Arc;
 
 use kefu_contracts::ticket::{
+    attachment_service_server::AttachmentServiceServer,
     calendar_service_server::CalendarServiceServer, clock_service_server::ClockServiceServer,
     compensation_service_server::CompensationServiceServer,
     handling_service_server::HandlingServiceServer, macro_service_server::MacroServiceServer,
@@ -38,7 +40,8 @@ use kefu_service::{
 };
 use tonic::service::Routes;
 
-pub use config::TicketConfig;
+pub use config::{AttachmentsConfig, TicketConfig};
+pub use objects::S3Config;
 
 /// Name of the service.
 pub const NAME: &str = "ticket";
@@ -61,6 +64,7 @@ pub fn build(config: TicketConfig, deps: Deps, peers: Peers) -> Result<Hosted, F
     config.check()?;
     let core = Core::new(NAME, deps, &["customer-profile"]);
     let tickets = api::Tickets::new(&core, &config);
+    let objects = config.attachments.open()?;
     let jobs = vec![
         core.follow(
             "customer-profile",
@@ -72,12 +76,15 @@ pub fn build(config: TicketConfig, deps: Deps, peers: Peers) -> Result<Hosted, F
         ),
         jobs::clocks(core.deps.clone()),
         jobs::routing(core.deps.clone(), tickets.clone()),
+        jobs::attachments(core.deps.clone(), objects.clone()),
         rewrap::job(&core.deps),
     ];
     let files = FileExport::server(tickets.clone(), &store::records::RECORD, core.views.clone());
     let facts = RecordFacts::server(&core.deps, store::records::FACTS);
     let queues = api::queues::Queues::new(&core, tickets.clone());
     let macros = api::macros::Macros::new(&core, tickets.clone());
+    let limits = config.attachments.limits();
+    let attachments = api::attachments::Attachments::new(&core, objects, limits);
     let compensations = api::compensations::Compensations(tickets.clone());
     let handling = api::handling::Handling::new(&core, tickets.clone());
     let calendars = api::calendars::Calendars::new(&core);
@@ -85,6 +92,7 @@ pub fn build(config: TicketConfig, deps: Deps, peers: Peers) -> Result<Hosted, F
     let routes = Routes::new(TicketServiceServer::new(tickets))
         .add_service(QueueServiceServer::new(queues))
         .add_service(MacroServiceServer::new(macros))
+        .add_service(AttachmentServiceServer::new(attachments))
         .add_service(HandlingServiceServer::new(handling))
         .add_service(CompensationServiceServer::new(compensations))
         .add_service(CalendarServiceServer::new(calendars))

@@ -566,6 +566,8 @@ async fn it_is_known_of_every_table_what_a_destruction_does_to_it() {
         "profile.standing_check",
         "profile.timeline",
         "profile.verification",
+        "ticket.attachment",
+        "ticket.attachment_part",
         "ticket.customer_key",
         "ticket.known_customer",
         "ticket.message",

@@ -35,6 +35,7 @@ use crate::{
     },
     store::{
         assignments::{self, NewAssignment},
+        attachments,
         history::{self, NewChange},
         macros,
         messages::{self, NewMessage},
@@ -242,10 +243,31 @@ impl Tickets {
             revision: row.revision + 1,
         };
         messages::insert(connection, &message).await?;
+        bind(connection, row.id, id, &note.said.attachments).await?;
         if let Some(used) = note.said.used_macro {
             count_use(connection, used, call.now).await?;
         }
         Ok(())
+    }
+}
+
+/// Gives files to a reply, all of which have to be there and free (OP-3.1).
+async fn bind(
+    connection: &mut PgConnection,
+    ticket: Uuid,
+    message: Uuid,
+    ids: &[Uuid],
+) -> Result<(), Fault> {
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let bound = attachments::bind(connection, ticket, ids, message).await?;
+    match usize::try_from(bound) == Ok(ids.len()) {
+        true => Ok(()),
+        false => Err(Fault::fields(vec![(
+            "attachments".to_owned(),
+            Violation::Unknown,
+        )])),
     }
 }
 
@@ -273,7 +295,8 @@ fn decide(
     last_change: Option<Timestamp>,
     (rules_version, rules): (i32, &HandlingDefinition),
 ) -> Result<Changed, Fault> {
-    if wanted.action.overwrites(&ticket) && !clearance.classes.contains(DataClass::Service) {
+    let blind = wanted.action.overwrites(&ticket) || wanted.action.binds();
+    if blind && !clearance.classes.contains(DataClass::Service) {
         let class = DataClass::Service.as_str_name();
         return Err(Fault::new(Reason::PermissionMissing).with("classes", class));
     }

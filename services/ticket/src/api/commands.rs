@@ -1,6 +1,8 @@
 //! What each command asks for, read and checked; what is done with it is the
 //! same for all.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use kefu_contracts::ticket::{
     AnalyseComplaintRequest, AnswerResultRequest, AskToCloseRequest, AssignTicketRequest,
@@ -28,8 +30,11 @@ use crate::{
         entry::{LONG, MEDIUM},
         moment,
     },
-    store::macros::MACROS,
+    store::{attachments::ATTACHMENTS, macros::MACROS},
 };
+
+/// Files of one reply.
+const MOST_ATTACHMENTS: usize = 20;
 
 /// A command that can be read; whether it may be carried out is told by the ticket.
 #[derive(Clone)]
@@ -127,7 +132,15 @@ command!(ReplyToTicketRequest: |self, fields| {
     let direction = fields.required_enum::<Direction>("direction", self.direction);
     fields.required_text("body", &self.body, LONG);
     let used_macro = fields.optional_name("used_macro", &self.used_macro, MACROS);
-    let said = Said { used_macro };
+    let attachments = self.attachments.iter().enumerate().filter_map(|(at, name)| {
+        fields.name(format_args!("attachments[{at}]"), name, ATTACHMENTS)
+    });
+    let attachments: Vec<Uuid> = attachments.collect();
+    let once: BTreeSet<&Uuid> = attachments.iter().collect();
+    fields.ensure(once.len() == attachments.len(), "attachments", Violation::Duplicate);
+    let few = attachments.len() <= MOST_ATTACHMENTS;
+    fields.ensure(few, "attachments", Violation::TooMany(MOST_ATTACHMENTS));
+    let said = Said { used_macro, attachments };
     Action::Reply(Note { direction: direction.unwrap_or_default(), body: self.body, said })
 });
 

@@ -1,17 +1,18 @@
-//! Messages and history: what the answer about one ticket has and a list has not.
+//! Messages, files and history: what the answer about one ticket has and a list has not.
 
 use kefu_contracts::{
     ClassSet,
     policy::DataClass,
-    ticket::{Message, StateChange, Ticket},
+    ticket::{Attachment, Message, StateChange, Ticket},
 };
 use kefu_service::{error::Fault, fields::name, time::to_proto};
 use kefu_vault::{CustomerKey, Place};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::Tickets;
+use super::{Tickets, attachments::open as open_attachment};
 use crate::store::{
+    attachments::{self, ATTACHMENTS, ShownAttachment},
     history,
     messages::{self, StoredMessage},
 };
@@ -20,8 +21,9 @@ use crate::store::{
 pub(super) struct Details {
     history: Vec<StateChange>,
     messages: Vec<StoredMessage>,
-    /// There are messages, and they are not cleared.
-    held_back: bool,
+    attachments: Vec<ShownAttachment>,
+    /// There are messages, or files, and they are not cleared.
+    held_back: (bool, bool),
 }
 
 /// Where a message's body is sealed.
@@ -43,18 +45,20 @@ pub(super) async fn details(
 ) -> Result<Details, Fault> {
     let history = history::list(connection, ticket, revision).await?;
     if cleared.contains(DataClass::Service) {
-        let messages = messages::list(connection, ticket, revision).await?;
         return Ok(Details {
             history,
-            messages,
-            held_back: false,
+            messages: messages::list(connection, ticket, revision).await?,
+            attachments: attachments::list(connection, ticket, revision).await?,
+            held_back: (false, false),
         });
     }
-    let held_back = messages::any(connection, ticket, revision).await?;
+    let messages = messages::any(connection, ticket, revision).await?;
+    let attachments = attachments::any(connection, ticket, revision).await?;
     Ok(Details {
         history,
         messages: Vec::new(),
-        held_back,
+        attachments: Vec::new(),
+        held_back: (messages, attachments),
     })
 }
 
@@ -67,24 +71,49 @@ impl Tickets {
         ticket: &mut Ticket,
     ) -> Result<(), Fault> {
         ticket.history = details.history;
-        ticket.messages = if details.held_back {
-            // Stands for what is not cleared: disclosing leaves it out and says so.
-            vec![Message::default()]
-        } else {
-            let stored = details.messages.into_iter();
-            stored
-                .map(|stored| self.open_message(key, stored))
-                .collect::<Result<_, _>>()?
-        };
+        let files = &details.attachments;
+        let stored = details.messages.into_iter();
+        ticket.messages = stored
+            .map(|stored| self.open_message(key, stored, files))
+            .collect::<Result<_, _>>()?;
+        let stored = files.iter();
+        ticket.attachments = stored
+            .map(|stored| self.open_attachment(key, stored))
+            .collect::<Result<_, _>>()?;
+        // Stand for what is not cleared: disclosing leaves it out and says so.
+        let (messages, attachments) = details.held_back;
+        ticket.messages.extend(messages.then(Message::default));
+        ticket.attachments.extend(attachments.then(Attachment::default));
         Ok(())
     }
 
-    fn open_message(&self, key: &CustomerKey, stored: StoredMessage) -> Result<Message, Fault> {
+    fn open_attachment(
+        &self,
+        key: &CustomerKey,
+        stored: &ShownAttachment,
+    ) -> Result<Attachment, Fault> {
+        let said = open_attachment(self.sealer.vault(), key, stored.id, &stored.sealed)?;
+        Ok(Attachment {
+            name: name(ATTACHMENTS, stored.id),
+            author: stored.author.name(),
+            finish_time: stored.finished_at.map(to_proto),
+            ..said
+        })
+    }
+
+    fn open_message(
+        &self,
+        key: &CustomerKey,
+        stored: StoredMessage,
+        files: &[ShownAttachment],
+    ) -> Result<Message, Fault> {
         let body = self
             .sealer
             .vault()
             .open(key, &body_place(stored.id), &stored.sealed)?;
+        let own = files.iter().filter(|file| file.message_id == Some(stored.id));
         Ok(Message {
+            attachments: own.map(|file| name(ATTACHMENTS, file.id)).collect(),
             direction: stored.direction,
             body: String::from_utf8(body).map_err(|_| Fault::internal("message is not text"))?,
             author: stored

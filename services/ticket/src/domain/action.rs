@@ -109,6 +109,8 @@ pub(crate) struct Note {
 pub(crate) struct Said {
     /// The macro that its body came from.
     pub(crate) used_macro: Option<Uuid>,
+    /// Files that belong to it.
+    pub(crate) attachments: Vec<Uuid>,
 }
 
 impl Action {
@@ -175,6 +177,11 @@ impl Action {
             Self::Release(_) => Some(AssignmentCause::Released),
             _ => None,
         }
+    }
+
+    /// Whether it tells that there are files.
+    pub(crate) fn binds(&self) -> bool {
+        matches!(self, Self::Reply(note) if !note.said.attachments.is_empty())
     }
 
     /// Whether it puts something in the place of classified text: what one may

@@ -7,6 +7,7 @@ pub(crate) mod clock;
 pub(crate) mod compensation;
 pub(crate) mod complaint;
 pub(crate) mod entry;
+pub(crate) mod file;
 pub(crate) mod handling;
 pub(crate) mod macros;
 pub(crate) mod moment;

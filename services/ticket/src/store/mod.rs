@@ -2,6 +2,7 @@
 
 pub(crate) mod agents;
 pub(crate) mod assignments;
+pub(crate) mod attachments;
 pub(crate) mod calendars;
 pub(crate) mod clocks;
 pub(crate) mod customers;

@@ -57,6 +57,7 @@ const KNOWN: &[&str] = &[
     "MeasureSatisfactionRequest.department",
     "MeasureSatisfactionRequest.start_time",
     "MeasureSatisfactionRequest.end_time",
+    "DownloadAttachmentRequest.offset",
     "RenderMacroRequest.ticket",
     "RenderMacroRequest.values",
     "MeasureTimeRequest.start_time",

@@ -35,6 +35,7 @@ use uuid::Uuid;
 
 use super::values::Values;
 use crate::{
+    attachments::{announced, put},
     data_requests::{ask, asked, copied, data_requests},
     records::{
         customers, enter, intake, open, order, orders, place, said_consent, ticket, tickets,
@@ -515,6 +516,7 @@ async fn work(
         };
         let mut agent = tickets(&suite.caller(login).after(caller));
         now = agent.reply_to_ticket(reply).await.unwrap().into_inner();
+        now = conversed(caller, now, values).await;
     }
     let resolve = ResolveTicketRequest {
         name: name.clone(),
@@ -707,6 +709,24 @@ async fn surveyed(
     let _ = caller.after(&head);
     let names = all.into_iter().map(|one| (one.name, one.ticket));
     names.collect()
+}
+
+/// The customer sends a file.
+async fn conversed(caller: &Caller, ticket: Ticket, values: &mut Values) -> Ticket {
+    let content = format!("{}{}", values.text(), values.text());
+    let name = format!("{}.txt", values.text());
+    let request = announced(&ticket.name, &name, "text/plain", content.as_bytes());
+    let file = put(caller, request, content.as_bytes()).await.unwrap();
+    let reply = ReplyToTicketRequest {
+        name: ticket.name,
+        etag: ticket.etag,
+        direction: Direction::In as i32,
+        body: values.text(),
+        attachments: vec![file.name],
+        ..Default::default()
+    };
+    let mut client = tickets(caller);
+    client.reply_to_ticket(reply).await.unwrap().into_inner()
 }
 
 /// Places an order, which is reviewed and, if so, cancelled.
