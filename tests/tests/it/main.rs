@@ -24,6 +24,7 @@ mod file_numbers;
 mod five_views;
 mod handling;
 mod intake;
+mod later_calls;
 mod leak;
 mod lists;
 mod macros;

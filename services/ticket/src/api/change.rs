@@ -22,7 +22,7 @@ use uuid::Uuid;
 use super::{
     Tickets,
     commands::{Command, Wanted},
-    details::{body_place, details},
+    details::{body_place, details, recording_place},
     present::{actor, changed, compensated, escalated},
     replay::Written,
     surveys::invite,
@@ -232,6 +232,15 @@ impl Tickets {
             .sealer
             .vault()
             .seal(key, &body_place(id), note.body.as_bytes())?;
+        let said = &note.said;
+        let recording = match said.recording.as_str() {
+            "" => None,
+            place => Some(self.sealer.vault().seal(
+                key,
+                &recording_place(id),
+                place.as_bytes(),
+            )?),
+        };
         let message = NewMessage {
             id,
             ticket_id: row.id,
@@ -240,6 +249,9 @@ impl Tickets {
             author_id: (subject.kind == SubjectKind::Employee).then_some(subject.id),
             occurred_at,
             sealed: &sealed,
+            channel: said.channel,
+            call: said.call,
+            recording: recording.as_deref(),
             revision: row.revision + 1,
         };
         messages::insert(connection, &message).await?;

@@ -35,6 +35,14 @@ pub(super) fn body_place(message: Uuid) -> Place {
     }
 }
 
+/// Where it is sealed where its recording is found.
+pub(super) fn recording_place(message: Uuid) -> Place {
+    Place {
+        column: "recording",
+        ..body_place(message)
+    }
+}
+
 /// Reads the details of a ticket as of a revision; messages that are not
 /// cleared are not even read.
 pub(super) async fn details(
@@ -107,21 +115,29 @@ impl Tickets {
         stored: StoredMessage,
         files: &[ShownAttachment],
     ) -> Result<Message, Fault> {
-        let body = self
-            .sealer
-            .vault()
-            .open(key, &body_place(stored.id), &stored.sealed)?;
+        let vault = self.sealer.vault();
+        let text = |bytes: Vec<u8>| {
+            String::from_utf8(bytes).map_err(|_| Fault::internal("message is not text"))
+        };
+        let body = vault.open(key, &body_place(stored.id), &stored.sealed)?;
+        let recording = match &stored.recording {
+            Some(sealed) => text(vault.open(key, &recording_place(stored.id), sealed)?)?,
+            None => String::new(),
+        };
         let own = files.iter().filter(|file| file.message_id == Some(stored.id));
         Ok(Message {
             attachments: own.map(|file| name(ATTACHMENTS, file.id)).collect(),
             direction: stored.direction,
-            body: String::from_utf8(body).map_err(|_| Fault::internal("message is not text"))?,
+            body: text(body)?,
+            channel: stored.channel,
+            call_start_time: stored.call.0.map(to_proto),
+            call_end_time: stored.call.1.map(to_proto),
+            recording,
             author: stored
                 .author_id
                 .map(|id| name("employees", id))
                 .unwrap_or_default(),
             time: Some(to_proto(stored.occurred_at)),
-            ..Message::default()
         })
     }
 }

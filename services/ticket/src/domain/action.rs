@@ -3,6 +3,7 @@
 
 use jiff::Timestamp;
 use kefu_contracts::{
+    common::Channel,
     google::r#type::Money,
     ticket::{
         AssignmentCause, ComplaintNature, Direction, Gravity, HandlingDefinition, Legitimacy,
@@ -111,6 +112,12 @@ pub(crate) struct Said {
     pub(crate) used_macro: Option<Uuid>,
     /// Files that belong to it.
     pub(crate) attachments: Vec<Uuid>,
+    /// By which it was said; `UNSPECIFIED`: nobody told.
+    pub(crate) channel: Channel,
+    /// The call in which it was said: from when, and until when.
+    pub(crate) call: (Option<Timestamp>, Option<Timestamp>),
+    /// Where the recording of it is found.
+    pub(crate) recording: String,
 }
 
 impl Action {

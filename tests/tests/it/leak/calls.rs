@@ -316,8 +316,12 @@ pub(super) fn change(method: &MethodDescriptor, name: &str) -> Option<DynamicMes
 fn fill(message: &mut DynamicMessage) {
     for field in message.descriptor().fields() {
         let value = match field.kind() {
+            Kind::String if field.is_list() => continue,
             Kind::String
-                if matches!(field.name(), "name" | "etag" | "request_id" | "department") =>
+                if matches!(
+                    field.name(),
+                    "name" | "etag" | "request_id" | "department" | "used_macro" | "recording"
+                ) =>
             {
                 continue;
             }

@@ -516,7 +516,7 @@ async fn work(
         };
         let mut agent = tickets(&suite.caller(login).after(caller));
         now = agent.reply_to_ticket(reply).await.unwrap().into_inner();
-        now = conversed(caller, now, values).await;
+        now = conversed(suite, caller, now, values).await;
     }
     let resolve = ResolveTicketRequest {
         name: name.clone(),
@@ -711,8 +711,13 @@ async fn surveyed(
     names.collect()
 }
 
-/// The customer sends a file.
-async fn conversed(caller: &Caller, ticket: Ticket, values: &mut Values) -> Ticket {
+/// The customer calls, and sends a file.
+async fn conversed(
+    suite: &TestSuite,
+    caller: &Caller,
+    ticket: Ticket,
+    values: &mut Values,
+) -> Ticket {
     let content = format!("{}{}", values.text(), values.text());
     let name = format!("{}.txt", values.text());
     let request = announced(&ticket.name, &name, "text/plain", content.as_bytes());
@@ -723,6 +728,10 @@ async fn conversed(caller: &Caller, ticket: Ticket, values: &mut Values) -> Tick
         direction: Direction::In as i32,
         body: values.text(),
         attachments: vec![file.name],
+        channel: Channel::Phone as i32,
+        call_start_time: Some(time::to_proto(suite.clock.now() - Duration::from_secs(90))),
+        call_end_time: Some(time::to_proto(suite.clock.now() - Duration::from_secs(9))),
+        recording: values.text(),
         ..Default::default()
     };
     let mut client = tickets(caller);
