@@ -6,6 +6,7 @@ use kefu_service::error::Fault;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    connectors::NoticesConfig,
     domain::{file::Limits, survey::Terms},
     objects::{Objects, S3Config},
 };
@@ -94,6 +95,8 @@ pub struct TicketConfig {
     pub return_visit_up_to: i32,
     /// Files of conversations.
     pub attachments: AttachmentsConfig,
+    /// Who tells customers for the company (SG-2.4).
+    pub notices: NoticesConfig,
 }
 
 impl Default for TicketConfig {
@@ -104,6 +107,7 @@ impl Default for TicketConfig {
             survey_change_hours: 24,
             return_visit_up_to: 2,
             attachments: AttachmentsConfig::default(),
+            notices: NoticesConfig::default(),
         }
     }
 }
@@ -121,6 +125,9 @@ impl TicketConfig {
     pub(crate) fn check(&self) -> Result<(), Fault> {
         if let Some(problem) = self.attachments.problem() {
             return Err(Fault::internal(format!("ticket.attachments: {problem}")));
+        }
+        if let Some(problem) = self.notices.problem() {
+            return Err(Fault::internal(format!("ticket.notices: {problem}")));
         }
         let problem = match () {
             () if self.remembered_keys == 0 => "ticket.remembered_keys must be at least 1",

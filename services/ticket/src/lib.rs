@@ -3,18 +3,21 @@
 //! their messages and the history of their states; the business calendars and
 //! targets, and the clocks that count by them; the surveys that ask about resolutions;
 //! queues, who serves them, and whose a ticket was; the company's rules of handling; its
-//! standard phrases; the files of conversations, which lie sealed in a store of objects.
+//! standard phrases; the files of conversations, which lie sealed in a store of objects;
+//! what customers are told of progress, by the company's connector or by hand.
 //!
 //! States: new → open ⇄ pending → resolved → closed; resolved → open when the
 //! solution did not work. Each kind has its table, in `domain/state/tables.rs` (docs/states.md).
-//! Clauses: OP-3.1, OP-3.2, CC-1.2, CC-2.3, CC-2.4, SG-2.1, SG-2.2, SG-2.3, SG-3, SG-4, SG-5, IH-3.1, IH-3.2, CF-10.2.
+//! Clauses: OP-3.1, OP-3.2, CC-1.2, CC-2.3, CC-2.4, SG-2.1, SG-2.2, SG-2.3, SG-2.4, SG-3, SG-4, SG-5, IH-3.1, IH-3.2, CF-10.2.
 
 mod api;
 mod config;
+mod connectors;
 mod domain;
 mod error;
 mod jobs;
 mod objects;
+mod ports;
 mod store;
 
 use std::sync::Arc;
@@ -24,7 +27,7 @@ use kefu_contracts::ticket::{
     calendar_service_server::CalendarServiceServer, clock_service_server::ClockServiceServer,
     compensation_service_server::CompensationServiceServer,
     handling_service_server::HandlingServiceServer, macro_service_server::MacroServiceServer,
-    queue_service_server::QueueServiceServer,
+    notice_service_server::NoticeServiceServer, queue_service_server::QueueServiceServer,
     survey_answer_service_server::SurveyAnswerServiceServer,
     survey_service_server::SurveyServiceServer, target_service_server::TargetServiceServer,
     ticket_service_server::TicketServiceServer,
@@ -41,6 +44,7 @@ use kefu_service::{
 use tonic::service::Routes;
 
 pub use config::{AttachmentsConfig, TicketConfig};
+pub use connectors::NoticesConfig;
 pub use objects::S3Config;
 
 /// Name of the service.
@@ -65,7 +69,8 @@ pub fn build(config: TicketConfig, deps: Deps, peers: Peers) -> Result<Hosted, F
     let core = Core::new(NAME, deps, &["customer-profile"]);
     let tickets = api::Tickets::new(&core, &config);
     let objects = config.attachments.open()?;
-    let jobs = vec![
+    let notices = api::notices::Notices::new(&core);
+    let mut jobs = vec![
         core.follow(
             "customer-profile",
             peers.customer_profile,
@@ -74,11 +79,14 @@ pub fn build(config: TicketConfig, deps: Deps, peers: Peers) -> Result<Hosted, F
                 vault: core.deps.vault.clone(),
             }),
         ),
-        jobs::clocks(core.deps.clone()),
+        jobs::clocks(core.deps.clone(), tickets.clone()),
         jobs::routing(core.deps.clone(), tickets.clone()),
         jobs::attachments(core.deps.clone(), objects.clone()),
         rewrap::job(&core.deps),
     ];
+    if let Some(messenger) = connectors::open(&config.notices, &core)? {
+        jobs.push(jobs::notices(core.deps.clone(), notices.clone(), messenger));
+    }
     let files = FileExport::server(tickets.clone(), &store::records::RECORD, core.views.clone());
     let facts = RecordFacts::server(&core.deps, store::records::FACTS);
     let queues = api::queues::Queues::new(&core, tickets.clone());
@@ -93,6 +101,7 @@ pub fn build(config: TicketConfig, deps: Deps, peers: Peers) -> Result<Hosted, F
         .add_service(QueueServiceServer::new(queues))
         .add_service(MacroServiceServer::new(macros))
         .add_service(AttachmentServiceServer::new(attachments))
+        .add_service(NoticeServiceServer::new(notices))
         .add_service(HandlingServiceServer::new(handling))
         .add_service(CompensationServiceServer::new(compensations))
         .add_service(CalendarServiceServer::new(calendars))

@@ -30,6 +30,7 @@ mod lists;
 mod macros;
 mod merges;
 mod migrations;
+mod notices;
 mod outage;
 mod quality;
 mod queues;

@@ -5,7 +5,7 @@ use kefu_contracts::{
     common::Reason,
     journal::EntryKind,
     policy::DataClass,
-    ticket::{HandlingDefinition, MacroState, Ticket, TicketState},
+    ticket::{HandlingDefinition, MacroState, NoticeEvent, Ticket, TicketState},
 };
 use kefu_service::{
     call::{Answer, Call},
@@ -22,7 +22,8 @@ use uuid::Uuid;
 use super::{
     Tickets,
     commands::{Command, Wanted},
-    details::{body_place, details, recording_place},
+    details::{AsOf, body_place, details, recording_place},
+    notices::{News, by_call},
     present::{actor, changed, compensated, escalated},
     replay::Written,
     surveys::invite,
@@ -32,6 +33,7 @@ use crate::{
         action::{Around, Note, standing},
         handling::{escalates, in_force},
         moment,
+        notice::told_of,
     },
     store::{
         assignments::{self, NewAssignment},
@@ -133,7 +135,8 @@ impl Tickets {
             .write(connection, call, wanted, &row, &key, &changed)
             .await?;
         let mut ticket = changed.ticket;
-        let details = details(connection, row.id, row.revision + 1, clearance.classes).await?;
+        let change = AsOf::Change(row.revision + 1);
+        let details = details(connection, row.id, change, clearance.classes).await?;
         self.attach(&key, details, &mut ticket)?;
         Ok((Written { ticket, position }, clearance))
     }
@@ -193,6 +196,14 @@ impl Tickets {
             changed(ticket, new.before, new.occurred_at, revision),
         );
         let mut entries = vec![entry];
+        let news = News {
+            ticket,
+            key,
+            events: &news_of(row, ticket),
+            occurred_at: new.occurred_at,
+            now: call.now,
+        };
+        entries.extend(by_call(call, self.tell(connection, &news).await?));
         if let Some(number) = wanted.action.compensates() {
             entries.extend(compensated(call, row.customer_id, ticket, number));
         }
@@ -235,11 +246,11 @@ impl Tickets {
         let said = &note.said;
         let recording = match said.recording.as_str() {
             "" => None,
-            place => Some(self.sealer.vault().seal(
-                key,
-                &recording_place(id),
-                place.as_bytes(),
-            )?),
+            place => Some(
+                self.sealer
+                    .vault()
+                    .seal(key, &recording_place(id), place.as_bytes())?,
+            ),
         };
         let message = NewMessage {
             id,
@@ -284,11 +295,7 @@ async fn bind(
 }
 
 /// Counts that a reply came from a macro, which has to be one that is used (SG-2.3).
-async fn count_use(
-    connection: &mut PgConnection,
-    id: Uuid,
-    now: Timestamp,
-) -> Result<(), Fault> {
+async fn count_use(connection: &mut PgConnection, id: Uuid, now: Timestamp) -> Result<(), Fault> {
     let stored = macros::find(connection, id).await?;
     let active = stored.is_some_and(|one| one.body.state() == MacroState::Active);
     if !active {
@@ -296,6 +303,15 @@ async fn count_use(
         return Err(Fault::fields(vec![unknown]));
     }
     macros::used(connection, id, now).await
+}
+
+/// What a customer may want to hear of a change.
+fn news_of(before: &StoredTicket, ticket: &Ticket) -> Vec<NoticeEvent> {
+    let assignee = parse_name(&ticket.assignee, "employees");
+    let given = assignee.is_some() && assignee != before.assignee();
+    let moved = told_of(before.standing(), standing(ticket));
+    let given = given.then_some(NoticeEvent::Assigned);
+    given.into_iter().chain(moved).collect()
 }
 
 /// What the rules make of the command.

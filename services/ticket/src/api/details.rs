@@ -1,9 +1,9 @@
-//! Messages, files and history: what the answer about one ticket has and a list has not.
+//! Messages, files, notices and history: what the answer about one ticket has and a list has not.
 
 use kefu_contracts::{
     ClassSet,
     policy::DataClass,
-    ticket::{Attachment, Message, StateChange, Ticket},
+    ticket::{Attachment, Message, StateChange, Ticket, TicketNotice},
 };
 use kefu_service::{error::Fault, fields::name, time::to_proto};
 use kefu_vault::{CustomerKey, Place};
@@ -15,6 +15,7 @@ use crate::store::{
     attachments::{self, ATTACHMENTS, ShownAttachment},
     history,
     messages::{self, StoredMessage},
+    notices,
 };
 
 /// The details of one ticket, messages still sealed.
@@ -22,8 +23,18 @@ pub(super) struct Details {
     history: Vec<StateChange>,
     messages: Vec<StoredMessage>,
     attachments: Vec<ShownAttachment>,
+    notices: Vec<TicketNotice>,
     /// There are messages, or files, and they are not cleared.
     held_back: (bool, bool),
+}
+
+/// When a ticket is shown.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum AsOf {
+    /// As it is, at this revision.
+    Now(i64),
+    /// As the change left it that made this revision: the same however often it is told.
+    Change(i64),
 }
 
 /// Where a message's body is sealed.
@@ -43,29 +54,38 @@ pub(super) fn recording_place(message: Uuid) -> Place {
     }
 }
 
-/// Reads the details of a ticket as of a revision; messages that are not
-/// cleared are not even read.
+/// Reads the details of a ticket; messages that are not cleared are not even read.
 pub(super) async fn details(
     connection: &mut PgConnection,
     ticket: Uuid,
-    revision: i64,
+    at: AsOf,
     cleared: ClassSet,
 ) -> Result<Details, Fault> {
+    // A file comes in between two revisions, and a notice has outcomes of its own.
+    let (revision, files_before, notices) = match at {
+        AsOf::Now(revision) => {
+            let notices = notices::of_ticket(connection, ticket).await?;
+            (revision, revision.saturating_add(1), notices)
+        }
+        AsOf::Change(revision) => (revision, revision, Vec::new()),
+    };
     let history = history::list(connection, ticket, revision).await?;
     if cleared.contains(DataClass::Service) {
         return Ok(Details {
             history,
             messages: messages::list(connection, ticket, revision).await?,
-            attachments: attachments::list(connection, ticket, revision).await?,
+            attachments: attachments::list(connection, ticket, files_before).await?,
+            notices,
             held_back: (false, false),
         });
     }
     let messages = messages::any(connection, ticket, revision).await?;
-    let attachments = attachments::any(connection, ticket, revision).await?;
+    let attachments = attachments::any(connection, ticket, files_before).await?;
     Ok(Details {
         history,
         messages: Vec::new(),
         attachments: Vec::new(),
+        notices,
         held_back: (messages, attachments),
     })
 }
@@ -79,6 +99,7 @@ impl Tickets {
         ticket: &mut Ticket,
     ) -> Result<(), Fault> {
         ticket.history = details.history;
+        ticket.notices = details.notices;
         let files = &details.attachments;
         let stored = details.messages.into_iter();
         ticket.messages = stored
@@ -91,7 +112,9 @@ impl Tickets {
         // Stand for what is not cleared: disclosing leaves it out and says so.
         let (messages, attachments) = details.held_back;
         ticket.messages.extend(messages.then(Message::default));
-        ticket.attachments.extend(attachments.then(Attachment::default));
+        ticket
+            .attachments
+            .extend(attachments.then(Attachment::default));
         Ok(())
     }
 
@@ -124,7 +147,9 @@ impl Tickets {
             Some(sealed) => text(vault.open(key, &recording_place(stored.id), sealed)?)?,
             None => String::new(),
         };
-        let own = files.iter().filter(|file| file.message_id == Some(stored.id));
+        let own = files
+            .iter()
+            .filter(|file| file.message_id == Some(stored.id));
         Ok(Message {
             attachments: own.map(|file| name(ATTACHMENTS, file.id)).collect(),
             direction: stored.direction,

@@ -11,6 +11,7 @@ pub(crate) mod file;
 pub(crate) mod handling;
 pub(crate) mod macros;
 pub(crate) mod moment;
+pub(crate) mod notice;
 pub(crate) mod phrase;
 pub(crate) mod priority;
 pub(crate) mod queue;

@@ -170,7 +170,10 @@ mod tests {
             found(|one| one.set_direction(Direction::Internal)),
             ["channel NOT_APPLICABLE"]
         );
-        assert_eq!(found(|one| one.recording = "字".repeat(201)), ["recording TOO_LONG"]);
+        assert_eq!(
+            found(|one| one.recording = "字".repeat(201)),
+            ["recording TOO_LONG"]
+        );
     }
 
     #[test]

@@ -74,7 +74,12 @@ impl Timing {
             .rfind(|one| one.attempt.metric == ClockMetric::Resolution);
         let counted = solution.or(clocks.last()).and_then(|one| one.calendar);
         // Where nothing is counted by one and there is one, that is the company's.
-        let only = || self.calendars.values().next().filter(|_| self.calendars.len() == 1);
+        let only = || {
+            self.calendars
+                .values()
+                .next()
+                .filter(|_| self.calendars.len() == 1)
+        };
         let calendar = counted.or_else(only);
         (
             solution.and_then(|one| one.due_at),

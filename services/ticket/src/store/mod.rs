@@ -9,6 +9,7 @@ pub(crate) mod customers;
 pub(crate) mod history;
 pub(crate) mod macros;
 pub(crate) mod messages;
+pub(crate) mod notices;
 pub(crate) mod opening;
 pub(crate) mod own_cursor;
 pub(crate) mod queues;

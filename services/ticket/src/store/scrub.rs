@@ -4,7 +4,7 @@ use kefu_service::{destroyed::destroy_key, error::Fault};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::attachments;
+use super::{attachments, notices};
 
 /// Scrubs everything of a customer. Nobody opens a ticket for them from then on: whoever does
 /// so step by step holds the row that goes first, and the statement that opens one at once is
@@ -47,6 +47,7 @@ pub(crate) async fn customer(connection: &mut PgConnection, customer: Uuid) -> R
     .execute(&mut *connection)
     .await?;
     attachments::scrub(connection, customer).await?;
+    notices::scrub(connection, customer).await?;
     // Who was about to write one held the ticket until now.
     sqlx::query!(
         "DELETE FROM ticket.message WHERE customer_id = $1",
