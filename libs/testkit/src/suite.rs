@@ -20,6 +20,7 @@ use kefu_service::{
     ids::{Ids, system_randomness},
     server::GrpcService,
 };
+use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
 use crate::{Caller, TestDatabase, TurnableClock, apart::AccessControl};
@@ -39,6 +40,8 @@ pub struct TestSuite {
     pub gateway: GrpcService,
     services: Vec<(&'static str, GrpcService)>,
     access_control: Option<AccessControl>,
+    /// Where ticket keeps what lies in no database.
+    pub objects: TempDir,
     _running: Running,
     ending: CancellationToken,
 }
@@ -76,6 +79,8 @@ impl TestSuite {
             .await
             .unwrap();
         let mut parts = parts(&keys, databases, Arc::new(clock.clone()), ids).unwrap();
+        let objects = tempfile::tempdir().unwrap();
+        parts.ticket.attachments.folder = objects.path().to_owned();
         change(&mut parts);
         let mut access_control = if apart {
             Some(AccessControl::beside(&mut parts).await)
@@ -103,6 +108,7 @@ impl TestSuite {
             gateway,
             services,
             access_control,
+            objects,
             _running: running,
             ending,
         };
@@ -188,7 +194,8 @@ impl TestSuite {
     pub fn twin(&self) -> Twin {
         let databases = self.database.open().unwrap();
         let ids = Ids::new(Arc::new(self.clock.clone()), system_randomness());
-        let parts = parts(&self.keys, databases, Arc::new(self.clock.clone()), ids).unwrap();
+        let mut parts = parts(&self.keys, databases, Arc::new(self.clock.clone()), ids).unwrap();
+        parts.ticket.attachments.folder = self.objects.path().to_owned();
         let suite = parts.assemble().unwrap();
         let ending = CancellationToken::new();
         let jobs = suite

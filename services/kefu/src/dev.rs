@@ -80,6 +80,7 @@ pub async fn run(arguments: DevArgs) -> anyhow::Result<()> {
 
     let mut parts = parts(&keys, databases, clock, ids)?;
     parts.access_control.approvals_file = arguments.approvals;
+    parts.ticket.attachments.folder = arguments.home.join("attachments");
     let suite = parts.assemble().map_err(said)?;
     let ending = CancellationToken::new();
     let jobs = suite
@@ -159,6 +160,7 @@ pub fn parts(
             ..AccessControlConfig::default()
         },
         customer_profile: kefu_customer_profile::CustomerProfileConfig::default(),
+        ticket: kefu_ticket::TicketConfig::default(),
         access_control_apart: None,
     })
 }

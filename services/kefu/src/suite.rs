@@ -11,6 +11,7 @@ use kefu_service::{
     clock::Clock, core::Deps, database::Db, error::Fault, host::Hosted, ids::Ids, peer::Late,
     server::GrpcService,
 };
+use kefu_ticket::TicketConfig;
 use kefu_vault::Vault;
 
 /// What the suite is put together from.
@@ -36,6 +37,8 @@ pub struct Parts {
     pub access_control: AccessControlConfig,
     /// Customer-profile's rules.
     pub customer_profile: CustomerProfileConfig,
+    /// Ticket's rules.
+    pub ticket: TicketConfig,
     /// Access-control where it is run apart; none: put together with the others.
     pub access_control_apart: Option<GrpcService>,
 }
@@ -118,7 +121,7 @@ impl Parts {
         )?;
         let profile = customer_profile.service.clone();
         let tickets = kefu_ticket::build(
-            Default::default(),
+            self.ticket.clone(),
             self.deps(&databases.ticket),
             kefu_ticket::Peers {
                 customer_profile: profile.clone(),

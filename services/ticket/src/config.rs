@@ -1,9 +1,84 @@
+use std::path::PathBuf;
+
 use jiff::{SignedDuration, tz::TimeZone};
 use kefu_contracts::common::Reason;
 use kefu_service::error::Fault;
 use serde::{Deserialize, Serialize};
 
-use crate::domain::survey::Terms;
+use crate::{
+    connectors::NoticesConfig,
+    domain::{file::Limits, survey::Terms},
+    objects::{Objects, S3Config},
+};
+
+/// Section `ticket.rules.attachments`.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AttachmentsConfig {
+    /// Folder of the store of objects, where there is no `s3`.
+    pub folder: PathBuf,
+    /// Bucket of the store of objects, in the place of a folder.
+    pub s3: Option<S3Config>,
+    /// Largest file, in bytes; 20 MiB.
+    pub most_bytes: i64,
+    /// Types of files that may come: `image/png`. Of types that cannot be told by their
+    /// first bytes only `text/…` can be taken.
+    pub types: Vec<String>,
+}
+
+impl Default for AttachmentsConfig {
+    fn default() -> Self {
+        let types = [
+            "image/jpeg",
+            "image/png",
+            "image/gif",
+            "image/webp",
+            "application/pdf",
+            "text/plain",
+            "text/csv",
+            "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+            "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+            "audio/mpeg",
+            "audio/x-wav",
+            "video/mp4",
+        ];
+        Self {
+            folder: PathBuf::from("attachments"),
+            s3: None,
+            most_bytes: 20 * 1024 * 1024,
+            types: types.map(str::to_owned).to_vec(),
+        }
+    }
+}
+
+impl AttachmentsConfig {
+    pub(crate) fn limits(&self) -> Limits {
+        Limits {
+            most_bytes: self.most_bytes,
+            types: self.types.clone(),
+        }
+    }
+
+    /// The store of objects.
+    pub(crate) fn open(&self) -> Result<Objects, Fault> {
+        match &self.s3 {
+            Some(bucket) => Objects::in_bucket(bucket),
+            None => Objects::in_folder(&self.folder),
+        }
+    }
+
+    fn problem(&self) -> Option<&'static str> {
+        let sizes = 1..=2 * 1024 * 1024 * 1024;
+        match () {
+            () if !sizes.contains(&self.most_bytes) => Some("most_bytes must be 1 to 2 GiB"),
+            () if self.types.is_empty() => Some("types must name at least one"),
+            () if self.s3.is_none() && self.folder.as_os_str().is_empty() => {
+                Some("folder must be given where there is no s3")
+            }
+            () => self.s3.as_ref().and_then(S3Config::problem),
+        }
+    }
+}
 
 /// Section `ticket` of the configuration.
 #[derive(Debug, Clone, Deserialize, Serialize)]
@@ -22,6 +97,10 @@ pub struct TicketConfig {
     pub article_review_months: u32,
     /// By whose days the use of articles and what is not found is counted: `Asia/Shanghai`.
     pub time_zone: String,
+    /// Files of conversations.
+    pub attachments: AttachmentsConfig,
+    /// Who tells customers for the company (SG-2.4).
+    pub notices: NoticesConfig,
 }
 
 impl Default for TicketConfig {
@@ -33,6 +112,8 @@ impl Default for TicketConfig {
             return_visit_up_to: 2,
             article_review_months: 12,
             time_zone: "Asia/Shanghai".into(),
+            attachments: AttachmentsConfig::default(),
+            notices: NoticesConfig::default(),
         }
     }
 }
@@ -52,6 +133,12 @@ impl TicketConfig {
     }
 
     pub(crate) fn check(&self) -> Result<(), Fault> {
+        if let Some(problem) = self.attachments.problem() {
+            return Err(Fault::internal(format!("ticket.attachments: {problem}")));
+        }
+        if let Some(problem) = self.notices.problem() {
+            return Err(Fault::internal(format!("ticket.notices: {problem}")));
+        }
         let problem = match () {
             () if self.remembered_keys == 0 => "ticket.remembered_keys must be at least 1",
             () if !(1..=366).contains(&self.survey_days) => "ticket.survey_days must be 1 to 366",

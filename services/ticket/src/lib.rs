@@ -2,23 +2,29 @@
 //! customer turns to us until they say how satisfied they are. Owns tickets,
 //! their messages and the history of their states; the business calendars and
 //! targets, and the clocks that count by them; the surveys that ask about resolutions;
-//! queues, who serves them, and whose a ticket was; the company's rules of handling; the
+//! queues, who serves them, and whose a ticket was; the company's rules of handling; its
+//! standard phrases; the files of conversations, which lie sealed in a store of objects;
+//! what customers are told of progress, by the company's connector or by hand; the
 //! knowledge base (docs/article-states.md), what it helped with and what it does not answer.
 //!
 //! States: new → open ⇄ pending → resolved → closed; resolved → open when the
 //! solution did not work. Each kind has its table, in `domain/state/tables.rs` (docs/states.md).
-//! Clauses: OP-3.1, OP-3.2, CC-1.2, CC-2.3, CC-2.4, SG-2.1, SG-2.2, SG-3, SG-4, SG-5, SG-8, IH-3.1, IH-3.2, CF-10.2.
+//! Clauses: OP-3.1, OP-3.2, CC-1.2, CC-2.3, CC-2.4, SG-2.1, SG-2.2, SG-2.3, SG-2.4, SG-3, SG-4, SG-5, SG-8, IH-3.1, IH-3.2, CF-10.2.
 
 mod api;
 mod config;
+mod connectors;
 mod domain;
 mod error;
 mod jobs;
+mod objects;
+mod ports;
 mod store;
 
 use std::sync::Arc;
 
 use kefu_contracts::ticket::{
+    attachment_service_server::AttachmentServiceServer,
     calendar_service_server::CalendarServiceServer, clock_service_server::ClockServiceServer,
     compensation_service_server::CompensationServiceServer,
     handling_service_server::HandlingServiceServer,
@@ -27,6 +33,7 @@ use kefu_contracts::ticket::{
     knowledge_search_service_server::KnowledgeSearchServiceServer,
     knowledge_service_server::KnowledgeServiceServer,
     knowledge_use_service_server::KnowledgeUseServiceServer,
+    macro_service_server::MacroServiceServer, notice_service_server::NoticeServiceServer,
     queue_service_server::QueueServiceServer,
     survey_answer_service_server::SurveyAnswerServiceServer,
     survey_service_server::SurveyServiceServer, target_service_server::TargetServiceServer,
@@ -43,7 +50,9 @@ use kefu_service::{
 };
 use tonic::service::Routes;
 
-pub use config::TicketConfig;
+pub use config::{AttachmentsConfig, TicketConfig};
+pub use connectors::NoticesConfig;
+pub use objects::S3Config;
 
 /// Name of the service.
 pub const NAME: &str = "ticket";
@@ -66,7 +75,9 @@ pub fn build(config: TicketConfig, deps: Deps, peers: Peers) -> Result<Hosted, F
     config.check()?;
     let core = Core::new(NAME, deps, &["customer-profile"]);
     let tickets = api::Tickets::new(&core, &config);
-    let jobs = vec![
+    let objects = config.attachments.open()?;
+    let notices = api::notices::Notices::new(&core);
+    let mut jobs = vec![
         core.follow(
             "customer-profile",
             peers.customer_profile,
@@ -75,13 +86,20 @@ pub fn build(config: TicketConfig, deps: Deps, peers: Peers) -> Result<Hosted, F
                 vault: core.deps.vault.clone(),
             }),
         ),
-        jobs::clocks(core.deps.clone()),
+        jobs::clocks(core.deps.clone(), tickets.clone()),
         jobs::routing(core.deps.clone(), tickets.clone()),
+        jobs::attachments(core.deps.clone(), objects.clone()),
         rewrap::job(&core.deps),
     ];
+    if let Some(messenger) = connectors::open(&config.notices, &core)? {
+        jobs.push(jobs::notices(core.deps.clone(), notices.clone(), messenger));
+    }
     let files = FileExport::server(tickets.clone(), &store::records::RECORD, core.views.clone());
     let facts = RecordFacts::server(&core.deps, store::records::FACTS);
     let queues = api::queues::Queues::new(&core, tickets.clone());
+    let macros = api::macros::Macros::new(&core, tickets.clone());
+    let limits = config.attachments.limits();
+    let attachments = api::attachments::Attachments::new(&core, objects, limits);
     let compensations = api::compensations::Compensations(tickets.clone());
     let handling = api::handling::Handling::new(&core, tickets.clone());
     let calendars = api::calendars::Calendars::new(&core);
@@ -89,6 +107,9 @@ pub fn build(config: TicketConfig, deps: Deps, peers: Peers) -> Result<Hosted, F
     let knowledge = api::knowledge::Knowledge::new(&core, tickets.clone(), &config);
     let routes = Routes::new(TicketServiceServer::new(tickets))
         .add_service(QueueServiceServer::new(queues))
+        .add_service(MacroServiceServer::new(macros))
+        .add_service(AttachmentServiceServer::new(attachments))
+        .add_service(NoticeServiceServer::new(notices))
         .add_service(HandlingServiceServer::new(handling))
         .add_service(CompensationServiceServer::new(compensations))
         .add_service(CalendarServiceServer::new(calendars))

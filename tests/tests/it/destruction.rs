@@ -568,9 +568,12 @@ async fn it_is_known_of_every_table_what_a_destruction_does_to_it() {
         "profile.verification",
         "ticket.article_source",
         "ticket.article_use",
+        "ticket.attachment",
+        "ticket.attachment_part",
         "ticket.customer_key",
         "ticket.known_customer",
         "ticket.message",
+        "ticket.notice",
     ];
     // Numbers, times and whose it was, with nothing sealed in it any more.
     let kept = [

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod alerts;
+mod attachments;
 mod audit;
 mod backups;
 mod calendars;
@@ -24,10 +25,13 @@ mod five_views;
 mod handling;
 mod intake;
 mod knowledge;
+mod later_calls;
 mod leak;
 mod lists;
+mod macros;
 mod merges;
 mod migrations;
+mod notices;
 mod outage;
 mod quality;
 mod queues;

@@ -5,11 +5,11 @@ use kefu_contracts::{
     common::Reason,
     journal::EntryKind,
     policy::DataClass,
-    ticket::{HandlingDefinition, Ticket, TicketState},
+    ticket::{HandlingDefinition, MacroState, NoticeEvent, Ticket, TicketState},
 };
 use kefu_service::{
     call::{Answer, Call},
-    error::Fault,
+    error::{Fault, Violation},
     fields::{etag, parse_name},
     idempotency::{self, Kept},
     present::{disclose, entry},
@@ -17,11 +17,13 @@ use kefu_service::{
 };
 use kefu_vault::CustomerKey;
 use sqlx::PgConnection;
+use uuid::Uuid;
 
 use super::{
     Tickets,
     commands::{Command, Wanted},
-    details::{body_place, details},
+    details::{AsOf, body_place, details, recording_place},
+    notices::{News, by_call},
     present::{actor, changed, compensated, escalated},
     replay::Written,
     surveys::invite,
@@ -31,11 +33,14 @@ use crate::{
         action::{Around, Note, standing},
         handling::{escalates, in_force},
         moment,
+        notice::told_of,
     },
     store::{
         articles,
         assignments::{self, NewAssignment},
+        attachments,
         history::{self, NewChange},
+        macros,
         messages::{self, NewMessage},
         records::{RECORD, StoredTicket},
         tickets, versions,
@@ -131,7 +136,8 @@ impl Tickets {
             .write(connection, call, wanted, &row, &key, &changed)
             .await?;
         let mut ticket = changed.ticket;
-        let details = details(connection, row.id, row.revision + 1, clearance.classes).await?;
+        let change = AsOf::Change(row.revision + 1);
+        let details = details(connection, row.id, change, clearance.classes).await?;
         self.attach(&key, details, &mut ticket)?;
         Ok((Written { ticket, position }, clearance))
     }
@@ -192,6 +198,14 @@ impl Tickets {
             changed(ticket, new.before, new.occurred_at, revision),
         );
         let mut entries = vec![entry];
+        let news = News {
+            ticket,
+            key,
+            events: &news_of(row, ticket),
+            occurred_at: new.occurred_at,
+            now: call.now,
+        };
+        entries.extend(by_call(call, self.tell(connection, &news).await?));
         if let Some(number) = wanted.action.compensates() {
             entries.extend(compensated(call, row.customer_id, ticket, number));
         }
@@ -231,6 +245,15 @@ impl Tickets {
             .sealer
             .vault()
             .seal(key, &body_place(id), note.body.as_bytes())?;
+        let said = &note.said;
+        let recording = match said.recording.as_str() {
+            "" => None,
+            place => Some(
+                self.sealer
+                    .vault()
+                    .seal(key, &recording_place(id), place.as_bytes())?,
+            ),
+        };
         let message = NewMessage {
             id,
             ticket_id: row.id,
@@ -239,10 +262,58 @@ impl Tickets {
             author_id: (subject.kind == SubjectKind::Employee).then_some(subject.id),
             occurred_at,
             sealed: &sealed,
+            channel: said.channel,
+            call: said.call,
+            recording: recording.as_deref(),
             revision: row.revision + 1,
         };
-        messages::insert(connection, &message).await
+        messages::insert(connection, &message).await?;
+        bind(connection, row.id, id, &note.said.attachments).await?;
+        if let Some(used) = note.said.used_macro {
+            count_use(connection, used, call.now).await?;
+        }
+        Ok(())
     }
+}
+
+/// Gives files to a reply, all of which have to be there and free (OP-3.1).
+async fn bind(
+    connection: &mut PgConnection,
+    ticket: Uuid,
+    message: Uuid,
+    ids: &[Uuid],
+) -> Result<(), Fault> {
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let bound = attachments::bind(connection, ticket, ids, message).await?;
+    match usize::try_from(bound) == Ok(ids.len()) {
+        true => Ok(()),
+        false => Err(Fault::fields(vec![(
+            "attachments".to_owned(),
+            Violation::Unknown,
+        )])),
+    }
+}
+
+/// Counts that a reply came from a macro, which has to be one that is used (SG-2.3).
+async fn count_use(connection: &mut PgConnection, id: Uuid, now: Timestamp) -> Result<(), Fault> {
+    let stored = macros::find(connection, id).await?;
+    let active = stored.is_some_and(|one| one.body.state() == MacroState::Active);
+    if !active {
+        let unknown = ("used_macro".to_owned(), Violation::Unknown);
+        return Err(Fault::fields(vec![unknown]));
+    }
+    macros::used(connection, id, now).await
+}
+
+/// What a customer may want to hear of a change.
+fn news_of(before: &StoredTicket, ticket: &Ticket) -> Vec<NoticeEvent> {
+    let assignee = parse_name(&ticket.assignee, "employees");
+    let given = assignee.is_some() && assignee != before.assignee();
+    let moved = told_of(before.standing(), standing(ticket));
+    let given = given.then_some(NoticeEvent::Assigned);
+    given.into_iter().chain(moved).collect()
 }
 
 /// What the rules make of the command.
@@ -254,7 +325,8 @@ fn decide(
     last_change: Option<Timestamp>,
     (rules_version, rules): (i32, &HandlingDefinition),
 ) -> Result<Changed, Fault> {
-    if wanted.action.overwrites(&ticket) && !clearance.classes.contains(DataClass::Service) {
+    let blind = wanted.action.overwrites(&ticket) || wanted.action.binds();
+    if blind && !clearance.classes.contains(DataClass::Service) {
         let class = DataClass::Service.as_str_name();
         return Err(Fault::new(Reason::PermissionMissing).with("classes", class));
     }

@@ -1,6 +1,8 @@
 //! What each command asks for, read and checked; what is done with it is the
 //! same for all.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use kefu_contracts::ticket::{
     AnalyseComplaintRequest, AnswerResultRequest, AskToCloseRequest, AssignTicketRequest,
@@ -16,17 +18,24 @@ use kefu_service::{
     error::{Fault, Violation},
     fields::Fields,
     idempotency::Claim,
+    time::from_proto,
 };
 use prost_types::Timestamp as ProtoTime;
 use uuid::Uuid;
 
-use crate::domain::{
-    action::{Action, Analysis, Note},
-    change::Change,
-    compensation::check_amount,
-    entry::{LONG, MEDIUM},
-    moment,
+use crate::{
+    domain::{
+        action::{Action, Analysis, Note, Said},
+        change::Change,
+        compensation::check_amount,
+        entry::{LONG, MEDIUM},
+        moment, talk,
+    },
+    store::{attachments::ATTACHMENTS, macros::MACROS},
 };
+
+/// Files of one reply.
+const MOST_ATTACHMENTS: usize = 20;
 
 /// A command that can be read; whether it may be carried out is told by the ticket.
 #[derive(Clone)]
@@ -57,6 +66,9 @@ pub(super) trait Command: prost::Message + Sized {
     /// given back is not looked at.
     fn action(self, fields: &mut Fields) -> Action;
 
+    /// Notes what is wrong with it by the time of the call.
+    fn check(&self, _fields: &mut Fields, _now: Timestamp) {}
+
     /// Reads it whole.
     fn read(self, call: &Call) -> Result<Wanted, Fault> {
         let mut fields = Fields::new();
@@ -74,6 +86,7 @@ pub(super) trait Command: prost::Message + Sized {
             call.now,
         );
         let claim = Claim::of(call, request_id, &self);
+        self.check(&mut fields, call.now);
         let action = self.action(&mut fields);
         fields.finish()?;
         Ok(Wanted {
@@ -118,12 +131,6 @@ command!(StartTicketRequest: |self, _fields| Action::Start);
 command!(SuspendTicketRequest: |self, fields| {
     let whom = fields.required_enum::<WaitingFor>("waiting_for", self.waiting_for);
     Action::Suspend(whom.unwrap_or_default())
-});
-
-command!(ReplyToTicketRequest: |self, fields| {
-    let direction = fields.required_enum::<Direction>("direction", self.direction);
-    fields.required_text("body", &self.body, LONG);
-    Action::Reply(Note { direction: direction.unwrap_or_default(), body: self.body })
 });
 
 command!(ResolveTicketRequest: |self, fields| {
@@ -217,6 +224,54 @@ command!(ReleaseTicketRequest: |self, fields| {
     fields.required_text("reason", &self.reason, MEDIUM);
     Action::Release(self.reason)
 });
+
+impl Command for ReplyToTicketRequest {
+    fn envelope(&self) -> Envelope<'_> {
+        Envelope {
+            name: ("name", &self.name),
+            etag: ("etag", &self.etag),
+            request_id: &self.request_id,
+            occurred_time: self.occurred_time.as_ref(),
+        }
+    }
+
+    fn check(&self, fields: &mut Fields, now: Timestamp) {
+        talk::check_reply(fields, self, now);
+    }
+
+    fn action(self, fields: &mut Fields) -> Action {
+        let direction = fields.required_enum::<Direction>("direction", self.direction);
+        fields.required_text("body", &self.body, LONG);
+        let used_macro = fields.optional_name("used_macro", &self.used_macro, MACROS);
+        let names = self.attachments.iter().enumerate();
+        let attachments: Vec<Uuid> = names
+            .filter_map(|(at, name)| {
+                fields.name(format_args!("attachments[{at}]"), name, ATTACHMENTS)
+            })
+            .collect();
+        let once: BTreeSet<&Uuid> = attachments.iter().collect();
+        let apart = once.len() == attachments.len();
+        fields.ensure(apart, "attachments", Violation::Duplicate);
+        let few = attachments.len() <= MOST_ATTACHMENTS;
+        fields.ensure(few, "attachments", Violation::TooMany(MOST_ATTACHMENTS));
+        let moment = |at: Option<&ProtoTime>| at.and_then(from_proto);
+        let said = Said {
+            used_macro,
+            attachments,
+            channel: self.channel(),
+            call: (
+                moment(self.call_start_time.as_ref()),
+                moment(self.call_end_time.as_ref()),
+            ),
+            recording: self.recording,
+        };
+        Action::Reply(Note {
+            direction: direction.unwrap_or_default(),
+            body: self.body,
+            said,
+        })
+    }
+}
 
 impl Command for UpdateTicketRequest {
     fn envelope(&self) -> Envelope<'_> {

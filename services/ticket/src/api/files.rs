@@ -5,7 +5,10 @@ use kefu_service::{
 };
 use sqlx::{Postgres, QueryBuilder};
 
-use super::{Tickets, details::details};
+use super::{
+    Tickets,
+    details::{AsOf, details},
+};
 use crate::store::records::StoredTicket;
 
 #[tonic::async_trait]
@@ -30,7 +33,8 @@ impl Files for Tickets {
                     for row in query.build().fetch_all(&mut *connection).await? {
                         let row = StoredTicket::read(&row)?;
                         let cleared = reader.context.clearance(row.matched, reader.now).classes;
-                        let details = details(connection, row.id, row.revision, cleared).await?;
+                        let details =
+                            details(connection, row.id, AsOf::Now(row.revision), cleared).await?;
                         found.push((row, details));
                     }
                     Ok(found)

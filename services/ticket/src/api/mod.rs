@@ -1,5 +1,6 @@
 //! `kefu.ticket.v1.TicketService`: request → rules → store → answer.
 
+pub(crate) mod attachments;
 pub(crate) mod calendars;
 mod change;
 pub(crate) mod clocks;
@@ -11,6 +12,8 @@ pub(crate) mod handling;
 mod keys;
 pub(crate) mod knowledge;
 mod list;
+pub(crate) mod macros;
+pub(crate) mod notices;
 mod open;
 mod present;
 pub(crate) mod queues;
@@ -19,9 +22,10 @@ mod replay;
 mod rules;
 pub(crate) mod surveys;
 pub(crate) mod targets;
+mod wording;
 
 use kefu_contracts::ticket::{
-    AssignTicketRequest, CloseTicketRequest, GetTicketRequest, ListTicketsRequest,
+    AssignTicketRequest, CloseTicketRequest, GetTicketRequest, HandlingVersion, ListTicketsRequest,
     ListTicketsResponse, OpenTicketRequest, RateTicketRequest, ReopenTicketRequest,
     ReplyToTicketRequest, ResolveTicketRequest, StartTicketRequest, SuspendTicketRequest, Ticket,
     UpdateTicketRequest, ticket_service_server::TicketService,
@@ -38,7 +42,10 @@ pub(crate) struct Tickets {
     core: Core,
     sealer: Sealer,
     keys: Keys,
-    rules: Rules,
+    rules: Rules<HandlingVersion>,
+    notice_rules: notices::Known,
+    /// Whether notices are sent by a connector.
+    has_connector: bool,
     surveys: Terms,
 }
 
@@ -49,6 +56,8 @@ impl Tickets {
             sealer: Sealer::new(core.deps.vault.clone(), "ticket.ticket"),
             keys: Keys::new(config.remembered_keys),
             rules: Rules::default(),
+            notice_rules: notices::Known::default(),
+            has_connector: !config.notices.connector_uri.is_empty(),
             surveys: config.surveys(),
         }
     }

@@ -5,7 +5,10 @@ use kefu_access::{Clearance, RowFacts};
 use kefu_contracts::{
     common::Reason,
     journal::EntryKind,
-    ticket::{HandlingVersion, OpenTicketRequest, StateChange, Ticket, TicketState, WaitingFor},
+    ticket::{
+        HandlingVersion, NoticeEvent, NoticeRulesVersion, OpenTicketRequest, StateChange, Ticket,
+        TicketState, WaitingFor,
+    },
 };
 use kefu_service::{
     call::{Answer, Call},
@@ -21,6 +24,7 @@ use uuid::Uuid;
 
 use super::{
     Tickets,
+    notices::{News, by_call},
     present::{actor, changed},
     replay::Written,
 };
@@ -29,6 +33,7 @@ use crate::{
         complaint::stage,
         entry::{Entry, check},
         handling::{ensure_category, in_force, prioritise},
+        notice::{self, is_news},
         talk::seconds,
     },
     store::{
@@ -51,17 +56,40 @@ struct New {
 struct Classed {
     ticket: Ticket,
     rules: i32,
+    /// Of the rules about notices.
+    notice_rules: i32,
 }
 
 impl New {
     /// Puts it under the rules in force.
-    fn classed(&self, versions: &[HandlingVersion], now: Timestamp) -> Result<Classed, Fault> {
+    fn classed(
+        &self,
+        versions: &[HandlingVersion],
+        notices: &[NoticeRulesVersion],
+        now: Timestamp,
+    ) -> Result<Classed, Fault> {
         let (_, definition) = in_force(versions, now);
         let mut ticket = self.ticket.clone();
         ensure_category(&definition, &ticket.category, ticket.kind())?;
         prioritise(&definition, &mut ticket);
         let rules = versions.last().map_or(0, |version| version.number);
-        Ok(Classed { ticket, rules })
+        let notice_rules = notices.last().map_or(0, |version| version.number);
+        Ok(Classed {
+            ticket,
+            rules,
+            notice_rules,
+        })
+    }
+
+    /// Whether the customer may be to be told that it was received.
+    fn is_told(&self, notices: &[NoticeRulesVersion], now: Timestamp) -> bool {
+        let rules = notice::in_force(notices, now);
+        let event = NoticeEvent::Received;
+        is_news(self.entry.received_at, now)
+            && rules.is_some_and(|(_, definition)| {
+                let mut rules = notice::rules(definition, event, self.ticket.kind);
+                rules.next().is_some()
+            })
     }
 }
 
@@ -135,9 +163,14 @@ impl Tickets {
             return Ok(None);
         };
         // What is known of the rules may be old: then it is found out step by step.
-        let Ok(classed) = new.classed(&self.rules.known(), call.now) else {
+        let notices = self.notice_rules.known();
+        let Ok(classed) = new.classed(&self.rules.known(), &notices, call.now) else {
             return Ok(None);
         };
+        // What the customer is told has the number in it, which is drawn first then.
+        if new.is_told(&notices, call.now) {
+            return Ok(None);
+        }
         let opening = self.sealed(call, new, &classed, &wrapped).await?;
         let write = self.core.deps.db.run(move |connection| {
             Box::pin(async move { opening::write(connection, &opening).await })
@@ -194,14 +227,30 @@ impl Tickets {
         }
         let (_, wrapped) = self.sealer.key(connection, customer, call.now).await?;
         let versions = versions::all(connection).await?;
-        let classed = new.classed(&versions, call.now)?;
+        let notices: Vec<NoticeRulesVersion> = versions::all(connection).await?;
+        let classed = new.classed(&versions, &notices, call.now)?;
         self.rules.put(versions);
+        self.notice_rules.put(notices);
         let opening = self.sealed(call, new, &classed, &wrapped).await?;
         // Something changed since it was looked at just now: the transaction is tried again.
         let opened = opening::write(connection, &opening)
             .await?
             .ok_or_else(|| Fault::new(Reason::Conflict))?;
-        Ok(written(call, classed.ticket, opened))
+        let written = written(call, classed.ticket, opened);
+        let key = self.sealer.open_key(customer, &wrapped).await?;
+        let news = News {
+            ticket: &written.ticket,
+            key: &key,
+            events: &[NoticeEvent::Received],
+            occurred_at: new.entry.received_at,
+            now: call.now,
+        };
+        let told = self.tell(connection, &news).await?;
+        if !told.is_empty() {
+            let entries: Vec<_> = by_call(call, told).collect();
+            kefu_journal::append(connection, &entries).await?;
+        }
+        Ok(written)
     }
 
     /// All that is written, under this key.
@@ -229,6 +278,7 @@ impl Tickets {
             id: new.id,
             ticket: ticket.clone(),
             rules: classed.rules,
+            notice_rules: classed.notice_rules,
             entry: new.entry.clone(),
             actor: actor(call),
             wrapped: wrapped.bytes.clone(),

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::{
     Tickets,
-    details::{Details, details},
+    details::{AsOf, Details, details},
 };
 use crate::store::records::{RECORD, StoredTicket};
 
@@ -51,7 +51,8 @@ impl Tickets {
                     };
                     let row = StoredTicket::read(&row)?;
                     let cleared = call.context.clearance(row.matched, call.now).classes;
-                    let details = details(connection, row.id, row.revision, cleared).await?;
+                    let details =
+                        details(connection, row.id, AsOf::Now(row.revision), cleared).await?;
                     Ok(Some((row, details)))
                 })
             })

@@ -8,7 +8,10 @@ use kefu_service::{
 };
 use sqlx::PgConnection;
 
-use super::{Tickets, details::details};
+use super::{
+    Tickets,
+    details::{AsOf, details},
+};
 use crate::store::tickets;
 
 /// An answer to a change before it is disclosed.
@@ -40,7 +43,7 @@ impl Tickets {
             ))
         })?;
         ticket.number = known.number;
-        let details = details(connection, id, revision, cleared).await?;
+        let details = details(connection, id, AsOf::Change(revision), cleared).await?;
         self.attach(&key, details, &mut ticket)?;
         Ok(Written {
             ticket,

@@ -1,25 +1,29 @@
-//! The rules of handling that were seen lately, so that opening a ticket need not ask for
+//! The company's rules that were seen lately, so that opening a ticket need not ask for
 //! them. Rules that changed meanwhile do no harm: the statement that opens a ticket writes
 //! nothing under rules that have another version.
 
 use std::sync::{Arc, PoisonError, RwLock};
 
-use kefu_contracts::ticket::HandlingVersion;
+/// The versions of rules of one kind. Cheap to clone; clones share them.
+#[derive(Clone)]
+pub(crate) struct Rules<V>(Arc<RwLock<Arc<Vec<V>>>>);
 
-/// The rules. Cheap to clone; clones share them.
-#[derive(Clone, Default)]
-pub(crate) struct Rules(Arc<RwLock<Arc<Vec<HandlingVersion>>>>);
+impl<V> Default for Rules<V> {
+    fn default() -> Self {
+        Self(Arc::new(RwLock::new(Arc::new(Vec::new()))))
+    }
+}
 
-impl Rules {
+impl<V> Rules<V> {
     /// Those that were seen last; none: what is shipped.
-    pub(crate) fn known(&self) -> Arc<Vec<HandlingVersion>> {
+    pub(crate) fn known(&self) -> Arc<Vec<V>> {
         self.0
             .read()
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
     }
 
-    pub(crate) fn put(&self, versions: Vec<HandlingVersion>) {
+    pub(crate) fn put(&self, versions: Vec<V>) {
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(versions);
     }
 }

@@ -3,6 +3,7 @@
 
 use jiff::Timestamp;
 use kefu_contracts::{
+    common::Channel,
     google::r#type::Money,
     ticket::{
         AssignmentCause, ComplaintNature, Direction, Gravity, HandlingDefinition, Legitimacy,
@@ -101,6 +102,22 @@ pub(crate) struct Around<'a> {
 pub(crate) struct Note {
     pub(crate) direction: Direction,
     pub(crate) body: String,
+    pub(crate) said: Said,
+}
+
+/// How a message came about, as far as that is told.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) struct Said {
+    /// The macro that its body came from.
+    pub(crate) used_macro: Option<Uuid>,
+    /// Files that belong to it.
+    pub(crate) attachments: Vec<Uuid>,
+    /// By which it was said; `UNSPECIFIED`: nobody told.
+    pub(crate) channel: Channel,
+    /// The call in which it was said: from when, and until when.
+    pub(crate) call: (Option<Timestamp>, Option<Timestamp>),
+    /// Where the recording of it is found.
+    pub(crate) recording: String,
 }
 
 impl Action {
@@ -167,6 +184,11 @@ impl Action {
             Self::Release(_) => Some(AssignmentCause::Released),
             _ => None,
         }
+    }
+
+    /// Whether it tells that there are files.
+    pub(crate) fn binds(&self) -> bool {
+        matches!(self, Self::Reply(note) if !note.said.attachments.is_empty())
     }
 
     /// Whether it puts something in the place of classified text: what one may
@@ -260,7 +282,12 @@ impl Action {
                 ticket.set_result_answer(*answer);
                 let direction = Direction::In;
                 let body = words.clone();
-                return Ok((!body.is_empty()).then_some(Note { direction, body }));
+                let said = Said::default();
+                return Ok((!body.is_empty()).then_some(Note {
+                    direction,
+                    body,
+                    said,
+                }));
             }
             Self::AskToClose(reason) => {
                 around.actor.clone_into(&mut ticket.closing_asked_by);
@@ -347,6 +374,7 @@ impl Note {
         Self {
             direction: Direction::Internal,
             body: body.to_owned(),
+            said: Said::default(),
         }
     }
 }

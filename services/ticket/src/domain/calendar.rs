@@ -12,7 +12,7 @@ mod spans;
 #[cfg(test)]
 mod tests;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 
 pub(crate) use self::{
     definition::{Hours, MINUTES_A_DAY, Week},
@@ -53,6 +53,11 @@ impl Calendar {
         let (_, week) = self.versions.get(next.saturating_sub(1))?;
         let until = self.versions.get(next.max(1)).map(|(from, _)| *from);
         Some((week, until))
+    }
+
+    /// Of the clock on the company's wall then.
+    pub(crate) fn zone(&self, moment: Timestamp) -> Option<TimeZone> {
+        self.at(moment).map(|(week, _)| week.zone.clone())
     }
 
     /// Whether the company is open then.

@@ -16,7 +16,8 @@ use super::{moment, talk};
 pub(crate) const LONG: usize = 20_000;
 /// Most characters of a reason or a comment.
 pub(crate) const MEDIUM: usize = 2_000;
-const CATEGORY: usize = 80;
+/// Most characters of a category.
+pub(crate) const CATEGORY: usize = 80;
 
 /// What the columns of a new ticket say.
 #[derive(Debug, Clone, PartialEq, Eq)]

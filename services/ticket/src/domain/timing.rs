@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use jiff::{SignedDuration, Timestamp};
-use kefu_contracts::ticket::{TargetRule, TargetsVersion, WaitingFor};
+use jiff::{SignedDuration, Timestamp, tz::TimeZone};
+use kefu_contracts::ticket::{ClockMetric, TargetRule, TargetsVersion, WaitingFor};
 use kefu_service::fields::parse_name;
 use uuid::Uuid;
 
@@ -60,6 +60,31 @@ impl Timing {
             self.time(record, at, rule, version.number)
         });
         timed.collect()
+    }
+
+    /// When the solution of a ticket is due, where it is, and by the clock on which wall.
+    pub(crate) fn promise(
+        &self,
+        record: &Record,
+        now: Timestamp,
+    ) -> (Option<Timestamp>, Option<TimeZone>) {
+        let clocks = self.clocks(record);
+        let solution = clocks
+            .iter()
+            .rfind(|one| one.attempt.metric == ClockMetric::Resolution);
+        let counted = solution.or(clocks.last()).and_then(|one| one.calendar);
+        // Where nothing is counted by one and there is one, that is the company's.
+        let only = || {
+            self.calendars
+                .values()
+                .next()
+                .filter(|_| self.calendars.len() == 1)
+        };
+        let calendar = counted.or_else(only);
+        (
+            solution.and_then(|one| one.due_at),
+            calendar.and_then(|calendar| calendar.zone(now)),
+        )
     }
 
     fn time(

@@ -9,7 +9,7 @@ use std::{collections::BTreeSet, time::Duration};
 use jiff::Timestamp;
 use kefu_contracts::{
     journal::{ClockPassed, EntryKind, event},
-    ticket::ClockMetric,
+    ticket::{ClockMetric, NoticeEvent},
 };
 use kefu_journal::{Cursor, Entry};
 use kefu_service::{core::Deps, error::Fault, fields::name, host::Job, time::to_proto};
@@ -17,6 +17,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::{
+    api::{Tickets, notices::by_itself},
     domain::timing::{Timed, Timing},
     store::{
         clocks::{self, Passed, Ticket},
@@ -29,18 +30,18 @@ const EVERY: Duration = Duration::from_millis(250);
 const MOST: u16 = 500;
 
 /// The job that looks four times a second.
-pub(crate) fn job(deps: Deps) -> Job {
+pub(crate) fn job(deps: Deps, tickets: Tickets) -> Job {
     let (clock, trouble) = (deps.clock.clone(), "clocks cannot be read");
     Job::every("clocks", clock, EVERY, trouble, move || {
-        let deps = deps.clone();
-        async move { look(&deps).await }
+        let (deps, tickets) = (deps.clone(), tickets.clone());
+        async move { look(&deps, &tickets).await }
     })
 }
 
-async fn look(deps: &Deps) -> Result<(), Fault> {
-    while step(deps, follow).await? {}
-    while step(deps, read_anew).await? {}
-    while step(deps, note_passed).await? {}
+async fn look(deps: &Deps, tickets: &Tickets) -> Result<(), Fault> {
+    while step(deps, tickets, follow).await? {}
+    while step(deps, tickets, read_anew).await? {}
+    while step(deps, tickets, note_passed).await? {}
     Ok(())
 }
 
@@ -48,16 +49,27 @@ async fn look(deps: &Deps) -> Result<(), Fault> {
 struct Look {
     now: Timestamp,
     request: Uuid,
+    /// Tells customers that the promised time is another.
+    tickets: Tickets,
 }
 
 type Step = for<'c> fn(&'c mut PgConnection, Look) -> kefu_service::database::Use<'c, bool>;
 
 /// Takes a step in a transaction of its own; whether there is more of it.
-async fn step(deps: &Deps, step: Step) -> Result<bool, Fault> {
+async fn step(deps: &Deps, tickets: &Tickets, step: Step) -> Result<bool, Fault> {
     let request = deps.ids.next()?;
     let now = deps.clock.now();
+    let tickets = tickets.clone();
     deps.db
-        .transaction(move |connection| step(connection, Look { now, request }))
+        .transaction(move |connection| {
+            let tickets = tickets.clone();
+            let look = Look {
+                now,
+                request,
+                tickets,
+            };
+            step(connection, look)
+        })
         .await
 }
 
@@ -163,6 +175,13 @@ async fn read_one(
             continue;
         }
         clocks::keep(connection, id, ticket.customer_id, one, look.now).await?;
+        let promised = known.and_then(|known| known.promised_at);
+        let moved = promised
+            .zip(one.due_at)
+            .is_some_and(|(old, new)| old != new);
+        if metric == ClockMetric::Resolution && moved && one.attempt.stopped_at.is_none() {
+            entries.extend(tell(connection, look, id).await?);
+        }
         // What had stopped before it was first read is history: nobody is to be warned.
         if known.is_none() && one.attempt.stopped_at.is_some() {
             continue;
@@ -179,6 +198,15 @@ async fn read_one(
         }
     }
     Ok(())
+}
+
+/// The solution is due at another time than was said before (SG-2.4).
+async fn tell(connection: &mut PgConnection, look: &Look, id: Uuid) -> Result<Vec<Entry>, Fault> {
+    let tickets = &look.tickets;
+    let told = tickets
+        .tell_by_itself(connection, id, NoticeEvent::PromiseChanged, look.now)
+        .await?;
+    Ok(by_itself(look.now, look.request, told).collect())
 }
 
 fn entry(

@@ -1,9 +1,13 @@
 //! What other services' journals and time do to tickets.
 
+mod attachments;
 mod clocks;
 mod customers;
+mod notices;
 mod routing;
 
+pub(crate) use attachments::job as attachments;
 pub(crate) use clocks::job as clocks;
 pub(crate) use customers::KnownCustomers;
+pub(crate) use notices::job as notices;
 pub(crate) use routing::job as routing;

@@ -104,6 +104,8 @@ pub(crate) struct StoredClock {
     pub(crate) calendar_id: Option<Uuid>,
     pub(crate) used_seconds: i64,
     pub(crate) due_at: Option<Timestamp>,
+    /// When it was last said to be due.
+    pub(crate) promised_at: Option<Timestamp>,
     pub(crate) warned: bool,
     pub(crate) breach_noted: bool,
 }
@@ -116,7 +118,8 @@ pub(crate) async fn list(
     let rows = sqlx::query!(
         r#"SELECT metric, attempt, started_at AS "started_at: jiff_sqlx::Timestamp",
                   stopped_at AS "stopped_at: jiff_sqlx::Timestamp", target_seconds, targets_version, calendar_id,
-                  used_seconds, due_at AS "due_at: jiff_sqlx::Timestamp", warned, breach_noted
+                  used_seconds, due_at AS "due_at: jiff_sqlx::Timestamp",
+                  promised_at AS "promised_at: jiff_sqlx::Timestamp", warned, breach_noted
            FROM ticket.clock WHERE ticket_id = $1 ORDER BY metric, attempt"#,
         ticket,
     )
@@ -132,6 +135,7 @@ pub(crate) async fn list(
         calendar_id: row.calendar_id,
         used_seconds: row.used_seconds,
         due_at: row.due_at.map(|at| at.to_jiff()),
+        promised_at: row.promised_at.map(|at| at.to_jiff()),
         warned: row.warned,
         breach_noted: row.breach_noted,
     });
@@ -152,12 +156,13 @@ pub(crate) async fn keep(
     sqlx::query!(
         "INSERT INTO ticket.clock
              (ticket_id, customer_id, metric, attempt, started_at, stopped_at, target_seconds, targets_version,
-              calendar_id, used_seconds, warn_at, due_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+              calendar_id, used_seconds, warn_at, due_at, promised_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12)
          ON CONFLICT (ticket_id, metric, attempt) DO UPDATE
          SET stopped_at = EXCLUDED.stopped_at, target_seconds = EXCLUDED.target_seconds,
              targets_version = EXCLUDED.targets_version, calendar_id = EXCLUDED.calendar_id,
              used_seconds = EXCLUDED.used_seconds, warn_at = EXCLUDED.warn_at, due_at = EXCLUDED.due_at,
+             promised_at = coalesce(EXCLUDED.due_at, clock.promised_at),
              warned = clock.warned AND coalesce(EXCLUDED.warn_at <= $13, false),
              breach_noted = clock.breach_noted AND coalesce(EXCLUDED.due_at <= $13, false)
          WHERE clock.stopped_at IS NULL",

@@ -43,6 +43,22 @@ pub(crate) async fn hear(
     Ok(())
 }
 
+/// By which channels the customer agreed to be turned to for quality, where they ever said;
+/// `None` where there is no such customer, or no longer.
+pub(crate) async fn agreed(
+    connection: &mut PgConnection,
+    customer: Uuid,
+) -> Result<Option<Option<Vec<i32>>>, Fault> {
+    let row = sqlx::query!(
+        "SELECT survey_channels FROM ticket.known_customer WHERE customer_id = $1",
+        customer
+    )
+    .fetch_optional(connection)
+    .await?;
+    let wide = |all: Vec<i16>| all.into_iter().map(i32::from).collect();
+    Ok(row.map(|row| row.survey_channels.map(wide)))
+}
+
 /// Whether the customer has a file; it is not destroyed here until the transaction ends.
 pub(crate) async fn is_known(connection: &mut PgConnection, customer: Uuid) -> Result<bool, Fault> {
     let known = sqlx::query_scalar!(

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
-use kefu_contracts::ticket::Direction;
+use kefu_contracts::{common::Channel, ticket::Direction};
 use kefu_service::error::Fault;
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -15,6 +15,11 @@ pub(crate) struct StoredMessage {
     pub(crate) author_id: Option<Uuid>,
     pub(crate) occurred_at: Timestamp,
     pub(crate) sealed: Vec<u8>,
+    /// A number of [`Channel`].
+    pub(crate) channel: i32,
+    /// From when, and until when.
+    pub(crate) call: (Option<Timestamp>, Option<Timestamp>),
+    pub(crate) recording: Option<Vec<u8>>,
 }
 
 /// A message about to be written.
@@ -26,6 +31,9 @@ pub(crate) struct NewMessage<'a> {
     pub(crate) author_id: Option<Uuid>,
     pub(crate) occurred_at: Timestamp,
     pub(crate) sealed: &'a [u8],
+    pub(crate) channel: Channel,
+    pub(crate) call: (Option<Timestamp>, Option<Timestamp>),
+    pub(crate) recording: Option<&'a [u8]>,
     /// Revision of the ticket that it makes.
     pub(crate) revision: i64,
 }
@@ -37,8 +45,9 @@ pub(crate) async fn insert(
 ) -> Result<(), Fault> {
     sqlx::query!(
         "INSERT INTO ticket.message
-             (id, ticket_id, customer_id, direction, author_id, occurred_at, sealed, revision)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+             (id, ticket_id, customer_id, direction, author_id, occurred_at, sealed, revision, channel,
+              call_started_at, call_ended_at, recording)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
         message.id,
         message.ticket_id,
         message.customer_id,
@@ -46,7 +55,11 @@ pub(crate) async fn insert(
         message.author_id,
         message.occurred_at.to_sqlx() as _,
         message.sealed,
-        message.revision
+        message.revision,
+        message.channel as i16,
+        message.call.0.map(ToSqlx::to_sqlx) as _,
+        message.call.1.map(ToSqlx::to_sqlx) as _,
+        message.recording
     )
     .execute(connection)
     .await?;
@@ -60,8 +73,11 @@ pub(crate) async fn list(
     revision: i64,
 ) -> Result<Vec<StoredMessage>, Fault> {
     let rows = sqlx::query!(
-        "SELECT id, direction, author_id, occurred_at, sealed FROM ticket.message
-         WHERE ticket_id = $1 AND revision <= $2 ORDER BY occurred_at, revision, id",
+        r#"SELECT id, direction, author_id, occurred_at, sealed, channel,
+                  call_started_at AS "call_started_at: jiff_sqlx::Timestamp",
+                  call_ended_at AS "call_ended_at: jiff_sqlx::Timestamp", recording
+           FROM ticket.message
+           WHERE ticket_id = $1 AND revision <= $2 ORDER BY occurred_at, revision, id"#,
         ticket,
         revision
     )
@@ -73,6 +89,12 @@ pub(crate) async fn list(
         author_id: row.author_id,
         occurred_at: row.occurred_at.to_jiff(),
         sealed: row.sealed,
+        channel: row.channel.into(),
+        call: (
+            row.call_started_at.map(|at| at.to_jiff()),
+            row.call_ended_at.map(|at| at.to_jiff()),
+        ),
+        recording: row.recording,
     });
     Ok(messages.collect())
 }

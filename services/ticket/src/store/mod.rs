@@ -3,11 +3,14 @@
 pub(crate) mod agents;
 pub(crate) mod articles;
 pub(crate) mod assignments;
+pub(crate) mod attachments;
 pub(crate) mod calendars;
 pub(crate) mod clocks;
 pub(crate) mod customers;
 pub(crate) mod history;
+pub(crate) mod macros;
 pub(crate) mod messages;
+pub(crate) mod notices;
 pub(crate) mod opening;
 pub(crate) mod own_cursor;
 pub(crate) mod queues;

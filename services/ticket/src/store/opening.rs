@@ -26,6 +26,8 @@ pub(crate) struct Opening {
     pub(crate) journal: Entry,
     /// Number of the last version of the rules that it was classed by.
     pub(crate) rules: i32,
+    /// The same of the rules about notices.
+    pub(crate) notice_rules: i32,
     pub(crate) now: Timestamp,
 }
 
@@ -54,6 +56,7 @@ pub(crate) async fn write(
              FROM ticket.customer_key k JOIN ticket.known_customer c ON c.customer_id = k.customer_id
              WHERE k.customer_id = $1 AND k.wrapped = $2
                AND coalesce((SELECT max(number) FROM ticket.handling_version), 0) = $29
+               AND coalesce((SELECT max(number) FROM ticket.notice_version), 0) = $33
          ), claim AS (
              INSERT INTO ticket.request (subject_id, request_id, method, digest, resource_id, customer_id,
                                          answer, transaction_id, position, recorded_at)
@@ -123,7 +126,8 @@ pub(crate) async fn write(
         new.rules,
         at(ticket.call_start_time.as_ref()) as _,
         at(ticket.call_end_time.as_ref()) as _,
-        ticket.stage() as i16
+        ticket.stage() as i16,
+        new.notice_rules
     )
     .fetch_optional(connection)
     .await

@@ -14,7 +14,7 @@ use kefu_service::{
     time::to_proto,
 };
 use kefu_vault::WrappedKey;
-use sqlx::{Row, postgres::PgRow};
+use sqlx::{PgConnection, Postgres, QueryBuilder, Row, postgres::PgRow};
 use uuid::Uuid;
 
 use crate::domain::{action::standing, state::Standing, talk::seconds};
@@ -116,6 +116,21 @@ pub(crate) const ASSIGNEE: FilterField =
     FilterField::system("assignee", "t.assignee_id", FilterKind::Name("employees"));
 pub(crate) const RECEIVED_TIME: FilterField =
     FilterField::system("received_time", "t.received_at", FilterKind::Time);
+
+/// The ticket of this id, whatever the scope: for what comes by itself. None where its
+/// customer's key is gone.
+pub(crate) async fn find(
+    connection: &mut PgConnection,
+    id: Uuid,
+) -> Result<Option<StoredTicket>, Fault> {
+    let mut query = QueryBuilder::<Postgres>::new("SELECT ");
+    query
+        .push(RECORD.columns)
+        .push(", 0::int8 AS matched FROM ");
+    query.push(RECORD.from).push(" WHERE t.id = ").push_bind(id);
+    let row = query.build().fetch_optional(connection).await?;
+    row.as_ref().map(StoredTicket::read).transpose()
+}
 
 /// What access-control may be told of, to explain decisions by.
 pub(crate) const FACTS: &[FactsOf] = &[FactsOf {

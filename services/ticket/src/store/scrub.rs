@@ -4,6 +4,8 @@ use kefu_service::{destroyed::destroy_key, error::Fault};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
+use super::{attachments, notices};
+
 /// Scrubs everything of a customer. Nobody opens a ticket for them from then on: whoever does
 /// so step by step holds the row that goes first, and the statement that opens one at once is
 /// waited for. It is not made to lock anything, as it is run for every ticket and this seldom.
@@ -57,6 +59,8 @@ pub(crate) async fn customer(connection: &mut PgConnection, customer: Uuid) -> R
     )
     .execute(&mut *connection)
     .await?;
+    attachments::scrub(connection, customer).await?;
+    notices::scrub(connection, customer).await?;
     // Who was about to write one held the ticket until now.
     sqlx::query!(
         "DELETE FROM ticket.message WHERE customer_id = $1",

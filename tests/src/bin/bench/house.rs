@@ -79,9 +79,9 @@ impl House {
         seed::seed(&databases.access_control, clock.as_ref(), &ids, &company)
             .await
             .map_err(said)?;
-        let suite = parts(&keys, databases.clone(), clock.clone(), ids.clone())?
-            .assemble()
-            .map_err(said)?;
+        let mut parts = parts(&keys, databases.clone(), clock.clone(), ids.clone())?;
+        parts.ticket.attachments.folder = std::env::temp_dir().join("kefu-bench-attachments");
+        let suite = parts.assemble().map_err(said)?;
         let services = suite.services.iter();
         let services = services
             .map(|one| (one.name, one.service.clone()))

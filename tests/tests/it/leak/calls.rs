@@ -57,6 +57,9 @@ const KNOWN: &[&str] = &[
     "MeasureSatisfactionRequest.department",
     "MeasureSatisfactionRequest.start_time",
     "MeasureSatisfactionRequest.end_time",
+    "DownloadAttachmentRequest.offset",
+    "RenderMacroRequest.ticket",
+    "RenderMacroRequest.values",
     "MeasureTimeRequest.start_time",
     "MeasureTimeRequest.end_time",
     "MeasureTimeRequest.open_seconds",
@@ -330,8 +333,12 @@ pub(super) fn change(method: &MethodDescriptor, name: &str) -> Option<DynamicMes
 fn fill(message: &mut DynamicMessage) {
     for field in message.descriptor().fields() {
         let value = match field.kind() {
+            Kind::String if field.is_list() => continue,
             Kind::String
-                if matches!(field.name(), "name" | "etag" | "request_id" | "department") =>
+                if matches!(
+                    field.name(),
+                    "name" | "etag" | "request_id" | "department" | "used_macro" | "recording"
+                ) =>
             {
                 continue;
             }

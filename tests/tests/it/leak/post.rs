@@ -1,6 +1,7 @@
 //! One post with one purpose calls everything, and each answer is held against
 //! the oracle.
 
+mod conversation;
 mod duties;
 mod figures;
 pub(super) mod knowledge;
@@ -333,6 +334,9 @@ impl Post<'_> {
         }
         if input.name() == "ListDutiesRequest" {
             return self.duties(door).await;
+        }
+        if ["DownloadAttachmentRequest", "RenderMacroRequest"].contains(&input.name()) {
+            return self.conversation(door).await;
         }
         // What lists nothing but what belongs to one resource is asked in `lookups`; so is
         // the audit log, which grows with every look at it.

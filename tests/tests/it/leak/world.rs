@@ -20,10 +20,10 @@ use kefu_contracts::{
     ticket::{
         AnalyseComplaintRequest, AnswerResultRequest, AssignTicketRequest, CheckLegitimacyRequest,
         CloseTicketRequest, CompensationRule, ComplaintNature, DecideOnCompensationRequest,
-        Direction, GetHandlingRulesRequest, Gravity, Legitimacy, OfferCompensationRequest,
-        RateTicketRequest, RecordCompensationPaymentRequest, ReopenTicketRequest,
-        ReplyToTicketRequest, ResolveTicketRequest, ResultAnswer, ReviseHandlingRulesRequest,
-        SummariseComplaintRequest, Ticket, TicketKind, TicketState,
+        Direction, GetHandlingRulesRequest, Gravity, Legitimacy, NoticeEvent, NoticeRule,
+        OfferCompensationRequest, RateTicketRequest, RecordCompensationPaymentRequest,
+        ReopenTicketRequest, ReplyToTicketRequest, ResolveTicketRequest, ResultAnswer,
+        ReviseHandlingRulesRequest, SummariseComplaintRequest, Ticket, TicketKind, TicketState,
         compensation_service_client::CompensationServiceClient,
         handling_service_client::HandlingServiceClient,
     },
@@ -35,7 +35,9 @@ use uuid::Uuid;
 
 use super::{post::knowledge::Secret, values::Values};
 use crate::{
+    attachments::{announced, put},
     data_requests::{ask, asked, copied, data_requests},
+    notices,
     records::{
         customers, enter, intake, open, order, orders, place, said_consent, ticket, tickets,
     },
@@ -69,6 +71,9 @@ const TICKETS: &[(usize, &str, Option<&str>, bool)] = &[
     (5, "call_centre", Some("hu.tao"), false),
     (5, "complaints", Some("xu.jing"), false),
 ];
+
+/// What customers are told.
+const TOLD: &str = "尊敬的客户：您的工单{ticket.number}已经解决。";
 
 const REQUEST: usize = 0;
 const COMPLAINT: usize = 1;
@@ -146,6 +151,14 @@ pub(super) async fn make(suite: &TestSuite) -> World {
         ..RowFacts::default()
     };
     world.facts.insert(draft, facts);
+    let admin = suite.caller("han.bing");
+    // A complaint is resolved more than once, and would be told the same again.
+    let kinds = [TicketKind::Consultation, TicketKind::ServiceRequest];
+    let rule = NoticeRule {
+        kinds: kinds.map(Into::into).to_vec(),
+        ..notices::rule("told", NoticeEvent::Resolved, TOLD)
+    };
+    notices::revise(&admin, vec![rule]).await.unwrap();
     for (at, (customer, department, assignee, closed)) in TICKETS.iter().enumerate() {
         let mut one = ticket(&files[*customer]);
         one.subject = values.text();
@@ -188,6 +201,10 @@ pub(super) async fn make(suite: &TestSuite) -> World {
     }
     // Whoever reaches a ticket reaches what its customer said about it.
     for (name, ticket) in surveyed(suite, &erp, &mut values).await {
+        let facts = world.facts[&ticket].clone();
+        world.facts.insert(name, facts);
+    }
+    for (name, ticket) in told(&erp, &mut values).await {
         let facts = world.facts[&ticket].clone();
         world.facts.insert(name, facts);
     }
@@ -518,6 +535,7 @@ async fn work(
         };
         let mut agent = tickets(&suite.caller(login).after(caller));
         now = agent.reply_to_ticket(reply).await.unwrap().into_inner();
+        now = conversed(suite, caller, now, values).await;
     }
     let resolve = ResolveTicketRequest {
         name: name.clone(),
@@ -710,6 +728,42 @@ async fn surveyed(
     let _ = caller.after(&head);
     let names = all.into_iter().map(|one| (one.name, one.ticket));
     names.collect()
+}
+
+/// Customers are told that their tickets are resolved; of one somebody says how.
+async fn told(caller: &Caller, values: &mut Values) -> Vec<(String, String)> {
+    let all = notices::listed(caller, "").await.unwrap();
+    let marked = notices::sent(caller, &all[0], &values.text(), &values.text()).await;
+    marked.unwrap();
+    let names = all.into_iter().map(|one| (one.name, one.ticket));
+    names.collect()
+}
+
+/// The customer calls, and sends a file.
+async fn conversed(
+    suite: &TestSuite,
+    caller: &Caller,
+    ticket: Ticket,
+    values: &mut Values,
+) -> Ticket {
+    let content = format!("{}{}", values.text(), values.text());
+    let name = format!("{}.txt", values.text());
+    let request = announced(&ticket.name, &name, "text/plain", content.as_bytes());
+    let file = put(caller, request, content.as_bytes()).await.unwrap();
+    let reply = ReplyToTicketRequest {
+        name: ticket.name,
+        etag: ticket.etag,
+        direction: Direction::In as i32,
+        body: values.text(),
+        attachments: vec![file.name],
+        channel: Channel::Phone as i32,
+        call_start_time: Some(time::to_proto(suite.clock.now() - Duration::from_secs(90))),
+        call_end_time: Some(time::to_proto(suite.clock.now() - Duration::from_secs(9))),
+        recording: values.text(),
+        ..Default::default()
+    };
+    let mut client = tickets(caller);
+    client.reply_to_ticket(reply).await.unwrap().into_inner()
 }
 
 /// Places an order, which is reviewed and, if so, cancelled.

@@ -149,9 +149,7 @@ impl Knowledge {
             });
         }
         let views = &self.core.views;
-        views
-            .record(&call, VIEWED, &all_shown)
-            .await?;
+        views.record(&call, VIEWED, &all_shown).await?;
         Ok(Answer::read(ListArticleSourcesResponse { tickets }))
     }
 }

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use kefu_contracts::{
     journal::EntryKind,
     policy::Purpose,
-    ticket::{AssignmentCause, TakeOverTicketRequest, Ticket},
+    ticket::{AssignmentCause, NoticeEvent, TakeOverTicketRequest, Ticket},
 };
 use kefu_journal::Entry;
 use kefu_service::{
@@ -16,7 +16,12 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::{
-    api::{Tickets, commands::Command, present::changed},
+    api::{
+        Tickets,
+        commands::Command,
+        notices::{News, by_itself},
+        present::changed,
+    },
     domain::action::Action,
     store::{
         assignments::{self, NewAssignment},
@@ -91,7 +96,17 @@ impl Tickets {
             r#type: "ticket.routed",
             event: changed(&ticket, ticket.state(), to.now, revision),
         };
-        kefu_journal::append(connection, &[entry]).await?;
+        let news = News {
+            ticket: &ticket,
+            key: &key,
+            events: &[NoticeEvent::Assigned],
+            occurred_at: to.now,
+            now: to.now,
+        };
+        let told = self.tell(connection, &news).await?;
+        let mut entries = vec![entry];
+        entries.extend(by_itself(to.now, to.request, told));
+        kefu_journal::append(connection, &entries).await?;
         Ok(())
     }
 }

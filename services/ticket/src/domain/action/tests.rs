@@ -93,6 +93,7 @@ fn actions() -> Vec<Action> {
         Action::Reply(Note {
             direction: Direction::Out,
             body: "在查".into(),
+            said: Said::default(),
         }),
         resolve(),
         answer(ResultAnswer::Satisfied),

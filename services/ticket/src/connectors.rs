@@ -1,0 +1,180 @@
+//! The company's connector for notices, over gRPC (kefu.ticket.v1, `notice_connector.proto`).
+//! Each call has a deadline and is signed like every call between services: a connector can
+//! tell who asks.
+
+use std::{sync::Arc, time::Duration};
+
+use kefu_contracts::ticket::{
+    SendNoticeOutcome, SendNoticeRequest, SendNoticeResponse,
+    notice_connector_service_client::NoticeConnectorServiceClient,
+};
+use kefu_service::{
+    core::Core,
+    error::Fault,
+    fields::name,
+    peer::{PeerService, remote},
+};
+use serde::{Deserialize, Serialize};
+use tonic::{Code, Request};
+
+use crate::ports::{Messenger, NotTaken, Taken, Word};
+
+const LONGEST_REFERENCE: usize = 200;
+
+/// Section `notices`. Without a connector notices are sent by hand.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct NoticesConfig {
+    /// URI of a kefu.ticket.v1.NoticeConnectorService; empty where there is none.
+    pub connector_uri: String,
+    /// How long one answer is waited for.
+    pub timeout_ms: u64,
+}
+
+impl Default for NoticesConfig {
+    fn default() -> Self {
+        Self {
+            connector_uri: String::new(),
+            timeout_ms: 3_000,
+        }
+    }
+}
+
+impl NoticesConfig {
+    pub(crate) fn problem(&self) -> Option<&'static str> {
+        match self.timeout_ms {
+            1..=20_000 => None,
+            _ => Some("timeout_ms must be 1 to 20,000"),
+        }
+    }
+}
+
+/// The connector that is configured.
+///
+/// # Errors
+/// When its URI is none.
+pub(crate) fn open(
+    config: &NoticesConfig,
+    core: &Core,
+) -> Result<Option<Arc<dyn Messenger>>, Fault> {
+    if config.connector_uri.is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(Arc::new(Connector {
+        peer: core.identity.calling(remote(&config.connector_uri)?),
+        timeout: Duration::from_millis(config.timeout_ms),
+    })))
+}
+
+struct Connector {
+    peer: PeerService,
+    timeout: Duration,
+}
+
+#[tonic::async_trait]
+impl Messenger for Connector {
+    async fn send(&self, word: &Word) -> Result<Taken, NotTaken> {
+        let mut request = Request::new(SendNoticeRequest {
+            notice_id: word.id.to_string(),
+            customer: name("customers", word.customer),
+            ticket_number: word.ticket_number.clone(),
+            event: word.event.into(),
+            language: word.language.into(),
+            channels: word.channels.iter().map(|one| *one as i32).collect(),
+            text: word.text.clone(),
+        });
+        request.set_timeout(self.timeout);
+        let mut client = NoticeConnectorServiceClient::new(self.peer.clone());
+        let answer = tokio::time::timeout(self.timeout, client.send_notice(request)).await;
+        let code = match answer {
+            Ok(Ok(answer)) => return read(word, answer.into_inner()),
+            Ok(Err(status)) => status.code(),
+            Err(_) => Code::DeadlineExceeded,
+        };
+        tracing::warn!(notice = %word.id, ?code, "connector takes no notice");
+        match is_silence(code) {
+            true => Err(NotTaken::Silent),
+            false => Err(NotTaken::Refused),
+        }
+    }
+}
+
+/// Whether asking again may help.
+fn is_silence(code: Code) -> bool {
+    matches!(
+        code,
+        Code::Unavailable
+            | Code::DeadlineExceeded
+            | Code::Cancelled
+            | Code::Aborted
+            | Code::Unknown
+            | Code::ResourceExhausted
+            | Code::Internal
+    )
+}
+
+fn read(word: &Word, answer: SendNoticeResponse) -> Result<Taken, NotTaken> {
+    let (channel, reference) = (answer.channel(), answer.reference.as_str());
+    let known = answer.channel == channel as i32;
+    let one_of =
+        answer.channel == 0 || word.channels.is_empty() || word.channels.contains(&channel);
+    let said =
+        reference.chars().count() <= LONGEST_REFERENCE && !reference.chars().any(char::is_control);
+    if answer.outcome() != SendNoticeOutcome::Accepted || !known || !one_of || !said {
+        return Err(NotTaken::Refused);
+    }
+    Ok(Taken {
+        channel,
+        reference: answer.reference,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use kefu_contracts::{
+        common::Channel,
+        ticket::{Language, NoticeEvent},
+    };
+    use uuid::Uuid;
+
+    use super::*;
+
+    /// Clause SG-2.4: nothing counts as told that was not.
+    #[test]
+    fn only_answers_that_there_are_are_taken() {
+        let word = Word {
+            id: Uuid::nil(),
+            customer: Uuid::nil(),
+            ticket_number: "T1000001".into(),
+            event: NoticeEvent::Resolved,
+            language: Language::ZhCn,
+            channels: vec![Channel::Phone],
+            text: "已解决".into(),
+        };
+        let answer = |outcome: SendNoticeOutcome, channel: i32, reference: &str| {
+            let answer = SendNoticeResponse {
+                outcome: outcome.into(),
+                channel,
+                reference: reference.into(),
+            };
+            read(&word, answer).is_ok()
+        };
+        use SendNoticeOutcome::{Accepted, Refused, Unspecified};
+        assert!(answer(Accepted, 1, "sms-1"));
+        assert!(answer(Accepted, 0, ""));
+        let long = "x".repeat(201);
+        for (outcome, channel, reference) in [
+            (Unspecified, 1, "r"),
+            (Refused, 1, "r"),
+            (Accepted, 3, "r"),
+            (Accepted, 99, "r"),
+            (Accepted, 1, "a\nb"),
+            (Accepted, 1, long.as_str()),
+        ] {
+            assert!(
+                !answer(outcome, channel, reference),
+                "{outcome:?} {channel} {reference:?}"
+            );
+        }
+    }
+}
