@@ -2,11 +2,12 @@
 //! customer turns to us until they say how satisfied they are. Owns tickets,
 //! their messages and the history of their states; the business calendars and
 //! targets, and the clocks that count by them; the surveys that ask about resolutions;
-//! queues, who serves them, and whose a ticket was; the company's rules of handling.
+//! queues, who serves them, and whose a ticket was; the company's rules of handling; what
+//! tickets are to each other, and which are part of which.
 //!
 //! States: new → open ⇄ pending → resolved → closed; resolved → open when the
 //! solution did not work. Each kind has its table, in `domain/state/tables.rs` (docs/states.md).
-//! Clauses: OP-3.1, OP-3.2, CC-1.2, CC-2.3, SG-2.1, SG-2.2, SG-3, SG-4, SG-5, IH-3.1, IH-3.2, CF-10.2.
+//! Clauses: OP-3.1, OP-3.2, CC-1.2, CC-1.4, CC-2.3, SG-2.1, SG-2.2, SG-3, SG-4, SG-5, IH-3.1, IH-3.2, CF-10.2.
 
 mod api;
 mod config;
@@ -20,7 +21,8 @@ use std::sync::Arc;
 use kefu_contracts::ticket::{
     calendar_service_server::CalendarServiceServer, clock_service_server::ClockServiceServer,
     compensation_service_server::CompensationServiceServer,
-    handling_service_server::HandlingServiceServer, queue_service_server::QueueServiceServer,
+    handling_service_server::HandlingServiceServer, link_service_server::LinkServiceServer,
+    merge_service_server::MergeServiceServer, queue_service_server::QueueServiceServer,
     survey_answer_service_server::SurveyAnswerServiceServer,
     survey_service_server::SurveyServiceServer, target_service_server::TargetServiceServer,
     ticket_service_server::TicketServiceServer,
@@ -77,12 +79,16 @@ pub fn build(config: TicketConfig, deps: Deps, peers: Peers) -> Result<Hosted, F
     let queues = api::queues::Queues::new(&core, tickets.clone());
     let compensations = api::compensations::Compensations(tickets.clone());
     let handling = api::handling::Handling::new(&core, tickets.clone());
+    let links = api::links::Links(tickets.clone());
+    let merges = api::merges::Merges(tickets.clone());
     let calendars = api::calendars::Calendars::new(&core);
     let surveys = api::surveys::Surveys::new(&core, config.surveys());
     let routes = Routes::new(TicketServiceServer::new(tickets))
         .add_service(QueueServiceServer::new(queues))
         .add_service(HandlingServiceServer::new(handling))
         .add_service(CompensationServiceServer::new(compensations))
+        .add_service(LinkServiceServer::new(links))
+        .add_service(MergeServiceServer::new(merges))
         .add_service(CalendarServiceServer::new(calendars))
         .add_service(ClockServiceServer::new(api::clocks::Clocks::new(&core)))
         .add_service(TargetServiceServer::new(api::targets::TargetsApi::new(

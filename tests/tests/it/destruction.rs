@@ -569,6 +569,7 @@ async fn it_is_known_of_every_table_what_a_destruction_does_to_it() {
         "ticket.customer_key",
         "ticket.known_customer",
         "ticket.message",
+        "ticket.moved_message",
     ];
     // Numbers, times and whose it was, with nothing sealed in it any more.
     let kept = [
@@ -595,6 +596,8 @@ async fn it_is_known_of_every_table_what_a_destruction_does_to_it() {
         "ticket.assignment_time",
         "ticket.clock",
         "ticket.journal",
+        "ticket.link",
+        "ticket.merge",
         "ticket.request",
         "ticket.state_change",
         "ticket.survey",

@@ -30,7 +30,8 @@ impl Files for Tickets {
                     for row in query.build().fetch_all(&mut *connection).await? {
                         let row = StoredTicket::read(&row)?;
                         let cleared = reader.context.clearance(row.matched, reader.now).classes;
-                        let details = details(connection, row.id, row.revision, cleared).await?;
+                        let details =
+                            details(connection, &reader, row.id, row.revision, cleared).await?;
                         found.push((row, details));
                     }
                     Ok(found)

@@ -9,13 +9,16 @@ mod details;
 mod files;
 pub(crate) mod handling;
 mod keys;
+pub(crate) mod links;
 mod list;
+pub(crate) mod merges;
 mod open;
 mod present;
 pub(crate) mod queues;
 mod read;
 mod replay;
 mod rules;
+mod successor;
 pub(crate) mod surveys;
 pub(crate) mod targets;
 

@@ -39,23 +39,27 @@ use crate::{
 };
 
 /// A ticket that passed every check.
-struct New {
-    id: Uuid,
-    ticket: Ticket,
-    entry: Entry,
-    claim: Option<Claim>,
-    clearance: Clearance,
+pub(super) struct New {
+    pub(super) id: Uuid,
+    pub(super) ticket: Ticket,
+    pub(super) entry: Entry,
+    pub(super) claim: Option<Claim>,
+    pub(super) clearance: Clearance,
 }
 
 /// A ticket as the rules class it, and the number of their last version.
-struct Classed {
-    ticket: Ticket,
+pub(super) struct Classed {
+    pub(super) ticket: Ticket,
     rules: i32,
 }
 
 impl New {
     /// Puts it under the rules in force.
-    fn classed(&self, versions: &[HandlingVersion], now: Timestamp) -> Result<Classed, Fault> {
+    pub(super) fn classed(
+        &self,
+        versions: &[HandlingVersion],
+        now: Timestamp,
+    ) -> Result<Classed, Fault> {
         let (_, definition) = in_force(versions, now);
         let mut ticket = self.ticket.clone();
         ensure_category(&definition, &ticket.category, ticket.kind())?;
@@ -106,18 +110,7 @@ impl Tickets {
         let entry = check(&mut fields, &given, &call.context.subject, call.now);
         fields.finish()?;
         let id = self.core.deps.ids.next()?;
-        let facts = RowFacts {
-            department: Some(entry.department),
-            owner: entry.assignee,
-            customer: Some(entry.customer),
-            duty: entry.assignee.into_iter().collect(),
-            consents: Vec::new(),
-        };
-        // A rule that lets a ticket be opened lets it be opened where it reaches.
-        let clearance = call.context.clearance_of(&facts, call.now).ok_or_else(|| {
-            let rule = "the ticket would lie outside of your scope";
-            Fault::new(Reason::PermissionMissing).with("rule", rule)
-        })?;
+        let clearance = clearance(call, &entry)?;
         let ticket = opened(id, given, &entry, call);
         Ok(New {
             id,
@@ -183,7 +176,9 @@ impl Tickets {
         if let Some(claim) = &new.claim
             && let Some(kept) = idempotency::find(connection, claim).await?
         {
-            return self.replay(connection, &kept, new.clearance.classes).await;
+            return self
+                .replay(connection, call, &kept, new.clearance.classes)
+                .await;
         }
         let customer = new.entry.customer;
         if !customers::is_known(connection, customer).await? {
@@ -205,7 +200,7 @@ impl Tickets {
     }
 
     /// All that is written, under this key.
-    async fn sealed(
+    pub(super) async fn sealed(
         &self,
         call: &Call,
         new: &New,
@@ -247,9 +242,25 @@ impl Tickets {
     }
 }
 
+/// What the call clears of the ticket: a rule that lets a ticket be opened lets it be opened
+/// where it reaches.
+pub(super) fn clearance(call: &Call, entry: &Entry) -> Result<Clearance, Fault> {
+    let facts = RowFacts {
+        department: Some(entry.department),
+        owner: entry.assignee,
+        customer: Some(entry.customer),
+        duty: entry.assignee.into_iter().collect(),
+        consents: Vec::new(),
+    };
+    call.context.clearance_of(&facts, call.now).ok_or_else(|| {
+        let rule = "the ticket would lie outside of your scope";
+        Fault::new(Reason::PermissionMissing).with("rule", rule)
+    })
+}
+
 /// The ticket as it will be, but for its number; what only we say of it is not
 /// taken from the request.
-fn opened(id: Uuid, given: Ticket, entry: &Entry, call: &Call) -> Ticket {
+pub(super) fn opened(id: Uuid, given: Ticket, entry: &Entry, call: &Call) -> Ticket {
     let mut ticket = Ticket {
         name: name("tickets", id),
         department: name("departments", entry.department),
@@ -282,7 +293,7 @@ fn opened(id: Uuid, given: Ticket, entry: &Entry, call: &Call) -> Ticket {
 }
 
 /// The answer about a ticket that was opened.
-fn written(call: &Call, ticket: Ticket, opened: Opened) -> Written {
+pub(super) fn written(call: &Call, ticket: Ticket, opened: Opened) -> Written {
     let first = StateChange {
         from: TicketState::Unspecified as i32,
         to: TicketState::New as i32,

@@ -51,7 +51,7 @@ impl Tickets {
                     };
                     let row = StoredTicket::read(&row)?;
                     let cleared = call.context.clearance(row.matched, call.now).classes;
-                    let details = details(connection, row.id, row.revision, cleared).await?;
+                    let details = details(connection, &call, row.id, row.revision, cleared).await?;
                     Ok(Some((row, details)))
                 })
             })

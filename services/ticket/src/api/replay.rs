@@ -2,6 +2,7 @@
 
 use kefu_contracts::{ClassSet, ticket::Ticket};
 use kefu_service::{
+    call::Call,
     error::Fault,
     fields::{name, parse_etag},
     idempotency::Kept,
@@ -23,6 +24,7 @@ impl Tickets {
     pub(super) async fn replay(
         &self,
         connection: &mut PgConnection,
+        call: &Call,
         kept: &Kept,
         cleared: ClassSet,
     ) -> Result<Written, Fault> {
@@ -40,7 +42,7 @@ impl Tickets {
             ))
         })?;
         ticket.number = known.number;
-        let details = details(connection, id, revision, cleared).await?;
+        let details = details(connection, call, id, revision, cleared).await?;
         self.attach(&key, details, &mut ticket)?;
         Ok(Written {
             ticket,

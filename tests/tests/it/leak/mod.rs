@@ -215,6 +215,7 @@ async fn prepare(suite: &TestSuite) -> Leak {
         past,
         offers,
         reviews: world.reviews,
+        links: world.links,
         findings: Mutex::default(),
         calls: Default::default(),
         bytes: Default::default(),

@@ -3,6 +3,7 @@
 
 mod duties;
 mod figures;
+mod links;
 mod lists;
 mod quality;
 
@@ -41,6 +42,8 @@ pub(super) struct Leak {
     pub(super) canaries: Canaries,
     pub(super) offers: BTreeMap<&'static str, Offer>,
     pub(super) reviews: Vec<String>,
+    /// Pairs of tickets.
+    pub(super) links: Vec<(String, String)>,
     pub(super) findings: Mutex<Vec<String>>,
     pub(super) calls: AtomicUsize,
     pub(super) bytes: AtomicUsize,
@@ -345,6 +348,9 @@ impl Post<'_> {
                 self.get(door, field).await;
             }
         }
+        if input.name() == "ListLinksRequest" {
+            self.links(door).await;
+        }
         if input.name() == "QueryMetricRequest" {
             self.figures(door).await;
         }
@@ -367,9 +373,12 @@ impl Post<'_> {
         let kind = calls::record_of(&output).unwrap_or(output);
         // Whatever hangs on something hangs on a file, or on a ticket.
         let kind = match (field, door.method.service) {
-            ("parent", "kefu.ticket.v1.ClockService" | "kefu.ticket.v1.QueueService") => {
-                "kefu.ticket.v1.Ticket".to_owned()
-            }
+            (
+                "parent",
+                "kefu.ticket.v1.ClockService"
+                | "kefu.ticket.v1.LinkService"
+                | "kefu.ticket.v1.QueueService",
+            ) => "kefu.ticket.v1.Ticket".to_owned(),
             ("parent", _) => CUSTOMER.to_owned(),
             _ => kind.full_name().to_owned(),
         };
