@@ -19,7 +19,8 @@ mod store;
 use std::sync::Arc;
 
 use kefu_contracts::ticket::{
-    calendar_service_server::CalendarServiceServer, clock_service_server::ClockServiceServer,
+    bulk_service_server::BulkServiceServer, calendar_service_server::CalendarServiceServer,
+    clock_service_server::ClockServiceServer,
     compensation_service_server::CompensationServiceServer,
     handling_service_server::HandlingServiceServer, link_service_server::LinkServiceServer,
     merge_service_server::MergeServiceServer, queue_service_server::QueueServiceServer,
@@ -81,6 +82,7 @@ pub fn build(config: TicketConfig, deps: Deps, peers: Peers) -> Result<Hosted, F
     let handling = api::handling::Handling::new(&core, tickets.clone());
     let links = api::links::Links(tickets.clone());
     let merges = api::merges::Merges(tickets.clone());
+    let bulk = api::bulk::Bulk(tickets.clone());
     let calendars = api::calendars::Calendars::new(&core);
     let surveys = api::surveys::Surveys::new(&core, config.surveys());
     let routes = Routes::new(TicketServiceServer::new(tickets))
@@ -89,6 +91,7 @@ pub fn build(config: TicketConfig, deps: Deps, peers: Peers) -> Result<Hosted, F
         .add_service(CompensationServiceServer::new(compensations))
         .add_service(LinkServiceServer::new(links))
         .add_service(MergeServiceServer::new(merges))
+        .add_service(BulkServiceServer::new(bulk))
         .add_service(CalendarServiceServer::new(calendars))
         .add_service(ClockServiceServer::new(api::clocks::Clocks::new(&core)))
         .add_service(TargetServiceServer::new(api::targets::TargetsApi::new(

@@ -43,6 +43,7 @@ mod searches;
 mod selections;
 mod shares;
 mod surveys;
+mod ticket_bulk;
 mod ticket_links;
 mod ticket_merges;
 mod ticket_splits;

@@ -1,5 +1,6 @@
 //! `kefu.ticket.v1.TicketService`: request → rules → store → answer.
 
+pub(crate) mod bulk;
 pub(crate) mod calendars;
 mod change;
 pub(crate) mod clocks;
