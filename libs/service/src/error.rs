@@ -89,6 +89,11 @@ impl Fault {
         code(self.reason)
     }
 
+    /// The reason in a sentence.
+    pub fn text(&self, language: Language) -> &'static str {
+        messages::reason(self.reason, language)
+    }
+
     /// The fault as it leaves, in the caller's language.
     pub fn into_status(self, language: Language) -> Status {
         if self.reason == Reason::Internal {

@@ -2,14 +2,16 @@
 //! customer turns to us until they say how satisfied they are. Owns tickets,
 //! their messages and the history of their states; the business calendars and
 //! targets, and the clocks that count by them; the surveys that ask about resolutions;
-//! queues, who serves them, and whose a ticket was; the company's rules of handling; its
-//! standard phrases; the files of conversations, which lie sealed in a store of objects;
-//! what customers are told of progress, by the company's connector or by hand; the
-//! knowledge base (docs/article-states.md), what it helped with and what it does not answer.
+//! queues, who serves them, and whose a ticket was; the company's rules of handling; what
+//! tickets are to each other, and which are part of which; the company's standard phrases;
+//! the files of conversations, which lie sealed in a store of objects; what customers are told
+//! of progress, by the company's connector or by hand; the knowledge base
+//! (docs/article-states.md), what it helped with and what it does not answer.
 //!
 //! States: new → open ⇄ pending → resolved → closed; resolved → open when the
 //! solution did not work. Each kind has its table, in `domain/state/tables.rs` (docs/states.md).
-//! Clauses: OP-3.1, OP-3.2, CC-1.2, CC-2.3, CC-2.4, SG-2.1, SG-2.2, SG-2.3, SG-2.4, SG-3, SG-4, SG-5, SG-8, IH-3.1, IH-3.2, CF-10.2.
+//! Clauses: OP-3.1, OP-3.2, CC-1.2, CC-1.4, CC-2.3, CC-2.4, SG-2.1, SG-2.2, SG-2.3, SG-2.4, SG-3, SG-4, SG-5, SG-8, IH-3.1,
+//! IH-3.2, CF-10.2.
 
 mod api;
 mod config;
@@ -24,7 +26,7 @@ mod store;
 use std::sync::Arc;
 
 use kefu_contracts::ticket::{
-    attachment_service_server::AttachmentServiceServer,
+    attachment_service_server::AttachmentServiceServer, bulk_service_server::BulkServiceServer,
     calendar_service_server::CalendarServiceServer, clock_service_server::ClockServiceServer,
     compensation_service_server::CompensationServiceServer,
     handling_service_server::HandlingServiceServer,
@@ -33,7 +35,8 @@ use kefu_contracts::ticket::{
     knowledge_search_service_server::KnowledgeSearchServiceServer,
     knowledge_service_server::KnowledgeServiceServer,
     knowledge_use_service_server::KnowledgeUseServiceServer,
-    macro_service_server::MacroServiceServer, notice_service_server::NoticeServiceServer,
+    link_service_server::LinkServiceServer, macro_service_server::MacroServiceServer,
+    merge_service_server::MergeServiceServer, notice_service_server::NoticeServiceServer,
     queue_service_server::QueueServiceServer,
     survey_answer_service_server::SurveyAnswerServiceServer,
     survey_service_server::SurveyServiceServer, target_service_server::TargetServiceServer,
@@ -102,6 +105,9 @@ pub fn build(config: TicketConfig, deps: Deps, peers: Peers) -> Result<Hosted, F
     let attachments = api::attachments::Attachments::new(&core, objects, limits);
     let compensations = api::compensations::Compensations(tickets.clone());
     let handling = api::handling::Handling::new(&core, tickets.clone());
+    let links = api::links::Links(tickets.clone());
+    let merges = api::merges::Merges(tickets.clone());
+    let bulk = api::bulk::Bulk(tickets.clone());
     let calendars = api::calendars::Calendars::new(&core);
     let surveys = api::surveys::Surveys::new(&core, config.surveys());
     let knowledge = api::knowledge::Knowledge::new(&core, tickets.clone(), &config);
@@ -112,6 +118,9 @@ pub fn build(config: TicketConfig, deps: Deps, peers: Peers) -> Result<Hosted, F
         .add_service(NoticeServiceServer::new(notices))
         .add_service(HandlingServiceServer::new(handling))
         .add_service(CompensationServiceServer::new(compensations))
+        .add_service(LinkServiceServer::new(links))
+        .add_service(MergeServiceServer::new(merges))
+        .add_service(BulkServiceServer::new(bulk))
         .add_service(CalendarServiceServer::new(calendars))
         .add_service(ClockServiceServer::new(api::clocks::Clocks::new(&core)))
         .add_service(TargetServiceServer::new(api::targets::TargetsApi::new(

@@ -574,6 +574,7 @@ async fn it_is_known_of_every_table_what_a_destruction_does_to_it() {
         "ticket.known_customer",
         "ticket.message",
         "ticket.notice",
+        "ticket.moved_message",
     ];
     // Numbers, times and whose it was, with nothing sealed in it any more.
     let kept = [
@@ -600,6 +601,8 @@ async fn it_is_known_of_every_table_what_a_destruction_does_to_it() {
         "ticket.assignment_time",
         "ticket.clock",
         "ticket.journal",
+        "ticket.link",
+        "ticket.merge",
         "ticket.request",
         "ticket.state_change",
         "ticket.survey",

@@ -62,8 +62,8 @@ pub(crate) const METRICS: &[Metric] = &[
             en: "Tickets",
         },
         population: Text {
-            zh: "所有已受理的工单，无论当前状态；按受理时间归日",
-            en: "every ticket received, whatever its state now; its day is that on which it was received",
+            zh: "所有已受理的工单，无论当前状态；已并入其他工单的按“已合并”计一次；按受理时间归日",
+            en: "every ticket received, whatever its state now, one that is part of another once as merged; its day is that on which it was received",
         },
         unit: Text {
             zh: "张",

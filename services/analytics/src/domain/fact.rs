@@ -48,18 +48,22 @@ pub(crate) struct TicketFact {
     pub(crate) state: i16,
     pub(crate) priority: i16,
     pub(crate) received_at: Timestamp,
-    /// When it was resolved, or closed without; `None` while there is work to do.
+    /// When it was resolved, or closed without; `None` while there is work to do, and while
+    /// that is done in another.
     pub(crate) resolved_at: Option<Timestamp>,
     /// 1–5; `None`: not rated.
     pub(crate) score: Option<i16>,
     pub(crate) reopen_count: i32,
+    /// It is part of another: counted as that, and not as resolved.
+    pub(crate) merged: bool,
     pub(crate) revision: i64,
 }
 
 impl TicketFact {
     /// `None` where the event does not say which ticket, or when it was received.
     pub(crate) fn read(event: &TicketChanged) -> Option<Self> {
-        let over = matches!(event.state(), TicketState::Resolved | TicketState::Closed);
+        let over =
+            matches!(event.state(), TicketState::Resolved | TicketState::Closed) && !event.merged;
         Some(Self {
             ticket: id(&event.ticket_id)?,
             customer: id(&event.customer_id),
@@ -76,6 +80,7 @@ impl TicketFact {
                 .and_then(time::from_proto),
             score: score(event.satisfaction_score),
             reopen_count: event.reopen_count,
+            merged: event.merged,
             revision: event.revision,
         })
     }

@@ -156,6 +156,10 @@ fn moment(facts: Facts) -> &'static str {
     }
 }
 
+/// The state of a ticket; of one that is part of another, the number after the last of them:
+/// it is closed, and not for having been solved.
+const MERGED_OR_STATE: &str = "CASE WHEN f.merged THEN 6 ELSE f.state END";
+
 /// The value of a record by which it is grouped.
 fn write_grouped(question: &Question, dimension: Dimension, query: &mut QueryBuilder<Postgres>) {
     let column = match (dimension, question.metric.facts) {
@@ -168,7 +172,7 @@ fn write_grouped(question: &Question, dimension: Dimension, query: &mut QueryBui
         }
         (Dimension::Department, _) => "f.department_id",
         (Dimension::Status, Facts::Orders) => "f.stage",
-        (Dimension::Status, _) => "f.state",
+        (Dimension::Status, _) => MERGED_OR_STATE,
         (Dimension::Priority, _) => "f.priority",
         (Dimension::Kind, _) => "f.kind",
         (Dimension::Channel, _) => "f.channel",
@@ -210,9 +214,13 @@ fn names(facts: Facts, dimension: Dimension) -> Vec<String> {
         (Dimension::Status, Facts::Orders) => each("ORDER_STAGE_", |number| {
             Some(OrderStage::try_from(number).ok()?.as_str_name())
         }),
-        (Dimension::Status, _) => each("TICKET_STATE_", |number| {
-            Some(TicketState::try_from(number).ok()?.as_str_name())
-        }),
+        (Dimension::Status, _) => {
+            let mut states = each("TICKET_STATE_", |number| {
+                Some(TicketState::try_from(number).ok()?.as_str_name())
+            });
+            states.push("merged".to_owned());
+            states
+        }
         (Dimension::Priority, _) => each("PRIORITY_", |number| {
             Some(Priority::try_from(number).ok()?.as_str_name())
         }),

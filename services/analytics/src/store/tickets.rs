@@ -19,9 +19,10 @@ pub(crate) async fn settle(
     sqlx::query!(
         "INSERT INTO analytics.ticket_fact AS known
              (ticket_id, customer_id, department_id, kind, channel, state, priority,
-              received_at, resolved_at, satisfaction_score, reopen_count, revision)
+              received_at, resolved_at, satisfaction_score, reopen_count, revision, merged)
          SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::int2[], $5::int2[], $6::int2[], $7::int2[],
-                              $8::timestamptz[], $9::timestamptz[], $10::int2[], $11::int4[], $12::int8[])
+                              $8::timestamptz[], $9::timestamptz[], $10::int2[], $11::int4[], $12::int8[],
+                              $13::bool[])
          ON CONFLICT (ticket_id) DO UPDATE SET
              customer_id = EXCLUDED.customer_id, department_id = EXCLUDED.department_id,
              kind = EXCLUDED.kind, channel = EXCLUDED.channel,
@@ -32,7 +33,8 @@ pub(crate) async fn settle(
                  ELSE EXCLUDED.resolved_at
              END,
              satisfaction_score = EXCLUDED.satisfaction_score,
-             reopen_count = EXCLUDED.reopen_count, revision = EXCLUDED.revision
+             reopen_count = EXCLUDED.reopen_count, revision = EXCLUDED.revision,
+             merged = EXCLUDED.merged
          WHERE known.revision <= EXCLUDED.revision",
         &column(facts, |fact| fact.ticket),
         &column(facts, |fact| fact.customer) as &[Option<Uuid>],
@@ -46,6 +48,7 @@ pub(crate) async fn settle(
         &column(facts, |fact| fact.score) as &[Option<i16>],
         &column(facts, |fact| fact.reopen_count),
         &column(facts, |fact| fact.revision),
+        &column(facts, |fact| fact.merged),
     )
     .execute(connection)
     .await?;

@@ -23,6 +23,7 @@ use super::{
     Tickets,
     commands::{Command, Wanted},
     details::{AsOf, body_place, details, recording_place},
+    merges::merged,
     notices::{News, by_call},
     present::{actor, changed, compensated, escalated},
     replay::Written,
@@ -110,12 +111,17 @@ impl Tickets {
             && let Some(kept) = idempotency::find(connection, claim).await?
         {
             return Ok((
-                self.replay(connection, &kept, clearance.classes).await?,
+                self.replay(connection, call, &kept, clearance.classes)
+                    .await?,
                 clearance,
             ));
         }
         let row = row.ok_or_else(|| Fault::not_found(&wanted.name))?;
-        if row.revision != wanted.revision {
+        if row.is_merged() && !wanted.action.outlasts_merging() {
+            let event = wanted.action.event();
+            return Err(merged(connection, call, row.id, event).await?);
+        }
+        if wanted.revision.is_some_and(|one| one != row.revision) {
             return Err(Fault::new(Reason::EtagMismatch).with("etag", etag(row.revision)));
         }
         let last = history::last(connection, row.id).await?;
@@ -131,13 +137,20 @@ impl Tickets {
             true => in_force(&versions::all(connection).await?, call.now),
             false => (0, HandlingDefinition::default()),
         };
-        let changed = decide(call, wanted, &clearance, ticket, last, (rules.0, &rules.1))?;
+        let changed = decide(
+            call,
+            wanted,
+            &clearance,
+            (ticket, row.revision),
+            last,
+            (rules.0, &rules.1),
+        )?;
         let position = self
             .write(connection, call, wanted, &row, &key, &changed)
             .await?;
         let mut ticket = changed.ticket;
         let change = AsOf::Change(row.revision + 1);
-        let details = details(connection, row.id, change, clearance.classes).await?;
+        let details = details(connection, call, row.id, change, clearance.classes).await?;
         self.attach(&key, details, &mut ticket)?;
         Ok((Written { ticket, position }, clearance))
     }
@@ -230,7 +243,7 @@ impl Tickets {
         Ok(position)
     }
 
-    async fn write_note(
+    pub(super) async fn write_note(
         &self,
         connection: &mut PgConnection,
         call: &Call,
@@ -321,7 +334,7 @@ fn decide(
     call: &Call,
     wanted: &Wanted,
     clearance: &Clearance,
-    mut ticket: Ticket,
+    (mut ticket, revision): (Ticket, i64),
     last_change: Option<Timestamp>,
     (rules_version, rules): (i32, &HandlingDefinition),
 ) -> Result<Changed, Fault> {
@@ -348,7 +361,7 @@ fn decide(
     let reopened = ticket.reopen_count;
     let note = wanted.action.apply(&mut ticket, around)?;
     let escalated = ticket.reopen_count > reopened && escalates(rules, &ticket);
-    ticket.etag = etag(wanted.revision + 1);
+    ticket.etag = etag(revision + 1);
     ticket.update_time = Some(to_proto(call.now));
     Ok(Changed {
         ticket,

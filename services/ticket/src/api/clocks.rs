@@ -210,6 +210,14 @@ impl Found {
                 clocks.push((kept_clock(kept), None));
             }
         }
+        if let Some(merged) = self.ticket.merged_at.map(to_proto) {
+            let ended = clocks
+                .iter_mut()
+                .filter(|(clock, _)| clock.stop_time == Some(merged));
+            for (clock, _) in ended.filter(|(clock, _)| clock.state() == ClockState::Met) {
+                clock.set_state(ClockState::Ended);
+            }
+        }
         clocks.sort_by_key(|(clock, _)| (clock.metric, clock.attempt));
         clocks
     }

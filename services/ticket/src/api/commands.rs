@@ -42,7 +42,8 @@ const MOST_ATTACHMENTS: usize = 20;
 pub(super) struct Wanted {
     pub(super) id: Uuid,
     pub(super) name: String,
-    pub(super) revision: i64,
+    /// The one that it was decided upon; none: whatever it is.
+    pub(super) revision: Option<i64>,
     pub(super) action: Action,
     /// When it happened, as told; now, when it was not.
     pub(super) told: Option<Timestamp>,
@@ -92,7 +93,7 @@ pub(super) trait Command: prost::Message + Sized {
         Ok(Wanted {
             id: id.unwrap_or_default(),
             name,
-            revision: revision.unwrap_or_default(),
+            revision,
             action,
             told,
             claim,

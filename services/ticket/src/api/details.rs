@@ -1,11 +1,16 @@
-//! Messages, files, notices and history: what the answer about one ticket has and a list has not.
+//! Conversation, files, notices and history: what the answer about one ticket has and a list has not.
 
 use kefu_contracts::{
-    ClassSet,
+    Account, ClassSet,
     policy::DataClass,
-    ticket::{Attachment, Message, StateChange, Ticket, TicketNotice},
+    ticket::{Attachment, Direction, Message, StateChange, Ticket, TicketNotice},
 };
-use kefu_service::{error::Fault, fields::name, time::to_proto};
+use kefu_service::{
+    call::Call,
+    error::Fault,
+    fields::name,
+    time::{from_proto, to_proto},
+};
 use kefu_vault::{CustomerKey, Place};
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -14,18 +19,27 @@ use super::{Tickets, attachments::open as open_attachment};
 use crate::store::{
     attachments::{self, ATTACHMENTS, ShownAttachment},
     history,
+    merges::{self, Part},
     messages::{self, StoredMessage},
-    notices,
+    notices, records,
 };
 
-/// The details of one ticket, messages still sealed.
+/// The details of one ticket, what was said still sealed.
 pub(super) struct Details {
+    ticket: Uuid,
     history: Vec<StateChange>,
     messages: Vec<StoredMessage>,
+    /// Files of it, and of its parts.
     attachments: Vec<ShownAttachment>,
     notices: Vec<TicketNotice>,
-    /// There are messages, or files, and they are not cleared.
+    /// Tickets that are part of it.
+    parts: Vec<Part>,
+    /// Something was said, or there are files, and they are not cleared.
     held_back: (bool, bool),
+    /// The ticket that it is part of.
+    merged_into: Option<Uuid>,
+    /// Other tickets that may be named to the caller.
+    seen: Vec<Uuid>,
 }
 
 /// When a ticket is shown.
@@ -54,9 +68,10 @@ pub(super) fn recording_place(message: Uuid) -> Place {
     }
 }
 
-/// Reads the details of a ticket; messages that are not cleared are not even read.
+/// Reads the details of a ticket; what was said and is not cleared is not even read.
 pub(super) async fn details(
     connection: &mut PgConnection,
+    call: &Call,
     ticket: Uuid,
     at: AsOf,
     cleared: ClassSet,
@@ -69,25 +84,53 @@ pub(super) async fn details(
         }
         AsOf::Change(revision) => (revision, revision, Vec::new()),
     };
-    let history = history::list(connection, ticket, revision).await?;
-    if cleared.contains(DataClass::Service) {
-        return Ok(Details {
-            history,
-            messages: messages::list(connection, ticket, revision).await?,
-            attachments: attachments::list(connection, ticket, files_before).await?,
-            notices,
-            held_back: (false, false),
-        });
-    }
-    let messages = messages::any(connection, ticket, revision).await?;
-    let attachments = attachments::any(connection, ticket, files_before).await?;
-    Ok(Details {
-        history,
+    let mut details = Details {
+        ticket,
+        history: history::list(connection, ticket, revision).await?,
         messages: Vec::new(),
         attachments: Vec::new(),
         notices,
-        held_back: (messages, attachments),
-    })
+        parts: Vec::new(),
+        held_back: (false, false),
+        merged_into: merges::whole(connection, ticket).await?,
+        seen: Vec::new(),
+    };
+    if cleared.contains(DataClass::Service) {
+        details.messages = messages::list(connection, ticket, revision).await?;
+        details.parts = merges::parts(connection, ticket, revision).await?;
+        details.attachments = attachments::list(connection, ticket, files_before).await?;
+        for part in &details.parts {
+            let files = attachments::list(connection, part.id, i64::MAX).await?;
+            details.attachments.extend(files);
+        }
+    } else {
+        details.held_back = (
+            messages::any(connection, ticket, revision).await?,
+            attachments::any(connection, ticket, files_before).await?,
+        );
+    }
+    details.seen = records::within(connection, call, &details.others()).await?;
+    Ok(details)
+}
+
+impl Details {
+    /// Every other ticket that it would name and is not itself shown in it.
+    fn others(&self) -> Vec<Uuid> {
+        let said = self.messages.iter();
+        let said = said.flat_map(|one| [Some(one.ticket_id), one.moved_to]);
+        let all = said.chain([self.merged_into]).flatten();
+        let mut others: Vec<Uuid> = all.filter(|id| *id != self.ticket).collect();
+        others.sort_unstable();
+        others.dedup();
+        others
+    }
+
+    /// The name of another ticket, where the caller sees it, or is shown its words in here.
+    fn naming(&self, ticket: Option<Uuid>) -> String {
+        let shown = |id: &Uuid| self.parts.iter().any(|part| part.id == *id);
+        let seen = ticket.filter(|id| self.seen.contains(id) || shown(id));
+        seen.map(|id| name("tickets", id)).unwrap_or_default()
+    }
 }
 
 impl Tickets {
@@ -98,15 +141,17 @@ impl Tickets {
         details: Details,
         ticket: &mut Ticket,
     ) -> Result<(), Fault> {
-        ticket.history = details.history;
-        ticket.notices = details.notices;
-        let files = &details.attachments;
-        let stored = details.messages.into_iter();
-        ticket.messages = stored
-            .map(|stored| self.open_message(key, stored, files))
-            .collect::<Result<_, _>>()?;
-        let stored = files.iter();
-        ticket.attachments = stored
+        ticket.merged_into = details.naming(details.merged_into);
+        let opened = details.parts.iter();
+        let opened = opened.map(|part| self.open_part(key, &details, part));
+        let said = details.messages.iter();
+        let said = said.map(|one| self.open_message(key, &details, one));
+        let mut messages: Vec<_> = opened.chain(said).collect::<Result<_, _>>()?;
+        // Stable: what was said at one moment stays in the order in which it was entered.
+        messages.sort_by_key(|one| one.time.as_ref().and_then(from_proto));
+        ticket.messages = messages;
+        let files = details.attachments.iter();
+        ticket.attachments = files
             .map(|stored| self.open_attachment(key, stored))
             .collect::<Result<_, _>>()?;
         // Stand for what is not cleared: disclosing leaves it out and says so.
@@ -115,7 +160,65 @@ impl Tickets {
         ticket
             .attachments
             .extend(attachments.then(Attachment::default));
+        ticket.notices = details.notices;
+        ticket.history = details.history;
         Ok(())
+    }
+
+    /// The words with which a ticket was opened that is part of this one.
+    fn open_part(
+        &self,
+        key: &CustomerKey,
+        details: &Details,
+        part: &Part,
+    ) -> Result<Message, Fault> {
+        let words = ClassSet::of(&[DataClass::Service]);
+        let (opened, _): (Ticket, Account) = self.sealer.open(key, part.id, &part.sealed, words)?;
+        let words = [opened.subject, opened.description];
+        let words = words.iter().filter(|one| !one.is_empty());
+        Ok(Message {
+            direction: Direction::In.into(),
+            body: words.cloned().collect::<Vec<_>>().join("\n\n"),
+            time: Some(to_proto(part.received_at)),
+            origin: details.naming(Some(part.id)),
+            ..Default::default()
+        })
+    }
+
+    fn open_message(
+        &self,
+        key: &CustomerKey,
+        details: &Details,
+        stored: &StoredMessage,
+    ) -> Result<Message, Fault> {
+        let vault = self.sealer.vault();
+        let text = |bytes: Vec<u8>| {
+            String::from_utf8(bytes).map_err(|_| Fault::internal("message is not text"))
+        };
+        let body = vault.open(key, &body_place(stored.id), &stored.sealed)?;
+        let recording = match &stored.recording {
+            Some(sealed) => text(vault.open(key, &recording_place(stored.id), sealed)?)?,
+            None => String::new(),
+        };
+        let files = details.attachments.iter();
+        let own = files.filter(|file| file.message_id == Some(stored.id));
+        Ok(Message {
+            name: name("messages", stored.id),
+            attachments: own.map(|file| name(ATTACHMENTS, file.id)).collect(),
+            direction: stored.direction,
+            body: text(body)?,
+            channel: stored.channel,
+            call_start_time: stored.call.0.map(to_proto),
+            call_end_time: stored.call.1.map(to_proto),
+            recording,
+            author: stored
+                .author_id
+                .map(|id| name("employees", id))
+                .unwrap_or_default(),
+            time: Some(to_proto(stored.occurred_at)),
+            origin: details.naming(Some(stored.ticket_id)),
+            moved_to: details.naming(stored.moved_to),
+        })
     }
 
     fn open_attachment(
@@ -129,40 +232,6 @@ impl Tickets {
             author: stored.author.name(),
             finish_time: stored.finished_at.map(to_proto),
             ..said
-        })
-    }
-
-    fn open_message(
-        &self,
-        key: &CustomerKey,
-        stored: StoredMessage,
-        files: &[ShownAttachment],
-    ) -> Result<Message, Fault> {
-        let vault = self.sealer.vault();
-        let text = |bytes: Vec<u8>| {
-            String::from_utf8(bytes).map_err(|_| Fault::internal("message is not text"))
-        };
-        let body = vault.open(key, &body_place(stored.id), &stored.sealed)?;
-        let recording = match &stored.recording {
-            Some(sealed) => text(vault.open(key, &recording_place(stored.id), sealed)?)?,
-            None => String::new(),
-        };
-        let own = files
-            .iter()
-            .filter(|file| file.message_id == Some(stored.id));
-        Ok(Message {
-            attachments: own.map(|file| name(ATTACHMENTS, file.id)).collect(),
-            direction: stored.direction,
-            body: text(body)?,
-            channel: stored.channel,
-            call_start_time: stored.call.0.map(to_proto),
-            call_end_time: stored.call.1.map(to_proto),
-            recording,
-            author: stored
-                .author_id
-                .map(|id| name("employees", id))
-                .unwrap_or_default(),
-            time: Some(to_proto(stored.occurred_at)),
         })
     }
 }

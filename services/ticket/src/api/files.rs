@@ -33,8 +33,8 @@ impl Files for Tickets {
                     for row in query.build().fetch_all(&mut *connection).await? {
                         let row = StoredTicket::read(&row)?;
                         let cleared = reader.context.clearance(row.matched, reader.now).classes;
-                        let details =
-                            details(connection, row.id, AsOf::Now(row.revision), cleared).await?;
+                        let at = AsOf::Now(row.revision);
+                        let details = details(connection, &reader, row.id, at, cleared).await?;
                         found.push((row, details));
                     }
                     Ok(found)

@@ -1,6 +1,7 @@
 //! `kefu.ticket.v1.TicketService`: request → rules → store → answer.
 
 pub(crate) mod attachments;
+pub(crate) mod bulk;
 pub(crate) mod calendars;
 mod change;
 pub(crate) mod clocks;
@@ -11,8 +12,10 @@ mod files;
 pub(crate) mod handling;
 mod keys;
 pub(crate) mod knowledge;
+pub(crate) mod links;
 mod list;
 pub(crate) mod macros;
+pub(crate) mod merges;
 pub(crate) mod notices;
 mod open;
 mod present;
@@ -20,6 +23,7 @@ pub(crate) mod queues;
 mod read;
 mod replay;
 mod rules;
+mod successor;
 pub(crate) mod surveys;
 pub(crate) mod targets;
 mod wording;

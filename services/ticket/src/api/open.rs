@@ -18,7 +18,7 @@ use kefu_service::{
     present::{disclose, entry},
     time::to_proto,
 };
-use kefu_vault::WrappedKey;
+use kefu_vault::{CustomerKey, WrappedKey};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -44,17 +44,17 @@ use crate::{
 };
 
 /// A ticket that passed every check.
-struct New {
-    id: Uuid,
-    ticket: Ticket,
-    entry: Entry,
-    claim: Option<Claim>,
-    clearance: Clearance,
+pub(super) struct New {
+    pub(super) id: Uuid,
+    pub(super) ticket: Ticket,
+    pub(super) entry: Entry,
+    pub(super) claim: Option<Claim>,
+    pub(super) clearance: Clearance,
 }
 
 /// A ticket as the rules class it, and the number of their last version.
-struct Classed {
-    ticket: Ticket,
+pub(super) struct Classed {
+    pub(super) ticket: Ticket,
     rules: i32,
     /// Of the rules about notices.
     notice_rules: i32,
@@ -62,7 +62,7 @@ struct Classed {
 
 impl New {
     /// Puts it under the rules in force.
-    fn classed(
+    pub(super) fn classed(
         &self,
         versions: &[HandlingVersion],
         notices: &[NoticeRulesVersion],
@@ -134,18 +134,7 @@ impl Tickets {
         let entry = check(&mut fields, &given, &call.context.subject, call.now);
         fields.finish()?;
         let id = self.core.deps.ids.next()?;
-        let facts = RowFacts {
-            department: Some(entry.department),
-            owner: entry.assignee,
-            customer: Some(entry.customer),
-            duty: entry.assignee.into_iter().collect(),
-            consents: Vec::new(),
-        };
-        // A rule that lets a ticket be opened lets it be opened where it reaches.
-        let clearance = call.context.clearance_of(&facts, call.now).ok_or_else(|| {
-            let rule = "the ticket would lie outside of your scope";
-            Fault::new(Reason::PermissionMissing).with("rule", rule)
-        })?;
+        let clearance = clearance(call, &entry)?;
         let ticket = opened(id, given, &entry, call);
         Ok(New {
             id,
@@ -216,7 +205,9 @@ impl Tickets {
         if let Some(claim) = &new.claim
             && let Some(kept) = idempotency::find(connection, claim).await?
         {
-            return self.replay(connection, &kept, new.clearance.classes).await;
+            return self
+                .replay(connection, call, &kept, new.clearance.classes)
+                .await;
         }
         let customer = new.entry.customer;
         if !customers::is_known(connection, customer).await? {
@@ -238,9 +229,22 @@ impl Tickets {
             .ok_or_else(|| Fault::new(Reason::Conflict))?;
         let written = written(call, classed.ticket, opened);
         let key = self.sealer.open_key(customer, &wrapped).await?;
+        self.tell_received(connection, call, new, (&written.ticket, &key))
+            .await?;
+        Ok(written)
+    }
+
+    /// Writes what the customer is told of a ticket that was opened just now.
+    pub(super) async fn tell_received(
+        &self,
+        connection: &mut PgConnection,
+        call: &Call,
+        new: &New,
+        (ticket, key): (&Ticket, &CustomerKey),
+    ) -> Result<(), Fault> {
         let news = News {
-            ticket: &written.ticket,
-            key: &key,
+            ticket,
+            key,
             events: &[NoticeEvent::Received],
             occurred_at: new.entry.received_at,
             now: call.now,
@@ -250,11 +254,11 @@ impl Tickets {
             let entries: Vec<_> = by_call(call, told).collect();
             kefu_journal::append(connection, &entries).await?;
         }
-        Ok(written)
+        Ok(())
     }
 
     /// All that is written, under this key.
-    async fn sealed(
+    pub(super) async fn sealed(
         &self,
         call: &Call,
         new: &New,
@@ -297,9 +301,25 @@ impl Tickets {
     }
 }
 
+/// What the call clears of the ticket: a rule that lets a ticket be opened lets it be opened
+/// where it reaches.
+pub(super) fn clearance(call: &Call, entry: &Entry) -> Result<Clearance, Fault> {
+    let facts = RowFacts {
+        department: Some(entry.department),
+        owner: entry.assignee,
+        customer: Some(entry.customer),
+        duty: entry.assignee.into_iter().collect(),
+        consents: Vec::new(),
+    };
+    call.context.clearance_of(&facts, call.now).ok_or_else(|| {
+        let rule = "the ticket would lie outside of your scope";
+        Fault::new(Reason::PermissionMissing).with("rule", rule)
+    })
+}
+
 /// The ticket as it will be, but for its number; what only we say of it is not
 /// taken from the request.
-fn opened(id: Uuid, given: Ticket, entry: &Entry, call: &Call) -> Ticket {
+pub(super) fn opened(id: Uuid, given: Ticket, entry: &Entry, call: &Call) -> Ticket {
     let mut ticket = Ticket {
         name: name("tickets", id),
         department: name("departments", entry.department),
@@ -332,7 +352,7 @@ fn opened(id: Uuid, given: Ticket, entry: &Entry, call: &Call) -> Ticket {
 }
 
 /// The answer about a ticket that was opened.
-fn written(call: &Call, ticket: Ticket, opened: Opened) -> Written {
+pub(super) fn written(call: &Call, ticket: Ticket, opened: Opened) -> Written {
     let first = StateChange {
         from: TicketState::Unspecified as i32,
         to: TicketState::New as i32,

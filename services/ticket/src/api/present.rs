@@ -105,6 +105,7 @@ pub(super) fn changed(
         legitimacy: ticket.legitimacy,
         result_answer: ticket.result_answer,
         call_seconds: ticket.call_seconds,
+        merged: ticket.merged_time.is_some(),
     })
 }
 

@@ -51,8 +51,8 @@ impl Tickets {
                     };
                     let row = StoredTicket::read(&row)?;
                     let cleared = call.context.clearance(row.matched, call.now).classes;
-                    let details =
-                        details(connection, row.id, AsOf::Now(row.revision), cleared).await?;
+                    let at = AsOf::Now(row.revision);
+                    let details = details(connection, &call, row.id, at, cleared).await?;
                     Ok(Some((row, details)))
                 })
             })

@@ -2,6 +2,7 @@
 
 use kefu_contracts::{ClassSet, ticket::Ticket};
 use kefu_service::{
+    call::Call,
     error::Fault,
     fields::{name, parse_etag},
     idempotency::Kept,
@@ -26,6 +27,7 @@ impl Tickets {
     pub(super) async fn replay(
         &self,
         connection: &mut PgConnection,
+        call: &Call,
         kept: &Kept,
         cleared: ClassSet,
     ) -> Result<Written, Fault> {
@@ -43,7 +45,8 @@ impl Tickets {
             ))
         })?;
         ticket.number = known.number;
-        let details = details(connection, id, AsOf::Change(revision), cleared).await?;
+        let at = AsOf::Change(revision);
+        let details = details(connection, call, id, at, cleared).await?;
         self.attach(&key, details, &mut ticket)?;
         Ok(Written {
             ticket,

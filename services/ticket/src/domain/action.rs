@@ -122,7 +122,7 @@ pub(crate) struct Said {
 
 impl Action {
     /// Its row in the table of states.
-    fn event(&self) -> Event {
+    pub(crate) fn event(&self) -> Event {
         match self {
             Self::Update(_) => Event::Update,
             Self::Check(..) => Event::Check,
@@ -208,6 +208,12 @@ impl Action {
             self,
             Self::Update(_) | Self::Reopen(_) | Self::Answer(..) | Self::Compensate(..)
         )
+    }
+
+    /// Whether it is done also with a ticket that is part of another: what the customer is owed
+    /// is settled where it was promised.
+    pub(crate) fn outlasts_merging(&self) -> bool {
+        matches!(self, Self::DecideOnCompensation { .. } | Self::Pay { .. })
     }
 
     /// Whether only somebody may do it who had no hand in the ticket.
@@ -370,7 +376,7 @@ fn reopen(ticket: &mut Ticket, around: Around<'_>) {
 }
 
 impl Note {
-    fn internal(body: &str) -> Self {
+    pub(crate) fn internal(body: &str) -> Self {
         Self {
             direction: Direction::Internal,
             body: body.to_owned(),

@@ -103,6 +103,8 @@ const FIXED: &[&str] = &[
     "resolved_time",
     "closed_time",
     "history",
+    "merged_into",
+    "merged_time",
     "etag",
     "create_time",
     "update_time",

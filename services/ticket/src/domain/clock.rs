@@ -29,6 +29,10 @@ pub(crate) enum What {
     Said(Direction),
     /// It came into this state.
     Came(TicketState, WaitingFor),
+    /// Another ticket became part of it, to which the customer waits for an answer.
+    Brought,
+    /// That was undone; when it had happened.
+    TookBack(Timestamp),
 }
 
 /// One go of a clock.
@@ -78,6 +82,24 @@ impl Attempt {
     }
 }
 
+/// Who waits for the answer to a later message.
+#[derive(Default)]
+struct Asked {
+    /// The customer, here.
+    here: bool,
+    /// So many tickets that became part of this one.
+    brought: usize,
+}
+
+/// Whether the customer waits for an answer.
+pub(crate) fn is_awaited(received_at: Timestamp, happened: &[Happened]) -> bool {
+    let all = attempts(received_at, happened, &[]);
+    let answers = all
+        .iter()
+        .filter(|one| one.metric != ClockMetric::Resolution);
+    answers.into_iter().any(|one| one.stopped_at.is_none())
+}
+
 /// The attempts of a ticket, by metric and number. What happened is in order.
 pub(crate) fn attempts(
     received_at: Timestamp,
@@ -87,6 +109,7 @@ pub(crate) fn attempts(
     let mut first = Attempt::begin(ClockMetric::FirstResponse, 1, received_at);
     let mut later: Vec<Attempt> = Vec::new();
     let mut solved = vec![Attempt::begin(ClockMetric::Resolution, 1, received_at)];
+    let mut asked = Asked::default();
     for Happened { at, what } in happened.iter().copied() {
         let waits = later.last().is_some_and(|last| last.stopped_at.is_none());
         let answer = |first: &mut Attempt, later: &mut Vec<Attempt>| {
@@ -97,9 +120,27 @@ pub(crate) fn attempts(
         };
         match what {
             What::Said(Direction::Out) => answer(&mut first, &mut later),
-            What::Said(Direction::In) if first.stopped_at.is_some() && !waits => {
-                let number = i32::try_from(later.len() + 1).unwrap_or(i32::MAX);
-                later.push(Attempt::begin(ClockMetric::NextResponse, number, at));
+            What::Said(Direction::In) | What::Brought if first.stopped_at.is_some() => {
+                if !waits {
+                    let number = i32::try_from(later.len() + 1).unwrap_or(i32::MAX);
+                    later.push(Attempt::begin(ClockMetric::NextResponse, number, at));
+                    asked = Asked::default();
+                }
+                match what {
+                    What::Brought => asked.brought += 1,
+                    _ => asked.here = true,
+                }
+            }
+            What::TookBack(brought_at) => {
+                if let Some(last) = later
+                    .last_mut()
+                    .filter(|last| waits && last.started_at <= brought_at)
+                {
+                    asked.brought = asked.brought.saturating_sub(1);
+                    if asked.brought == 0 && !asked.here {
+                        last.stop(at);
+                    }
+                }
             }
             What::Came(TicketState::Resolved | TicketState::Closed, _) => {
                 answer(&mut first, &mut later);
@@ -122,7 +163,7 @@ pub(crate) fn attempts(
                     }
                 }
             }
-            What::Said(_) | What::Came(..) => {}
+            What::Said(_) | What::Came(..) | What::Brought => {}
         }
     }
     std::iter::once(first).chain(later).chain(solved).collect()

@@ -38,6 +38,14 @@ pub(crate) enum Event {
     Pay,
     Rate,
     Close,
+    /// Becomes part of another.
+    Merge,
+    /// Another becomes part of it.
+    Absorb,
+    /// Some of its messages become another.
+    Split,
+    /// Another one comes after it.
+    FollowUp,
 }
 
 impl Event {
@@ -66,6 +74,10 @@ impl Event {
             Self::Pay => "pay",
             Self::Rate => "rate",
             Self::Close => "close",
+            Self::Merge => "merge",
+            Self::Absorb => "absorb",
+            Self::Split => "split",
+            Self::FollowUp => "follow up",
         }
     }
 }

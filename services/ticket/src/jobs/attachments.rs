@@ -65,27 +65,32 @@ fn take_away(connection: &mut PgConnection, now: Timestamp, request: Uuid) -> Us
     })
 }
 
+/// Outside of a transaction: a store that is slow holds nothing up, and what two delete is gone.
 async fn delete(deps: &Deps, objects: &Objects) -> Result<bool, Fault> {
-    let (now, objects) = (deps.clock.now(), objects.clone());
+    let now = deps.clock.now();
     let far = |_| Fault::internal("a moment out of range");
     let later = now.saturating_add(AGAIN).map_err(far)?;
-    deps.db
-        .transaction(move |connection| {
-            let objects = objects.clone();
-            Box::pin(async move {
-                let due = attachments::due(connection, now, MOST.into()).await?;
-                for object in &due {
-                    match objects.delete(object).await {
-                        Ok(()) => attachments::gone(connection, object).await?,
+    let due = deps
+        .db
+        .run(move |connection| Box::pin(attachments::due(connection, now, MOST.into())))
+        .await?;
+    for object in &due {
+        let deleted = objects.delete(object).await;
+        if let Err(fault) = &deleted {
+            tracing::warn!(detail = %fault.detail, "an object cannot be deleted");
+        }
+        let object = object.clone();
+        deps.db
+            .run(move |connection| {
+                Box::pin(async move {
+                    match deleted {
+                        Ok(()) => attachments::gone(connection, &object).await,
                         // One that stays does not keep the others.
-                        Err(fault) => {
-                            tracing::warn!(detail = %fault.detail, "an object cannot be deleted");
-                            attachments::postpone(connection, object, later).await?;
-                        }
+                        Err(_) => attachments::postpone(connection, &object, later).await,
                     }
-                }
-                Ok(due.len() == usize::from(MOST))
+                })
             })
-        })
-        .await
+            .await?;
+    }
+    Ok(due.len() == usize::from(MOST))
 }

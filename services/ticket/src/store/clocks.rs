@@ -35,6 +35,8 @@ pub(crate) struct Ticket {
     pub(crate) customer_id: Uuid,
     pub(crate) department_id: Uuid,
     pub(crate) assignee_id: Option<Uuid>,
+    /// Since when it is part of another.
+    pub(crate) merged_at: Option<Timestamp>,
     pub(crate) record: Record,
 }
 
@@ -45,7 +47,7 @@ pub(crate) async fn ticket(
 ) -> Result<Option<Ticket>, Fault> {
     let row = sqlx::query!(
         r#"SELECT customer_id, department_id, assignee_id, kind, priority, channel,
-                  received_at AS "received_at: jiff_sqlx::Timestamp"
+                  merged_at AS "merged_at: jiff_sqlx::Timestamp", received_at AS "received_at: jiff_sqlx::Timestamp"
            FROM ticket.ticket WHERE id = $1 FOR SHARE"#,
         id,
     )
@@ -54,10 +56,26 @@ pub(crate) async fn ticket(
     let Some(row) = row else { return Ok(None) };
     let happened = sqlx::query!(
         r#"SELECT occurred_at AS "at!: jiff_sqlx::Timestamp", revision AS "revision!", to_state AS "state?",
-                  waiting_for AS "waiting_for?", NULL::int2 AS "direction?"
-           FROM ticket.state_change WHERE ticket_id = $1
+                  waiting_for AS "waiting_for?", NULL::int2 AS "direction?",
+                  NULL::timestamptz AS "brought_at?: jiff_sqlx::Timestamp", false AS "taken_back!"
+           FROM ticket.state_change c
+           -- A merge that was undone has not happened to it.
+           WHERE ticket_id = $1 AND NOT EXISTS (
+               SELECT FROM ticket.merge m
+               WHERE m.source_id = $1 AND m.undone_at IS NOT NULL
+                 AND c.revision IN (m.source_revision, m.undone_revision))
            UNION ALL
-           SELECT occurred_at, revision, NULL, NULL, direction FROM ticket.message WHERE ticket_id = $1
+           SELECT occurred_at, revision, NULL, NULL, direction, NULL, false
+           FROM ticket.message WHERE ticket_id = $1
+           UNION ALL
+           SELECT m.occurred_at, 1, NULL, NULL, m.direction, NULL, false
+           FROM ticket.moved_message v JOIN ticket.message m ON m.id = v.message_id WHERE v.to_id = $1
+           UNION ALL
+           SELECT merged_at, target_revision, NULL, NULL, NULL, merged_at, false
+           FROM ticket.merge WHERE target_id = $1 AND waited
+           UNION ALL
+           SELECT undone_at, target_revision, NULL, NULL, NULL, merged_at, true
+           FROM ticket.merge WHERE target_id = $1 AND waited AND undone_at IS NOT NULL
            ORDER BY 1, 2"#,
         id,
     )
@@ -65,11 +83,13 @@ pub(crate) async fn ticket(
     .await?;
     let happened = happened.into_iter().map(|row| Happened {
         at: row.at.to_jiff(),
-        what: match (row.direction, row.state) {
-            (Some(direction), _) => {
+        what: match (row.direction, row.brought_at, row.state) {
+            (Some(direction), ..) => {
                 What::Said(Direction::try_from(i32::from(direction)).unwrap_or_default())
             }
-            (None, state) => What::Came(
+            (None, Some(at), _) if row.taken_back => What::TookBack(at.to_jiff()),
+            (None, Some(_), _) => What::Brought,
+            (None, None, state) => What::Came(
                 TicketState::try_from(i32::from(state.unwrap_or_default())).unwrap_or_default(),
                 WaitingFor::try_from(i32::from(row.waiting_for.unwrap_or_default()))
                     .unwrap_or_default(),
@@ -80,6 +100,7 @@ pub(crate) async fn ticket(
         customer_id: row.customer_id,
         department_id: row.department_id,
         assignee_id: row.assignee_id,
+        merged_at: row.merged_at.map(|at| at.to_jiff()),
         record: Record {
             received_at: row.received_at.to_jiff(),
             classification: Classification {

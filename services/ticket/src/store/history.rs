@@ -6,11 +6,7 @@ use kefu_contracts::{
     journal::EntryKind,
     ticket::{StateChange, TicketState},
 };
-use kefu_service::{
-    error::Fault,
-    fields::{name, subject_name},
-    time::to_proto,
-};
+use kefu_service::{error::Fault, fields::subject_name, time::to_proto};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -81,7 +77,7 @@ pub(crate) async fn last(
     Ok(last.map(|at| at.to_jiff()))
 }
 
-/// Whether somebody had a hand in a ticket: had it, or did anything to it but give it to
+/// Whether somebody had a hand in a ticket or in what is part of it: had it, or did anything to it but give it to
 /// somebody or decide on its closing (CC-2.3).
 pub(crate) async fn had_a_hand(
     connection: &mut PgConnection,
@@ -89,9 +85,15 @@ pub(crate) async fn had_a_hand(
     who: Uuid,
 ) -> Result<bool, Fault> {
     let had = sqlx::query_scalar!(
-        r#"SELECT EXISTS (SELECT FROM ticket.assignment WHERE ticket_id = $1 AND to_id = $2)
+        r#"WITH RECURSIVE part (id) AS (
+               SELECT $1::uuid
+               UNION
+               SELECT m.source_id FROM part p JOIN ticket.merge m ON m.target_id = p.id AND m.undone_at IS NULL
+           )
+           SELECT EXISTS (SELECT FROM part p JOIN ticket.assignment a ON a.ticket_id = p.id WHERE a.to_id = $2)
                OR EXISTS (SELECT FROM ticket.journal
-                          WHERE customer_id = $3 AND resource = $4 AND actor_id = $2 AND kind = $5
+                          WHERE customer_id = $3 AND resource IN (SELECT 'tickets/' || id FROM part)
+                            AND actor_id = $2 AND kind = $4
                             AND type NOT IN ('ticket.assigned', 'complaint.closing_agreed', 'complaint.kept_open',
                                              'complaint.compensation_decided', 'compensation.granted',
                                              'compensation.refused'))
@@ -99,7 +101,6 @@ pub(crate) async fn had_a_hand(
         ticket.id,
         who,
         ticket.customer_id,
-        name("tickets", ticket.id),
         EntryKind::Change as i16,
     )
     .fetch_one(connection)

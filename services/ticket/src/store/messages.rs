@@ -10,6 +10,8 @@ use uuid::Uuid;
 /// A message, its body sealed.
 pub(crate) struct StoredMessage {
     pub(crate) id: Uuid,
+    /// Where it was said.
+    pub(crate) ticket_id: Uuid,
     /// A number of [`Direction`].
     pub(crate) direction: i32,
     pub(crate) author_id: Option<Uuid>,
@@ -20,6 +22,8 @@ pub(crate) struct StoredMessage {
     /// From when, and until when.
     pub(crate) call: (Option<Timestamp>, Option<Timestamp>),
     pub(crate) recording: Option<Vec<u8>>,
+    /// The ticket that it became part of, outside of this conversation.
+    pub(crate) moved_to: Option<Uuid>,
 }
 
 /// A message about to be written.
@@ -66,18 +70,34 @@ pub(crate) async fn insert(
     Ok(())
 }
 
-/// The messages of a ticket up to a revision, oldest first.
+/// The conversation of a ticket as of a revision of it, oldest first: its own messages, those
+/// of tickets that are part of it, and those that were moved into any of these.
 pub(crate) async fn list(
     connection: &mut PgConnection,
     ticket: Uuid,
     revision: i64,
 ) -> Result<Vec<StoredMessage>, Fault> {
     let rows = sqlx::query!(
-        r#"SELECT id, direction, author_id, occurred_at, sealed, channel,
-                  call_started_at AS "call_started_at: jiff_sqlx::Timestamp",
-                  call_ended_at AS "call_ended_at: jiff_sqlx::Timestamp", recording
-           FROM ticket.message
-           WHERE ticket_id = $1 AND revision <= $2 ORDER BY occurred_at, revision, id"#,
+        r#"WITH RECURSIVE part (id, last) AS (
+               SELECT $1::uuid, $2::bigint
+               UNION
+               SELECT m.source_id, 9223372036854775807
+               FROM part p JOIN ticket.merge m
+                    ON m.target_id = p.id AND m.undone_at IS NULL AND m.target_revision <= p.last
+           ), said (id) AS (
+               SELECT m.id FROM part p JOIN ticket.message m ON m.ticket_id = p.id AND m.revision <= p.last
+               UNION
+               SELECT v.message_id FROM part p JOIN ticket.moved_message v ON v.to_id = p.id
+           )
+           SELECT m.id, m.ticket_id, m.direction, m.author_id,
+                  m.occurred_at AS "occurred_at: jiff_sqlx::Timestamp", m.sealed, m.channel,
+                  m.call_started_at AS "call_started_at: jiff_sqlx::Timestamp",
+                  m.call_ended_at AS "call_ended_at: jiff_sqlx::Timestamp", m.recording, v.to_id AS "moved_to?"
+           FROM said s JOIN ticket.message m ON m.id = s.id
+           LEFT JOIN ticket.moved_message v
+                ON v.message_id = m.id AND (v.from_id <> $1 OR v.revision <= $2)
+                   AND v.to_id NOT IN (SELECT id FROM part)
+           ORDER BY m.occurred_at, m.revision, m.id"#,
         ticket,
         revision
     )
@@ -85,6 +105,7 @@ pub(crate) async fn list(
     .await?;
     let messages = rows.into_iter().map(|row| StoredMessage {
         id: row.id,
+        ticket_id: row.ticket_id,
         direction: row.direction.into(),
         author_id: row.author_id,
         occurred_at: row.occurred_at.to_jiff(),
@@ -95,18 +116,23 @@ pub(crate) async fn list(
             row.call_ended_at.map(|at| at.to_jiff()),
         ),
         recording: row.recording,
+        moved_to: row.moved_to,
     });
     Ok(messages.collect())
 }
 
-/// Whether the ticket has messages up to a revision, for those who may not read them.
+/// Whether there is anything in the conversation of a ticket as of a revision of it, for those
+/// who may not read it.
 pub(crate) async fn any(
     connection: &mut PgConnection,
     ticket: Uuid,
     revision: i64,
 ) -> Result<bool, Fault> {
     let any = sqlx::query_scalar!(
-        r#"SELECT EXISTS (SELECT 1 FROM ticket.message WHERE ticket_id = $1 AND revision <= $2) AS "any!""#,
+        r#"SELECT EXISTS (SELECT FROM ticket.message WHERE ticket_id = $1 AND revision <= $2)
+               OR EXISTS (SELECT FROM ticket.moved_message WHERE to_id = $1)
+               OR EXISTS (SELECT FROM ticket.merge
+                          WHERE target_id = $1 AND target_revision <= $2 AND undone_at IS NULL) AS "any!""#,
         ticket,
         revision
     )

@@ -1,16 +1,17 @@
 //! How a ticket lies in the database, and how it is read under a scope.
 
 use jiff::Timestamp;
-use kefu_access::{DutySql, ScopeColumns};
+use kefu_access::{DutySql, ScopeColumns, write_scope};
 use kefu_contracts::ticket::{
     ComplaintNature, Gravity, Legitimacy, Priority, Ticket, TicketKind, TicketState,
 };
 use kefu_service::{
+    call::Call,
     error::Fault,
     facts::FactsOf,
     fields::{etag, name, parse_name},
     filter::{FilterField, FilterKind},
-    scope::RecordSpec,
+    scope::{RecordSpec, Sql},
     time::to_proto,
 };
 use kefu_vault::WrappedKey;
@@ -25,7 +26,7 @@ pub(crate) const RECORD: RecordSpec = RecordSpec {
               t.state, t.waiting_for, t.department_id, t.assignee_id, t.reopen_count, t.external_ref, t.sealed,
               t.received_at, t.resolved_at, t.closed_at, t.revision, t.created_at, t.updated_at,
               t.call_started_at, t.call_ended_at, t.legitimacy, t.nature, t.gravity, t.stage, t.result_answer,
-              t.escalated_at, t.closing_asked_by, t.closing_approved_by,
+              t.escalated_at, t.closing_asked_by, t.closing_approved_by, t.merged_at,
               k.kek_id, k.wrapped",
     from: "ticket.ticket t JOIN ticket.customer_key k ON k.customer_id = t.customer_id",
     id: "t.id",
@@ -139,6 +140,41 @@ pub(crate) const FACTS: &[FactsOf] = &[FactsOf {
     selectable: None,
 }];
 
+/// A ticket that a change of another changes, whatever the scope; it stays as it is until the
+/// transaction ends.
+pub(crate) async fn beside(
+    connection: &mut PgConnection,
+    ticket: Uuid,
+) -> Result<Option<StoredTicket>, Fault> {
+    let mut query = QueryBuilder::<Postgres>::new("SELECT ");
+    query
+        .push(RECORD.columns)
+        .push(", 0::int8 AS matched FROM ");
+    query
+        .push(RECORD.from)
+        .push(" WHERE t.id = ")
+        .push_bind(ticket);
+    query.push(" FOR UPDATE OF t");
+    let row = query.build().fetch_optional(connection).await?;
+    row.as_ref().map(StoredTicket::read).transpose()
+}
+
+/// Which of these tickets the call reaches: no other is named in what it is told.
+pub(crate) async fn within(
+    connection: &mut PgConnection,
+    call: &Call,
+    tickets: &[Uuid],
+) -> Result<Vec<Uuid>, Fault> {
+    if tickets.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut query = QueryBuilder::<Postgres>::new("SELECT t.id FROM ");
+    query.push(RECORD.from).push(" WHERE t.id = ANY (");
+    query.push_bind(tickets.to_vec()).push(") AND ");
+    write_scope(&call.context, call.now, &RECORD.scope, &mut Sql(&mut query));
+    Ok(query.build_query_scalar().fetch_all(connection).await?)
+}
+
 pub(crate) fn number<E: Into<i32>>(value: Option<E>) -> Option<i32> {
     value.map(Into::into)
 }
@@ -195,6 +231,7 @@ impl StoredTicket {
             received_time: Some(to_proto(received_at)),
             resolved_time: perhaps("resolved_at")?,
             closed_time: perhaps("closed_at")?,
+            merged_time: perhaps("merged_at")?,
             call_start_time: perhaps("call_started_at")?,
             call_end_time: perhaps("call_ended_at")?,
             legitimacy: small("legitimacy")?,
@@ -229,6 +266,16 @@ impl StoredTicket {
     /// Whoever has it.
     pub(crate) fn assignee(&self) -> Option<Uuid> {
         parse_name(&self.columns.assignee, "employees")
+    }
+
+    /// Whether it is part of another.
+    pub(crate) fn is_merged(&self) -> bool {
+        self.columns.merged_time.is_some()
+    }
+
+    /// What of it is not sealed.
+    pub(crate) fn columns(&self) -> &Ticket {
+        &self.columns
     }
 
     /// Where it stands.

@@ -61,6 +61,12 @@ pub(crate) async fn customer(connection: &mut PgConnection, customer: Uuid) -> R
     .await?;
     attachments::scrub(connection, customer).await?;
     notices::scrub(connection, customer).await?;
+    sqlx::query!(
+        "DELETE FROM ticket.moved_message WHERE customer_id = $1",
+        customer
+    )
+    .execute(&mut *connection)
+    .await?;
     // Who was about to write one held the ticket until now.
     sqlx::query!(
         "DELETE FROM ticket.message WHERE customer_id = $1",

@@ -29,7 +29,7 @@ pub(crate) const SURVEYS: &str = "surveys";
 pub(crate) const RECORD: RecordSpec = RecordSpec {
     columns: "s.id, s.ticket_id, s.customer_id, s.attempt, s.channels, s.state, s.invited_at, s.expires_at,
               s.sent_at, s.answered_at, s.service_score, s.result_score, s.visit, s.visited_at, s.sealed,
-              s.revision, t.department_id, k.kek_id, k.wrapped",
+              s.revision, t.department_id, t.merged_at, k.kek_id, k.wrapped",
     from: "ticket.survey s JOIN ticket.ticket t ON t.id = s.ticket_id
            JOIN ticket.customer_key k ON k.customer_id = s.customer_id",
     id: "s.id",
@@ -71,6 +71,8 @@ pub(crate) struct StoredSurvey {
     pub(crate) invited_at: Timestamp,
     pub(crate) expires_at: Timestamp,
     pub(crate) answered_at: Option<Timestamp>,
+    /// Its ticket is part of another: nobody is asked about it.
+    pub(crate) is_merged: bool,
     pub(crate) sealed: Vec<u8>,
     pub(crate) wrapped: WrappedKey,
     /// Rules of the call that let the row through; of a look by token there are none.
@@ -122,6 +124,7 @@ impl StoredSurvey {
             invited_at,
             expires_at,
             answered_at,
+            is_merged: perhaps("merged_at")?.is_some(),
             sealed: row.try_get("sealed")?,
             wrapped: WrappedKey {
                 kek_id: row.try_get("kek_id")?,
@@ -187,7 +190,7 @@ pub(crate) fn by_token(
         .push(", 0::int8 AS matched FROM ");
     query.push(RECORD.from).push(" WHERE s.token_hash = ");
     query.push_bind(hash.to_vec());
-    query.push(" AND (s.answered_at IS NULL AND s.expires_at > ");
+    query.push(" AND (t.merged_at IS NULL AND s.answered_at IS NULL AND s.expires_at > ");
     query.push_bind(now.to_sqlx()).push(" OR s.answered_at > ");
     query.push_bind(answered_after.to_sqlx()).push(")");
     query

@@ -48,6 +48,7 @@ const KNOWN: &[&str] = &[
     "LookupTombstoneRequest.file_number",
     "ListTicketClocksRequest.parent",
     "ListAssignmentsRequest.parent",
+    "ListLinksRequest.parent",
     "ExplainClockRequest.parent",
     "ExplainClockRequest.metric",
     "ExplainClockRequest.attempt",
@@ -342,6 +343,11 @@ fn fill(message: &mut DynamicMessage) {
             {
                 continue;
             }
+            Kind::String if field.is_list() => {
+                Value::List(vec![string(format!("messages/{NOBODY}"))])
+            }
+            Kind::String if field.name() == "target" => string(format!("tickets/{NOBODY}")),
+            Kind::String if field.name() == "target_etag" => string(etag(1)),
             Kind::String if field.name() == "assignee" => {
                 string(format!("employees/{}", employee_id("li.wei")))
             }

@@ -219,6 +219,7 @@ async fn prepare(suite: &TestSuite) -> Leak {
         offers,
         reviews: world.reviews,
         secret: world.secret,
+        links: world.links,
         findings: Mutex::default(),
         calls: Default::default(),
         bytes: Default::default(),

@@ -5,6 +5,7 @@ mod conversation;
 mod duties;
 mod figures;
 pub(super) mod knowledge;
+mod links;
 mod lists;
 mod quality;
 
@@ -44,6 +45,8 @@ pub(super) struct Leak {
     pub(super) offers: BTreeMap<&'static str, Offer>,
     pub(super) reviews: Vec<String>,
     pub(super) secret: knowledge::Secret,
+    /// Pairs of tickets.
+    pub(super) links: Vec<(String, String)>,
     pub(super) findings: Mutex<Vec<String>>,
     pub(super) calls: AtomicUsize,
     pub(super) bytes: AtomicUsize,
@@ -355,6 +358,9 @@ impl Post<'_> {
                 self.get(door, field).await;
             }
         }
+        if input.name() == "ListLinksRequest" {
+            self.links(door).await;
+        }
         if input.name() == "QueryMetricRequest" {
             self.figures(door).await;
         }
@@ -380,8 +386,9 @@ impl Post<'_> {
             (
                 "parent",
                 "kefu.ticket.v1.ClockService"
-                | "kefu.ticket.v1.QueueService"
-                | "kefu.ticket.v1.KnowledgeUseService",
+                | "kefu.ticket.v1.KnowledgeUseService"
+                | "kefu.ticket.v1.LinkService"
+                | "kefu.ticket.v1.QueueService",
             ) => "kefu.ticket.v1.Ticket".to_owned(),
             ("parent", _) => CUSTOMER.to_owned(),
             _ => kind.full_name().to_owned(),

@@ -20,12 +20,12 @@ use kefu_contracts::{
     ticket::{
         AnalyseComplaintRequest, AnswerResultRequest, AssignTicketRequest, CheckLegitimacyRequest,
         CloseTicketRequest, CompensationRule, ComplaintNature, DecideOnCompensationRequest,
-        Direction, GetHandlingRulesRequest, Gravity, Legitimacy, NoticeEvent, NoticeRule,
-        OfferCompensationRequest, RateTicketRequest, RecordCompensationPaymentRequest,
-        ReopenTicketRequest, ReplyToTicketRequest, ResolveTicketRequest, ResultAnswer,
-        ReviseHandlingRulesRequest, SummariseComplaintRequest, Ticket, TicketKind, TicketState,
-        compensation_service_client::CompensationServiceClient,
-        handling_service_client::HandlingServiceClient,
+        Direction, GetHandlingRulesRequest, Gravity, Legitimacy, LinkKind, LinkTicketsRequest,
+        NoticeEvent, NoticeRule, OfferCompensationRequest, RateTicketRequest,
+        RecordCompensationPaymentRequest, ReopenTicketRequest, ReplyToTicketRequest,
+        ResolveTicketRequest, ResultAnswer, ReviseHandlingRulesRequest, SummariseComplaintRequest,
+        Ticket, TicketKind, TicketState, compensation_service_client::CompensationServiceClient,
+        handling_service_client::HandlingServiceClient, link_service_client::LinkServiceClient,
     },
 };
 use kefu_service::{clock::Clock, fields::parse_name, time};
@@ -78,6 +78,9 @@ const TOLD: &str = "尊敬的客户：您的工单{ticket.number}已经解决。
 const REQUEST: usize = 0;
 const COMPLAINT: usize = 1;
 
+/// Tickets of two desks, of one, and one that is closed.
+const LINKS: &[(usize, usize)] = &[(0, 1), (0, 5), (6, 1), (4, 2)];
+
 /// Customer, department, owner, cancelled.
 const ORDERS: &[(usize, &str, Option<&str>, bool)] = &[
     (0, "call_centre", Some("wang.fang"), false),
@@ -96,6 +99,8 @@ pub(super) struct World {
     pub(super) reviews: Vec<String>,
     /// An article that is not for everybody.
     pub(super) secret: Secret,
+    /// Pairs of tickets that have to do with each other.
+    pub(super) links: Vec<(String, String)>,
     /// What hangs on a file, with its customer.
     hanging: Vec<(String, String)>,
 }
@@ -108,6 +113,7 @@ pub(super) async fn make(suite: &TestSuite) -> World {
         facts: BTreeMap::new(),
         reviews: Vec::new(),
         secret: Secret::make(suite, &mut values).await,
+        links: Vec::new(),
         hanging: Vec::new(),
     };
     let departments = departments(&erp).await;
@@ -159,6 +165,7 @@ pub(super) async fn make(suite: &TestSuite) -> World {
         ..notices::rule("told", NoticeEvent::Resolved, TOLD)
     };
     notices::revise(&admin, vec![rule]).await.unwrap();
+    let mut made = Vec::new();
     for (at, (customer, department, assignee, closed)) in TICKETS.iter().enumerate() {
         let mut one = ticket(&files[*customer]);
         one.subject = values.text();
@@ -172,6 +179,7 @@ pub(super) async fn make(suite: &TestSuite) -> World {
         }
         let name = work(suite, &erp, one, *assignee, *closed, &mut values).await;
         let duty = assignee.filter(|_| !closed).map(employee_id);
+        made.push(name.clone());
         world.know(
             &files[*customer],
             name,
@@ -179,6 +187,17 @@ pub(super) async fn make(suite: &TestSuite) -> World {
             *assignee,
             duty,
         );
+    }
+    for (from, to) in LINKS {
+        let link = LinkTicketsRequest {
+            kind: LinkKind::CausedBy.into(),
+            from: made[*from].clone(),
+            to: made[*to].clone(),
+            ..Default::default()
+        };
+        let mut client = LinkServiceClient::new(erp.clone());
+        client.link_tickets(link).await.unwrap();
+        world.links.push((made[*from].clone(), made[*to].clone()));
     }
     for (at, (customer, department, owner, cancelled)) in ORDERS.iter().enumerate() {
         let mut one = order(&files[*customer]);

@@ -65,6 +65,24 @@ fn a_reopened_ticket_is_not_resolved_until_it_is_again() {
     );
 }
 
+/// Clause CC-1.4: merging solves nothing, and undoing it leaves nothing behind.
+#[test]
+fn a_merged_ticket_is_not_resolved() {
+    let merged = TicketChanged {
+        merged: true,
+        ..changed(2, TicketState::Closed, 0)
+    };
+    let (new, again) = (
+        changed(1, TicketState::New, 0),
+        changed(3, TicketState::New, 0),
+    );
+    let fact = told(&[new.clone(), merged.clone()]);
+    assert!(fact.merged && fact.resolved_at.is_none());
+    let resolved = changed(4, TicketState::Resolved, 0);
+    let fact = told(&[new, merged, again, resolved]);
+    assert_eq!((fact.merged, fact.resolved_at), (false, Some(at(400))));
+}
+
 /// Clause CC-1.4: an unrated ticket has no score rather than one of 0, which would
 /// pull the mean down.
 #[test]

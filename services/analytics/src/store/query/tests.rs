@@ -100,6 +100,17 @@ fn unrated_tickets_are_neither_counted_nor_averaged() {
     );
 }
 
+/// Clause CC-1.4: what is merged has a group of its own, behind all states.
+#[test]
+fn what_is_merged_is_counted_as_that() {
+    let sql = statement("tickets", &[Dimension::Status], vec![Scope::All]);
+    let after_all = names(Facts::Tickets, Dimension::Status).len() - 1;
+    assert!(
+        sql.contains(&format!("WHEN f.merged THEN {after_all} ELSE")),
+        "{sql}"
+    );
+}
+
 #[test]
 fn names_stand_at_their_numbers() {
     assert_eq!(
@@ -110,7 +121,8 @@ fn names_stand_at_their_numbers() {
             "open",
             "pending",
             "resolved",
-            "closed"
+            "closed",
+            "merged"
         ]
     );
     assert_eq!(

@@ -68,7 +68,10 @@ fn the_envelope_of_every_command_is_read_alike() {
         ..start()
     };
     let wanted = request.read(&call(SubjectKind::Employee)).unwrap();
-    assert_eq!((wanted.id, wanted.revision, wanted.told), (ID, 3, None));
+    assert_eq!(
+        (wanted.id, wanted.revision, wanted.told),
+        (ID, Some(3), None)
+    );
     assert_eq!(wanted.claim.unwrap().request_id, Uuid::from_u128(6));
     assert!(
         start()

@@ -82,6 +82,9 @@ async fn write(
             "SURVEY_STATE_SENT",
         ));
     }
+    if row.is_merged {
+        return Err(Fault::state("MERGED", "SURVEY_STATE_SENT"));
+    }
     let channels = &survey.channels;
     if !channels.is_empty() && !channels.contains(&wanted.channel.into()) {
         let violation = ("channel".to_owned(), Violation::Contradiction);

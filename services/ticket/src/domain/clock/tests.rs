@@ -169,3 +169,48 @@ fn each_reopening_is_an_attempt() {
         ]
     );
 }
+
+/// What a merge brings is awaited from then on, until it is answered or taken back; what the
+/// customer asked here goes on whatever is taken back.
+#[test]
+fn waiting_comes_with_a_merge_and_goes_with_it() {
+    let said = |at, direction| Happened {
+        at: minute(at),
+        what: What::Said(direction),
+    };
+    let brought = |at| Happened {
+        at: minute(at),
+        what: What::Brought,
+    };
+    let taken = |at, brought_at| Happened {
+        at: minute(at),
+        what: What::TookBack(minute(brought_at)),
+    };
+    let later = |happened: &[Happened]| {
+        let all = attempts(minute(0), happened, &[]).into_iter();
+        let all = all.filter(|one| one.metric == ClockMetric::NextResponse);
+        all.map(|one| (one.started_at, one.stopped_at))
+            .collect::<Vec<_>>()
+    };
+    let answer = said(10, Direction::Out);
+    // The first answer is awaited anyhow.
+    assert_eq!(later(&[brought(5), answer]), []);
+    let both = [answer, brought(20), brought(25), taken(30, 20)];
+    assert_eq!(later(&both), [(minute(20), None)]);
+    let gone = [&both[..], &[taken(40, 25)]].concat();
+    assert_eq!(later(&gone), [(minute(20), Some(minute(40)))]);
+    let asked = [&both[..], &[said(35, Direction::In), taken(40, 25)]].concat();
+    assert_eq!(later(&asked), [(minute(20), None)]);
+    // What was answered before is not taken back.
+    let answered = [
+        answer,
+        brought(20),
+        said(25, Direction::Out),
+        said(30, Direction::In),
+        taken(35, 20),
+    ];
+    let expected = [(minute(20), Some(minute(25))), (minute(30), None)];
+    assert_eq!(later(&answered), expected);
+    assert!(is_awaited(minute(0), &answered) && is_awaited(minute(0), &[]));
+    assert!(!is_awaited(minute(0), &[answer]));
+}

@@ -1,5 +1,8 @@
 //! The table of states of each kind of ticket: what can be done in which state, where it
 //! leads, and what has to come first (OP-3.1, OP-3.2, SG-2.2, SG-3).
+//!
+//! `merge` makes a ticket part of another, which absorbs it; it may be undone for a day, which
+//! is no step on the way but one back (`domain/merge.rs`).
 
 use kefu_contracts::ticket::{
     StepNeed::{
@@ -22,7 +25,7 @@ const CLOSED: To = Some(TicketState::Closed);
 pub(super) type Row = (&'static str, [To; 5], &'static [StepNeed]);
 
 /// A question is answered (OP-3.1). What a closed ticket still takes is the customer's
-/// opinion; who comes back after that opens another ticket. Pending → pending stands for
+/// opinion; who comes back after that is followed up by another ticket. Pending → pending stands for
 /// waiting for somebody else.
 #[rustfmt::skip]
 const CONSULTATION: &[Row] = &[
@@ -34,10 +37,14 @@ const CONSULTATION: &[Row] = &[
     ("start",     [ OPEN,     NO,       OPEN,     NO,       NO     ], &[]),
     ("suspend",   [ PENDING,  PENDING,  PENDING,  NO,       NO     ], &[]),
     ("reply",     [ NEW,      OPEN,     PENDING,  RESOLVED, NO     ], &[]),
+    ("split",     [ NEW,      OPEN,     PENDING,  RESOLVED, NO     ], &[]),
+    ("absorb",    [ NEW,      OPEN,     PENDING,  RESOLVED, NO     ], &[]),
+    ("merge",     [ CLOSED,   CLOSED,   CLOSED,   NO,       NO     ], &[]),
     ("resolve",   [ RESOLVED, RESOLVED, RESOLVED, NO,       NO     ], &[]),
     ("reopen",    [ NO,       NO,       NO,       OPEN,     NO     ], &[]),
     ("rate",      [ NO,       NO,       NO,       RESOLVED, CLOSED ], &[]),
     ("close",     [ NO,       NO,       NO,       CLOSED,   NO     ], &[]),
+    ("follow up", [ NO,       NO,       NO,       NO,       CLOSED ], &[]),
 ];
 
 /// A suggestion is answered by what becomes of it; a later thought is another suggestion.
@@ -51,10 +58,14 @@ const SUGGESTION: &[Row] = &[
     ("start",     [ OPEN,     NO,       OPEN,     NO,       NO     ], &[]),
     ("suspend",   [ PENDING,  PENDING,  PENDING,  NO,       NO     ], &[]),
     ("reply",     [ NEW,      OPEN,     PENDING,  RESOLVED, NO     ], &[]),
+    ("split",     [ NEW,      OPEN,     PENDING,  RESOLVED, NO     ], &[]),
+    ("absorb",    [ NEW,      OPEN,     PENDING,  RESOLVED, NO     ], &[]),
+    ("merge",     [ CLOSED,   CLOSED,   CLOSED,   NO,       NO     ], &[]),
     ("resolve",   [ RESOLVED, RESOLVED, RESOLVED, NO,       NO     ], &[]),
     ("reopen",    [ NO,       NO,       NO,       OPEN,     NO     ], &[]),
     ("rate",      [ NO,       NO,       NO,       RESOLVED, CLOSED ], &[]),
     ("close",     [ NO,       NO,       NO,       CLOSED,   NO     ], &[]),
+    ("follow up", [ NO,       NO,       NO,       NO,       CLOSED ], &[]),
 ];
 
 /// Legitimacy is checked, then people are assigned (SG-2.2). Whoever looks takes it over;
@@ -70,10 +81,14 @@ const SERVICE_REQUEST: &[Row] = &[
     ("start",     [ OPEN,     NO,       OPEN,     NO,       NO     ], &[LegitimacyGranted]),
     ("suspend",   [ PENDING,  PENDING,  PENDING,  NO,       NO     ], &[]),
     ("reply",     [ NEW,      OPEN,     PENDING,  RESOLVED, NO     ], &[]),
+    ("split",     [ NEW,      OPEN,     PENDING,  RESOLVED, NO     ], &[]),
+    ("absorb",    [ NEW,      OPEN,     PENDING,  RESOLVED, NO     ], &[]),
+    ("merge",     [ CLOSED,   CLOSED,   CLOSED,   NO,       NO     ], &[]),
     ("resolve",   [ RESOLVED, RESOLVED, RESOLVED, NO,       NO     ], &[LegitimacyChecked]),
     ("reopen",    [ NO,       NO,       NO,       OPEN,     NO     ], &[]),
     ("rate",      [ NO,       NO,       NO,       RESOLVED, CLOSED ], &[]),
     ("close",     [ NO,       NO,       NO,       CLOSED,   NO     ], &[]),
+    ("follow up", [ NO,       NO,       NO,       NO,       CLOSED ], &[]),
 ];
 
 /// The closed loop (OP-3.2, CC-2.3): analysed, a result told, the customer asked; not
@@ -89,6 +104,9 @@ const COMPLAINT: &[Row] = &[
     ("start",     [ OPEN,     NO,       OPEN,     NO,       NO     ], &[]),
     ("suspend",   [ PENDING,  PENDING,  PENDING,  NO,       NO     ], &[]),
     ("reply",     [ NEW,      OPEN,     PENDING,  RESOLVED, NO     ], &[]),
+    ("split",     [ NEW,      OPEN,     PENDING,  RESOLVED, NO     ], &[]),
+    ("absorb",    [ NEW,      OPEN,     PENDING,  RESOLVED, NO     ], &[]),
+    ("merge",     [ CLOSED,   CLOSED,   CLOSED,   NO,       NO     ], &[]),
     ("resolve",   [ RESOLVED, RESOLVED, RESOLVED, NO,       NO     ], &[Analysis]),
     ("satisfied", [ NO,       NO,       NO,       RESOLVED, NO     ], &[]),
     ("unsatisfied", [ NO,     NO,       NO,       OPEN,     NO     ], &[]),
@@ -102,6 +120,7 @@ const COMPLAINT: &[Row] = &[
     ("pay",       [ NEW,      OPEN,     PENDING,  RESOLVED, CLOSED ], &[]),
     ("rate",      [ NO,       NO,       NO,       RESOLVED, CLOSED ], &[]),
     ("close",     [ NO,       NO,       NO,       CLOSED,   NO     ], &[Outcome, Summary]),
+    ("follow up", [ NO,       NO,       NO,       NO,       CLOSED ], &[]),
 ];
 
 /// Each kind with its table.

@@ -42,6 +42,10 @@ fn events() -> Vec<Event> {
         Event::Pay,
         Event::Rate,
         Event::Close,
+        Event::Merge,
+        Event::Absorb,
+        Event::Split,
+        Event::FollowUp,
     ];
     all.extend(WHOM.map(Event::Suspend));
     all
@@ -72,6 +76,10 @@ fn expected(kind: TicketKind, from: Standing, event: Event) -> Option<Standing> 
         (_, Unspecified) => None,
         (Event::Rate, Resolved | Closed) => Some(from),
         (Event::DecideOnCompensation | Event::Pay, _) => complaint.then_some(from),
+        (Event::FollowUp, Closed) => Some(from),
+        (Event::FollowUp, _) => None,
+        (Event::Merge, New | Open | Pending) => Some(plain(Closed)),
+        (Event::Merge, _) => None,
         (_, Closed) | (Event::Rate, _) => None,
         (Event::Compensate, _) => complaint.then_some(from),
         (Event::Check, New | Open | Pending) if kind == TicketKind::ServiceRequest => Some(from),
@@ -86,6 +94,7 @@ fn expected(kind: TicketKind, from: Standing, event: Event) -> Option<Standing> 
         ) if told => Some(from),
         (Event::Unsatisfied, _) if told => Some(plain(Open)),
         (Event::Update | Event::Assign | Event::TakeOver | Event::Reply, _) => Some(from),
+        (Event::Absorb | Event::Split, _) => Some(from),
         (Event::Release, New | Open | Pending) => Some(from),
         (Event::Start, New | Pending) => Some(plain(Open)),
         (Event::Suspend(whom), New | Open | Pending) if whom != from.waiting_for => {
@@ -153,7 +162,8 @@ fn page() -> String {
     let mut page = "# What can be done with a ticket, and when\n\n\
         One table for each kind (ListStateTables gives the same). A cell says the state that the event leads to; empty:\n\
         it cannot happen there. `needs` is what has to come first; what a system transfers with its time has happened\n\
-        and is not asked for it. Made of `services/ticket/src/domain/state/tables.rs`; a test holds both together.\n"
+        and is not asked for it. `merge` makes a ticket part of another, which absorbs it; UnmergeTicket leads back to where it\n\
+        stood for a day. Made of `services/ticket/src/domain/state/tables.rs`; a test holds both together.\n"
         .to_owned();
     for table in tables() {
         let kind = short(table.kind().as_str_name(), "TICKET_KIND_");
@@ -191,7 +201,7 @@ fn the_page_about_the_tables_is_theirs() {
 
 proptest! {
     /// However events come: only what is pending waits for somebody, nothing
-    /// leaves CLOSED, and only what was resolved gets there.
+    /// leaves CLOSED, and only what was resolved, or is part of another, gets there.
     #[test]
     fn no_order_of_events_breaks_the_states(
         kind in proptest::sample::select(KINDS.as_slice()),
@@ -202,7 +212,9 @@ proptest! {
             let Ok(next) = now.after(kind, event) else { continue };
             prop_assert_eq!(next.state == Pending, next.waiting_for != WaitingFor::Unspecified);
             prop_assert!(now.state != Closed || next == now);
-            prop_assert!(next.state != Closed || matches!(now.state, Resolved | Closed));
+            prop_assert!(
+                next.state != Closed || event == Event::Merge || matches!(now.state, Resolved | Closed)
+            );
             prop_assert!(next.state != New || now.state == New);
             now = next;
         }

@@ -1,0 +1,192 @@
+//! One action on each of many tickets: every one is decided upon, written and journaled by
+//! itself, under a request id that follows from the call's.
+
+use aws_lc_rs::digest::{Context, SHA256};
+use kefu_contracts::{
+    common::Reason,
+    ticket::{BulkChangeResponse, BulkDetail, BulkResult},
+};
+use kefu_journal::Cursor;
+use kefu_service::{
+    call::{Answer, Call},
+    error::{Fault, Language, Violation},
+    fields::Fields,
+    idempotency::{self, Claim, Plain},
+};
+use uuid::{Builder, Uuid};
+
+use super::BulkCommand;
+use crate::{
+    api::{Tickets, commands::Wanted},
+    domain::action::Action,
+};
+
+/// Most tickets of one call.
+const MOST: usize = 200;
+
+/// The tickets of a call.
+pub(super) struct All {
+    tickets: Vec<One>,
+    claim: Option<Claim>,
+}
+
+struct One {
+    id: Uuid,
+    name: String,
+    revision: Option<i64>,
+}
+
+/// Reads a call whole.
+pub(super) fn read<C: BulkCommand>(call: &Call, request: C) -> Result<(All, Action), Fault> {
+    let mut fields = Fields::new();
+    let given = request.tickets();
+    fields.ensure(!given.is_empty(), "tickets", Violation::Required);
+    fields.ensure(given.len() <= MOST, "tickets", Violation::TooMany(MOST));
+    let mut tickets: Vec<One> = Vec::with_capacity(given.len().min(MOST));
+    for (at, one) in given.iter().enumerate().take(MOST) {
+        let field = format_args!("tickets[{at}].name");
+        let Some(id) = fields.name(field, &one.name, "tickets") else {
+            continue;
+        };
+        let again = tickets.iter().any(|other| other.id == id);
+        fields.ensure(!again, field, Violation::Duplicate);
+        let revision = match one.etag.as_str() {
+            "" => None,
+            etag => fields.etag(format_args!("tickets[{at}].etag"), etag),
+        };
+        tickets.push(One {
+            id,
+            name: one.name.clone(),
+            revision,
+        });
+    }
+    let request_id = fields.request_id(request.request_id());
+    let claim = Claim::of(call, request_id, &request);
+    let action = request.action(&mut fields);
+    fields.finish()?;
+    Ok((All { tickets, claim }, action))
+}
+
+impl Tickets {
+    pub(super) async fn change_each(
+        &self,
+        call: Call,
+        all: All,
+        action: Action,
+    ) -> Result<Answer<BulkChangeResponse>, Fault> {
+        if let Some(kept) = self.kept(&all.claim).await? {
+            return Ok(answered(kept.body, Some(kept.position)));
+        }
+        let mut results = Vec::with_capacity(all.tickets.len());
+        let (mut last, mut lasting) = (None, true);
+        for one in &all.tickets {
+            let wanted = Wanted {
+                id: one.id,
+                name: one.name.clone(),
+                revision: one.revision,
+                action: action.clone(),
+                told: None,
+                claim: all.claim.as_ref().map(|claim| of(claim, one.id)),
+            };
+            let mut result = BulkResult {
+                name: one.name.clone(),
+                ..Default::default()
+            };
+            match Box::pin(self.carry(call.clone(), wanted)).await {
+                Ok(answer) => {
+                    result.etag = answer.body.etag;
+                    last = answer.position.max(last);
+                }
+                Err(fault) => {
+                    lasting = lasting && is_lasting(fault.reason);
+                    refuse(&mut result, &fault);
+                }
+            }
+            results.push(result);
+        }
+        let response = BulkChangeResponse { results };
+        // What may come about another time is tried again when the call is.
+        let Some(claim) = all.claim.filter(|_| lasting) else {
+            return Ok(answered(response, last));
+        };
+        let position = last.unwrap_or(NOWHERE);
+        let keeping = (call, claim, response);
+        let db = &self.core.deps.db;
+        let kept = db.transaction(move |connection| {
+            let (call, claim, response) = keeping.clone();
+            Box::pin(async move {
+                let claim = Some(&claim);
+                if let Some(kept) = idempotency::find_plain(connection, claim).await? {
+                    return Ok(answered(kept.body, Some(kept.position)));
+                }
+                let id = claim.map(|claim| claim.request_id).unwrap_or_default();
+                idempotency::keep_plain(connection, &call, claim, id, &response, position).await?;
+                Ok(answered(response, Some(position)))
+            })
+        });
+        kept.await
+    }
+
+    async fn kept(
+        &self,
+        claim: &Option<Claim>,
+    ) -> Result<Option<Plain<BulkChangeResponse>>, Fault> {
+        let claim = claim.clone();
+        let db = &self.core.deps.db;
+        db.run(move |connection| {
+            Box::pin(async move { idempotency::find_plain(connection, claim.as_ref()).await })
+        })
+        .await
+    }
+}
+
+/// Where an answer is that changed nothing.
+const NOWHERE: Cursor = Cursor {
+    transaction_id: 0,
+    position: 0,
+};
+
+fn answered(body: BulkChangeResponse, position: Option<Cursor>) -> Answer<BulkChangeResponse> {
+    Answer {
+        body,
+        position: position.filter(|position| *position != NOWHERE),
+    }
+}
+
+/// The claim of one ticket of a call: the same whenever the call is repeated.
+fn of(claim: &Claim, ticket: Uuid) -> Claim {
+    let mut context = Context::new(&SHA256);
+    context.update(claim.request_id.as_bytes());
+    context.update(ticket.as_bytes());
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&context.finish().as_ref()[..16]);
+    Claim {
+        request_id: Builder::from_custom_bytes(bytes).into_uuid(),
+        ..claim.clone()
+    }
+}
+
+/// Whether the answer would be the same if nothing else happened.
+fn is_lasting(reason: Reason) -> bool {
+    !matches!(
+        reason,
+        Reason::Conflict
+            | Reason::StorageUnavailable
+            | Reason::UpstreamUnavailable
+            | Reason::DeadlineExceeded
+            | Reason::Overloaded
+            | Reason::Internal
+    )
+}
+
+fn refuse(result: &mut BulkResult, fault: &Fault) {
+    result.set_reason(fault.reason);
+    result.message_zh = fault.text(Language::Chinese).to_owned();
+    result.message_en = fault.text(Language::English).to_owned();
+    let told = fault.metadata.iter();
+    let told = told.map(|(key, value)| ((*key).to_owned(), value.clone()));
+    let wrong = fault.violations.iter();
+    let wrong = wrong.map(|(field, what)| (field.clone(), what.name().to_owned()));
+    let all = told.chain(wrong);
+    result.details = all.map(|(key, value)| BulkDetail { key, value }).collect();
+}
