@@ -2,11 +2,13 @@
 //! customer turns to us until they say how satisfied they are. Owns tickets,
 //! their messages and the history of their states; the business calendars and
 //! targets, and the clocks that count by them; the surveys that ask about resolutions;
-//! queues, who serves them, and whose a ticket was; the company's rules of handling.
+//! queues, who serves them, and whose a ticket was; the company's rules of handling; quality
+//! inspection.
 //!
 //! States: new → open ⇄ pending → resolved → closed; resolved → open when the
 //! solution did not work. Each kind has its table, in `domain/state/tables.rs` (docs/states.md).
-//! Clauses: OP-3.1, OP-3.2, CC-1.2, CC-2.3, SG-2.1, SG-2.2, SG-3, SG-4, SG-5, IH-3.1, IH-3.2, CF-10.2.
+//! Clauses: OP-3.1, OP-3.2, CC-1.2, CC-2.3, OP-5, SG-2.1, SG-2.2, SG-3, SG-4, SG-5, SG-7, IH-3.1, IH-3.2,
+//! IH-4, CF-10.2.
 
 mod api;
 mod config;
@@ -20,7 +22,8 @@ use std::sync::Arc;
 use kefu_contracts::ticket::{
     calendar_service_server::CalendarServiceServer, clock_service_server::ClockServiceServer,
     compensation_service_server::CompensationServiceServer,
-    handling_service_server::HandlingServiceServer, queue_service_server::QueueServiceServer,
+    handling_service_server::HandlingServiceServer,
+    inspection_service_server::InspectionServiceServer, queue_service_server::QueueServiceServer,
     survey_answer_service_server::SurveyAnswerServiceServer,
     survey_service_server::SurveyServiceServer, target_service_server::TargetServiceServer,
     ticket_service_server::TicketServiceServer,
@@ -70,6 +73,7 @@ pub fn build(config: TicketConfig, deps: Deps, peers: Peers) -> Result<Hosted, F
         ),
         jobs::clocks(core.deps.clone()),
         jobs::routing(core.deps.clone(), tickets.clone()),
+        jobs::inspections(core.deps.clone()),
         rewrap::job(&core.deps),
     ];
     let files = FileExport::server(tickets.clone(), &store::records::RECORD, core.views.clone());
@@ -79,6 +83,7 @@ pub fn build(config: TicketConfig, deps: Deps, peers: Peers) -> Result<Hosted, F
     let handling = api::handling::Handling::new(&core, tickets.clone());
     let calendars = api::calendars::Calendars::new(&core);
     let surveys = api::surveys::Surveys::new(&core, config.surveys());
+    let inspections = api::inspections::Inspections::new(&core);
     let routes = Routes::new(TicketServiceServer::new(tickets))
         .add_service(QueueServiceServer::new(queues))
         .add_service(HandlingServiceServer::new(handling))
@@ -88,6 +93,7 @@ pub fn build(config: TicketConfig, deps: Deps, peers: Peers) -> Result<Hosted, F
         .add_service(TargetServiceServer::new(api::targets::TargetsApi::new(
             &core,
         )))
+        .add_service(InspectionServiceServer::new(inspections))
         .add_service(SurveyServiceServer::new(surveys.clone()))
         .add_service(SurveyAnswerServiceServer::new(surveys))
         .add_service(files)

@@ -594,6 +594,8 @@ async fn it_is_known_of_every_table_what_a_destruction_does_to_it() {
         "ticket.assignment",
         "ticket.assignment_time",
         "ticket.clock",
+        "ticket.inspection",
+        "ticket.inspection_task",
         "ticket.journal",
         "ticket.request",
         "ticket.state_change",

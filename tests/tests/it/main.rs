@@ -22,6 +22,7 @@ mod figures;
 mod file_numbers;
 mod five_views;
 mod handling;
+mod inspections;
 mod intake;
 mod leak;
 mod lists;

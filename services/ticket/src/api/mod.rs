@@ -8,6 +8,7 @@ pub(crate) mod compensations;
 mod details;
 mod files;
 pub(crate) mod handling;
+pub(crate) mod inspections;
 mod keys;
 mod list;
 mod open;

@@ -8,6 +8,7 @@ pub(crate) mod compensation;
 pub(crate) mod complaint;
 pub(crate) mod entry;
 pub(crate) mod handling;
+pub(crate) mod inspection;
 pub(crate) mod moment;
 pub(crate) mod priority;
 pub(crate) mod queue;

@@ -216,6 +216,11 @@ impl StoredTicket {
         parse_name(&self.columns.assignee, "employees")
     }
 
+    /// The department that is responsible.
+    pub(crate) fn department(&self) -> Uuid {
+        parse_name(&self.columns.department, "departments").unwrap_or_default()
+    }
+
     /// Where it stands.
     pub(crate) fn standing(&self) -> Standing {
         standing(&self.columns)

@@ -44,6 +44,34 @@ pub(crate) async fn customer(connection: &mut PgConnection, customer: Uuid) -> R
     )
     .execute(&mut *connection)
     .await?;
+    // Nobody inspects what is no longer there; scores stay, for the figures, and what was said
+    // of them goes. An appeal that nobody decided lapses (APPEALED, 4, to CLOSED, 5).
+    sqlx::query!(
+        "DELETE FROM ticket.inspection WHERE customer_id = $1 AND state < 3",
+        customer
+    )
+    .execute(&mut *connection)
+    .await?;
+    sqlx::query!(
+        "UPDATE ticket.inspection SET sealed = '', appeal_until = NULL, state = CASE state WHEN 4 THEN 5 ELSE state END
+         WHERE customer_id = $1",
+        customer
+    )
+    .execute(&mut *connection)
+    .await?;
+    sqlx::query!(
+        "DELETE FROM ticket.inspection_task x WHERE x.customer_id = $1
+         AND (x.state = 1 OR NOT EXISTS (SELECT FROM ticket.inspection i WHERE i.id = x.inspection_id))",
+        customer
+    )
+    .execute(&mut *connection)
+    .await?;
+    sqlx::query!(
+        "UPDATE ticket.inspection_task SET sealed = '' WHERE customer_id = $1",
+        customer
+    )
+    .execute(&mut *connection)
+    .await?;
     // Who was about to write one held the ticket until now.
     sqlx::query!(
         "DELETE FROM ticket.message WHERE customer_id = $1",

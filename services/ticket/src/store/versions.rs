@@ -3,14 +3,15 @@
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
 use kefu_contracts::ticket::{
-    HandlingDefinition, HandlingVersion, TargetsDefinition, TargetsVersion,
+    HandlingDefinition, HandlingVersion, InspectionDefinition, InspectionRulesVersion,
+    TargetsDefinition, TargetsVersion,
 };
 use kefu_service::{error::Fault, time};
 use prost::Message;
 use prost_types::Timestamp as Moment;
 use sqlx::{PgConnection, Row};
 
-use crate::domain::{handling, targets};
+use crate::domain::{handling, inspection, targets};
 
 /// A version of rules of one kind, as its contract has it.
 pub(crate) trait Versioned: Sized {
@@ -112,6 +113,12 @@ versioned!(
     TargetsDefinition,
     "targets_version",
     targets::shipped
+);
+versioned!(
+    InspectionRulesVersion,
+    InspectionDefinition,
+    "inspection_rules_version",
+    inspection::rules::shipped
 );
 
 /// All versions, oldest first, the one that is shipped before them. Whoever opens tickets

@@ -57,6 +57,10 @@ const KNOWN: &[&str] = &[
     "MeasureSatisfactionRequest.department",
     "MeasureSatisfactionRequest.start_time",
     "MeasureSatisfactionRequest.end_time",
+    "MeasureInspectionsRequest.agent",
+    "MeasureInspectionsRequest.department",
+    "MeasureInspectionsRequest.start_time",
+    "MeasureInspectionsRequest.end_time",
     "MeasureTimeRequest.start_time",
     "MeasureTimeRequest.end_time",
     "MeasureTimeRequest.open_seconds",
@@ -252,7 +256,7 @@ fn register_lookup(
         "ListIncidentsRequest" => vec![("state", Value::EnumNumber(1))],
         "ListOutstandingChecksRequest" => vec![("check", Value::EnumNumber(1))],
         "GetSurveyQuestionRequest" => vec![("token", string("x"))],
-        "MeasureAccuracyRequest" | "MeasureSatisfactionRequest" => {
+        "MeasureAccuracyRequest" | "MeasureSatisfactionRequest" | "MeasureInspectionsRequest" => {
             vec![("department", string(department))]
         }
         "ListAffectedCustomersRequest" => {
