@@ -567,6 +567,7 @@ async fn it_is_known_of_every_table_what_a_destruction_does_to_it() {
         "profile.timeline",
         "profile.verification",
         "ticket.customer_key",
+        "ticket.customer_tier",
         "ticket.known_customer",
         "ticket.message",
     ];

@@ -14,6 +14,12 @@ pub(crate) async fn customer(connection: &mut PgConnection, customer: Uuid) -> R
     )
     .execute(&mut *connection)
     .await?;
+    sqlx::query!(
+        "DELETE FROM ticket.customer_tier WHERE customer_id = $1",
+        customer
+    )
+    .execute(&mut *connection)
+    .await?;
     sqlx::query("LOCK TABLE ticket.ticket IN SHARE ROW EXCLUSIVE MODE")
         .execute(&mut *connection)
         .await?;
