@@ -6,12 +6,13 @@
 //! tickets are to each other, and which are part of which; the company's standard phrases;
 //! the files of conversations, which lie sealed in a store of objects; what customers are told
 //! of progress, by the company's connector or by hand; the knowledge base
-//! (docs/article-states.md), what it helped with and what it does not answer.
+//! (docs/article-states.md), what it helped with and what it does not answer; quality
+//! inspection (docs/inspections.md).
 //!
 //! States: new → open ⇄ pending → resolved → closed; resolved → open when the
 //! solution did not work. Each kind has its table, in `domain/state/tables.rs` (docs/states.md).
-//! Clauses: OP-3.1, OP-3.2, CC-1.2, CC-1.4, CC-2.3, CC-2.4, SG-2.1, SG-2.2, SG-2.3, SG-2.4, SG-3, SG-4, SG-5, SG-8, IH-3.1,
-//! IH-3.2, CF-10.2.
+//! Clauses: OP-3.1, OP-3.2, CC-1.2, CC-1.4, CC-2.3, CC-2.4, OP-5, SG-2.1, SG-2.2, SG-2.3, SG-2.4, SG-3, SG-4, SG-5, SG-7,
+//! SG-8, IH-3.1, IH-3.2, IH-4, CF-10.2.
 
 mod api;
 mod config;
@@ -30,6 +31,7 @@ use kefu_contracts::ticket::{
     calendar_service_server::CalendarServiceServer, clock_service_server::ClockServiceServer,
     compensation_service_server::CompensationServiceServer,
     handling_service_server::HandlingServiceServer,
+    inspection_service_server::InspectionServiceServer,
     knowledge_gap_service_server::KnowledgeGapServiceServer,
     knowledge_proposal_service_server::KnowledgeProposalServiceServer,
     knowledge_search_service_server::KnowledgeSearchServiceServer,
@@ -92,6 +94,7 @@ pub fn build(config: TicketConfig, deps: Deps, peers: Peers) -> Result<Hosted, F
         jobs::clocks(core.deps.clone(), tickets.clone()),
         jobs::routing(core.deps.clone(), tickets.clone()),
         jobs::attachments(core.deps.clone(), objects.clone()),
+        jobs::inspections(core.deps.clone()),
         rewrap::job(&core.deps),
     ];
     if let Some(messenger) = connectors::open(&config.notices, &core)? {
@@ -111,6 +114,7 @@ pub fn build(config: TicketConfig, deps: Deps, peers: Peers) -> Result<Hosted, F
     let calendars = api::calendars::Calendars::new(&core);
     let surveys = api::surveys::Surveys::new(&core, config.surveys());
     let knowledge = api::knowledge::Knowledge::new(&core, tickets.clone(), &config);
+    let inspections = api::inspections::Inspections::new(&core);
     let routes = Routes::new(TicketServiceServer::new(tickets))
         .add_service(QueueServiceServer::new(queues))
         .add_service(MacroServiceServer::new(macros))
@@ -126,6 +130,7 @@ pub fn build(config: TicketConfig, deps: Deps, peers: Peers) -> Result<Hosted, F
         .add_service(TargetServiceServer::new(api::targets::TargetsApi::new(
             &core,
         )))
+        .add_service(InspectionServiceServer::new(inspections))
         .add_service(SurveyServiceServer::new(surveys.clone()))
         .add_service(SurveyAnswerServiceServer::new(surveys))
         .add_service(KnowledgeServiceServer::new(knowledge.clone()))

@@ -2,19 +2,25 @@
 
 use std::time::Duration;
 
-use kefu_contracts::ticket::{
-    ClockMetric, ClockState, ClockStretchKind, Direction, ExplainClockRequest,
-    ExplainClockResponse, GetTargetsRequest, Level, ListTicketClocksRequest, ReopenTicketRequest,
-    ReplyToTicketRequest, ResolveTicketRequest, ReviseTargetsRequest, StartTicketRequest,
-    SuspendTicketRequest, TargetRule, Targets, TargetsDefinition, Ticket, TicketClock, TicketKind,
-    TryTargetsRequest, WaitingFor, clock_service_client::ClockServiceClient,
-    target_service_client::TargetServiceClient,
+use kefu_contracts::{
+    profile::Tier,
+    ticket::{
+        ClockMetric, ClockState, ClockStretchKind, CustomerTier, Direction, ExplainClockRequest,
+        ExplainClockResponse, GetTargetsRequest, Level, ListTicketClocksRequest,
+        ReopenTicketRequest, ReplyToTicketRequest, ResolveTicketRequest, ReviseTargetsRequest,
+        StartTicketRequest, SuspendTicketRequest, TargetRule, Targets, TargetsDefinition, Ticket,
+        TicketClock, TicketKind, TryTargetsRequest, WaitingFor,
+        clock_service_client::ClockServiceClient, target_service_client::TargetServiceClient,
+    },
 };
 use kefu_service::{clock::Clock, time::to_proto};
 use kefu_testkit::{Caller, TestSuite, eventually};
 use tonic::{Code, Status};
 
-use crate::records::{enter, open, person, refusal, ticket, tickets, violations};
+use crate::{
+    rating::in_tier,
+    records::{enter, get, open, order, person, place, refusal, ticket, tickets, violations},
+};
 
 const ADMINISTRATOR: &str = "han.bing";
 
@@ -350,4 +356,84 @@ async fn other_targets_are_tried_on_what_has_passed() {
     let other = suite.caller("ma.chao");
     let refused = tried(&other, &one.name, vec![rule(60)]).await.unwrap_err();
     assert_eq!(refusal(&refused).1, "NOT_FOUND_OR_OUT_OF_SCOPE");
+}
+
+/// Clause IH-4: targets go by the tier that the customer had when an attempt began, and another
+/// tier moves none; whoever may not see it learns it from no explanation, and not by trying.
+#[tokio::test(flavor = "multi_thread")]
+async fn targets_go_by_the_tier_of_the_beginning() {
+    let suite = TestSuite::start().await;
+    let administrator = suite.caller(ADMINISTRATOR);
+    let rule = |id: &str, tiers: &[CustomerTier], seconds| TargetRule {
+        id: id.into(),
+        tiers: tiers.iter().map(|tier| (*tier).into()).collect(),
+        first_response_seconds: seconds,
+        ..TargetRule::default()
+    };
+    let rules = vec![
+        rule("silver", &[CustomerTier::Silver], 3600),
+        rule("rest", &[], 7200),
+    ];
+    let now = targets(&administrator).await;
+    let wrong = TargetRule {
+        tiers: vec![9],
+        ..rule("wrong", &[], 60)
+    };
+    let refused = revise(&administrator, &now.etag, vec![wrong]).await;
+    assert_eq!(
+        violations(&refused.unwrap_err()),
+        ["definition.rules[0].tiers[0]"]
+    );
+    revise(&administrator, &now.etag, rules.clone())
+        .await
+        .unwrap();
+
+    let agent = suite.caller("li.wei").after(&administrator);
+    let file = enter(&agent, person()).await;
+    let before = open(&agent, ticket(&file.name)).await;
+    let erp = suite.caller_for("erp", "integration").after(&agent);
+    for _ in 0..3 {
+        place(&erp, order(&file.name)).await;
+    }
+    get(&suite.caller("li.wei").after(&erp), &file.name)
+        .await
+        .unwrap();
+    suite.clock.advance(Duration::from_secs(11));
+    in_tier(&suite, &file.name, Tier::Silver).await;
+    eventually(async || {
+        let mut sql = suite.database.connect().await.unwrap();
+        let known = "SELECT count(*) FROM ticket.customer_tier";
+        let known: i64 = sqlx::query_scalar(known).fetch_one(&mut sql).await.unwrap();
+        (known == 2).then_some(())
+    })
+    .await;
+    let agent = suite.caller("li.wei");
+    let after = open(&agent, ticket(&file.name)).await;
+    let first = ClockMetric::FirstResponse;
+    for (one, tier, seconds) in [
+        (&before, CustomerTier::Normal, 7200),
+        (&after, CustomerTier::Silver, 3600),
+    ] {
+        let told = explain(&agent, &one.name, first, 1).await.unwrap();
+        assert_eq!(
+            (told.tier(), told.clock.unwrap().target_seconds),
+            (tier, seconds)
+        );
+    }
+    let tried_on = async |one: &Ticket| {
+        let clocks = tried(&agent, &one.name, vec![rules[0].clone()])
+            .await
+            .unwrap();
+        clocks.len()
+    };
+    assert_eq!((tried_on(&before).await, tried_on(&after).await), (0, 1));
+
+    let auditor = suite.caller_for("dong.jie", "audit").after(&agent);
+    let told = explain(&auditor, &after.name, first, 1).await.unwrap();
+    assert_eq!(told.tier(), CustomerTier::Unspecified);
+    let refused = tried(&auditor, &after.name, rules).await.unwrap_err();
+    assert_eq!(refusal(&refused).1, "PERMISSION_MISSING");
+    tried(&auditor, &after.name, vec![rule("rest", &[], 60)])
+        .await
+        .unwrap();
 }

@@ -23,6 +23,7 @@ mod figures;
 mod file_numbers;
 mod five_views;
 mod handling;
+mod inspections;
 mod intake;
 mod knowledge;
 mod later_calls;

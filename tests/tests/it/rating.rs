@@ -96,7 +96,7 @@ async fn silver(suite: &TestSuite) -> (Customer, Customer) {
     (first, moved)
 }
 
-async fn in_tier(suite: &TestSuite, file: &str, tier: Tier) -> Customer {
+pub(crate) async fn in_tier(suite: &TestSuite, file: &str, tier: Tier) -> Customer {
     eventually(async || {
         let found = get(&suite.caller("li.wei"), file).await.ok();
         found.filter(|found| found.tier() == tier)

@@ -112,6 +112,7 @@ pub(super) fn changed(call: &Call, customer: &Customer, act: CustomerAct, done: 
                 .unwrap_or_default(),
             changed_fields: done.paths.clone(),
             revision: done.revision,
+            tier: customer.tier,
         })
     };
     let name = customer.name.clone();

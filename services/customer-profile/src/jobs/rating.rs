@@ -232,6 +232,7 @@ impl Turn {
             owner_id: owner.unwrap_or_default(),
             changed_fields: changed.to_vec(),
             revision: file.revision + 1,
+            tier: tier.into(),
         });
         Ok(self.entry("customer.rated", event))
     }

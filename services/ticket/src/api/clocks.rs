@@ -1,10 +1,14 @@
 //! `kefu.ticket.v1.ClockService`: what the clocks of a ticket read, and why.
 
 use jiff::Timestamp;
-use kefu_contracts::ticket::{
-    ClockMetric, ClockState, ClockStretch, ClockStretchKind, ExplainClockRequest,
-    ExplainClockResponse, ListTicketClocksRequest, ListTicketClocksResponse, TargetsVersion,
-    TicketClock, TryTargetsRequest, TryTargetsResponse, clock_service_server::ClockService,
+use kefu_contracts::{
+    common::Reason,
+    policy::DataClass,
+    ticket::{
+        ClockMetric, ClockState, ClockStretch, ClockStretchKind, ExplainClockRequest,
+        ExplainClockResponse, ListTicketClocksRequest, ListTicketClocksResponse, TargetsVersion,
+        TicketClock, TryTargetsRequest, TryTargetsResponse, clock_service_server::ClockService,
+    },
 };
 use kefu_service::{
     call::{Answer, Call, answer},
@@ -30,6 +34,7 @@ use crate::{
 };
 
 const VIEWED: &str = "clocks.viewed";
+const REFUSED: &str = "ticket.refused";
 const MOST_STRETCHES: usize = 1000;
 
 /// The handlers and what they share.
@@ -92,6 +97,11 @@ impl Clocks {
         let Some((clock, timed)) = one else {
             return Err(Fault::not_found(&request.parent));
         };
+        let is_cleared = found.shown.clearance.classes.contains(DataClass::Relation);
+        let tier = match is_cleared {
+            true => found.tier(wanted, timed.as_ref()),
+            false => 0,
+        };
         let mut stretches = timed
             .map(|timed| stretches(&timed, call.now))
             .unwrap_or_default();
@@ -101,6 +111,7 @@ impl Clocks {
             clock: Some(clock),
             stretches,
             stretches_cut,
+            tier,
         }))
     }
 
@@ -114,6 +125,14 @@ impl Clocks {
         let definition = request.definition.unwrap_or_default();
         targets::check(&mut fields, &definition);
         let mut found = self.find(&call, fields, &request.parent).await?;
+        let by_tier = definition.rules.iter().any(|rule| !rule.tiers.is_empty());
+        let class = DataClass::Relation;
+        // What a target by tier comes to tells the tier.
+        if by_tier && !found.shown.clearance.classes.contains(class) {
+            let fault = Fault::new(Reason::PermissionMissing).with("classes", class.as_str_name());
+            let views = &self.core.views;
+            return Err(views.refuse(&call, REFUSED, &request.parent, fault).await);
+        }
         let mut fields = Fields::new();
         for (at, rule) in definition.rules.iter().enumerate() {
             let calendar = parse_name(&rule.calendar, CALENDARS);
@@ -175,13 +194,24 @@ impl Clocks {
             None => {
                 let fault = Fault::not_found(parent);
                 let views = &self.core.views;
-                Err(views.refuse(call, "ticket.refused", parent, fault).await)
+                Err(views.refuse(call, REFUSED, parent, fault).await)
             }
         }
     }
 }
 
 impl Found {
+    /// The customer's tier when this attempt began, as its clock went by it.
+    fn tier(&self, of: (i32, i32), timed: Option<&Timed<'_>>) -> i32 {
+        let mut stored = self.stored.iter();
+        let stored = stored.find(|clock| (clock.metric.into(), clock.attempt) == of);
+        match (stored, timed) {
+            (Some(kept), _) if kept.stopped_at.is_some() => kept.tier.into(),
+            (_, Some(timed)) => timed.tier,
+            (_, None) => 0,
+        }
+    }
+
     /// What they read now, in the order of the contract: one that has stopped as it was kept,
     /// with how it came about where it would come about so today.
     fn clocks(&self, now: Timestamp) -> Vec<(TicketClock, Option<Timed<'_>>)> {

@@ -10,6 +10,7 @@ pub(crate) mod compensations;
 mod details;
 mod files;
 pub(crate) mod handling;
+pub(crate) mod inspections;
 mod keys;
 pub(crate) mod knowledge;
 pub(crate) mod links;

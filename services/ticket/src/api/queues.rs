@@ -54,7 +54,7 @@ fn reaches(call: &Call, department: Uuid) -> bool {
     call.context.clearance_of(&facts, call.now).is_some()
 }
 
-fn ensure_reach(call: &Call, department: Uuid) -> Result<(), Fault> {
+pub(super) fn ensure_reach(call: &Call, department: Uuid) -> Result<(), Fault> {
     let rule = "the department lies outside of your scope";
     match reaches(call, department) {
         true => Ok(()),

@@ -5,6 +5,7 @@
 //! | first response | the customer's turning to us           | an answer, the solution |
 //! | next response  | a message nobody has answered, later   | an answer, the solution |
 //! | resolution     | the customer's turning to us, reopening| the solution            |
+//! | closing        | the customer's turning to us           | the closing             |
 //!
 //! The resolution stands while the ticket waits for somebody for whom the rule stops it.
 
@@ -110,6 +111,7 @@ pub(crate) fn attempts(
     let mut later: Vec<Attempt> = Vec::new();
     let mut solved = vec![Attempt::begin(ClockMetric::Resolution, 1, received_at)];
     let mut asked = Asked::default();
+    let mut closed = Attempt::begin(ClockMetric::Closing, 1, received_at);
     for Happened { at, what } in happened.iter().copied() {
         let waits = later.last().is_some_and(|last| last.stopped_at.is_none());
         let answer = |first: &mut Attempt, later: &mut Vec<Attempt>| {
@@ -142,7 +144,10 @@ pub(crate) fn attempts(
                     }
                 }
             }
-            What::Came(TicketState::Resolved | TicketState::Closed, _) => {
+            What::Came(state @ (TicketState::Resolved | TicketState::Closed), _) => {
+                if state == TicketState::Closed {
+                    closed.stop(at);
+                }
                 answer(&mut first, &mut later);
                 if let Some(last) = solved.last_mut() {
                     last.stop(at);
@@ -166,5 +171,6 @@ pub(crate) fn attempts(
             What::Said(_) | What::Came(..) | What::Brought => {}
         }
     }
-    std::iter::once(first).chain(later).chain(solved).collect()
+    let first = std::iter::once(first);
+    first.chain(later).chain(solved).chain([closed]).collect()
 }

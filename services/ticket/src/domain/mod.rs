@@ -10,6 +10,7 @@ pub(crate) mod complaint;
 pub(crate) mod entry;
 pub(crate) mod file;
 pub(crate) mod handling;
+pub(crate) mod inspection;
 pub(crate) mod link;
 pub(crate) mod macros;
 pub(crate) mod merge;

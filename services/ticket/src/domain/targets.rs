@@ -6,8 +6,8 @@ use jiff::{SignedDuration, Timestamp};
 use kefu_contracts::{
     common::Channel,
     ticket::{
-        ClockMetric, Priority, TargetRule, TargetsDefinition, TargetsVersion, TicketKind,
-        WaitingFor,
+        ClockMetric, CustomerTier, Priority, TargetRule, TargetsDefinition, TargetsVersion,
+        TicketKind, WaitingFor,
     },
 };
 use kefu_service::{error::Violation, fields::Fields, time};
@@ -45,6 +45,8 @@ pub(crate) struct Classification {
     pub(crate) kind: i32,
     pub(crate) priority: i32,
     pub(crate) channel: i32,
+    /// Of the customer when the attempt began; 0: not known.
+    pub(crate) tier: i32,
 }
 
 /// The rule for a ticket of these; none: it has no clocks.
@@ -54,6 +56,7 @@ pub(crate) fn rule(definition: &TargetsDefinition, of: Classification) -> Option
         fits(&rule.kinds, of.kind)
             && fits(&rule.priorities, of.priority)
             && fits(&rule.channels, of.channel)
+            && fits(&rule.tiers, of.tier)
     })
 }
 
@@ -63,6 +66,7 @@ pub(crate) fn target(rule: &TargetRule, metric: ClockMetric) -> Option<SignedDur
         ClockMetric::FirstResponse => rule.first_response_seconds,
         ClockMetric::NextResponse => rule.next_response_seconds,
         ClockMetric::Resolution => rule.resolution_seconds,
+        ClockMetric::Closing => rule.closing_seconds,
         ClockMetric::Unspecified => 0,
     };
     (seconds > 0).then(|| SignedDuration::from_secs(seconds))
@@ -105,11 +109,13 @@ pub(crate) fn check(fields: &mut Fields, definition: &TargetsDefinition) {
         known::<TicketKind>(fields, &place, "kinds", &rule.kinds);
         known::<Priority>(fields, &place, "priorities", &rule.priorities);
         known::<Channel>(fields, &place, "channels", &rule.channels);
+        known::<CustomerTier>(fields, &place, "tiers", &rule.tiers);
         known::<WaitingFor>(fields, &place, "pauses_for", &rule.pauses_for);
         for (name, seconds) in [
             ("first_response_seconds", rule.first_response_seconds),
             ("next_response_seconds", rule.next_response_seconds),
             ("resolution_seconds", rule.resolution_seconds),
+            ("closing_seconds", rule.closing_seconds),
         ] {
             fields.ensure(
                 (0..=LONGEST).contains(&seconds),
@@ -133,6 +139,8 @@ fn known<E: TryFrom<i32>>(fields: &mut Fields, place: &str, name: &str, values: 
 
 #[cfg(test)]
 mod tests {
+    use kefu_contracts::profile::Tier;
+
     use super::*;
 
     /// Clauses SG-2.1, IH-4: what is shipped.
@@ -147,6 +155,7 @@ mod tests {
                 kind: kind.into(),
                 priority: priority.into(),
                 channel: Channel::Phone.into(),
+                tier: 0,
             };
             rule(&shipped, of).unwrap().first_response_seconds / 3600
         };
@@ -157,11 +166,25 @@ mod tests {
         assert_eq!(first(TicketKind::Consultation, Priority::Low), 24);
     }
 
+    /// A tier of the file is the same number here.
+    #[test]
+    fn tiers_are_those_of_the_file() {
+        for number in 0..=5 {
+            let (file, ours) = (Tier::try_from(number), CustomerTier::try_from(number));
+            let file = file.map(|tier| format!("CUSTOMER_{}", tier.as_str_name()));
+            assert_eq!(
+                file.ok().as_deref(),
+                ours.ok().map(|tier| tier.as_str_name())
+            );
+        }
+    }
+
     #[test]
     fn every_fault_of_targets_is_told_at_once() {
         let wrong = TargetRule {
             id: "Answer".into(),
             kinds: vec![9],
+            tiers: vec![0],
             first_response_seconds: -1,
             warn_percent: 100,
             ..TargetRule::default()
@@ -178,11 +201,13 @@ mod tests {
             [
                 "definition.rules[0].id",
                 "definition.rules[0].kinds[0]",
+                "definition.rules[0].tiers[0]",
                 "definition.rules[0].first_response_seconds",
                 "definition.rules[0].warn_percent",
                 "definition.rules[1].id",
                 "definition.rules[1].id",
                 "definition.rules[1].kinds[0]",
+                "definition.rules[1].tiers[0]",
                 "definition.rules[1].first_response_seconds",
                 "definition.rules[1].warn_percent",
             ]

@@ -13,6 +13,9 @@ use super::{
     targets::{self, Classification},
 };
 
+#[cfg(test)]
+mod tests;
+
 /// Targets and calendars with all their versions.
 pub(crate) struct Timing {
     pub(crate) targets: Vec<TargetsVersion>,
@@ -23,9 +26,24 @@ pub(crate) struct Timing {
 #[derive(Debug, Clone)]
 pub(crate) struct Record {
     pub(crate) received_at: Timestamp,
+    /// As it is now, but for the tier.
     pub(crate) classification: Classification,
+    /// The customer's tiers, each from when on, in order.
+    pub(crate) tiers: Vec<(Timestamp, i32)>,
     /// In order.
     pub(crate) happened: Vec<Happened>,
+}
+
+impl Record {
+    /// What the rule of an attempt is chosen by that began then: the tier stays the one of its
+    /// beginning.
+    fn classed(&self, at: Timestamp) -> Classification {
+        let begun = self.tiers.iter().rfind(|(since, _)| *since <= at);
+        Classification {
+            tier: begun.map_or(0, |(_, tier)| *tier),
+            ..self.classification
+        }
+    }
 }
 
 /// An attempt that has a target.
@@ -34,6 +52,8 @@ pub(crate) struct Timed<'t> {
     pub(crate) target: SignedDuration,
     pub(crate) targets_version: i32,
     pub(crate) calendar_id: Option<Uuid>,
+    /// Of the customer when it began; 0: not known.
+    pub(crate) tier: i32,
     pub(crate) warn_at: Option<Timestamp>,
     pub(crate) due_at: Option<Timestamp>,
     calendar: Option<&'t Calendar>,
@@ -50,14 +70,15 @@ impl Timed<'_> {
 
 impl Timing {
     /// The attempts of a ticket that have a target: each by the version that was in force
-    /// when it began, and by what the ticket is now.
+    /// when it began, by the customer's tier of then, and by what the ticket is now.
     pub(crate) fn clocks(&self, record: &Record) -> Vec<Timed<'_>> {
         let plain = attempts(record.received_at, &record.happened, &[]);
         let timed = plain.iter().enumerate().filter_map(|(at, attempt)| {
             let version = targets::in_force(&self.targets, attempt.started_at)?;
             let definition = version.definition.as_ref()?;
-            let rule = targets::rule(definition, record.classification)?;
-            self.time(record, at, rule, version.number)
+            let classed = record.classed(attempt.started_at);
+            let rule = targets::rule(definition, classed)?;
+            self.time(record, at, rule, (version.number, classed.tier))
         });
         timed.collect()
     }
@@ -92,7 +113,7 @@ impl Timing {
         record: &Record,
         at: usize,
         rule: &TargetRule,
-        targets_version: i32,
+        (targets_version, tier): (i32, i32),
     ) -> Option<Timed<'_>> {
         let pauses_for: Vec<WaitingFor> = rule.pauses_for().collect();
         // Where it stands does not change how many there are.
@@ -106,6 +127,7 @@ impl Timing {
             target,
             targets_version,
             calendar_id,
+            tier,
             warn_at: None,
             due_at: None,
             calendar,

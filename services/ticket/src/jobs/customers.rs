@@ -1,16 +1,22 @@
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use kefu_contracts::{
-    journal::{ConsentRecorded, Entry, event::Event},
+    journal::{ConsentRecorded, CustomerChanged, Entry, event::Event},
     policy::Purpose,
-    profile::ConsentDecision,
+    profile::{ConsentDecision, Tier},
 };
-use kefu_service::{clock::Clock, consumer::Effect, database::Use, destroyed::Destroyed};
+use kefu_service::{
+    clock::Clock, consumer::Effect, database::Use, destroyed::Destroyed, time::from_proto,
+};
 use kefu_vault::Vault;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::store::{customers, scrub};
+
+/// Nobody turned to the company before: the first second of 1900.
+const FIRST: Timestamp = Timestamp::constant(-2_208_988_800, 0);
 
 /// Whoever has a file can turn to us: tickets are opened without asking
 /// customer-profile, and while it is down. Of whose file was destroyed nothing is
@@ -38,6 +44,9 @@ impl Effect for KnownCustomers {
                         };
                         let department = Uuid::from_slice(&customer.department_id).ok();
                         customers::learn(connection, id, department, customer.state()).await?;
+                        if let Some(since) = rated_since(entry, customer) {
+                            customers::rate(connection, id, customer.tier(), since).await?;
+                        }
                     }
                     Some(Event::ConsentRecorded(consent)) => {
                         let counts = consent.current && consent.purpose() == Purpose::Quality;
@@ -53,6 +62,16 @@ impl Effect for KnownCustomers {
             }
             Ok(())
         })
+    }
+}
+
+/// From when on the customer has the tier that the entry tells; none: it tells of none. What a
+/// file begins with it always had.
+fn rated_since(entry: &Entry, customer: &CustomerChanged) -> Option<Timestamp> {
+    match (customer.tier(), customer.revision) {
+        (Tier::Unspecified, _) => None,
+        (_, 1) => Some(FIRST),
+        _ => entry.recorded_at.as_ref().and_then(from_proto),
     }
 }
 

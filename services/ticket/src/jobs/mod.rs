@@ -3,11 +3,13 @@
 mod attachments;
 mod clocks;
 mod customers;
+mod inspections;
 mod notices;
 mod routing;
 
 pub(crate) use attachments::job as attachments;
 pub(crate) use clocks::job as clocks;
 pub(crate) use customers::KnownCustomers;
+pub(crate) use inspections::job as inspections;
 pub(crate) use notices::job as notices;
 pub(crate) use routing::job as routing;

@@ -9,7 +9,7 @@ use kefu_service::{error::Fault, fields::parse_name};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{calendars, versions};
+use super::{calendars, customers, versions};
 use crate::domain::{
     clock::{Happened, What},
     targets::Classification,
@@ -79,8 +79,9 @@ pub(crate) async fn ticket(
            ORDER BY 1, 2"#,
         id,
     )
-    .fetch_all(connection)
+    .fetch_all(&mut *connection)
     .await?;
+    let tiers = customers::tiers(connection, row.customer_id).await?;
     let happened = happened.into_iter().map(|row| Happened {
         at: row.at.to_jiff(),
         what: match (row.direction, row.brought_at, row.state) {
@@ -107,7 +108,9 @@ pub(crate) async fn ticket(
                 kind: row.kind.into(),
                 priority: row.priority.into(),
                 channel: row.channel.into(),
+                tier: 0,
             },
+            tiers,
             happened: happened.collect(),
         },
     }))
@@ -127,6 +130,8 @@ pub(crate) struct StoredClock {
     pub(crate) due_at: Option<Timestamp>,
     /// When it was last said to be due.
     pub(crate) promised_at: Option<Timestamp>,
+    /// Of the customer when the attempt began; 0: not known.
+    pub(crate) tier: i16,
     pub(crate) warned: bool,
     pub(crate) breach_noted: bool,
 }
@@ -140,7 +145,7 @@ pub(crate) async fn list(
         r#"SELECT metric, attempt, started_at AS "started_at: jiff_sqlx::Timestamp",
                   stopped_at AS "stopped_at: jiff_sqlx::Timestamp", target_seconds, targets_version, calendar_id,
                   used_seconds, due_at AS "due_at: jiff_sqlx::Timestamp",
-                  promised_at AS "promised_at: jiff_sqlx::Timestamp", warned, breach_noted
+                  promised_at AS "promised_at: jiff_sqlx::Timestamp", tier, warned, breach_noted
            FROM ticket.clock WHERE ticket_id = $1 ORDER BY metric, attempt"#,
         ticket,
     )
@@ -157,6 +162,7 @@ pub(crate) async fn list(
         used_seconds: row.used_seconds,
         due_at: row.due_at.map(|at| at.to_jiff()),
         promised_at: row.promised_at.map(|at| at.to_jiff()),
+        tier: row.tier,
         warned: row.warned,
         breach_noted: row.breach_noted,
     });
@@ -177,13 +183,14 @@ pub(crate) async fn keep(
     sqlx::query!(
         "INSERT INTO ticket.clock
              (ticket_id, customer_id, metric, attempt, started_at, stopped_at, target_seconds, targets_version,
-              calendar_id, used_seconds, warn_at, due_at, promised_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12)
+              calendar_id, used_seconds, warn_at, due_at, promised_at, tier)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12, $14)
          ON CONFLICT (ticket_id, metric, attempt) DO UPDATE
          SET stopped_at = EXCLUDED.stopped_at, target_seconds = EXCLUDED.target_seconds,
              targets_version = EXCLUDED.targets_version, calendar_id = EXCLUDED.calendar_id,
              used_seconds = EXCLUDED.used_seconds, warn_at = EXCLUDED.warn_at, due_at = EXCLUDED.due_at,
              promised_at = coalesce(EXCLUDED.due_at, clock.promised_at),
+             tier = EXCLUDED.tier,
              warned = clock.warned AND coalesce(EXCLUDED.warn_at <= $13, false),
              breach_noted = clock.breach_noted AND coalesce(EXCLUDED.due_at <= $13, false)
          WHERE clock.stopped_at IS NULL",
@@ -200,6 +207,7 @@ pub(crate) async fn keep(
         timed.warn_at.map(|at| at.to_sqlx()) as _,
         timed.due_at.map(|at| at.to_sqlx()) as _,
         now.to_sqlx() as _,
+        i16::try_from(timed.tier).unwrap_or_default(),
     )
     .execute(connection)
     .await?;

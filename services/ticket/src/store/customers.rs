@@ -1,6 +1,8 @@
 //! Customers that have a file, and their keys here.
 
-use kefu_contracts::profile::CustomerState;
+use jiff::Timestamp;
+use jiff_sqlx::ToSqlx;
+use kefu_contracts::profile::{CustomerState, Tier};
 use kefu_service::error::Fault;
 use kefu_vault::WrappedKey;
 use sqlx::PgConnection;
@@ -24,6 +26,53 @@ pub(crate) async fn learn(
     .execute(connection)
     .await?;
     Ok(())
+}
+
+/// Remembers from when on the customer has a tier, where it is another than the last one; who
+/// waits for an answer meanwhile has their clocks read anew.
+pub(crate) async fn rate(
+    connection: &mut PgConnection,
+    customer: Uuid,
+    tier: Tier,
+    since: Timestamp,
+) -> Result<(), Fault> {
+    sqlx::query!(
+        "WITH rated AS (
+             INSERT INTO ticket.customer_tier (customer_id, since, tier)
+             SELECT $1, $2, $3::int2
+             WHERE $3::int2 IS DISTINCT FROM (
+                 SELECT tier FROM ticket.customer_tier WHERE customer_id = $1 ORDER BY since DESC LIMIT 1)
+             ON CONFLICT (customer_id, since) DO UPDATE SET tier = EXCLUDED.tier
+             RETURNING customer_id
+         )
+         INSERT INTO ticket.clock_to_read (ticket_id)
+         SELECT t.id FROM ticket.ticket t JOIN rated USING (customer_id) WHERE t.state <> 5
+         ON CONFLICT DO NOTHING",
+        customer,
+        since.to_sqlx() as _,
+        tier as i16
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// The customer's tiers, oldest first.
+pub(crate) async fn tiers(
+    connection: &mut PgConnection,
+    customer: Uuid,
+) -> Result<Vec<(Timestamp, i32)>, Fault> {
+    let rows = sqlx::query!(
+        r#"SELECT since AS "since: jiff_sqlx::Timestamp", tier FROM ticket.customer_tier
+           WHERE customer_id = $1 ORDER BY since"#,
+        customer
+    )
+    .fetch_all(connection)
+    .await?;
+    let tiers = rows
+        .into_iter()
+        .map(|row| (row.since.to_jiff(), row.tier.into()));
+    Ok(tiers.collect())
 }
 
 /// Remembers by which channels the customer agreed to be turned to for quality; none, where

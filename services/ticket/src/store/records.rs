@@ -278,6 +278,11 @@ impl StoredTicket {
         &self.columns
     }
 
+    /// The department that is responsible.
+    pub(crate) fn department(&self) -> Uuid {
+        parse_name(&self.columns.department, "departments").unwrap_or_default()
+    }
+
     /// Where it stands.
     pub(crate) fn standing(&self) -> Standing {
         standing(&self.columns)

@@ -16,6 +16,12 @@ pub(crate) async fn customer(connection: &mut PgConnection, customer: Uuid) -> R
     )
     .execute(&mut *connection)
     .await?;
+    sqlx::query!(
+        "DELETE FROM ticket.customer_tier WHERE customer_id = $1",
+        customer
+    )
+    .execute(&mut *connection)
+    .await?;
     sqlx::query("LOCK TABLE ticket.ticket IN SHARE ROW EXCLUSIVE MODE")
         .execute(&mut *connection)
         .await?;
@@ -63,6 +69,34 @@ pub(crate) async fn customer(connection: &mut PgConnection, customer: Uuid) -> R
     notices::scrub(connection, customer).await?;
     sqlx::query!(
         "DELETE FROM ticket.moved_message WHERE customer_id = $1",
+        customer
+    )
+    .execute(&mut *connection)
+    .await?;
+    // Nobody inspects what is no longer there; scores stay, for the figures, and what was said
+    // of them goes. An appeal that nobody decided lapses (APPEALED, 4, to CLOSED, 5).
+    sqlx::query!(
+        "DELETE FROM ticket.inspection WHERE customer_id = $1 AND state < 3",
+        customer
+    )
+    .execute(&mut *connection)
+    .await?;
+    sqlx::query!(
+        "UPDATE ticket.inspection SET sealed = '', appeal_until = NULL, state = CASE state WHEN 4 THEN 5 ELSE state END
+         WHERE customer_id = $1",
+        customer
+    )
+    .execute(&mut *connection)
+    .await?;
+    sqlx::query!(
+        "DELETE FROM ticket.inspection_task x WHERE x.customer_id = $1
+         AND (x.state = 1 OR NOT EXISTS (SELECT FROM ticket.inspection i WHERE i.id = x.inspection_id))",
+        customer
+    )
+    .execute(&mut *connection)
+    .await?;
+    sqlx::query!(
+        "UPDATE ticket.inspection_task SET sealed = '' WHERE customer_id = $1",
         customer
     )
     .execute(&mut *connection)

@@ -3,15 +3,15 @@
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
 use kefu_contracts::ticket::{
-    HandlingDefinition, HandlingVersion, NoticeDefinition, NoticeRulesVersion, TargetsDefinition,
-    TargetsVersion,
+    HandlingDefinition, HandlingVersion, InspectionDefinition, InspectionRulesVersion,
+    NoticeDefinition, NoticeRulesVersion, TargetsDefinition, TargetsVersion,
 };
 use kefu_service::{error::Fault, time};
 use prost::Message;
 use prost_types::Timestamp as Moment;
 use sqlx::{PgConnection, Row};
 
-use crate::domain::{handling, notice, targets};
+use crate::domain::{handling, inspection, notice, targets};
 
 /// A version of rules of one kind, as its contract has it.
 pub(crate) trait Versioned: Sized {
@@ -119,6 +119,12 @@ versioned!(
     NoticeDefinition,
     "notice_version",
     notice::shipped
+);
+versioned!(
+    InspectionRulesVersion,
+    InspectionDefinition,
+    "inspection_rules_version",
+    inspection::rules::shipped
 );
 
 /// All versions, oldest first, the one that is shipped before them. Whoever opens tickets

@@ -61,6 +61,10 @@ const KNOWN: &[&str] = &[
     "DownloadAttachmentRequest.offset",
     "RenderMacroRequest.ticket",
     "RenderMacroRequest.values",
+    "MeasureInspectionsRequest.agent",
+    "MeasureInspectionsRequest.department",
+    "MeasureInspectionsRequest.start_time",
+    "MeasureInspectionsRequest.end_time",
     "MeasureTimeRequest.start_time",
     "MeasureTimeRequest.end_time",
     "MeasureTimeRequest.open_seconds",
@@ -273,7 +277,7 @@ fn register_lookup(
         "ListIncidentsRequest" => vec![("state", Value::EnumNumber(1))],
         "ListOutstandingChecksRequest" => vec![("check", Value::EnumNumber(1))],
         "GetSurveyQuestionRequest" => vec![("token", string("x"))],
-        "MeasureAccuracyRequest" | "MeasureSatisfactionRequest" => {
+        "MeasureAccuracyRequest" | "MeasureSatisfactionRequest" | "MeasureInspectionsRequest" => {
             vec![("department", string(department))]
         }
         "ListAffectedCustomersRequest" => {

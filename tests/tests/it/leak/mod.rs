@@ -161,8 +161,9 @@ async fn prepare(suite: &TestSuite) -> Leak {
     let mut gaps = Vec::new();
     for (name, facts) in &world.facts {
         let collection = name.split('/').next().unwrap();
-        let (kind, whole, listed) = whole(&schema, &world.maker, name).await;
-        let owner = ["owner", "assignee"]
+        let reader = world.readers.get(name).unwrap_or(&world.maker);
+        let (kind, whole, listed) = whole(&schema, reader, name).await;
+        let owner = ["owner", "assignee", "agent"]
             .map(|field| schema::text(&whole, field))
             .concat();
         // What hangs on a file is where the file is, and does not say so itself.

@@ -191,14 +191,16 @@ impl Post<'_> {
         self.leak.bytes.fetch_add(bytes.len(), Ordering::Relaxed);
         self.check_secret(door, &bytes, &request);
         for canary in self.leak.canaries.found(&bytes) {
-            let known = self
+            let mut holders = self
                 .leak
                 .known
                 .iter()
-                .find(|one| one.name == canary.record)
-                .unwrap();
-            let clearance = door.clearance(known, self.leak.now);
-            if !clearance.is_some_and(|cleared| cleared.classes.contains(canary.class)) {
+                .filter(|one| one.name == canary.record || canary.copies.contains(&one.name));
+            let is_cleared = holders.any(|known| {
+                let clearance = door.clearance(known, self.leak.now);
+                clearance.is_some_and(|cleared| cleared.classes.contains(canary.class))
+            });
+            if !is_cleared {
                 self.find(
                     door,
                     format_args!(

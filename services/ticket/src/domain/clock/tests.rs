@@ -19,6 +19,7 @@ fn what() -> impl Strategy<Value = What> {
         What::Came(TicketState::Pending, WHOM[0]),
         What::Came(TicketState::Pending, WHOM[1]),
         What::Came(TicketState::Resolved, WaitingFor::Unspecified),
+        What::Came(TicketState::Closed, WaitingFor::Unspecified),
     ];
     proptest::sample::select([&said[..], &came[..]].concat())
 }
@@ -53,6 +54,7 @@ fn counted(happened: &[Happened], calendar: Option<&Calendar>, until: i64) -> Ve
     let (mut answered, mut waits, mut next) = (false, false, Vec::new());
     let (mut first, mut solved) = (Vec::new(), vec![Vec::new()]);
     let (mut over, mut stands) = (false, false);
+    let (mut closed, mut closing) = (false, Vec::new());
     for at in 0..until {
         for one in happened.iter().filter(|one| one.at == minute(at)) {
             match one.what {
@@ -61,7 +63,8 @@ fn counted(happened: &[Happened], calendar: Option<&Calendar>, until: i64) -> Ve
                     waits = true;
                     next.push(Vec::new());
                 }
-                What::Came(TicketState::Resolved, _) => {
+                What::Came(state @ (TicketState::Resolved | TicketState::Closed), _) => {
+                    closed |= state == TicketState::Closed;
                     (answered, waits, over, stands) = (true, false, true, false);
                 }
                 What::Came(TicketState::Open, _) => {
@@ -77,6 +80,9 @@ fn counted(happened: &[Happened], calendar: Option<&Calendar>, until: i64) -> Ve
         if calendar.is_some_and(|calendar| !calendar.is_open(minute(at))) {
             continue;
         }
+        if !closed {
+            closing.push(at);
+        }
         if !answered {
             first.push(at);
         }
@@ -87,7 +93,8 @@ fn counted(happened: &[Happened], calendar: Option<&Calendar>, until: i64) -> Ve
             solved.last_mut().unwrap().push(at);
         }
     }
-    std::iter::once(first).chain(next).chain(solved).collect()
+    let first = std::iter::once(first);
+    first.chain(next).chain(solved).chain([closing]).collect()
 }
 
 proptest! {
@@ -166,6 +173,7 @@ fn each_reopening_is_an_attempt() {
             of(ClockMetric::NextResponse, 1, 25, 35),
             of(ClockMetric::Resolution, 1, 0, 20),
             of(ClockMetric::Resolution, 2, 30, 50),
+            (ClockMetric::Closing, 1, minute(0), None),
         ]
     );
 }
