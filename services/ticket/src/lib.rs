@@ -70,6 +70,7 @@ pub fn build(config: TicketConfig, deps: Deps, peers: Peers) -> Result<Hosted, F
         ),
         jobs::clocks(core.deps.clone()),
         jobs::routing(core.deps.clone(), tickets.clone()),
+        jobs::texts(&core.deps, tickets.clone()),
         rewrap::job(&core.deps),
     ];
     let files = FileExport::server(tickets.clone(), &store::records::RECORD, core.views.clone());

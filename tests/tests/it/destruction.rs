@@ -569,6 +569,8 @@ async fn it_is_known_of_every_table_what_a_destruction_does_to_it() {
         "ticket.customer_key",
         "ticket.known_customer",
         "ticket.message",
+        "ticket.text_mark",
+        "ticket.text_to_mark",
     ];
     // Numbers, times and whose it was, with nothing sealed in it any more.
     let kept = [

@@ -43,6 +43,7 @@ mod searches;
 mod selections;
 mod shares;
 mod surveys;
+mod ticket_searches;
 mod timeline;
 mod verifications;
 mod writes;

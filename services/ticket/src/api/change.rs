@@ -37,6 +37,7 @@ use crate::{
         history::{self, NewChange},
         messages::{self, NewMessage},
         records::{RECORD, StoredTicket},
+        texts::{self, Own},
         tickets, versions,
     },
 };
@@ -125,11 +126,17 @@ impl Tickets {
             true => in_force(&versions::all(connection).await?, call.now),
             false => (0, HandlingDefinition::default()),
         };
+        let before = Own::of(&ticket);
         let changed = decide(call, wanted, &clearance, ticket, last, (rules.0, &rules.1))?;
         let position = self
             .write(connection, call, wanted, &row, &key, &changed)
             .await?;
         let mut ticket = changed.ticket;
+        let own = Own::of(&ticket);
+        if own != before {
+            let ids = (row.id, row.customer_id);
+            texts::replace_own(connection, ids, &own.marks(self.index())).await?;
+        }
         let details = details(connection, row.id, row.revision + 1, clearance.classes).await?;
         self.attach(&key, details, &mut ticket)?;
         Ok((Written { ticket, position }, clearance))
@@ -237,6 +244,7 @@ impl Tickets {
             author_id: (subject.kind == SubjectKind::Employee).then_some(subject.id),
             occurred_at,
             sealed: &sealed,
+            marks: &texts::message(self.index(), &note.body),
             revision: row.revision + 1,
         };
         messages::insert(connection, &message).await

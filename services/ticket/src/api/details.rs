@@ -79,7 +79,11 @@ impl Tickets {
         Ok(())
     }
 
-    fn open_message(&self, key: &CustomerKey, stored: StoredMessage) -> Result<Message, Fault> {
+    pub(super) fn open_message(
+        &self,
+        key: &CustomerKey,
+        stored: StoredMessage,
+    ) -> Result<Message, Fault> {
         let body = self
             .sealer
             .vault()

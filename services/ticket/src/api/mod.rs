@@ -18,6 +18,7 @@ mod replay;
 mod rules;
 pub(crate) mod surveys;
 pub(crate) mod targets;
+mod texts;
 
 use kefu_contracts::ticket::{
     AssignTicketRequest, CloseTicketRequest, GetTicketRequest, ListTicketsRequest,

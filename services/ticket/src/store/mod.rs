@@ -14,5 +14,6 @@ pub(crate) mod records;
 pub(crate) mod routing;
 pub(crate) mod scrub;
 pub(crate) mod surveys;
+pub(crate) mod texts;
 pub(crate) mod tickets;
 pub(crate) mod versions;

@@ -4,6 +4,8 @@ use kefu_service::{destroyed::destroy_key, error::Fault};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
+use super::texts;
+
 /// Scrubs everything of a customer. Nobody opens a ticket for them from then on: whoever does
 /// so step by step holds the row that goes first, and the statement that opens one at once is
 /// waited for. It is not made to lock anything, as it is run for every ticket and this seldom.
@@ -49,7 +51,7 @@ pub(crate) async fn customer(connection: &mut PgConnection, customer: Uuid) -> R
         "DELETE FROM ticket.message WHERE customer_id = $1",
         customer
     )
-    .execute(connection)
+    .execute(&mut *connection)
     .await?;
-    Ok(())
+    texts::scrub(connection, customer).await
 }
