@@ -3,6 +3,7 @@
 //! where that class is cleared: what may not be seen cannot be searched for.
 
 mod text;
+mod texts;
 
 use std::collections::BTreeSet;
 
@@ -10,7 +11,7 @@ use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
 use kefu_access::{ClassSet, ScopeColumns, write_scope_for_class};
 use kefu_contracts::policy::DataClass;
-use kefu_vault::{IndexKey, Needle};
+use kefu_vault::{IndexKey, Needle, TextMarks};
 use sqlx::{Postgres, QueryBuilder};
 use uuid::Uuid;
 
@@ -21,6 +22,9 @@ use crate::{
     scope::{COUNT_LIMIT, Sql, WORDS_COUNT_LIMIT},
 };
 use text::{Token, quote, tokens};
+use texts::Way;
+
+pub use texts::Texts;
 
 /// A field that a list can be filtered by.
 pub struct FilterField {
@@ -50,6 +54,8 @@ impl FilterField {
 pub enum FilterKind {
     /// Text, by equality.
     Text,
+    /// Text, by equality, or by how it begins (`:`). The column is collated by code point.
+    Start,
     /// Resource name of a collection, by equality.
     Name(&'static str),
     /// Enum value without its prefix, by equality, kept as smallint.
@@ -83,6 +89,9 @@ pub enum FilterKind {
         /// Table and column that the marks are of.
         of: (&'static str, &'static str),
     },
+    /// Long sealed texts of the record, by the words in one of them: `:` alone. The column is
+    /// the record's id.
+    Texts(&'static Texts),
     /// Resource name of something the record is related to, by equality: the column is
     /// among what `of`, compared with its id, selects.
     Related {
@@ -115,7 +124,9 @@ enum Value {
     Listed(&'static str, String),
     Key(&'static str, Vec<u8>),
     Words(Vec<Needle>),
+    Texts(&'static Texts, TextMarks, Way),
     Text(String),
+    Start(String),
     Id(Uuid),
     Number(i16),
     Time(Timestamp),
@@ -161,7 +172,11 @@ impl Filter {
             return None;
         };
         let (value, written) = match field.kind {
-            FilterKind::Text => (Value::Text(text.clone()), quote(text)),
+            FilterKind::Start if operator == ":" => {
+                let begins = !text.trim().is_empty();
+                (Value::Start(begins.then(|| text.clone())?), quote(text))
+            }
+            FilterKind::Text | FilterKind::Start => (Value::Text(text.clone()), quote(text)),
             FilterKind::Name(collection) => {
                 let id = parse_name(text, collection)?;
                 (Value::Id(id), name(collection, id))
@@ -191,11 +206,16 @@ impl Filter {
                 let needles = key.needles(table, column, text).ok()?;
                 (Value::Words(needles), quote(text))
             }
+            FilterKind::Texts(texts) => {
+                let marks = key.text_needle(texts.of.0, texts.of.1, text).ok()?;
+                (Value::Texts(texts, marks, Way::Looked), quote(text))
+            }
         };
         let fits = match field.kind {
             FilterKind::Time | FilterKind::Number => operator != ":",
             FilterKind::Key { .. } | FilterKind::Listed { .. } => operator == "=",
-            FilterKind::Words { .. } => operator == ":",
+            FilterKind::Words { .. } | FilterKind::Texts(_) => operator == ":",
+            FilterKind::Start => matches!(operator, "=" | "!=" | ":"),
             _ => matches!(operator, "=" | "!="),
         };
         fits.then(|| Term {
@@ -226,7 +246,7 @@ impl Filter {
 
     /// Whether it looks for words.
     pub fn has_words(&self) -> bool {
-        let words = |term: &Term| matches!(term.value, Value::Words(_));
+        let words = |term: &Term| matches!(term.value, Value::Words(_) | Value::Texts(..));
         self.terms.iter().any(words)
     }
 
@@ -241,12 +261,28 @@ impl Filter {
     /// Whether it compares sealed values: what is looked for is then itself data about
     /// somebody, and is written down nowhere.
     pub fn is_about_sealed(&self) -> bool {
-        let sealed = |term: &Term| matches!(term.value, Value::Key(..) | Value::Words(_));
+        let sealed = |term: &Term| {
+            matches!(
+                term.value,
+                Value::Key(..) | Value::Words(_) | Value::Texts(..)
+            )
+        };
         self.terms.iter().any(sealed)
     }
 
     /// Adds it to a statement, each comparison with ` AND `.
     pub fn write(&self, call: &Call, columns: &ScopeColumns, query: &mut QueryBuilder<Postgres>) {
+        self.write_but_texts(call, columns, query);
+        self.write_texts(None, query);
+    }
+
+    /// The same without what is to be in texts; that their class is cleared is in it.
+    pub(crate) fn write_but_texts(
+        &self,
+        call: &Call,
+        columns: &ScopeColumns,
+        query: &mut QueryBuilder<Postgres>,
+    ) {
         for term in &self.terms {
             if term.class != DataClass::System {
                 query.push(" AND ");
@@ -270,6 +306,14 @@ impl Filter {
                         write_needle(term.column, needle, query);
                     }
                 }
+                Value::Texts(..) => {}
+                Value::Start(text) => {
+                    // As no index is asked for a pattern that is told later.
+                    query.push(format_args!(" AND {} >= ", term.column));
+                    query.push_bind(text.clone());
+                    query.push(format_args!(" AND {} < ", term.column));
+                    query.push_bind(format!("{text}{}", char::MAX));
+                }
                 plain => {
                     query.push(format_args!(" AND {} {} ", term.column, term.operator));
                     plain.bind(query);
@@ -284,11 +328,13 @@ impl Value {
     fn bind(&self, query: &mut QueryBuilder<Postgres>) {
         match self {
             Self::Related(_, id) | Self::Id(id) => query.push_bind(*id),
-            Self::Listed(_, text) | Self::Text(text) => query.push_bind(text.clone()),
+            Self::Listed(_, text) | Self::Text(text) | Self::Start(text) => {
+                query.push_bind(text.clone())
+            }
             Self::Key(_, blind) => query.push_bind(blind.clone()),
             Self::Number(number) => query.push_bind(*number),
             Self::Time(at) => query.push_bind(at.to_sqlx()),
-            Self::Words(_) => query,
+            Self::Words(_) | Self::Texts(..) => query,
         };
     }
 }
@@ -345,6 +391,17 @@ mod tests {
             kind: FilterKind::Words { of: ("c", "name") },
             class: DataClass::Basic,
         },
+        FilterField::system("number", "n", FilterKind::Start),
+        FilterField {
+            name: "text",
+            column: "c.id",
+            kind: FilterKind::Texts(&Texts {
+                of: ("t", "text"),
+                from: "t.text t",
+                record: "t.id",
+            }),
+            class: DataClass::Service,
+        },
     ];
 
     fn key() -> IndexKey {
@@ -380,6 +437,40 @@ mod tests {
             "ref:x",
             "at:2018-05-16T00:00:00Z",
         ] {
+            assert_eq!(of(text), Err(Violation::Filter), "{text}");
+        }
+    }
+
+    /// What texts have is looked for in one way, by words of two characters or more.
+    #[test]
+    fn texts_are_looked_for_by_words() {
+        let of = |text: &str| Filter::parse(text, FIELDS, &key());
+        let filter = of(r#"text:"打印机 卡纸" AND number:T1"#).unwrap();
+        let marks = key().text_needle("t", "text", "卡纸 打印机").unwrap();
+        assert!(matches!(&filter.terms[0].value, Value::Texts(_, found, _) if *found == marks));
+        assert!(filter.has_texts() && filter.has_words() && filter.is_about_sealed());
+        assert_eq!(filter.look_ups(10).len(), 1);
+        for text in ["text = 打印机", "text != 打印机", "text:打", "text:x"] {
+            assert_eq!(of(text), Err(Violation::Filter), "{text}");
+        }
+    }
+
+    /// A number is compared whole, or by how it begins.
+    #[test]
+    fn numbers_are_compared_by_how_they_begin() {
+        let of = |text: &str| Filter::parse(text, FIELDS, &key());
+        for (text, value) in [
+            ("number:T1", Value::Start("T1".into())),
+            ("number = T1", Value::Text("T1".into())),
+            ("number != T1", Value::Text("T1".into())),
+        ] {
+            let filter = of(text).unwrap();
+            assert_eq!(filter.terms[0].value, value);
+            assert!(!filter.is_about_sealed());
+            let again = of(&filter.comparisons()[0]).unwrap();
+            assert_eq!(again, filter, "{text}");
+        }
+        for text in [r#"number:"""#, r#"number:" ""#, "number < T1"] {
             assert_eq!(of(text), Err(Violation::Filter), "{text}");
         }
     }

@@ -1,6 +1,8 @@
 //! A page of any list: size, filter, order and token are read, the scope is
 //! taken, and what was found is counted, in the same way everywhere.
 
+mod texts;
+
 use futures_util::future::BoxFuture;
 use sqlx::postgres::PgRow;
 
@@ -93,27 +95,17 @@ pub async fn page<S>(
 
     let binding = Binding::of(call, asked.filter, asked.order_by);
     let after = binding.after(key, asked.page_token)?;
-    let page = |few| list.record.page(call, &filter, order, after, (size, few));
-    let mut in_order = page(false);
-    let mut sorted = filter.has_words().then(|| page(true));
-    let mut count = list.record.count(call, &filter);
     let limit = filter.count_limit();
-    let (rows, counted) = core
-        .deps
-        .db
-        .run(move |connection| {
-            Box::pin(async move {
-                let count = count.build_query_scalar();
-                let counted: i64 = count.fetch_one(&mut *connection).await?;
-                let page = match &mut sorted {
-                    Some(sorted) if counted <= limit => sorted,
-                    _ => &mut in_order,
-                };
-                Ok((page.build().fetch_all(connection).await?, counted))
-            })
-        })
-        .await?;
-
+    let search = Search {
+        filter,
+        order,
+        after,
+        size,
+    };
+    let (rows, counted) = match search.filter.has_texts() {
+        true => texts::find(core, call, list.record, &search).await?,
+        false => find(core, call, list.record, &search).await?,
+    };
     let records: Vec<S> = rows
         .iter()
         .take(size)
@@ -130,6 +122,41 @@ pub async fn page<S>(
         total_size,
         total_kind: total_kind as i32,
     })
+}
+
+/// A page that was asked for, read and understood.
+struct Search {
+    filter: Filter,
+    order: Order,
+    after: Option<After>,
+    size: usize,
+}
+
+/// Its rows, one more than its size where there are more, and how many there are, up to one
+/// more than is counted.
+async fn find(
+    core: &Core,
+    call: &Call,
+    record: &RecordSpec,
+    search: &Search,
+) -> Result<(Vec<PgRow>, i64), Fault> {
+    let (filter, limit) = (&search.filter, search.filter.count_limit());
+    let page = |few| record.page(call, filter, search.order, search.after, (search.size, few));
+    let mut in_order = page(false);
+    let mut sorted = filter.has_words().then(|| page(true));
+    let mut count = record.count(call, filter);
+    let run = core.deps.db.run(move |connection| {
+        Box::pin(async move {
+            let count = count.build_query_scalar();
+            let counted: i64 = count.fetch_one(&mut *connection).await?;
+            let page = match &mut sorted {
+                Some(sorted) if counted <= limit => sorted,
+                _ => &mut in_order,
+            };
+            Ok((page.build().fetch_all(connection).await?, counted))
+        })
+    });
+    run.await
 }
 
 /// Finds a page and opens each of its records, as far as the call may see them; what is

@@ -2,6 +2,8 @@
 //! that looks for records, so that get, list and count cannot disagree
 //! (promise 2).
 
+mod walk;
+
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
 use kefu_access::{
@@ -143,17 +145,9 @@ impl RecordSpec {
         after: Option<After>,
         (size, few): (usize, bool),
     ) -> QueryBuilder<Postgres> {
-        let (direction, comparison) = if order.descending {
-            ("DESC", "<")
-        } else {
-            ("ASC", ">")
-        };
         // No index is in the order of an expression.
         let plus = if few { " + interval '0'" } else { "" };
-        let by = format!(
-            " ORDER BY {}{plus} {direction}, {} {direction}",
-            order.column, self.id
-        );
+        let by = order.by(plus, self.id);
         // What is only shown is joined to the records of the page, not to all that are
         // looked through for it.
         let apart = !self.joins.is_empty();
@@ -167,17 +161,7 @@ impl RecordSpec {
         self.write_near(call, &mut query);
         self.write_reach(call, &mut query);
         filter.write(call, &self.scope, &mut query);
-        if let Some(after) = after {
-            query.push(format_args!(
-                " AND ({}, {}) {comparison} (",
-                order.column, self.id
-            ));
-            query
-                .push_bind(after.at.to_sqlx())
-                .push(", ")
-                .push_bind(after.id)
-                .push(")");
-        }
+        self.write_after(order, after, &mut query);
         query.push(format_args!("{by} LIMIT {}", size + 1));
         if apart {
             query.push(format_args!("){by}"));
@@ -216,7 +200,31 @@ impl RecordSpec {
     }
 }
 
+impl Order {
+    fn by(self, plus: &str, id: &str) -> String {
+        let direction = if self.descending { "DESC" } else { "ASC" };
+        format!(
+            " ORDER BY {}{plus} {direction}, {id} {direction}",
+            self.column
+        )
+    }
+}
+
 impl RecordSpec {
+    fn write_after(&self, order: Order, after: Option<After>, query: &mut QueryBuilder<Postgres>) {
+        let Some(after) = after else { return };
+        let comparison = if order.descending { "<" } else { ">" };
+        query.push(format_args!(
+            " AND ({}, {}) {comparison} (",
+            order.column, self.id
+        ));
+        query
+            .push_bind(after.at.to_sqlx())
+            .push(", ")
+            .push_bind(after.id)
+            .push(")");
+    }
+
     fn write_near(&self, call: &Call, query: &mut QueryBuilder<Postgres>) {
         if let Some((near, few)) = self.near.as_ref().zip(Few::of(call)) {
             few.write(self.id, near, query);

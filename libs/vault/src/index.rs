@@ -7,6 +7,7 @@ use aws_lc_rs::{hkdf, hmac};
 
 use crate::envelope;
 use crate::key::KEY_BYTES;
+use crate::texts::{self, Grams, TextMarks};
 use crate::words::{self, QueryProblem};
 
 /// HKDF's salt (RFC 5869): public and fixed, it sets these subkeys apart from any other use of the same secret.
@@ -16,6 +17,8 @@ const SALT: &[u8] = b"kefu blind index v1";
 /// every longer name it is in.
 const WHOLE: &[u8] = b"whole";
 const PART: &[u8] = b"part";
+/// Parts that long texts are checked for.
+const CHECK: &[u8] = b"check";
 
 const BLIND_BYTES: usize = 16;
 
@@ -79,6 +82,36 @@ impl IndexKey {
             any: marks(wanted.any),
         });
         Ok(needles.collect())
+    }
+
+    /// What a long text is found by, as `texts.rs` says.
+    pub fn text_marks(&self, table: &str, column: &str, text: &str) -> TextMarks {
+        self.mark_text(table, column, &texts::grams(text))
+    }
+
+    /// What a query looks for among the marks of long texts: a text is found where it has all of these.
+    ///
+    /// # Errors
+    /// When there is nothing to look for, or too much.
+    pub fn text_needle(
+        &self,
+        table: &str,
+        column: &str,
+        query: &str,
+    ) -> Result<TextMarks, QueryProblem> {
+        Ok(self.mark_text(table, column, &texts::wanted(query)?))
+    }
+
+    fn mark_text(&self, table: &str, column: &str, grams: &Grams) -> TextMarks {
+        let part = self.subkey(PART, table, column);
+        let check = self.subkey(CHECK, table, column);
+        let pairs = grams.pairs.iter().map(|gram| mark(&part, gram));
+        // The upper half is as good a hash as the whole.
+        let longer = grams
+            .longer
+            .iter()
+            .map(|gram| (mark(&check, gram) >> 32) as i32);
+        TextMarks::of(pairs.collect(), longer.collect())
     }
 
     fn subkey(&self, kind: &[u8], table: &str, column: &str) -> hmac::Key {

@@ -7,7 +7,8 @@
 //! copies of it in backups (`docs/destruction.md`).
 //!
 //! Sealed values cannot be searched, so look-ups go through an [`IndexKey`]: a [`BlindIndex`] of the whole value
-//! for equality, and marks of its parts for text search (`words.rs` says what is found by what).
+//! for equality, and marks of its parts for text search (`words.rs` says what is found by what, `texts.rs` that of long
+//! texts).
 //!
 //! The crate is pure: no SQL, no transport, no clock of its own, and randomness is passed in. Callers hold the rows.
 //!
@@ -17,6 +18,7 @@
 //! | sealed    | AES-256-GCM, bound to table, column, row           | version, nonce 12, padded ciphertext, tag 16 |
 //! | blind     | HMAC-SHA256 under an HKDF-SHA256 subkey            | the first 16 bytes                     |
 //! | mark      | the same                                           | the first 8 bytes, big endian          |
+//! | check     | the same                                           | the first 4 bytes, big endian          |
 
 mod envelope;
 mod error;
@@ -26,6 +28,7 @@ mod keyfile;
 mod local;
 mod provider;
 mod seal;
+mod texts;
 mod vault;
 mod words;
 
@@ -35,5 +38,6 @@ pub use key::{CustomerKey, KEY_BYTES, WrappedKey};
 pub use local::LocalKeyProvider;
 pub use provider::{KeyProvider, Pending};
 pub use seal::Place;
+pub use texts::TextMarks;
 pub use vault::{Randomness, Vault};
 pub use words::QueryProblem;

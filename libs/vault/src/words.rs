@@ -26,7 +26,7 @@ const MOST_WORDS: usize = 8;
 /// Why a query cannot be looked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum QueryProblem {
-    /// No letter or digit in it, or a single Latin letter or digit.
+    /// No letter or digit in it, or a single Latin letter or digit; of long texts any single letter.
     TooShort,
     /// More than 64 characters or 8 words.
     TooLong,
@@ -57,14 +57,7 @@ pub(crate) fn parts(text: &str) -> BTreeSet<String> {
 
 /// What a query looks for.
 pub(crate) fn wanted(query: &str) -> Result<Vec<Wanted>, QueryProblem> {
-    let words = words(query);
-    let length: usize = words.iter().map(Vec::len).sum();
-    if length > MOST_CHARACTERS || words.len() > MOST_WORDS {
-        return Err(QueryProblem::TooLong);
-    }
-    if words.is_empty() || words.iter().any(|word| is_lone(word)) {
-        return Err(QueryProblem::TooShort);
-    }
+    let words = words_of(query, is_lone)?;
     let wanted = words.iter().map(|word| Wanted {
         all: word.windows(word.len().min(LONGEST)).map(gram).collect(),
         any: misspelt(word).into_iter().collect(),
@@ -72,8 +65,24 @@ pub(crate) fn wanted(query: &str) -> Result<Vec<Wanted>, QueryProblem> {
     Ok(wanted.collect())
 }
 
+/// The words of a query, none of which is too short.
+pub(crate) fn words_of(
+    query: &str,
+    too_short: fn(&[char]) -> bool,
+) -> Result<Vec<Vec<char>>, QueryProblem> {
+    let words = words(query);
+    let length: usize = words.iter().map(Vec::len).sum();
+    if length > MOST_CHARACTERS || words.len() > MOST_WORDS {
+        return Err(QueryProblem::TooLong);
+    }
+    if words.is_empty() || words.iter().any(|word| too_short(word)) {
+        return Err(QueryProblem::TooShort);
+    }
+    Ok(words)
+}
+
 /// Runs of letters and digits, as they count.
-fn words(text: &str) -> Vec<Vec<char>> {
+pub(crate) fn words(text: &str) -> Vec<Vec<char>> {
     let folded = text
         .nfkd()
         .filter(|letter| !is_combining_mark(*letter))

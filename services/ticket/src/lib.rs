@@ -95,6 +95,7 @@ pub fn build(config: TicketConfig, deps: Deps, peers: Peers) -> Result<Hosted, F
         jobs::routing(core.deps.clone(), tickets.clone()),
         jobs::attachments(core.deps.clone(), objects.clone()),
         jobs::inspections(core.deps.clone()),
+        jobs::texts(&core.deps, tickets.clone()),
         rewrap::job(&core.deps),
     ];
     if let Some(messenger) = connectors::open(&config.notices, &core)? {

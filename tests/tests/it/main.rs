@@ -52,6 +52,7 @@ mod surveys;
 mod ticket_bulk;
 mod ticket_links;
 mod ticket_merges;
+mod ticket_searches;
 mod ticket_splits;
 mod timeline;
 mod verifications;

@@ -11,4 +11,5 @@ mod index;
 #[cfg(unix)]
 mod key_file;
 mod sealing;
+mod texts;
 mod wrapping;

@@ -44,6 +44,7 @@ use crate::{
         macros,
         messages::{self, NewMessage},
         records::{RECORD, StoredTicket},
+        texts::{self, Own},
         tickets, versions,
     },
 };
@@ -137,6 +138,7 @@ impl Tickets {
             true => in_force(&versions::all(connection).await?, call.now),
             false => (0, HandlingDefinition::default()),
         };
+        let before = Own::of(&ticket);
         let changed = decide(
             call,
             wanted,
@@ -149,6 +151,11 @@ impl Tickets {
             .write(connection, call, wanted, &row, &key, &changed)
             .await?;
         let mut ticket = changed.ticket;
+        let own = Own::of(&ticket);
+        if own != before {
+            let ids = (row.id, row.customer_id);
+            texts::replace_own(connection, ids, &own.marks(self.index())).await?;
+        }
         let change = AsOf::Change(row.revision + 1);
         let details = details(connection, call, row.id, change, clearance.classes).await?;
         self.attach(&key, details, &mut ticket)?;
@@ -278,6 +285,7 @@ impl Tickets {
             channel: said.channel,
             call: said.call,
             recording: recording.as_deref(),
+            marks: &texts::message(self.index(), &note.body),
             revision: row.revision + 1,
         };
         messages::insert(connection, &message).await?;

@@ -185,19 +185,28 @@ impl Tickets {
         })
     }
 
+    /// What was said.
+    pub(super) fn open_body(
+        &self,
+        key: &CustomerKey,
+        stored: &StoredMessage,
+    ) -> Result<String, Fault> {
+        self.open_text(key, &body_place(stored.id), &stored.sealed)
+    }
+
+    fn open_text(&self, key: &CustomerKey, place: &Place, sealed: &[u8]) -> Result<String, Fault> {
+        let bytes = self.sealer.vault().open(key, place, sealed)?;
+        String::from_utf8(bytes).map_err(|_| Fault::internal("message is not text"))
+    }
+
     fn open_message(
         &self,
         key: &CustomerKey,
         details: &Details,
         stored: &StoredMessage,
     ) -> Result<Message, Fault> {
-        let vault = self.sealer.vault();
-        let text = |bytes: Vec<u8>| {
-            String::from_utf8(bytes).map_err(|_| Fault::internal("message is not text"))
-        };
-        let body = vault.open(key, &body_place(stored.id), &stored.sealed)?;
         let recording = match &stored.recording {
-            Some(sealed) => text(vault.open(key, &recording_place(stored.id), sealed)?)?,
+            Some(sealed) => self.open_text(key, &recording_place(stored.id), sealed)?,
             None => String::new(),
         };
         let files = details.attachments.iter();
@@ -206,7 +215,7 @@ impl Tickets {
             name: name("messages", stored.id),
             attachments: own.map(|file| name(ATTACHMENTS, file.id)).collect(),
             direction: stored.direction,
-            body: text(body)?,
+            body: self.open_body(key, stored)?,
             channel: stored.channel,
             call_start_time: stored.call.0.map(to_proto),
             call_end_time: stored.call.1.map(to_proto),

@@ -27,6 +27,7 @@ mod rules;
 mod successor;
 pub(crate) mod surveys;
 pub(crate) mod targets;
+mod texts;
 mod wording;
 
 use kefu_contracts::ticket::{

@@ -39,7 +39,7 @@ use crate::{
     store::{
         customers,
         opening::{self, Opened, Opening},
-        versions,
+        texts, versions,
     },
 };
 
@@ -288,6 +288,7 @@ impl Tickets {
             wrapped: wrapped.bytes.clone(),
             sealed,
             claim,
+            marks: texts::opening(self.index(), &ticket.subject, &ticket.description),
             journal: entry(
                 call,
                 EntryKind::Change,

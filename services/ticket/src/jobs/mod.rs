@@ -6,6 +6,7 @@ mod customers;
 mod inspections;
 mod notices;
 mod routing;
+mod texts;
 
 pub(crate) use attachments::job as attachments;
 pub(crate) use clocks::job as clocks;
@@ -13,3 +14,4 @@ pub(crate) use customers::KnownCustomers;
 pub(crate) use inspections::job as inspections;
 pub(crate) use notices::job as notices;
 pub(crate) use routing::job as routing;
+pub(crate) use texts::job as texts;

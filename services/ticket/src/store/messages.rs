@@ -4,8 +4,11 @@ use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
 use kefu_contracts::{common::Channel, ticket::Direction};
 use kefu_service::error::Fault;
+use kefu_vault::TextMarks;
 use sqlx::PgConnection;
 use uuid::Uuid;
+
+use super::texts::Part;
 
 /// A message, its body sealed.
 pub(crate) struct StoredMessage {
@@ -38,20 +41,26 @@ pub(crate) struct NewMessage<'a> {
     pub(crate) channel: Channel,
     pub(crate) call: (Option<Timestamp>, Option<Timestamp>),
     pub(crate) recording: Option<&'a [u8]>,
+    /// What it is found by.
+    pub(crate) marks: &'a TextMarks,
     /// Revision of the ticket that it makes.
     pub(crate) revision: i64,
 }
 
-/// Writes a message.
+/// Writes a message, and what it is found by.
 pub(crate) async fn insert(
     connection: &mut PgConnection,
     message: &NewMessage<'_>,
 ) -> Result<(), Fault> {
     sqlx::query!(
-        "INSERT INTO ticket.message
-             (id, ticket_id, customer_id, direction, author_id, occurred_at, sealed, revision, channel,
-              call_started_at, call_ended_at, recording)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+        "WITH said AS (
+             INSERT INTO ticket.message
+                 (id, ticket_id, customer_id, direction, author_id, occurred_at, sealed, revision, channel,
+                  call_started_at, call_ended_at, recording)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $12, $13, $14, $15)
+         )
+         INSERT INTO ticket.text_mark (ticket_id, customer_id, part, pairs, longer)
+         SELECT $2, $3, $9::int2, $10::int8[], $11::int4[] WHERE cardinality($10::int8[]) > 0",
         message.id,
         message.ticket_id,
         message.customer_id,
@@ -60,6 +69,9 @@ pub(crate) async fn insert(
         message.occurred_at.to_sqlx() as _,
         message.sealed,
         message.revision,
+        Part::Message as i16,
+        &message.marks.pairs,
+        &message.marks.longer,
         message.channel as i16,
         message.call.0.map(ToSqlx::to_sqlx) as _,
         message.call.1.map(ToSqlx::to_sqlx) as _,

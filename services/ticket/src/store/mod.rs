@@ -24,5 +24,6 @@ pub(crate) mod routing;
 pub(crate) mod scrub;
 pub(crate) mod splits;
 pub(crate) mod surveys;
+pub(crate) mod texts;
 pub(crate) mod tickets;
 pub(crate) mod versions;

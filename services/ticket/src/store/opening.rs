@@ -1,4 +1,4 @@
-//! Opening a ticket: claim, ticket, first change of state and journal entry in
+//! Opening a ticket: claim, ticket, first change of state, marks and journal entry in
 //! one statement, which is one round trip and a transaction of its own.
 
 use jiff::Timestamp;
@@ -6,10 +6,11 @@ use jiff_sqlx::ToSqlx;
 use kefu_contracts::ticket::{Ticket, TicketState};
 use kefu_journal::{Cursor, Entry};
 use kefu_service::{error::Fault, idempotency::Claim};
+use kefu_vault::TextMarks;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{history::Actor, tickets::at};
+use super::{history::Actor, texts::Part, tickets::at};
 use crate::{domain::entry::Entry as Checked, error::from_insert};
 
 /// A ticket about to be opened.
@@ -24,6 +25,8 @@ pub(crate) struct Opening {
     /// The request id and the answer to be kept for it.
     pub(crate) claim: Option<(Claim, Vec<u8>)>,
     pub(crate) journal: Entry,
+    /// What it is found by.
+    pub(crate) marks: TextMarks,
     /// Number of the last version of the rules that it was classed by.
     pub(crate) rules: i32,
     /// The same of the rules about notices.
@@ -84,6 +87,9 @@ pub(crate) async fn write(
                  (ticket_id, customer_id, from_state, to_state, waiting_for, occurred_at, recorded_at,
                   actor_id, actor_is_system, revision)
              SELECT $7, $1, 0, $16::int2, 0, $21, $9, $3, $22::bool, 1 FROM go
+         ), marked AS (
+             INSERT INTO ticket.text_mark (ticket_id, customer_id, part, pairs, longer)
+             SELECT $7, $1, $34::int2, $35::int8[], $36::int4[] FROM go WHERE cardinality($35::int8[]) > 0
          ), written AS (
              INSERT INTO ticket.journal
                  (position, recorded_at, actor_id, purpose, request_id, kind, resource, customer_id, type, event)
@@ -127,7 +133,10 @@ pub(crate) async fn write(
         at(ticket.call_start_time.as_ref()) as _,
         at(ticket.call_end_time.as_ref()) as _,
         ticket.stage() as i16,
-        new.notice_rules
+        new.notice_rules,
+        Part::Opening as i16,
+        &new.marks.pairs,
+        &new.marks.longer
     )
     .fetch_optional(connection)
     .await

@@ -2,15 +2,16 @@
 
 use jiff::Timestamp;
 use kefu_access::{DutySql, ScopeColumns, write_scope};
-use kefu_contracts::ticket::{
-    ComplaintNature, Gravity, Legitimacy, Priority, Ticket, TicketKind, TicketState,
+use kefu_contracts::{
+    policy::DataClass,
+    ticket::{ComplaintNature, Gravity, Legitimacy, Priority, Ticket, TicketKind, TicketState},
 };
 use kefu_service::{
     call::Call,
     error::Fault,
     facts::FactsOf,
     fields::{etag, name, parse_name},
-    filter::{FilterField, FilterKind},
+    filter::{FilterField, FilterKind, Texts},
     scope::{RecordSpec, Sql},
     time::to_proto,
 };
@@ -18,6 +19,7 @@ use kefu_vault::WrappedKey;
 use sqlx::{PgConnection, Postgres, QueryBuilder, Row, postgres::PgRow};
 use uuid::Uuid;
 
+use super::texts;
 use crate::domain::{action::standing, state::Standing, talk::seconds};
 
 /// Under which every look at tickets is taken.
@@ -49,16 +51,30 @@ pub(crate) const RECORD: RecordSpec = RecordSpec {
         PRIORITY,
         DEPARTMENT,
         ASSIGNEE,
-        FilterField::system("external_ref", "t.external_ref", FilterKind::Text),
+        FilterField::system("number", "t.number", FilterKind::Start),
+        FilterField::system("external_ref", "t.external_ref", FilterKind::Start),
         RECEIVED_TIME,
         FilterField::system("category", "t.category", FilterKind::Text),
         NATURE,
         GRAVITY,
         LEGITIMACY,
         FilterField::system("escalated_time", "t.escalated_at", FilterKind::Time),
+        words("text", &texts::TEXT),
+        words("subject", &texts::SUBJECT),
+        words("resolution", &texts::RESOLUTION),
     ],
     ..RecordSpec::PLAIN
 };
+
+/// What was written of a ticket, by words in it.
+const fn words(name: &'static str, of: &'static Texts) -> FilterField {
+    FilterField {
+        name,
+        column: "t.id",
+        kind: FilterKind::Texts(of),
+        class: DataClass::Service,
+    }
+}
 
 pub(crate) const STATE: FilterField = FilterField::system(
     "state",

@@ -6,6 +6,8 @@ use uuid::Uuid;
 
 use super::{attachments, notices};
 
+use super::texts;
+
 /// Scrubs everything of a customer. Nobody opens a ticket for them from then on: whoever does
 /// so step by step holds the row that goes first, and the statement that opens one at once is
 /// waited for. It is not made to lock anything, as it is run for every ticket and this seldom.
@@ -106,7 +108,7 @@ pub(crate) async fn customer(connection: &mut PgConnection, customer: Uuid) -> R
         "DELETE FROM ticket.message WHERE customer_id = $1",
         customer
     )
-    .execute(connection)
+    .execute(&mut *connection)
     .await?;
-    Ok(())
+    texts::scrub(connection, customer).await
 }

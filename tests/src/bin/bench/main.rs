@@ -23,6 +23,7 @@ mod search;
 mod statement;
 mod steps;
 mod table;
+mod tickets;
 
 use std::{sync::Arc, time::Duration};
 
@@ -61,6 +62,7 @@ async fn main() -> anyhow::Result<()> {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let outcome = match args.first().map(String::as_str) {
         Some("search") => search::run(&mut house, &args[1..]).await,
+        Some("tickets") => tickets::run(&mut house, &args[1..]).await,
         _ => bench(&mut house).await,
     };
     house.stop().await?;

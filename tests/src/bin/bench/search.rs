@@ -138,20 +138,20 @@ async fn contest(
 }
 
 /// In milliseconds.
-fn at(times: &mut [Duration], percent: usize) -> f64 {
+pub(crate) fn at(times: &mut [Duration], percent: usize) -> f64 {
     times.sort();
     let place = (times.len() * percent / 100).min(times.len() - 1);
     times[place].as_secs_f64() * 1000.0
 }
 
-struct Asker {
-    channel: Channel,
+pub(crate) struct Asker {
+    pub(crate) channel: Channel,
     token: String,
     purpose: &'static str,
 }
 
 impl Asker {
-    fn new(house: &House, login: &str, purpose: &'static str) -> anyhow::Result<Self> {
+    pub(crate) fn new(house: &House, login: &str, purpose: &'static str) -> anyhow::Result<Self> {
         let issuer = house.keys.issuer()?;
         let hours = Duration::from_secs(8 * 3600);
         let token = issuer.issue(employee_id(login), house.clock.now(), hours);
@@ -162,7 +162,7 @@ impl Asker {
         })
     }
 
-    fn request<T>(&self, body: T) -> anyhow::Result<Request<T>> {
+    pub(crate) fn request<T>(&self, body: T) -> anyhow::Result<Request<T>> {
         let mut request = Request::new(body);
         let metadata = request.metadata_mut();
         metadata.insert("authorization", self.token.parse()?);

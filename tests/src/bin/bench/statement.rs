@@ -1,7 +1,7 @@
 //! A statement that was heard, to be sent again by somebody else: with other ids
 //! for the driver, or with its parameters written into it for pgbench.
 
-use std::sync::Arc;
+use std::{str::FromStr, sync::Arc};
 
 use anyhow::{Context, bail};
 use jiff::Timestamp;
@@ -37,6 +37,8 @@ pub(crate) enum Value {
     Small(i16),
     Int(i32),
     Big(i64),
+    Ints(Vec<i32>),
+    Bigs(Vec<i64>),
     Flag(bool),
     Text(String),
     Bytes(Vec<u8>),
@@ -115,6 +117,8 @@ impl Statement {
                 Value::Small(value) => arguments.add(value),
                 Value::Int(value) => arguments.add(value),
                 Value::Big(value) => arguments.add(value),
+                Value::Ints(value) => arguments.add(value),
+                Value::Bigs(value) => arguments.add(value),
                 Value::Flag(value) => arguments.add(value),
                 Value::Text(value) => arguments.add(value),
                 Value::Bytes(value) => arguments.add(value),
@@ -162,11 +166,9 @@ impl Parameter {
 fn value(kind: &str, text: &str) -> anyhow::Result<Value> {
     Ok(match kind {
         "UUID" => Value::Id(text.parse()?),
-        "UUID[]" => {
-            let inner = text.trim_matches(['{', '}']).split(',');
-            let ids = inner.filter(|id| !id.is_empty()).map(str::parse);
-            Value::Ids(ids.collect::<Result<_, _>>()?)
-        }
+        "UUID[]" => Value::Ids(values(text)?),
+        "INT4[]" => Value::Ints(values(text)?),
+        "INT8[]" => Value::Bigs(values(text)?),
         "INT2" => Value::Small(text.parse()?),
         "INT4" => Value::Int(text.parse()?),
         "INT8" => Value::Big(text.parse()?),
@@ -176,6 +178,15 @@ fn value(kind: &str, text: &str) -> anyhow::Result<Value> {
         "TIMESTAMPTZ" => Value::Time(text.parse()?),
         other => bail!("the bench knows no parameters of type {other}"),
     })
+}
+
+/// Of an array of what needs no quotes.
+fn values<T: FromStr>(text: &str) -> Result<Vec<T>, T::Err> {
+    let inner = text.trim_matches(['{', '}']).split(',');
+    inner
+        .filter(|one| !one.is_empty())
+        .map(str::parse)
+        .collect()
 }
 
 /// Bytes as PostgreSQL writes them.

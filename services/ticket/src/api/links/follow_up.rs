@@ -34,6 +34,7 @@ use crate::{
     store::{
         messages::{self, NewMessage},
         records::{RECORD, StoredTicket},
+        texts,
     },
 };
 
@@ -141,6 +142,7 @@ impl Tickets {
             channel: new.ticket.channel(),
             call: (None, None),
             recording: None,
+            marks: &texts::message(self.index(), &wanted.request.body),
             revision: 1,
         };
         messages::insert(connection, &message).await?;

@@ -1,0 +1,104 @@
+//! Lists that are searched for words in long texts. Which way is quick depends on how many records have the words,
+//! and is found out on the way; what is found and counted is the same in each, and depends on nothing that is out of
+//! reach. Measured over four million messages (`make bench-tickets`).
+//!
+//! - Who reaches few records has each of them looked at.
+//! - What is in a good part of the records that come first is in the page after a few of these.
+//! - What is rare is found by the index of all texts, and then sorted.
+//! - What is neither is counted by some of what the index has and shown by going through the records; where that does
+//!   not lead far enough, because it is frequent elsewhere, by all that the index has.
+
+use sqlx::{FromRow, Postgres, QueryBuilder, postgres::PgRow};
+use uuid::Uuid;
+
+use super::Search;
+use crate::{call::Call, core::Core, error::Fault, scope::RecordSpec};
+
+/// Records looked at first. Who reaches fewer has them all looked at; as many as are counted exactly at most.
+const FIRST: usize = 1_000;
+/// Frequent is what one in so many of them has.
+const FREQUENT: i64 = 4;
+/// Records gone through for a page.
+const FAR: usize = 10_000;
+/// Texts that are taken from the index, where it has more.
+const MOST: usize = 4_000;
+
+/// The page's rows, one more than its size where there are more, and how many there are, up to one more than is
+/// counted.
+pub(super) async fn find(
+    core: &Core,
+    call: &Call,
+    record: &RecordSpec,
+    search: &Search,
+) -> Result<(Vec<PgRow>, i64), Fault> {
+    let Search {
+        filter,
+        order,
+        after,
+        size,
+    } = search;
+    let (order, after, size) = (*order, *after, *size);
+    let among = |most| record.page_among(call, filter, order, after, (size, most));
+    let (looked, have): (i64, i64) = one(core, record.glance(call, filter, order, FIRST)).await?;
+    if looked < FIRST as i64 {
+        return Ok((rows(core, among(FIRST)).await?, have));
+    }
+    let limit = filter.count_limit();
+    let mut counted = 0;
+    if have * FREQUENT >= looked {
+        (counted,) = one(core, record.count_among(call, filter, order, FAR)).await?;
+        let page = rows(core, among(FAR)).await?;
+        if counted > limit && page.len() > size {
+            return Ok((page, counted));
+        }
+    }
+    let mut found = Vec::new();
+    for query in filter.look_ups(MOST) {
+        found.push(ids(core, query).await?);
+    }
+    let all_of = |ids: &Vec<Uuid>| ids.len() <= MOST;
+    if found.iter().any(all_of) {
+        let by = filter.by(found.into_iter().map(|ids| all_of(&ids).then_some(ids)));
+        let (counted,) = one(core, record.count(call, &by)).await?;
+        let page = record.page(call, &by, order, after, (size, true));
+        return Ok((rows(core, page).await?, counted));
+    }
+    if counted <= limit {
+        let some = filter.by(found.into_iter().map(Some).take(1));
+        (counted,) = one(core, record.count(call, &some)).await?;
+    }
+    let by_all = filter.by_all();
+    if counted <= limit {
+        (counted,) = one(core, record.count(call, &by_all)).await?;
+    }
+    let mut page = rows(core, among(FAR)).await?;
+    if page.len() <= size {
+        let all = record.page(call, &by_all, order, after, (size, true));
+        page = rows(core, all).await?;
+    }
+    Ok((page, counted))
+}
+
+async fn one<T>(core: &Core, mut query: QueryBuilder<Postgres>) -> Result<T, Fault>
+where
+    T: for<'r> FromRow<'r, PgRow> + Send + Unpin + 'static,
+{
+    let run = core.deps.db.run(move |connection| {
+        Box::pin(async move { Ok(query.build_query_as().fetch_one(connection).await?) })
+    });
+    run.await
+}
+
+async fn rows(core: &Core, mut query: QueryBuilder<Postgres>) -> Result<Vec<PgRow>, Fault> {
+    let run = core.deps.db.run(move |connection| {
+        Box::pin(async move { Ok(query.build().fetch_all(connection).await?) })
+    });
+    run.await
+}
+
+async fn ids(core: &Core, mut query: QueryBuilder<Postgres>) -> Result<Vec<Uuid>, Fault> {
+    let run = core.deps.db.run(move |connection| {
+        Box::pin(async move { Ok(query.build_query_scalar().fetch_all(connection).await?) })
+    });
+    run.await
+}

@@ -1,0 +1,86 @@
+//! Records gone through in the order of their list, the texts of each looked at, and never more of them than are
+//! allowed for: quick where what is looked for is frequent, or records are few.
+
+use sqlx::{Postgres, QueryBuilder};
+
+use super::{After, Order, RecordSpec};
+use crate::{call::Call, filter::Filter};
+
+impl RecordSpec {
+    /// Of the first `most` records within the scope and the rest of the filter, how many there are, and how many
+    /// have the words.
+    pub(crate) fn glance(
+        &self,
+        call: &Call,
+        filter: &Filter,
+        order: Order,
+        most: usize,
+    ) -> QueryBuilder<Postgres> {
+        let mut query = QueryBuilder::new("SELECT count(*), count(*) FILTER (WHERE true");
+        filter.write_texts(Some("w.id"), &mut query);
+        query.push(") FROM (");
+        self.write_window(call, filter, order, None, most, &mut query);
+        query.push(") w");
+        query
+    }
+
+    /// Counts those among the first `most` that have the words, up to one more than the filter's limit.
+    pub(crate) fn count_among(
+        &self,
+        call: &Call,
+        filter: &Filter,
+        order: Order,
+        most: usize,
+    ) -> QueryBuilder<Postgres> {
+        let mut query = QueryBuilder::new("SELECT count(*) FROM (SELECT 1 FROM (");
+        self.write_window(call, filter, order, None, most, &mut query);
+        query.push(") w WHERE true");
+        filter.write_texts(Some("w.id"), &mut query);
+        let limit = filter.count_limit() + 1;
+        query.push(format_args!(" LIMIT {limit}) AS counted"));
+        query
+    }
+
+    /// A page as [`page`](Self::page) gives it, of what the next `most` records after the place have.
+    pub(crate) fn page_among(
+        &self,
+        call: &Call,
+        filter: &Filter,
+        order: Order,
+        after: Option<After>,
+        (size, most): (usize, usize),
+    ) -> QueryBuilder<Postgres> {
+        let mut query = self.shown(call);
+        query.push(format_args!("{} IN (SELECT w.id FROM (", self.id));
+        self.write_window(call, filter, order, after, most, &mut query);
+        query.push(") w WHERE true");
+        filter.write_texts(Some("w.id"), &mut query);
+        let at = Order {
+            column: "w.at",
+            ..order
+        };
+        query.push(format_args!("{} LIMIT {})", at.by("", "w.id"), size + 1));
+        query.push(order.by("", self.id));
+        query
+    }
+
+    fn write_window(
+        &self,
+        call: &Call,
+        filter: &Filter,
+        order: Order,
+        after: Option<After>,
+        most: usize,
+        query: &mut QueryBuilder<Postgres>,
+    ) {
+        query.push(format_args!(
+            "SELECT {} AS id, {} AS at FROM {} WHERE ",
+            self.id, order.column, self.from
+        ));
+        self.write_near(call, query);
+        self.write_reach(call, query);
+        filter.write_but_texts(call, &self.scope, query);
+        self.write_after(order, after, query);
+        query.push(format_args!("{} LIMIT {most}", order.by("", self.id)));
+    }
+}
