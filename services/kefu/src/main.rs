@@ -45,7 +45,8 @@ enum Command {
 #[tokio::main]
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    match run(arguments).await {
+    // Boxed: it is as large as all configurations together.
+    match Box::pin(run(arguments)).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("kefu: {error:#}");

@@ -204,7 +204,7 @@ async fn a_file_comes_in_by_parts_and_leaves_as_it_came() {
     assert_eq!(said(&late, "state"), "FINISHED");
 
     let now = reply(&li, &mine, &[name]).await.unwrap();
-    assert_eq!(now.attachments, [whole.clone()]);
+    assert_eq!(now.attachments, std::slice::from_ref(&whole));
     assert_eq!(now.messages.last().unwrap().attachments, [name]);
     // It belongs to that reply, and to no other.
     let refused = reply(&li, &mine, &[name]).await.unwrap_err();
@@ -383,7 +383,7 @@ async fn what_did_not_become_whole_is_swept() {
         (rows(&suite, DUE).await == 0).then_some(())
     })
     .await;
-    assert_eq!(objects(&suite), [PathBuf::new(); 0]);
+    assert!(objects(&suite).is_empty());
     let late = eventually(async || {
         let erp = suite.caller_for("erp", "integration");
         let refused = upload(&erp, &name, 0, text).await.unwrap_err();
@@ -420,7 +420,7 @@ async fn files_go_with_their_customer() {
         0
     );
     eventually(async || (rows(&suite, DUE).await == 0).then_some(())).await;
-    assert_eq!(objects(&suite), [PathBuf::new(); 0]);
+    assert!(objects(&suite).is_empty());
     let erp = suite.caller_for("erp", "integration");
     let gone = download(&erp, &whole.name, 0).await.unwrap_err();
     assert_eq!(gone.code(), Code::NotFound);

@@ -171,7 +171,8 @@ mod tests {
                         .filter(|one| one.agent == agent && !taken.contains(&one.ticket))
                         .filter(|one| rule.kinds.is_empty() || rule.kinds.contains(&one.kind))
                         .filter(|one| rule.mark_up_to == 0 || one.mark.unwrap_or(9) <= rule.mark_up_to)
-                        .filter(|one| !(rule.missed && !one.missed || rule.reopened && !one.reopened))
+                        .filter(|one| one.missed || !rule.missed)
+                        .filter(|one| one.reopened || !rule.reopened)
                         .map(|one| (lot(&seed, &rule.id, one.ticket), one.ticket))
                         .collect();
                     there.sort();

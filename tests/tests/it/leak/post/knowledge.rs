@@ -45,6 +45,7 @@ impl Secret {
         let name = published(&writer, &publisher, one).await.name;
         let canaries = texts.map(|text| Canary {
             record: name.clone(),
+            copies: Vec::new(),
             field: "Article".into(),
             class: DataClass::System,
             hidden: text,
