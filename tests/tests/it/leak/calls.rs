@@ -17,6 +17,8 @@ use super::{
 
 /// A name that no record has.
 pub(super) const NOBODY: &str = "0190c5a8-0000-7000-8000-0000000000ab";
+/// Another.
+const OTHER: &str = "0190c5a8-0000-7000-8000-0000000000ac";
 
 /// Fields that requests to read are known to have, and how they are filled.
 const KNOWN: &[&str] = &[
@@ -338,6 +340,9 @@ pub(super) fn change(method: &MethodDescriptor, name: &str) -> Option<DynamicMes
 fn fill(message: &mut DynamicMessage) {
     for field in message.descriptor().fields() {
         let value = match field.kind() {
+            Kind::String if field.name() == "messages" => {
+                Value::List(vec![string(format!("messages/{NOBODY}"))])
+            }
             Kind::String if field.is_list() => continue,
             Kind::String
                 if matches!(
@@ -347,10 +352,8 @@ fn fill(message: &mut DynamicMessage) {
             {
                 continue;
             }
-            Kind::String if field.is_list() => {
-                Value::List(vec![string(format!("messages/{NOBODY}"))])
-            }
-            Kind::String if field.name() == "target" => string(format!("tickets/{NOBODY}")),
+            // None either, and never the one that is changed.
+            Kind::String if field.name() == "target" => string(format!("tickets/{OTHER}")),
             Kind::String if field.name() == "target_etag" => string(etag(1)),
             Kind::String if field.name() == "assignee" => {
                 string(format!("employees/{}", employee_id("li.wei")))
