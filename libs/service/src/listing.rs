@@ -163,7 +163,11 @@ pub async fn show<'a, S, M>(
 }
 
 impl<S> ListSpec<'_, S> {
-    fn order(&self, asked: &str) -> Result<Order, Violation> {
+    /// The order that is asked for.
+    ///
+    /// # Errors
+    /// [`Violation::OrderBy`] when it is none of this list.
+    pub fn order(&self, asked: &str) -> Result<Order, Violation> {
         let column = self.order.column;
         match asked.strip_prefix(self.time) {
             _ if asked.is_empty() => Ok(self.order),

@@ -18,6 +18,12 @@ pub struct TicketConfig {
     pub survey_change_hours: u32,
     /// A mark of this or less makes a return visit due; 2, and 0 for none.
     pub return_visit_up_to: i32,
+    /// How many hours a department has to answer when a ticket is offered to it; 24.
+    pub offer_hours: u32,
+    /// Open answers of WatchTickets that one caller may have of one instance; 16.
+    pub watch_streams: usize,
+    /// After how many seconds of silence an open answer says that it lives; 15.
+    pub watch_heartbeat_seconds: u32,
 }
 
 impl Default for TicketConfig {
@@ -27,6 +33,9 @@ impl Default for TicketConfig {
             survey_days: 14,
             survey_change_hours: 24,
             return_visit_up_to: 2,
+            offer_hours: 24,
+            watch_streams: 16,
+            watch_heartbeat_seconds: 15,
         }
     }
 }
@@ -50,6 +59,13 @@ impl TicketConfig {
             }
             () if !(0..=5).contains(&self.return_visit_up_to) => {
                 "ticket.return_visit_up_to must be 0 to 5"
+            }
+            () if !(1..=24 * 366).contains(&self.offer_hours) => {
+                "ticket.offer_hours must be 1 to a year"
+            }
+            () if self.watch_streams == 0 => "ticket.watch_streams must be at least 1",
+            () if !(1..=300).contains(&self.watch_heartbeat_seconds) => {
+                "ticket.watch_heartbeat_seconds must be 1 to 300"
             }
             () => return Ok(()),
         };

@@ -18,12 +18,15 @@ mod store;
 use std::sync::Arc;
 
 use kefu_contracts::ticket::{
+    attention_service_server::AttentionServiceServer,
     calendar_service_server::CalendarServiceServer, clock_service_server::ClockServiceServer,
     compensation_service_server::CompensationServiceServer,
+    hand_over_service_server::HandOverServiceServer,
     handling_service_server::HandlingServiceServer, queue_service_server::QueueServiceServer,
     survey_answer_service_server::SurveyAnswerServiceServer,
-    survey_service_server::SurveyServiceServer, target_service_server::TargetServiceServer,
-    ticket_service_server::TicketServiceServer,
+    survey_service_server::SurveyServiceServer, tag_service_server::TagServiceServer,
+    target_service_server::TargetServiceServer, ticket_service_server::TicketServiceServer,
+    view_service_server::ViewServiceServer, watch_service_server::WatchServiceServer,
 };
 use kefu_service::{
     core::{Core, Deps},
@@ -33,6 +36,7 @@ use kefu_service::{
     host::Hosted,
     rewrap,
     server::GrpcService,
+    watch::Wake,
 };
 use tonic::service::Routes;
 
@@ -45,10 +49,12 @@ pub const SCHEMA: &str = "ticket";
 /// Its migrations.
 pub static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!();
 
-/// The services whose journals it follows.
+/// The services that it follows or asks.
 pub struct Peers {
     /// Whoever has a file there can have a ticket here.
     pub customer_profile: GrpcService,
+    /// Asked who may work on a ticket before it is given to them.
+    pub access_control: GrpcService,
 }
 
 /// Puts the service together.
@@ -58,7 +64,9 @@ pub struct Peers {
 pub fn build(config: TicketConfig, deps: Deps, peers: Peers) -> Result<Hosted, Fault> {
     config.check()?;
     let core = Core::new(NAME, deps, &["customer-profile"]);
-    let tickets = api::Tickets::new(&core, &config);
+    let tickets = api::Tickets::new(&core, &config, peers.access_control);
+    let wake = Wake::default();
+    let watch = api::watch::Watch::new(&core, tickets.clone(), wake.clone(), &config);
     let jobs = vec![
         core.follow(
             "customer-profile",
@@ -70,6 +78,8 @@ pub fn build(config: TicketConfig, deps: Deps, peers: Peers) -> Result<Hosted, F
         ),
         jobs::clocks(core.deps.clone()),
         jobs::routing(core.deps.clone(), tickets.clone()),
+        jobs::offers(core.deps.clone()),
+        wake.job(core.deps.db.clone(), core.deps.clock.clone()),
         rewrap::job(&core.deps),
     ];
     let files = FileExport::server(tickets.clone(), &store::records::RECORD, core.views.clone());
@@ -79,6 +89,8 @@ pub fn build(config: TicketConfig, deps: Deps, peers: Peers) -> Result<Hosted, F
     let handling = api::handling::Handling::new(&core, tickets.clone());
     let calendars = api::calendars::Calendars::new(&core);
     let surveys = api::surveys::Surveys::new(&core, config.surveys());
+    let tags = api::tags::Tags(tickets.clone());
+    let hand_overs = api::handover::HandOvers::new(&core, tickets.clone(), &config);
     let routes = Routes::new(TicketServiceServer::new(tickets))
         .add_service(QueueServiceServer::new(queues))
         .add_service(HandlingServiceServer::new(handling))
@@ -90,6 +102,13 @@ pub fn build(config: TicketConfig, deps: Deps, peers: Peers) -> Result<Hosted, F
         )))
         .add_service(SurveyServiceServer::new(surveys.clone()))
         .add_service(SurveyAnswerServiceServer::new(surveys))
+        .add_service(WatchServiceServer::new(watch))
+        .add_service(TagServiceServer::new(tags))
+        .add_service(HandOverServiceServer::new(hand_overs))
+        .add_service(ViewServiceServer::new(api::views::SavedViews(core.clone())))
+        .add_service(AttentionServiceServer::new(api::attention::Attention(
+            core.clone(),
+        )))
         .add_service(files)
         .add_service(facts);
     Ok(core.host(routes, jobs))

@@ -568,7 +568,10 @@ async fn it_is_known_of_every_table_what_a_destruction_does_to_it() {
         "profile.verification",
         "ticket.customer_key",
         "ticket.known_customer",
+        "ticket.mention",
         "ticket.message",
+        "ticket.offer",
+        "ticket.watcher",
     ];
     // Numbers, times and whose it was, with nothing sealed in it any more.
     let kept = [

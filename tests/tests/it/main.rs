@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod alerts;
+mod attention;
 mod audit;
 mod backups;
 mod calendars;
@@ -22,6 +23,7 @@ mod figures;
 mod file_numbers;
 mod five_views;
 mod handling;
+mod handovers;
 mod intake;
 mod leak;
 mod lists;
@@ -43,6 +45,8 @@ mod searches;
 mod selections;
 mod shares;
 mod surveys;
+mod ticket_views;
 mod timeline;
 mod verifications;
+mod watches;
 mod writes;

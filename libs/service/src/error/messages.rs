@@ -91,6 +91,8 @@ pub enum Violation {
     Format,
     /// Asks for more than is left.
     Wider,
+    /// Somebody whose post does not let them do it.
+    NotEntitled,
 }
 
 impl Violation {
@@ -125,6 +127,7 @@ impl Violation {
             Self::ControlCharacters => "CONTROL_CHARACTERS",
             Self::Format => "FORMAT",
             Self::Wider => "WIDER",
+            Self::NotEntitled => "NOT_ENTITLED",
         }
     }
 
@@ -214,6 +217,10 @@ impl Violation {
             Self::Wider => (
                 "只能缩小范围，不能扩大".into(),
                 "asks for more than is left: it may be narrowed, never widened".into(),
+            ),
+            Self::NotEntitled => (
+                "该人员的岗位不允许其查看或处理此记录".into(),
+                "is somebody whose post does not let them see the record, or work on it".into(),
             ),
         };
         match language {

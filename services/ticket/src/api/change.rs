@@ -20,6 +20,7 @@ use sqlx::PgConnection;
 
 use super::{
     Tickets,
+    attention::mentioned,
     commands::{Command, Wanted},
     details::{body_place, details},
     present::{actor, changed, compensated, escalated},
@@ -28,16 +29,17 @@ use super::{
 };
 use crate::{
     domain::{
-        action::{Around, Note, standing},
+        action::{Action, Around, Note, standing},
         handling::{escalates, in_force},
         moment,
     },
     store::{
         assignments::{self, NewAssignment},
+        attention::NewMention,
         history::{self, NewChange},
         messages::{self, NewMessage},
         records::{RECORD, StoredTicket},
-        tickets, versions,
+        tags, tickets, versions,
     },
 };
 
@@ -59,6 +61,7 @@ impl Tickets {
         request: C,
     ) -> Result<Answer<Ticket>, Fault> {
         let wanted = request.read(&call)?;
+        self.ensure_entitled(&call, &wanted).await?;
         self.carry(call, wanted).await
     }
 
@@ -125,6 +128,19 @@ impl Tickets {
             true => in_force(&versions::all(connection).await?, call.now),
             false => (0, HandlingDefinition::default()),
         };
+        let tagged;
+        let wanted = match &wanted.action {
+            Action::Tag(tags) => {
+                let tags = tags::as_written(connection, tags, call.now).await?;
+                let action = Action::Tag(tags);
+                tagged = Wanted {
+                    action,
+                    ..wanted.clone()
+                };
+                &tagged
+            }
+            _ => wanted,
+        };
         let changed = decide(call, wanted, &clearance, ticket, last, (rules.0, &rules.1))?;
         let position = self
             .write(connection, call, wanted, &row, &key, &changed)
@@ -177,8 +193,10 @@ impl Tickets {
             };
             assignments::insert(connection, &assignment).await?;
         }
+        let mut mentions = Vec::new();
         if let Some(note) = &new.note {
-            self.write_note(connection, call, row, key, note, new.occurred_at)
+            mentions = self
+                .write_note(connection, call, row, key, note, new.occurred_at)
                 .await?;
         }
         let entry = entry(
@@ -190,6 +208,7 @@ impl Tickets {
             changed(ticket, new.before, new.occurred_at, revision),
         );
         let mut entries = vec![entry];
+        entries.extend(mentions);
         if let Some(number) = wanted.action.compensates() {
             entries.extend(compensated(call, row.customer_id, ticket, number));
         }
@@ -214,6 +233,7 @@ impl Tickets {
         Ok(position)
     }
 
+    /// Writes a message; what is to be journaled of whom it mentions.
     async fn write_note(
         &self,
         connection: &mut PgConnection,
@@ -222,7 +242,7 @@ impl Tickets {
         key: &CustomerKey,
         note: &Note,
         occurred_at: Timestamp,
-    ) -> Result<(), Fault> {
+    ) -> Result<Vec<kefu_journal::Entry>, Fault> {
         let subject = &call.context.subject;
         let id = self.core.deps.ids.next()?;
         let sealed = self
@@ -239,7 +259,21 @@ impl Tickets {
             sealed: &sealed,
             revision: row.revision + 1,
         };
-        messages::insert(connection, &message).await
+        messages::insert(connection, &message).await?;
+        let mut entries = Vec::with_capacity(note.mentions.len());
+        for employee in &note.mentions {
+            let mention = NewMention {
+                id: self.core.deps.ids.next()?,
+                ticket_id: row.id,
+                customer_id: row.customer_id,
+                message_id: id,
+                employee_id: *employee,
+                author_id: message.author_id,
+                at: occurred_at,
+            };
+            entries.push(mentioned(connection, call, &mention).await?);
+        }
+        Ok(entries)
     }
 }
 

@@ -8,8 +8,8 @@ use kefu_contracts::ticket::{
     DecideOnCompensationRequest, Direction, Gravity, Legitimacy, OfferCompensationRequest,
     RateTicketRequest, RecordCompensationPaymentRequest, ReleaseTicketRequest, ReopenTicketRequest,
     ReplyToTicketRequest, ResolveTicketRequest, ResultAnswer, StartTicketRequest,
-    SummariseComplaintRequest, SuspendTicketRequest, TakeOverTicketRequest, UpdateTicketRequest,
-    WaitingFor,
+    SummariseComplaintRequest, SuspendTicketRequest, TagTicketRequest, TakeOverTicketRequest,
+    TransferTicketRequest, UpdateTicketRequest, WaitingFor,
 };
 use kefu_service::{
     call::Call,
@@ -25,8 +25,11 @@ use crate::domain::{
     change::Change,
     compensation::check_amount,
     entry::{LONG, MEDIUM},
-    moment,
+    moment, tag,
 };
+
+/// Most people mentioned in one message.
+const MOST_MENTIONS: usize = 20;
 
 /// A command that can be read; whether it may be carried out is told by the ticket.
 #[derive(Clone)]
@@ -106,9 +109,8 @@ macro_rules! command {
     };
 }
 
-// Whether there is such an employee is not known here until the roster is
-// followed (issue 5): a ticket given to nobody is found by the list of its
-// department, and given again. The caller's scope holds for the ticket as it is.
+// Whether there is such an employee, and may work on it, is asked for once it is known which
+// ticket it is (`people.rs`). The caller's scope holds for the ticket as it is.
 command!(AssignTicketRequest: |self, fields| {
     Action::Assign(fields.name("assignee", &self.assignee, "employees").unwrap_or_default())
 });
@@ -123,7 +125,9 @@ command!(SuspendTicketRequest: |self, fields| {
 command!(ReplyToTicketRequest: |self, fields| {
     let direction = fields.required_enum::<Direction>("direction", self.direction);
     fields.required_text("body", &self.body, LONG);
-    Action::Reply(Note { direction: direction.unwrap_or_default(), body: self.body })
+    let direction = direction.unwrap_or_default();
+    let mentions = mentions(fields, direction, &self.mentions);
+    Action::Reply(Note { direction, body: self.body, mentions })
 });
 
 command!(ResolveTicketRequest: |self, fields| {
@@ -207,6 +211,14 @@ command!(DecideOnClosingRequest: |self, fields| {
     Action::DecideOnClosing(self.approve, self.reason)
 });
 
+command!(TransferTicketRequest: |self, fields| {
+    let department = fields.name("department", &self.department, "departments");
+    fields.required_text("reason", &self.reason, MEDIUM);
+    Action::Transfer(department.unwrap_or_default(), self.reason)
+});
+
+command!(TagTicketRequest: |self, fields| Action::Tag(tag::check(fields, self.tags)));
+
 command!(TakeOverTicketRequest: |self, fields| {
     fields.required_text("reason", &self.reason, MEDIUM);
     // Who it is, the request does not say: the call does.
@@ -237,6 +249,22 @@ impl Command for UpdateTicketRequest {
             self.ticket.unwrap_or_default(),
         ))
     }
+}
+
+/// Who is mentioned, each once; only among ourselves.
+fn mentions(fields: &mut Fields, direction: Direction, names: &[String]) -> Vec<Uuid> {
+    let internal = direction == Direction::Internal || names.is_empty();
+    fields.ensure(internal, "mentions", Violation::NotApplicable);
+    let few = names.len() <= MOST_MENTIONS;
+    fields.ensure(few, "mentions", Violation::TooMany(MOST_MENTIONS));
+    let mut mentioned = Vec::with_capacity(names.len());
+    for (at, name) in names.iter().enumerate() {
+        let place = format!("mentions[{at}]");
+        let id = fields.name(&place, name, "employees").unwrap_or_default();
+        fields.ensure(!mentioned.contains(&id), place, Violation::Duplicate);
+        mentioned.push(id);
+    }
+    mentioned
 }
 
 #[cfg(test)]

@@ -92,6 +92,11 @@ impl Tickets {
                 .map(|id| name("employees", id))
                 .unwrap_or_default(),
             time: Some(to_proto(stored.occurred_at)),
+            mentions: stored
+                .mentions
+                .into_iter()
+                .map(|id| name("employees", id))
+                .collect(),
         })
     }
 }

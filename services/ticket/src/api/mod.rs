@@ -1,5 +1,6 @@
 //! `kefu.ticket.v1.TicketService`: request → rules → store → answer.
 
+pub(crate) mod attention;
 pub(crate) mod calendars;
 mod change;
 pub(crate) mod clocks;
@@ -8,16 +9,21 @@ pub(crate) mod compensations;
 mod details;
 mod files;
 pub(crate) mod handling;
+pub(crate) mod handover;
 mod keys;
 mod list;
 mod open;
+mod people;
 mod present;
 pub(crate) mod queues;
 mod read;
 mod replay;
 mod rules;
 pub(crate) mod surveys;
+pub(crate) mod tags;
 pub(crate) mod targets;
+pub(crate) mod views;
+pub(crate) mod watch;
 
 use kefu_contracts::ticket::{
     AssignTicketRequest, CloseTicketRequest, GetTicketRequest, ListTicketsRequest,
@@ -25,7 +31,9 @@ use kefu_contracts::ticket::{
     ReplyToTicketRequest, ResolveTicketRequest, StartTicketRequest, SuspendTicketRequest, Ticket,
     UpdateTicketRequest, ticket_service_server::TicketService,
 };
-use kefu_service::{call::answer, core::Core, sealed::Sealer};
+use kefu_service::{
+    call::answer, core::Core, peer::PeerService, sealed::Sealer, server::GrpcService,
+};
 use tonic::{Request, Response, Status};
 
 use self::{keys::Keys, rules::Rules};
@@ -39,16 +47,20 @@ pub(crate) struct Tickets {
     keys: Keys,
     rules: Rules,
     surveys: Terms,
+    /// Knows who may do what.
+    people: PeerService,
 }
 
 impl Tickets {
-    pub(crate) fn new(core: &Core, config: &TicketConfig) -> Self {
+    /// `people`: access-control, which knows who may do what.
+    pub(crate) fn new(core: &Core, config: &TicketConfig, people: GrpcService) -> Self {
         Self {
             core: core.clone(),
             sealer: Sealer::new(core.deps.vault.clone(), "ticket.ticket"),
             keys: Keys::new(config.remembered_keys),
             rules: Rules::default(),
             surveys: config.surveys(),
+            people: core.identity.calling(people),
         }
     }
 }

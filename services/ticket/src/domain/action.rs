@@ -24,6 +24,10 @@ use super::{
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Action {
     Update(Change),
+    /// In the place of those that it has.
+    Tag(Vec<String>),
+    /// Another department is responsible; why is kept as an internal message.
+    Transfer(Uuid, String),
     /// Whether the request is served; by what that is judged is kept as an internal message.
     Check(Legitimacy, String),
     Analyse(Analysis),
@@ -101,6 +105,8 @@ pub(crate) struct Around<'a> {
 pub(crate) struct Note {
     pub(crate) direction: Direction,
     pub(crate) body: String,
+    /// Employees who are mentioned in it.
+    pub(crate) mentions: Vec<Uuid>,
 }
 
 impl Action {
@@ -108,6 +114,8 @@ impl Action {
     fn event(&self) -> Event {
         match self {
             Self::Update(_) => Event::Update,
+            Self::Tag(_) => Event::Tag,
+            Self::Transfer(..) => Event::Transfer,
             Self::Check(..) => Event::Check,
             Self::Analyse(_) => Event::Analyse,
             Self::Assign(_) => Event::Assign,
@@ -136,6 +144,8 @@ impl Action {
     pub(crate) fn journaled_as(&self) -> &'static str {
         match self {
             Self::Update(_) => "ticket.updated",
+            Self::Tag(_) => "ticket.tagged",
+            Self::Transfer(..) => "ticket.transferred",
             Self::Assign(_) => "ticket.assigned",
             Self::Start => "ticket.started",
             Self::Suspend(_) => "ticket.suspended",
@@ -233,6 +243,11 @@ impl Action {
         let at = Some(to_proto(around.at));
         match self {
             Self::Update(change) => change.take(ticket, around.rules, around.now)?,
+            Self::Tag(tags) => ticket.tags.clone_from(tags),
+            Self::Transfer(department, reason) => {
+                ticket.department = name("departments", *department);
+                return Ok(Some(Note::internal(reason)));
+            }
             Self::Check(legitimacy, reason) => {
                 ticket.set_legitimacy(*legitimacy);
                 return Ok(Some(Note::internal(reason)));
@@ -260,7 +275,12 @@ impl Action {
                 ticket.set_result_answer(*answer);
                 let direction = Direction::In;
                 let body = words.clone();
-                return Ok((!body.is_empty()).then_some(Note { direction, body }));
+                let mentions = Vec::new();
+                return Ok((!body.is_empty()).then_some(Note {
+                    direction,
+                    body,
+                    mentions,
+                }));
             }
             Self::AskToClose(reason) => {
                 around.actor.clone_into(&mut ticket.closing_asked_by);
@@ -347,6 +367,7 @@ impl Note {
         Self {
             direction: Direction::Internal,
             body: body.to_owned(),
+            mentions: Vec::new(),
         }
     }
 }

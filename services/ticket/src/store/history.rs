@@ -82,7 +82,7 @@ pub(crate) async fn last(
 }
 
 /// Whether somebody had a hand in a ticket: had it, or did anything to it but give it to
-/// somebody or decide on its closing (CC-2.3).
+/// somebody, follow it, or decide on its closing (CC-2.3).
 pub(crate) async fn had_a_hand(
     connection: &mut PgConnection,
     ticket: &StoredTicket,
@@ -94,7 +94,8 @@ pub(crate) async fn had_a_hand(
                           WHERE customer_id = $3 AND resource = $4 AND actor_id = $2 AND kind = $5
                             AND type NOT IN ('ticket.assigned', 'complaint.closing_agreed', 'complaint.kept_open',
                                              'complaint.compensation_decided', 'compensation.granted',
-                                             'compensation.refused'))
+                                             'compensation.refused', 'ticket.watched', 'ticket.unwatched',
+                                             'ticket.handed_over', 'ticket.transferred'))
                AS "had!""#,
         ticket.id,
         who,

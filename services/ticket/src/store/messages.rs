@@ -15,6 +15,8 @@ pub(crate) struct StoredMessage {
     pub(crate) author_id: Option<Uuid>,
     pub(crate) occurred_at: Timestamp,
     pub(crate) sealed: Vec<u8>,
+    /// Who is mentioned in it.
+    pub(crate) mentions: Vec<Uuid>,
 }
 
 /// A message about to be written.
@@ -60,8 +62,10 @@ pub(crate) async fn list(
     revision: i64,
 ) -> Result<Vec<StoredMessage>, Fault> {
     let rows = sqlx::query!(
-        "SELECT id, direction, author_id, occurred_at, sealed FROM ticket.message
-         WHERE ticket_id = $1 AND revision <= $2 ORDER BY occurred_at, revision, id",
+        r#"SELECT id, direction, author_id, occurred_at, sealed,
+                  ARRAY(SELECT employee_id FROM ticket.mention WHERE message_id = m.id ORDER BY id) AS "mentions!"
+           FROM ticket.message m
+           WHERE ticket_id = $1 AND revision <= $2 ORDER BY occurred_at, revision, id"#,
         ticket,
         revision
     )
@@ -73,6 +77,7 @@ pub(crate) async fn list(
         author_id: row.author_id,
         occurred_at: row.occurred_at.to_jiff(),
         sealed: row.sealed,
+        mentions: row.mentions,
     });
     Ok(messages.collect())
 }

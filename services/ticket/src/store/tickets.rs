@@ -29,7 +29,8 @@ pub(crate) async fn update(
              waiting_for = $9, department_id = $10, assignee_id = $11, reopen_count = $12, sealed = $13,
              resolved_at = $14, closed_at = $15, revision = revision + 1, updated_at = $16,
              call_started_at = $17, call_ended_at = $18, legitimacy = $19, nature = $20, gravity = $21, stage = $22,
-             result_answer = $23, escalated_at = $24, closing_asked_by = $25, closing_approved_by = $26
+             result_answer = $23, escalated_at = $24, closing_asked_by = $25, closing_approved_by = $26,
+             tags = $27
          WHERE id = $1 AND revision = $2",
         id,
         revision,
@@ -56,7 +57,8 @@ pub(crate) async fn update(
         ticket.result_answer() as i16,
         at(ticket.escalated_time.as_ref()) as _,
         ticket.closing_asked_by,
-        ticket.closing_approved_by
+        ticket.closing_approved_by,
+        &ticket.tags
     )
     .execute(connection)
     .await?;

@@ -5,6 +5,7 @@ mod duties;
 mod figures;
 mod lists;
 mod quality;
+mod watch;
 
 use std::{
     collections::BTreeMap,
@@ -40,6 +41,8 @@ pub(super) struct Leak {
     pub(super) past: BTreeMap<(String, String), DynamicMessage>,
     pub(super) canaries: Canaries,
     pub(super) offers: BTreeMap<&'static str, Offer>,
+    /// Of each login a place of before there was any record, where they may watch from it.
+    pub(super) begun: BTreeMap<String, String>,
     pub(super) reviews: Vec<String>,
     pub(super) findings: Mutex<Vec<String>>,
     pub(super) calls: AtomicUsize,
@@ -91,6 +94,7 @@ const REGISTERS: &[&str] = &[
     "kefu.profile.v1.MergeService",
     QUALITY,
     "kefu.profile.v1.RetentionService",
+    "kefu.ticket.v1.ViewService",
 ];
 
 /// Whether it answers from the register of the company, which holds no customer's data.
@@ -100,6 +104,7 @@ fn is_register(method: &Method) -> bool {
 }
 
 pub(super) use figures::FIGURES;
+pub(super) use watch::begun;
 
 impl Post<'_> {
     /// Calls everything.
@@ -318,6 +323,9 @@ impl Post<'_> {
 
     async fn read(&self, door: &Door<'_>) {
         let input = door.descriptor.input();
+        if door.method.path == watch::PATH {
+            return self.watch(door).await;
+        }
         if let Some(offer) = self.leak.offers.get(door.method.path) {
             return self.list(door, offer).await;
         }

@@ -83,6 +83,8 @@ fn summarise() -> Action {
 fn actions() -> Vec<Action> {
     vec![
         Action::Update(urgent()),
+        Action::Tag(vec!["加急".into()]),
+        Action::Transfer(Uuid::from_u128(7), "归他们管".into()),
         Action::Check(Legitimacy::Granted, "在保".into()),
         Action::Check(Legitimacy::Refused, "过保".into()),
         analyse(),
@@ -93,6 +95,7 @@ fn actions() -> Vec<Action> {
         Action::Reply(Note {
             direction: Direction::Out,
             body: "在查".into(),
+            mentions: Vec::new(),
         }),
         resolve(),
         answer(ResultAnswer::Satisfied),

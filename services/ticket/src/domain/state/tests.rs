@@ -22,6 +22,8 @@ const KINDS: [TicketKind; 4] = [
 fn events() -> Vec<Event> {
     let mut all = vec![
         Event::Update,
+        Event::Tag,
+        Event::Transfer,
         Event::Check,
         Event::Analyse,
         Event::Assign,
@@ -70,7 +72,7 @@ fn expected(kind: TicketKind, from: Standing, event: Event) -> Option<Standing> 
     let told = complaint && from.state == Resolved;
     match (event, from.state) {
         (_, Unspecified) => None,
-        (Event::Rate, Resolved | Closed) => Some(from),
+        (Event::Rate, Resolved | Closed) | (Event::Tag, _) => Some(from),
         (Event::DecideOnCompensation | Event::Pay, _) => complaint.then_some(from),
         (_, Closed) | (Event::Rate, _) => None,
         (Event::Compensate, _) => complaint.then_some(from),
@@ -85,7 +87,9 @@ fn expected(kind: TicketKind, from: Standing, event: Event) -> Option<Standing> 
             _,
         ) if told => Some(from),
         (Event::Unsatisfied, _) if told => Some(plain(Open)),
-        (Event::Update | Event::Assign | Event::TakeOver | Event::Reply, _) => Some(from),
+        (Event::Update | Event::Transfer | Event::Assign | Event::TakeOver | Event::Reply, _) => {
+            Some(from)
+        }
         (Event::Release, New | Open | Pending) => Some(from),
         (Event::Start, New | Pending) => Some(plain(Open)),
         (Event::Suspend(whom), New | Open | Pending) if whom != from.waiting_for => {
