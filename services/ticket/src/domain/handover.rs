@@ -42,7 +42,7 @@ impl Step {
     ///
     /// # Errors
     /// `STATE_NOT_ALLOWED` when the table has no way.
-    pub(crate) fn from(self, state: OfferState) -> Result<OfferState, Fault> {
+    pub(crate) fn leads_from(self, state: OfferState) -> Result<OfferState, Fault> {
         let (_, name, _, to) = self.row();
         match state {
             OfferState::Pending => Ok(to),
@@ -77,13 +77,13 @@ mod tests {
         let steps = [Step::Accept, Step::Decline, Step::Withdraw, Step::Lapse];
         let mut reached = Vec::new();
         for step in steps {
-            let to = step.from(OfferState::Pending).unwrap();
+            let to = step.leads_from(OfferState::Pending).unwrap();
             assert!(!reached.contains(&to));
             reached.push(to);
         }
         for state in reached.into_iter().chain([OfferState::Unspecified]) {
             for step in steps {
-                let refused = step.from(state).unwrap_err();
+                let refused = step.leads_from(state).unwrap_err();
                 assert_eq!(refused.reason, Reason::StateNotAllowed);
             }
         }

@@ -38,7 +38,7 @@ async fn lapse(deps: &Deps) -> Result<bool, Fault> {
                 let step = Step::Lapse;
                 let mut entries = Vec::with_capacity(overdue.len());
                 for offer in &overdue {
-                    let state = step.from(offer.state())?;
+                    let state = step.leads_from(offer.state())?;
                     offers::answer(connection, offer.id, state, None, None, now).await?;
                     entries.push(Entry::by_itself(
                         now,

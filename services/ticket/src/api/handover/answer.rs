@@ -141,7 +141,7 @@ impl HandOvers {
         }
         // Its time may be over though nobody has noted it yet.
         let over = row.state() == OfferState::Pending && call.now >= row.expires_at;
-        let state = wanted.step.from(match over {
+        let state = wanted.step.leads_from(match over {
             true => OfferState::Lapsed,
             false => row.state(),
         })?;
