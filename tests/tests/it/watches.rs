@@ -106,7 +106,8 @@ fn shown(ticket: &Ticket) -> (String, i32) {
 }
 
 async fn listed(caller: &Caller, name: &str) -> Ticket {
-    let list = tickets(caller).list_tickets(ListTicketsRequest::default());
+    let mut client = tickets(caller);
+    let list = client.list_tickets(ListTicketsRequest::default());
     let all = list.await.unwrap().into_inner().tickets;
     all.into_iter().find(|one| one.name == name).unwrap()
 }
@@ -228,7 +229,8 @@ async fn a_stream_goes_on_after_a_break() {
     let (li, wang) = (suite.caller(LI), suite.caller(WANG));
     let there = suite.caller_at(&twin, LI);
     eventually(async || {
-        let list = tickets(&there).list_tickets(ListTicketsRequest::default());
+        let mut client = tickets(&there);
+        let list = client.list_tickets(ListTicketsRequest::default());
         list.await.ok().map(drop)
     })
     .await;

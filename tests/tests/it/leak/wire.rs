@@ -34,7 +34,7 @@ pub(super) async fn call(caller: &Caller, path: &str, request: &DynamicMessage) 
     let mut frame = vec![0];
     frame.extend(u32::try_from(message.len()).unwrap().to_be_bytes());
     frame.extend(message);
-    let request = Request::builder()
+    let sent = Request::builder()
         .method(Method::POST)
         .uri(path)
         .version(Version::HTTP_2)
@@ -42,7 +42,7 @@ pub(super) async fn call(caller: &Caller, path: &str, request: &DynamicMessage) 
         .header("te", "trailers")
         .body(Body::new(Full::new(Bytes::from(frame))))
         .unwrap();
-    let (head, mut rest) = caller.clone().oneshot(request).await.unwrap().into_parts();
+    let (head, mut rest) = caller.clone().oneshot(sent).await.unwrap().into_parts();
     let (mut body, mut trailers) = (Vec::new(), HeaderMap::new());
     let first = Duration::from_secs(30);
     let mut open = false;

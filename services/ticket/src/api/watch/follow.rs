@@ -17,7 +17,6 @@ use kefu_contracts::{
 use kefu_journal::{Batch, Cursor};
 use kefu_service::{
     call::Call,
-    clock::Clock,
     core::Core,
     error::Fault,
     fields::name,
