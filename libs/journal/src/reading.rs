@@ -15,6 +15,19 @@ pub struct Batch {
     pub caught_up: bool,
 }
 
+/// Where reading goes on once all that is safe to read now has been read. Everything before it
+/// is safe; whatever a transaction writes that runs yet, or begins later, comes after it.
+///
+/// # Errors
+/// The driver's.
+pub async fn end(connection: &mut PgConnection) -> Result<Cursor, sqlx::Error> {
+    let horizon = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint";
+    Ok(Cursor {
+        transaction_id: sqlx::query_scalar(horizon).fetch_one(connection).await?,
+        position: 0,
+    })
+}
+
 /// Reads on after a place: entries of the given kinds (all when empty) whose
 /// transactions, and all before them, have ended. At most `limit` of them.
 ///

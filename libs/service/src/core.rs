@@ -6,6 +6,7 @@ use kefu_access::{ContextSigner, ContextVerifier};
 use kefu_contracts::journal::EntryKind;
 use kefu_journal::ViewWriter;
 use kefu_vault::Vault;
+use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 
 use crate::{
@@ -54,6 +55,8 @@ pub struct Core {
     pub progress: Progress,
     /// The service as its peers know it.
     pub identity: Identity,
+    /// Cancelled when it is about to end.
+    pub ending: CancellationToken,
     name: &'static str,
 }
 
@@ -68,6 +71,7 @@ impl Core {
             views: Views::new(writer),
             progress: Progress::of(follows),
             identity,
+            ending: CancellationToken::new(),
             name,
             deps,
         }
@@ -119,6 +123,7 @@ impl Core {
             name: self.name,
             service: stack.around(routes),
             jobs,
+            ending: self.ending.clone(),
         }
     }
 }

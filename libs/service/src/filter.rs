@@ -92,6 +92,15 @@ pub enum FilterKind {
     /// Long sealed texts of the record, by the words in one of them: `:` alone. The column is
     /// the record's id.
     Texts(&'static Texts),
+    /// Whether the caller is among those the record is related to, by equality with `me`: the
+    /// column is among what `of`, compared with the caller's id, selects. Of what is saved it
+    /// is whoever looks.
+    Mine {
+        /// `SELECT ticket_id FROM watcher WHERE employee_id`
+        of: &'static str,
+    },
+    /// One of the texts in a column that has several: `=` alone.
+    Member,
     /// Resource name of something the record is related to, by equality: the column is
     /// among what `of`, compared with its id, selects.
     Related {
@@ -120,6 +129,8 @@ struct Term {
 
 #[derive(Debug, Clone, PartialEq)]
 enum Value {
+    Mine(&'static str),
+    Member(String),
     Related(&'static str, Uuid),
     Listed(&'static str, String),
     Key(&'static str, Vec<u8>),
@@ -198,6 +209,9 @@ impl Filter {
                 let id = parse_name(text, collection)?;
                 (Value::Related(of, id), name(collection, id))
             }
+            FilterKind::Mine { of } if text == "me" => (Value::Mine(of), text.clone()),
+            FilterKind::Mine { .. } => return None,
+            FilterKind::Member => (Value::Member(text.clone()), quote(text)),
             FilterKind::Listed { of } => (Value::Listed(of, text.clone()), quote(text)),
             FilterKind::Key { of, blind } => (Value::Key(of, blind(key, text)?), quote(text)),
             FilterKind::Words {
@@ -213,7 +227,9 @@ impl Filter {
         };
         let fits = match field.kind {
             FilterKind::Time | FilterKind::Number => operator != ":",
-            FilterKind::Key { .. } | FilterKind::Listed { .. } => operator == "=",
+            FilterKind::Key { .. } | FilterKind::Listed { .. } | FilterKind::Member => {
+                operator == "="
+            }
             FilterKind::Words { .. } | FilterKind::Texts(_) => operator == ":",
             FilterKind::Start => matches!(operator, "=" | "!=" | ":"),
             _ => matches!(operator, "=" | "!="),
@@ -301,6 +317,17 @@ impl Filter {
                     value.bind(query);
                     query.push(")");
                 }
+                Value::Mine(of) => {
+                    let not = if term.operator == "=" { "" } else { "NOT " };
+                    query.push(format_args!(" AND {} {not}IN ({of} = ", term.column));
+                    query.push_bind(call.context.subject.id).push(")");
+                }
+                Value::Member(text) => {
+                    // An index of those that have any leaves out the others.
+                    let column = term.column;
+                    query.push(format_args!(" AND {column} <> '{{}}' AND {column} @> "));
+                    query.push_bind(vec![text.clone()]);
+                }
                 Value::Words(needles) => {
                     for needle in needles {
                         write_needle(term.column, needle, query);
@@ -334,7 +361,7 @@ impl Value {
             Self::Key(_, blind) => query.push_bind(blind.clone()),
             Self::Number(number) => query.push_bind(*number),
             Self::Time(at) => query.push_bind(at.to_sqlx()),
-            Self::Words(_) | Self::Texts(..) => query,
+            Self::Words(_) | Self::Texts(..) | Self::Mine(_) | Self::Member(_) => query,
         };
     }
 }
@@ -367,6 +394,8 @@ mod tests {
             class: DataClass::System,
         },
         FilterField::system("score", "s", FilterKind::Number),
+        FilterField::system("follower", "f", FilterKind::Mine { of: "SELECT" }),
+        FilterField::system("tag", "t", FilterKind::Member),
         FilterField {
             name: "customer",
             column: "c",
@@ -498,6 +527,18 @@ mod tests {
         }
     }
 
+    /// Whoever looks is named in one way, and is nobody until they do.
+    #[test]
+    fn what_is_ones_own_is_found_by_me() {
+        for text in ["follower = me", "follower=\"me\"", "follower != me"] {
+            let filter = Filter::parse(text, FIELDS, &key()).unwrap();
+            assert_eq!(filter.terms[0].value, Value::Mine("SELECT"));
+            assert!(filter.comparisons()[0].ends_with("= me"));
+        }
+        let filter = Filter::parse("tag = \"a b\"", FIELDS, &key()).unwrap();
+        assert_eq!(filter.terms[0].value, Value::Member("a b".into()));
+    }
+
     #[test]
     fn everything_else_is_refused() {
         for text in [
@@ -514,6 +555,10 @@ mod tests {
             "score < 8.5",
             "score < 99999",
             "score:85",
+            "follower = employees/0190c5a8-0000-7000-8000-0000000000ab",
+            "follower < me",
+            "tag != a",
+            "tag:a",
             r#"ref = "open"#,
             "ref = x y",
             "ref = x; DROP TABLE t",

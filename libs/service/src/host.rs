@@ -1,7 +1,7 @@
 //! What a service hands over to be run, and how it is run and ended.
 //!
 //! The end goes by steps, each bounded: NOT_SERVING → time for callers to notice
-//! → GOAWAY → calls under way end → jobs end. The pool and telemetry are the
+//! → open answers are ended, GOAWAY → calls under way end → jobs end. The pool and telemetry are the
 //! caller's, after that: jobs need the one and report through the other.
 
 mod jobs;
@@ -30,6 +30,9 @@ pub struct Hosted {
     pub service: GrpcService,
     /// What it does on its own.
     pub jobs: Vec<Job>,
+    /// Cancelled when it is about to end: answers that stay open end by themselves, so that
+    /// nobody waits for them.
+    pub ending: CancellationToken,
 }
 
 /// The future of one run of a job.
@@ -115,6 +118,7 @@ pub async fn run(
         name,
         service,
         jobs,
+        ending: closing,
     } = hosted;
     let drain = seat.options.drain;
     let health = Health::new(&[name]).await;
@@ -144,6 +148,7 @@ pub async fn run(
         health.not_serving().await;
         tracing::info!(service = name, "ending");
         tokio::time::sleep(seat.notice).await;
+        closing.cancel();
         health.end().await;
     };
     let served = serve(service, seat.listener, seat.options, announced).await;

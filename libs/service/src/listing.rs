@@ -196,7 +196,11 @@ impl<S> ListSpec<'_, S> {
         if named == other.time { other } else { self }
     }
 
-    fn order(&self, asked: &str) -> Result<Order, Violation> {
+    /// The order that is asked for.
+    ///
+    /// # Errors
+    /// [`Violation::OrderBy`] when it is none of this list.
+    pub fn order(&self, asked: &str) -> Result<Order, Violation> {
         let column = self.order.column;
         match asked.strip_prefix(self.time) {
             _ if asked.is_empty() => Ok(self.order),

@@ -39,6 +39,7 @@ pub struct TestSuite {
     /// Its door.
     pub gateway: GrpcService,
     services: Vec<(&'static str, GrpcService)>,
+    endings: Vec<(&'static str, CancellationToken)>,
     access_control: Option<AccessControl>,
     /// Where ticket keeps what lies in no database.
     pub objects: TempDir,
@@ -94,6 +95,8 @@ impl TestSuite {
             .iter()
             .map(|one| (one.name, one.service.clone()))
             .collect();
+        let all = suite.services.iter().chain([&suite.gateway]);
+        let endings = all.map(|one| (one.name, one.ending.clone())).collect();
         if let Some(access_control) = &mut access_control {
             access_control.start(&services).await;
         }
@@ -107,6 +110,7 @@ impl TestSuite {
             keys,
             gateway,
             services,
+            endings,
             access_control,
             objects,
             _running: running,
@@ -164,6 +168,12 @@ impl TestSuite {
             .clone()
     }
 
+    /// A service, or the gateway, says that it is about to end.
+    pub fn end(&self, name: &str) {
+        let found = self.endings.iter().find(|(known, _)| *known == name);
+        found.unwrap().1.cancel();
+    }
+
     /// Waits until the gateway has its policy.
     async fn ready(&self) {
         let ready = async {
@@ -182,14 +192,20 @@ impl TestSuite {
     }
 }
 
-/// Another instance of every service over the same database; its jobs run until it is
-/// dropped.
+/// Another instance of every service over the same database, behind a gateway of its own; its
+/// jobs run until it is dropped.
 pub struct Twin {
+    gateway: GrpcService,
     _running: Running,
     ending: CancellationToken,
 }
 
 impl TestSuite {
+    /// Somebody of the company at the gateway of the other instances, for the usual purpose.
+    pub fn caller_at(&self, twin: &Twin, login: &str) -> Caller {
+        Caller::new(twin.gateway.clone(), &self.token(login), "service")
+    }
+
     /// Starts another instance of every service beside those of the suite.
     pub fn twin(&self) -> Twin {
         let databases = self.database.open().unwrap();
@@ -198,12 +214,11 @@ impl TestSuite {
         parts.ticket.attachments.folder = self.objects.path().to_owned();
         let suite = parts.assemble().unwrap();
         let ending = CancellationToken::new();
-        let jobs = suite
-            .services
-            .into_iter()
-            .flat_map(|one| one.jobs)
-            .collect();
+        let gateway = suite.gateway.service.clone();
+        let all = suite.services.into_iter().chain([suite.gateway]);
+        let jobs = all.flat_map(|one| one.jobs).collect();
         Twin {
+            gateway,
             _running: start_jobs(jobs, ending.clone()),
             ending,
         }

@@ -11,6 +11,7 @@ pub(crate) mod departments;
 pub(crate) mod destructions;
 pub(crate) mod devices;
 pub(crate) mod employees;
+pub(crate) mod entitlements;
 pub(crate) mod explain;
 pub(crate) mod exports;
 pub(crate) mod held;

@@ -45,9 +45,10 @@ use kefu_contracts::access::{
     borrowing_service_server::BorrowingServiceServer,
     delegation_service_server::DelegationServiceServer,
     destruction_service_server::DestructionServiceServer,
-    device_service_server::DeviceServiceServer, explain_service_server::ExplainServiceServer,
-    export_service_server::ExportServiceServer, history_service_server::HistoryServiceServer,
-    incident_service_server::IncidentServiceServer,
+    device_service_server::DeviceServiceServer,
+    entitlement_service_server::EntitlementServiceServer,
+    explain_service_server::ExplainServiceServer, export_service_server::ExportServiceServer,
+    history_service_server::HistoryServiceServer, incident_service_server::IncidentServiceServer,
     organisation_service_server::OrganisationServiceServer,
     refusal_service_server::RefusalServiceServer, role_service_server::RoleServiceServer,
     share_service_server::ShareServiceServer, snapshot_service_server::SnapshotServiceServer,
@@ -66,9 +67,9 @@ use crate::{
     api::{
         Owners, Register, alerts::AlertsApi, audit::Audit, borrowings::BorrowingsApi,
         delegations::Delegations, destructions::DestructionsApi, devices::Devices,
-        explain::Explain, exports::ExportsApi, held::HeldPolicy, history::History,
-        incidents::IncidentsApi, organisation::Organisation, refusals::Refusals, roles::RolesApi,
-        shares::SharesApi, snapshot::SnapshotApi, staff::Staff,
+        entitlements::Entitlements, explain::Explain, exports::ExportsApi, held::HeldPolicy,
+        history::History, incidents::IncidentsApi, organisation::Organisation, refusals::Refusals,
+        roles::RolesApi, shares::SharesApi, snapshot::SnapshotApi, staff::Staff,
     },
     config::AccessControlConfig,
     domain::roles::Roles,
@@ -196,9 +197,14 @@ pub fn build(config: AccessControlConfig, deps: Deps, peers: Peers) -> Result<Ho
             .map(|(service, peer)| (service, core.identity.calling(peer)))
             .collect(),
     };
+    let policy = HeldPolicy::default();
+    let entitlements = Entitlements {
+        register: register.clone(),
+        policy: policy.clone(),
+    };
     let explain = Explain {
         register: register.clone(),
-        policy: HeldPolicy::default(),
+        policy,
     };
     let leaks = incidents::job(
         core.deps.db.clone(),
@@ -220,6 +226,7 @@ pub fn build(config: AccessControlConfig, deps: Deps, peers: Peers) -> Result<Ho
         register.clone(),
     )))
     .add_service(ExplainServiceServer::new(explain))
+    .add_service(EntitlementServiceServer::new(entitlements))
     .add_service(DelegationServiceServer::new(Delegations(register.clone())))
     .add_service(StaffServiceServer::new(Staff(register.clone())))
     .add_service(DeviceServiceServer::new(Devices(register.clone())))

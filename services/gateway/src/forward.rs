@@ -179,6 +179,7 @@ pub(crate) async fn forward(
                 seen: admitted.seen,
                 ready: admitted.ready,
                 token: admitted.token,
+                streams,
             }),
         },
     )

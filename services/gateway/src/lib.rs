@@ -104,11 +104,13 @@ pub fn build(
     let keys = keys::Keys::new(config, deps.clock.clone())?;
     let mut jobs = vec![policy.follow(access.clone()), recorder.job(access)];
     jobs.extend(keys.follow());
-    let layers = stack::Stack::new(config, deps, policy, keys, refusals, upstreams).service();
-    let service = web::with_browsers(layers, &config.web_origins);
+    let stack = stack::Stack::new(config, deps, policy, keys, refusals, upstreams);
+    let ending = stack.ending.clone();
+    let service = web::with_browsers(stack.service(), &config.web_origins);
     Ok(Hosted {
         name: NAME,
         service,
         jobs,
+        ending,
     })
 }

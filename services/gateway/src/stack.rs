@@ -41,6 +41,7 @@ use kefu_service::{
     telemetry,
 };
 use tokio::time::timeout_at;
+use tokio_util::sync::CancellationToken;
 use tonic::body::Body;
 use tower::{Service, util::BoxCloneSyncService};
 use tracing::Instrument;
@@ -80,6 +81,8 @@ pub(crate) struct Stack {
     pub(crate) contexts: Contexts,
     refusals: Refusals,
     pub(crate) upstreams: Watched,
+    /// Cancelled when the gateway is about to end.
+    pub(crate) ending: CancellationToken,
 }
 
 impl Stack {
@@ -105,6 +108,7 @@ impl Stack {
             ids: deps.ids,
             policy,
             refusals,
+            ending: CancellationToken::new(),
         }
     }
 

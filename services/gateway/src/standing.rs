@@ -1,7 +1,8 @@
 //! Whether what an open answer rests on still stands. A decision is made when a call
 //! comes; an answer that is still under way when the policy moves, when a rule ends or
 //! when the policy grows too old must not outlive it; nor may it outlive the caller's
-//! token, or the issuer's word for the key that signed it.
+//! token, or the issuer's word for the key that signed it. A stream ends before the gateway
+//! does, so that nobody waits for it.
 
 use std::sync::Arc;
 
@@ -11,7 +12,7 @@ use kefu_service::error::Fault;
 
 use crate::{
     context::Ready,
-    error::{Seen, decided_anew},
+    error::{Seen, decided_anew, upstream_unavailable},
     stack::Stack,
     token::Verified,
 };
@@ -30,6 +31,16 @@ pub(crate) struct Standing {
     pub(crate) seen: Seen,
     pub(crate) ready: Arc<Ready>,
     pub(crate) token: Verified,
+    /// It goes on for as long as it is watched: it does not outlive the gateway.
+    pub(crate) streams: bool,
+}
+
+/// To be called again, which another gateway answers.
+fn going_down() -> Closing {
+    Closing {
+        fault: upstream_unavailable(),
+        noted: Box::pin(std::future::ready(())),
+    }
 }
 
 enum Gone {
@@ -54,6 +65,7 @@ impl Standing {
             }
             let clock = self.stack.clock.clone();
             tokio::select! {
+                () = self.stack.ending.cancelled(), if self.streams => return going_down(),
                 _ = moved.changed() => {}
                 _ = keys_moved.changed() => {}
                 () = clock.sleep_until(self.next_look()) => {}

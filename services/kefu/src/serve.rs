@@ -142,6 +142,7 @@ fn build(settings: &Settings, service: &str) -> anyhow::Result<(Hosted, ServerCo
                     deps,
                     kefu_ticket::Peers {
                         customer_profile: profile()?,
+                        access_control: at(&upstream.access_control.uri)?,
                     },
                 ),
                 &own.server,

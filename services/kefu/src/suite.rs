@@ -125,6 +125,7 @@ impl Parts {
             self.deps(&databases.ticket),
             kefu_ticket::Peers {
                 customer_profile: profile.clone(),
+                access_control: access.clone(),
             },
         )?;
         let order_followup = kefu_order_followup::build(

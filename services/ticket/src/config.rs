@@ -101,6 +101,12 @@ pub struct TicketConfig {
     pub attachments: AttachmentsConfig,
     /// Who tells customers for the company (SG-2.4).
     pub notices: NoticesConfig,
+    /// How many hours a department has to answer when a ticket is offered to it; 24.
+    pub offer_hours: u32,
+    /// Open answers of WatchTickets that one caller may have of one instance; 16.
+    pub watch_streams: usize,
+    /// After how many seconds of silence an open answer says that it lives; 15.
+    pub watch_heartbeat_seconds: u32,
 }
 
 impl Default for TicketConfig {
@@ -114,6 +120,9 @@ impl Default for TicketConfig {
             time_zone: "Asia/Shanghai".into(),
             attachments: AttachmentsConfig::default(),
             notices: NoticesConfig::default(),
+            offer_hours: 24,
+            watch_streams: 16,
+            watch_heartbeat_seconds: 15,
         }
     }
 }
@@ -153,6 +162,13 @@ impl TicketConfig {
             }
             () if TimeZone::get(&self.time_zone).is_err() => {
                 "ticket.time_zone must be a name of the IANA database"
+            }
+            () if !(1..=24 * 366).contains(&self.offer_hours) => {
+                "ticket.offer_hours must be 1 to a year"
+            }
+            () if self.watch_streams == 0 => "ticket.watch_streams must be at least 1",
+            () if !(1..=300).contains(&self.watch_heartbeat_seconds) => {
+                "ticket.watch_heartbeat_seconds must be 1 to 300"
             }
             () => return Ok(()),
         };

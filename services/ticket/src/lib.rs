@@ -27,9 +27,11 @@ mod store;
 use std::sync::Arc;
 
 use kefu_contracts::ticket::{
-    attachment_service_server::AttachmentServiceServer, bulk_service_server::BulkServiceServer,
+    attachment_service_server::AttachmentServiceServer,
+    attention_service_server::AttentionServiceServer, bulk_service_server::BulkServiceServer,
     calendar_service_server::CalendarServiceServer, clock_service_server::ClockServiceServer,
     compensation_service_server::CompensationServiceServer,
+    hand_over_service_server::HandOverServiceServer,
     handling_service_server::HandlingServiceServer,
     inspection_service_server::InspectionServiceServer,
     knowledge_gap_service_server::KnowledgeGapServiceServer,
@@ -41,8 +43,9 @@ use kefu_contracts::ticket::{
     merge_service_server::MergeServiceServer, notice_service_server::NoticeServiceServer,
     queue_service_server::QueueServiceServer,
     survey_answer_service_server::SurveyAnswerServiceServer,
-    survey_service_server::SurveyServiceServer, target_service_server::TargetServiceServer,
-    ticket_service_server::TicketServiceServer,
+    survey_service_server::SurveyServiceServer, tag_service_server::TagServiceServer,
+    target_service_server::TargetServiceServer, ticket_service_server::TicketServiceServer,
+    view_service_server::ViewServiceServer, watch_service_server::WatchServiceServer,
 };
 use kefu_service::{
     core::{Core, Deps},
@@ -52,6 +55,7 @@ use kefu_service::{
     host::Hosted,
     rewrap,
     server::GrpcService,
+    watch::Wake,
 };
 use tonic::service::Routes;
 
@@ -66,10 +70,12 @@ pub const SCHEMA: &str = "ticket";
 /// Its migrations.
 pub static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!();
 
-/// The services whose journals it follows.
+/// The services that it follows or asks.
 pub struct Peers {
     /// Whoever has a file there can have a ticket here.
     pub customer_profile: GrpcService,
+    /// Asked who may work on a ticket before it is given to them.
+    pub access_control: GrpcService,
 }
 
 /// Puts the service together.
@@ -79,9 +85,11 @@ pub struct Peers {
 pub fn build(config: TicketConfig, deps: Deps, peers: Peers) -> Result<Hosted, Fault> {
     config.check()?;
     let core = Core::new(NAME, deps, &["customer-profile"]);
-    let tickets = api::Tickets::new(&core, &config);
+    let tickets = api::Tickets::new(&core, &config, peers.access_control);
     let objects = config.attachments.open()?;
     let notices = api::notices::Notices::new(&core);
+    let wake = Wake::default();
+    let watch = api::watch::Watch::new(&core, tickets.clone(), wake.clone(), &config);
     let mut jobs = vec![
         core.follow(
             "customer-profile",
@@ -96,6 +104,8 @@ pub fn build(config: TicketConfig, deps: Deps, peers: Peers) -> Result<Hosted, F
         jobs::attachments(core.deps.clone(), objects.clone()),
         jobs::inspections(core.deps.clone()),
         jobs::texts(&core.deps, tickets.clone()),
+        jobs::offers(core.deps.clone()),
+        wake.job(core.deps.db.clone(), core.deps.clock.clone()),
         rewrap::job(&core.deps),
     ];
     if let Some(messenger) = connectors::open(&config.notices, &core)? {
@@ -116,6 +126,8 @@ pub fn build(config: TicketConfig, deps: Deps, peers: Peers) -> Result<Hosted, F
     let surveys = api::surveys::Surveys::new(&core, config.surveys());
     let knowledge = api::knowledge::Knowledge::new(&core, tickets.clone(), &config);
     let inspections = api::inspections::Inspections::new(&core);
+    let tags = api::tags::Tags(tickets.clone());
+    let hand_overs = api::handover::HandOvers::new(&core, tickets.clone(), &config);
     let routes = Routes::new(TicketServiceServer::new(tickets))
         .add_service(QueueServiceServer::new(queues))
         .add_service(MacroServiceServer::new(macros))
@@ -139,6 +151,13 @@ pub fn build(config: TicketConfig, deps: Deps, peers: Peers) -> Result<Hosted, F
         .add_service(KnowledgeUseServiceServer::new(knowledge.clone()))
         .add_service(KnowledgeProposalServiceServer::new(knowledge.clone()))
         .add_service(KnowledgeGapServiceServer::new(knowledge))
+        .add_service(WatchServiceServer::new(watch))
+        .add_service(TagServiceServer::new(tags))
+        .add_service(HandOverServiceServer::new(hand_overs))
+        .add_service(ViewServiceServer::new(api::views::SavedViews(core.clone())))
+        .add_service(AttentionServiceServer::new(api::attention::Attention(
+            core.clone(),
+        )))
         .add_service(files)
         .add_service(facts);
     Ok(core.host(routes, jobs))

@@ -573,11 +573,14 @@ async fn it_is_known_of_every_table_what_a_destruction_does_to_it() {
         "ticket.customer_key",
         "ticket.customer_tier",
         "ticket.known_customer",
+        "ticket.mention",
         "ticket.message",
         "ticket.notice",
         "ticket.moved_message",
         "ticket.text_mark",
         "ticket.text_to_mark",
+        "ticket.offer",
+        "ticket.watcher",
     ];
     // Numbers, times and whose it was, with nothing sealed in it any more.
     let kept = [

@@ -5,6 +5,7 @@
 
 mod alerts;
 mod attachments;
+mod attention;
 mod audit;
 mod backups;
 mod calendars;
@@ -23,6 +24,7 @@ mod figures;
 mod file_numbers;
 mod five_views;
 mod handling;
+mod handovers;
 mod inspections;
 mod intake;
 mod knowledge;
@@ -54,6 +56,8 @@ mod ticket_links;
 mod ticket_merges;
 mod ticket_searches;
 mod ticket_splits;
+mod ticket_views;
 mod timeline;
 mod verifications;
+mod watches;
 mod writes;

@@ -117,6 +117,8 @@ pub enum Violation {
     Wider,
     /// Holds what looks like this, at that line and place in it, where no personal data may be.
     PersonalData(LooksLike, usize, usize),
+    /// Somebody whose post does not let them do it.
+    NotEntitled,
 }
 
 impl Violation {
@@ -152,6 +154,7 @@ impl Violation {
             Self::Format => "FORMAT",
             Self::Wider => "WIDER",
             Self::PersonalData(..) => "PERSONAL_DATA",
+            Self::NotEntitled => "NOT_ENTITLED",
         }
     }
 
@@ -251,6 +254,10 @@ impl Violation {
                     ),
                 )
             }
+            Self::NotEntitled => (
+                "该人员的岗位不允许其查看或处理此记录".into(),
+                "is somebody whose post does not let them see the record, or work on it".into(),
+            ),
         };
         match language {
             Language::Chinese => chinese,

@@ -32,6 +32,7 @@ fn hosted(jobs: Vec<Job>) -> Hosted {
         name: "ticket",
         service: BoxCloneSyncService::new(service),
         jobs,
+        ending: CancellationToken::new(),
     }
 }
 

@@ -190,6 +190,7 @@ async fn open_under(busy: bool, full: WatchSnapshotResponse) -> Open {
                 seen,
                 ready,
                 token,
+                streams: true,
             }),
         },
     );

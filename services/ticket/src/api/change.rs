@@ -21,6 +21,7 @@ use uuid::Uuid;
 
 use super::{
     Tickets,
+    attention::mentioned,
     commands::{Command, Wanted},
     details::{AsOf, body_place, details, recording_place},
     merges::merged,
@@ -31,7 +32,7 @@ use super::{
 };
 use crate::{
     domain::{
-        action::{Around, Note, standing},
+        action::{Action, Around, Note, standing},
         handling::{escalates, in_force},
         moment,
         notice::told_of,
@@ -40,10 +41,12 @@ use crate::{
         articles,
         assignments::{self, NewAssignment},
         attachments,
+        attention::NewMention,
         history::{self, NewChange},
         macros,
         messages::{self, NewMessage},
         records::{RECORD, StoredTicket},
+        tags,
         texts::{self, Own},
         tickets, versions,
     },
@@ -72,6 +75,7 @@ impl Tickets {
 
     /// A command that was read.
     pub(super) async fn carry(&self, call: Call, wanted: Wanted) -> Result<Answer<Ticket>, Fault> {
+        self.ensure_entitled(&call, &wanted).await?;
         let resource = wanted.name.clone();
         let (service, writing) = (self.clone(), (call.clone(), wanted));
         let outcome = self
@@ -139,6 +143,19 @@ impl Tickets {
             false => (0, HandlingDefinition::default()),
         };
         let before = Own::of(&ticket);
+        let tagged;
+        let wanted = match &wanted.action {
+            Action::Tag(tags) => {
+                let tags = tags::as_written(connection, tags, call.now).await?;
+                let action = Action::Tag(tags);
+                tagged = Wanted {
+                    action,
+                    ..wanted.clone()
+                };
+                &tagged
+            }
+            _ => wanted,
+        };
         let changed = decide(
             call,
             wanted,
@@ -205,8 +222,10 @@ impl Tickets {
             };
             assignments::insert(connection, &assignment).await?;
         }
+        let mut mentions = Vec::new();
         if let Some(note) = &new.note {
-            self.write_note(connection, call, row, key, note, new.occurred_at)
+            mentions = self
+                .write_note(connection, call, row, key, note, new.occurred_at)
                 .await?;
         }
         let entry = entry(
@@ -226,6 +245,7 @@ impl Tickets {
             now: call.now,
         };
         entries.extend(by_call(call, self.tell(connection, &news).await?));
+        entries.extend(mentions);
         if let Some(number) = wanted.action.compensates() {
             entries.extend(compensated(call, row.customer_id, ticket, number));
         }
@@ -250,6 +270,7 @@ impl Tickets {
         Ok(position)
     }
 
+    /// Writes a message; what is to be journaled of whom it mentions.
     pub(super) async fn write_note(
         &self,
         connection: &mut PgConnection,
@@ -258,7 +279,7 @@ impl Tickets {
         key: &CustomerKey,
         note: &Note,
         occurred_at: Timestamp,
-    ) -> Result<(), Fault> {
+    ) -> Result<Vec<kefu_journal::Entry>, Fault> {
         let subject = &call.context.subject;
         let id = self.core.deps.ids.next()?;
         let sealed = self
@@ -293,7 +314,20 @@ impl Tickets {
         if let Some(used) = note.said.used_macro {
             count_use(connection, used, call.now).await?;
         }
-        Ok(())
+        let mut entries = Vec::with_capacity(note.said.mentions.len());
+        for employee in &note.said.mentions {
+            let mention = NewMention {
+                id: self.core.deps.ids.next()?,
+                ticket_id: row.id,
+                customer_id: row.customer_id,
+                message_id: id,
+                employee_id: *employee,
+                author_id: message.author_id,
+                at: occurred_at,
+            };
+            entries.push(mentioned(connection, call, &mention).await?);
+        }
+        Ok(entries)
     }
 }
 

@@ -10,8 +10,8 @@ use kefu_contracts::ticket::{
     DecideOnCompensationRequest, Direction, Gravity, Legitimacy, OfferCompensationRequest,
     RateTicketRequest, RecordCompensationPaymentRequest, ReleaseTicketRequest, ReopenTicketRequest,
     ReplyToTicketRequest, ResolveTicketRequest, ResultAnswer, StartTicketRequest,
-    SummariseComplaintRequest, SuspendTicketRequest, TakeOverTicketRequest, UpdateTicketRequest,
-    WaitingFor,
+    SummariseComplaintRequest, SuspendTicketRequest, TagTicketRequest, TakeOverTicketRequest,
+    TransferTicketRequest, UpdateTicketRequest, WaitingFor,
 };
 use kefu_service::{
     call::Call,
@@ -29,13 +29,16 @@ use crate::{
         change::Change,
         compensation::check_amount,
         entry::{LONG, MEDIUM},
-        moment, talk,
+        moment, tag, talk,
     },
     store::{attachments::ATTACHMENTS, macros::MACROS},
 };
 
 /// Files of one reply.
 const MOST_ATTACHMENTS: usize = 20;
+
+/// Most people mentioned in one message.
+const MOST_MENTIONS: usize = 20;
 
 /// A command that can be read; whether it may be carried out is told by the ticket.
 #[derive(Clone)]
@@ -120,9 +123,8 @@ macro_rules! command {
     };
 }
 
-// Whether there is such an employee is not known here until the roster is
-// followed (issue 5): a ticket given to nobody is found by the list of its
-// department, and given again. The caller's scope holds for the ticket as it is.
+// Whether there is such an employee, and may work on it, is asked for once it is known which
+// ticket it is (`people.rs`). The caller's scope holds for the ticket as it is.
 command!(AssignTicketRequest: |self, fields| {
     Action::Assign(fields.name("assignee", &self.assignee, "employees").unwrap_or_default())
 });
@@ -215,6 +217,14 @@ command!(DecideOnClosingRequest: |self, fields| {
     Action::DecideOnClosing(self.approve, self.reason)
 });
 
+command!(TransferTicketRequest: |self, fields| {
+    let department = fields.name("department", &self.department, "departments");
+    fields.required_text("reason", &self.reason, MEDIUM);
+    Action::Transfer(department.unwrap_or_default(), self.reason)
+});
+
+command!(TagTicketRequest: |self, fields| Action::Tag(tag::check(fields, self.tags)));
+
 command!(TakeOverTicketRequest: |self, fields| {
     fields.required_text("reason", &self.reason, MEDIUM);
     // Who it is, the request does not say: the call does.
@@ -243,6 +253,8 @@ impl Command for ReplyToTicketRequest {
     fn action(self, fields: &mut Fields) -> Action {
         let direction = fields.required_enum::<Direction>("direction", self.direction);
         fields.required_text("body", &self.body, LONG);
+        let direction = direction.unwrap_or_default();
+        let mentions = mentions(fields, direction, &self.mentions);
         let used_macro = fields.optional_name("used_macro", &self.used_macro, MACROS);
         let names = self.attachments.iter().enumerate();
         let attachments: Vec<Uuid> = names
@@ -265,9 +277,10 @@ impl Command for ReplyToTicketRequest {
                 moment(self.call_end_time.as_ref()),
             ),
             recording: self.recording,
+            mentions,
         };
         Action::Reply(Note {
-            direction: direction.unwrap_or_default(),
+            direction,
             body: self.body,
             said,
         })
@@ -293,6 +306,22 @@ impl Command for UpdateTicketRequest {
             self.ticket.unwrap_or_default(),
         ))
     }
+}
+
+/// Who is mentioned, each once; only among ourselves.
+fn mentions(fields: &mut Fields, direction: Direction, names: &[String]) -> Vec<Uuid> {
+    let internal = direction == Direction::Internal || names.is_empty();
+    fields.ensure(internal, "mentions", Violation::NotApplicable);
+    let few = names.len() <= MOST_MENTIONS;
+    fields.ensure(few, "mentions", Violation::TooMany(MOST_MENTIONS));
+    let mut mentioned = Vec::with_capacity(names.len());
+    for (at, name) in names.iter().enumerate() {
+        let place = format!("mentions[{at}]");
+        let id = fields.name(&place, name, "employees").unwrap_or_default();
+        fields.ensure(!mentioned.contains(&id), place, Violation::Duplicate);
+        mentioned.push(id);
+    }
+    mentioned
 }
 
 #[cfg(test)]

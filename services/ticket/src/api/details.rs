@@ -227,6 +227,11 @@ impl Tickets {
             time: Some(to_proto(stored.occurred_at)),
             origin: details.naming(Some(stored.ticket_id)),
             moved_to: details.naming(stored.moved_to),
+            mentions: stored
+                .mentions
+                .iter()
+                .map(|id| name("employees", *id))
+                .collect(),
         })
     }
 

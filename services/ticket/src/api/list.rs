@@ -9,7 +9,8 @@ use kefu_service::{
 use super::Tickets;
 use crate::store::records::{RECORD, StoredTicket};
 
-const LIST: ListSpec<'static, StoredTicket> = ListSpec {
+/// Tickets, the newest first.
+pub(super) const LIST: ListSpec<'static, StoredTicket> = ListSpec {
     record: &RECORD,
     time: "received_time",
     order: Order {

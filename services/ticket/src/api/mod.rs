@@ -1,6 +1,7 @@
 //! `kefu.ticket.v1.TicketService`: request → rules → store → answer.
 
 pub(crate) mod attachments;
+pub(crate) mod attention;
 pub(crate) mod bulk;
 pub(crate) mod calendars;
 mod change;
@@ -10,6 +11,7 @@ pub(crate) mod compensations;
 mod details;
 mod files;
 pub(crate) mod handling;
+pub(crate) mod handover;
 pub(crate) mod inspections;
 mod keys;
 pub(crate) mod knowledge;
@@ -19,6 +21,7 @@ pub(crate) mod macros;
 pub(crate) mod merges;
 pub(crate) mod notices;
 mod open;
+mod people;
 mod present;
 pub(crate) mod queues;
 mod read;
@@ -26,8 +29,11 @@ mod replay;
 mod rules;
 mod successor;
 pub(crate) mod surveys;
+pub(crate) mod tags;
 pub(crate) mod targets;
 mod texts;
+pub(crate) mod views;
+pub(crate) mod watch;
 mod wording;
 
 use kefu_contracts::ticket::{
@@ -36,7 +42,9 @@ use kefu_contracts::ticket::{
     ReplyToTicketRequest, ResolveTicketRequest, StartTicketRequest, SuspendTicketRequest, Ticket,
     UpdateTicketRequest, ticket_service_server::TicketService,
 };
-use kefu_service::{call::answer, core::Core, sealed::Sealer};
+use kefu_service::{
+    call::answer, core::Core, peer::PeerService, sealed::Sealer, server::GrpcService,
+};
 use tonic::{Request, Response, Status};
 
 use self::{keys::Keys, rules::Rules};
@@ -53,10 +61,13 @@ pub(crate) struct Tickets {
     /// Whether notices are sent by a connector.
     has_connector: bool,
     surveys: Terms,
+    /// Knows who may do what.
+    people: PeerService,
 }
 
 impl Tickets {
-    pub(crate) fn new(core: &Core, config: &TicketConfig) -> Self {
+    /// `people`: access-control, which knows who may do what.
+    pub(crate) fn new(core: &Core, config: &TicketConfig, people: GrpcService) -> Self {
         Self {
             core: core.clone(),
             sealer: Sealer::new(core.deps.vault.clone(), "ticket.ticket"),
@@ -65,6 +76,7 @@ impl Tickets {
             notice_rules: notices::Known::default(),
             has_connector: !config.notices.connector_uri.is_empty(),
             surveys: config.surveys(),
+            people: core.identity.calling(people),
         }
     }
 }

@@ -25,6 +25,10 @@ use super::{
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Action {
     Update(Change),
+    /// In the place of those that it has.
+    Tag(Vec<String>),
+    /// Another department is responsible; why is kept as an internal message.
+    Transfer(Uuid, String),
     /// Whether the request is served; by what that is judged is kept as an internal message.
     Check(Legitimacy, String),
     Analyse(Analysis),
@@ -118,6 +122,8 @@ pub(crate) struct Said {
     pub(crate) call: (Option<Timestamp>, Option<Timestamp>),
     /// Where the recording of it is found.
     pub(crate) recording: String,
+    /// Employees who are mentioned in it.
+    pub(crate) mentions: Vec<Uuid>,
 }
 
 impl Action {
@@ -125,6 +131,8 @@ impl Action {
     pub(crate) fn event(&self) -> Event {
         match self {
             Self::Update(_) => Event::Update,
+            Self::Tag(_) => Event::Tag,
+            Self::Transfer(..) => Event::Transfer,
             Self::Check(..) => Event::Check,
             Self::Analyse(_) => Event::Analyse,
             Self::Assign(_) => Event::Assign,
@@ -153,6 +161,8 @@ impl Action {
     pub(crate) fn journaled_as(&self) -> &'static str {
         match self {
             Self::Update(_) => "ticket.updated",
+            Self::Tag(_) => "ticket.tagged",
+            Self::Transfer(..) => "ticket.transferred",
             Self::Assign(_) => "ticket.assigned",
             Self::Start => "ticket.started",
             Self::Suspend(_) => "ticket.suspended",
@@ -261,6 +271,11 @@ impl Action {
         let at = Some(to_proto(around.at));
         match self {
             Self::Update(change) => change.take(ticket, around.rules, around.now)?,
+            Self::Tag(tags) => ticket.tags.clone_from(tags),
+            Self::Transfer(department, reason) => {
+                ticket.department = name("departments", *department);
+                return Ok(Some(Note::internal(reason)));
+            }
             Self::Check(legitimacy, reason) => {
                 ticket.set_legitimacy(*legitimacy);
                 return Ok(Some(Note::internal(reason)));

@@ -49,13 +49,6 @@ const FIELDS: &[Field] = &[
         },
         take: |into, from| into.urgency = from.urgency,
     },
-    Field {
-        path: "department",
-        check: |fields, wanted| {
-            fields.name("ticket.department", &wanted.department, "departments");
-        },
-        take: |into, from| into.department.clone_from(&from.department),
-    },
     // Whether the times fit is told by both of them and the channel.
     Field {
         path: "call_start_time",
@@ -99,6 +92,8 @@ const FIXED: &[&str] = &[
     "cause",
     "improvement",
     "compensations",
+    "tags",
+    "department",
     "received_time",
     "resolved_time",
     "closed_time",
@@ -234,7 +229,7 @@ mod tests {
             Violation::Immutable,
             Violation::UnknownValue,
             Violation::Duplicate,
-            Violation::Required,
+            Violation::Immutable,
         ];
         assert_eq!(found, expected);
     }

@@ -10,6 +10,7 @@ pub(crate) mod complaint;
 pub(crate) mod entry;
 pub(crate) mod file;
 pub(crate) mod handling;
+pub(crate) mod handover;
 pub(crate) mod inspection;
 pub(crate) mod link;
 pub(crate) mod macros;
@@ -22,9 +23,11 @@ pub(crate) mod queue;
 pub(crate) mod routing;
 pub(crate) mod state;
 pub(crate) mod survey;
+pub(crate) mod tag;
 pub(crate) mod talk;
 pub(crate) mod targets;
 pub(crate) mod timing;
+pub(crate) mod view;
 
 /// A key that people give: lower-case letters, digits and `_`, 2–40.
 pub(crate) fn is_code(code: &str) -> bool {

@@ -15,6 +15,10 @@ use tables::{Row, TABLES};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Event {
     Update,
+    /// Also of what is closed: it is filed and found again.
+    Tag,
+    /// Another department is responsible.
+    Transfer,
     /// Its legitimacy is judged.
     Check,
     Analyse,
@@ -53,6 +57,8 @@ impl Event {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Update => "update",
+            Self::Tag => "tag",
+            Self::Transfer => "transfer",
             Self::Check => "check",
             Self::Analyse => "analyse",
             Self::Assign => "assign",

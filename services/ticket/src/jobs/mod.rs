@@ -5,6 +5,7 @@ mod clocks;
 mod customers;
 mod inspections;
 mod notices;
+mod offers;
 mod routing;
 mod texts;
 
@@ -13,5 +14,6 @@ pub(crate) use clocks::job as clocks;
 pub(crate) use customers::KnownCustomers;
 pub(crate) use inspections::job as inspections;
 pub(crate) use notices::job as notices;
+pub(crate) use offers::job as offers;
 pub(crate) use routing::job as routing;
 pub(crate) use texts::job as texts;

@@ -78,7 +78,7 @@ pub(crate) async fn last(
 }
 
 /// Whether somebody had a hand in a ticket or in what is part of it: had it, or did anything to it but give it to
-/// somebody or decide on its closing (CC-2.3).
+/// somebody, follow it, or decide on its closing (CC-2.3).
 pub(crate) async fn had_a_hand(
     connection: &mut PgConnection,
     ticket: &StoredTicket,
@@ -96,7 +96,8 @@ pub(crate) async fn had_a_hand(
                             AND actor_id = $2 AND kind = $4
                             AND type NOT IN ('ticket.assigned', 'complaint.closing_agreed', 'complaint.kept_open',
                                              'complaint.compensation_decided', 'compensation.granted',
-                                             'compensation.refused'))
+                                             'compensation.refused', 'ticket.watched', 'ticket.unwatched',
+                                             'ticket.handed_over', 'ticket.transferred'))
                AS "had!""#,
         ticket.id,
         who,

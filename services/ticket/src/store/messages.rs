@@ -27,6 +27,8 @@ pub(crate) struct StoredMessage {
     pub(crate) recording: Option<Vec<u8>>,
     /// The ticket that it became part of, outside of this conversation.
     pub(crate) moved_to: Option<Uuid>,
+    /// Who is mentioned in it.
+    pub(crate) mentions: Vec<Uuid>,
 }
 
 /// A message about to be written.
@@ -104,7 +106,8 @@ pub(crate) async fn list(
            SELECT m.id, m.ticket_id, m.direction, m.author_id,
                   m.occurred_at AS "occurred_at: jiff_sqlx::Timestamp", m.sealed, m.channel,
                   m.call_started_at AS "call_started_at: jiff_sqlx::Timestamp",
-                  m.call_ended_at AS "call_ended_at: jiff_sqlx::Timestamp", m.recording, v.to_id AS "moved_to?"
+                  m.call_ended_at AS "call_ended_at: jiff_sqlx::Timestamp", m.recording, v.to_id AS "moved_to?",
+                  ARRAY(SELECT employee_id FROM ticket.mention WHERE message_id = m.id ORDER BY id) AS "mentions!"
            FROM said s JOIN ticket.message m ON m.id = s.id
            LEFT JOIN ticket.moved_message v
                 ON v.message_id = m.id AND (v.from_id <> $1 OR v.revision <= $2)
@@ -129,6 +132,7 @@ pub(crate) async fn list(
         ),
         recording: row.recording,
         moved_to: row.moved_to,
+        mentions: row.mentions,
     });
     Ok(messages.collect())
 }

@@ -1,7 +1,7 @@
 //! How a ticket lies in the database, and how it is read under a scope.
 
 use jiff::Timestamp;
-use kefu_access::{DutySql, ScopeColumns, write_scope};
+use kefu_access::{DutySql, RowFacts, ScopeColumns, write_scope};
 use kefu_contracts::{
     policy::DataClass,
     ticket::{ComplaintNature, Gravity, Legitimacy, Priority, Ticket, TicketKind, TicketState},
@@ -28,7 +28,7 @@ pub(crate) const RECORD: RecordSpec = RecordSpec {
               t.state, t.waiting_for, t.department_id, t.assignee_id, t.reopen_count, t.external_ref, t.sealed,
               t.received_at, t.resolved_at, t.closed_at, t.revision, t.created_at, t.updated_at,
               t.call_started_at, t.call_ended_at, t.legitimacy, t.nature, t.gravity, t.stage, t.result_answer,
-              t.escalated_at, t.closing_asked_by, t.closing_approved_by, t.merged_at,
+              t.escalated_at, t.closing_asked_by, t.closing_approved_by, t.merged_at, t.tags,
               k.kek_id, k.wrapped",
     from: "ticket.ticket t JOIN ticket.customer_key k ON k.customer_id = t.customer_id",
     id: "t.id",
@@ -62,6 +62,14 @@ pub(crate) const RECORD: RecordSpec = RecordSpec {
         words("text", &texts::TEXT),
         words("subject", &texts::SUBJECT),
         words("resolution", &texts::RESOLUTION),
+        FilterField::system(
+            "watcher",
+            "t.id",
+            FilterKind::Mine {
+                of: "SELECT ticket_id FROM ticket.watcher WHERE employee_id",
+            },
+        ),
+        FilterField::system("tag", "t.tags", FilterKind::Member),
     ],
     ..RecordSpec::PLAIN
 };
@@ -258,6 +266,7 @@ impl StoredTicket {
             escalated_time: perhaps("escalated_at")?,
             closing_asked_by: row.try_get("closing_asked_by")?,
             closing_approved_by: row.try_get("closing_approved_by")?,
+            tags: row.try_get("tags")?,
             etag: etag(revision),
             create_time: Some(to_proto(time("created_at")?)),
             update_time: Some(to_proto(time("updated_at")?)),
@@ -297,6 +306,19 @@ impl StoredTicket {
     /// The department that is responsible.
     pub(crate) fn department(&self) -> Uuid {
         parse_name(&self.columns.department, "departments").unwrap_or_default()
+    }
+
+    /// What scopes look at.
+    pub(crate) fn facts(&self) -> RowFacts {
+        let assignee = self.assignee();
+        let open = self.columns.state() != TicketState::Closed;
+        RowFacts {
+            department: parse_name(&self.columns.department, "departments"),
+            owner: assignee,
+            customer: Some(self.customer_id),
+            duty: assignee.filter(|_| open).into_iter().collect(),
+            consents: Vec::new(),
+        }
     }
 
     /// Where it stands.

@@ -103,6 +103,21 @@ pub(crate) async fn customer(connection: &mut PgConnection, customer: Uuid) -> R
     )
     .execute(&mut *connection)
     .await?;
+    sqlx::query!(
+        "DELETE FROM ticket.watcher WHERE customer_id = $1",
+        customer
+    )
+    .execute(&mut *connection)
+    .await?;
+    sqlx::query!(
+        "DELETE FROM ticket.mention WHERE customer_id = $1",
+        customer
+    )
+    .execute(&mut *connection)
+    .await?;
+    sqlx::query!("DELETE FROM ticket.offer WHERE customer_id = $1", customer)
+        .execute(&mut *connection)
+        .await?;
     // Who was about to write one held the ticket until now.
     sqlx::query!(
         "DELETE FROM ticket.message WHERE customer_id = $1",

@@ -30,7 +30,7 @@ pub(crate) async fn update(
              resolved_at = $14, closed_at = $15, revision = revision + 1, updated_at = $16,
              call_started_at = $17, call_ended_at = $18, legitimacy = $19, nature = $20, gravity = $21, stage = $22,
              result_answer = $23, escalated_at = $24, closing_asked_by = $25, closing_approved_by = $26,
-             merged_at = $27
+             merged_at = $27, tags = $28
          WHERE id = $1 AND revision = $2",
         id,
         revision,
@@ -58,7 +58,8 @@ pub(crate) async fn update(
         at(ticket.escalated_time.as_ref()) as _,
         ticket.closing_asked_by,
         ticket.closing_approved_by,
-        at(ticket.merged_time.as_ref()) as _
+        at(ticket.merged_time.as_ref()) as _,
+        &ticket.tags
     )
     .execute(connection)
     .await?;

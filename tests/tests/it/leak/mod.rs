@@ -156,6 +156,7 @@ fn spoken(purpose: Purpose) -> String {
 /// cover is a finding before anything is called.
 async fn prepare(suite: &TestSuite) -> Leak {
     let schema = Schema::read();
+    let begun = post::begun(suite, &schema).await;
     let world = world::make(suite).await;
     let mut known = Vec::new();
     let mut gaps = Vec::new();
@@ -218,6 +219,7 @@ async fn prepare(suite: &TestSuite) -> Leak {
         known,
         past,
         offers,
+        begun,
         reviews: world.reviews,
         secret: world.secret,
         links: world.links,

@@ -8,6 +8,7 @@ pub(super) mod knowledge;
 mod links;
 mod lists;
 mod quality;
+mod watch;
 
 use std::{
     collections::BTreeMap,
@@ -43,6 +44,8 @@ pub(super) struct Leak {
     pub(super) past: BTreeMap<(String, String), DynamicMessage>,
     pub(super) canaries: Canaries,
     pub(super) offers: BTreeMap<&'static str, Offer>,
+    /// Of each login a place of before there was any record, where they may watch from it.
+    pub(super) begun: BTreeMap<String, String>,
     pub(super) reviews: Vec<String>,
     pub(super) secret: knowledge::Secret,
     /// Pairs of tickets.
@@ -97,6 +100,7 @@ const REGISTERS: &[&str] = &[
     "kefu.profile.v1.MergeService",
     QUALITY,
     "kefu.profile.v1.RetentionService",
+    "kefu.ticket.v1.ViewService",
 ];
 
 /// Whether it answers from the register of the company, which holds no customer's data.
@@ -106,6 +110,7 @@ fn is_register(method: &Method) -> bool {
 }
 
 pub(super) use figures::FIGURES;
+pub(super) use watch::begun;
 
 impl Post<'_> {
     /// Calls everything.
@@ -329,6 +334,9 @@ impl Post<'_> {
         let input = door.descriptor.input();
         if door.method.service.starts_with("kefu.ticket.v1.Knowledge") {
             return self.knowledge(door).await;
+        }
+        if door.method.path == watch::PATH {
+            return self.watch(door).await;
         }
         if let Some(offer) = self.leak.offers.get(door.method.path) {
             return self.list(door, offer).await;

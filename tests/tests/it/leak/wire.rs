@@ -12,7 +12,7 @@ use http_body_util::{BodyExt, Full};
 use kefu_service::call::CALL_ID;
 use kefu_testkit::Caller;
 use prost::Message;
-use prost_reflect::{DynamicMessage, MessageDescriptor};
+use prost_reflect::{DynamicMessage, MessageDescriptor, ReflectMessage};
 use tonic::{Code, Status, body::Body};
 use tonic_types::StatusExt;
 use tower::ServiceExt;
@@ -25,6 +25,8 @@ pub(super) struct Answer {
     pub(super) headers: HeaderMap,
     pub(super) body: Vec<u8>,
     pub(super) trailers: HeaderMap,
+    /// It had not ended when no more was listened to.
+    open: bool,
 }
 
 pub(super) async fn call(caller: &Caller, path: &str, request: &DynamicMessage) -> Answer {
@@ -32,7 +34,7 @@ pub(super) async fn call(caller: &Caller, path: &str, request: &DynamicMessage) 
     let mut frame = vec![0];
     frame.extend(u32::try_from(message.len()).unwrap().to_be_bytes());
     frame.extend(message);
-    let request = Request::builder()
+    let sent = Request::builder()
         .method(Method::POST)
         .uri(path)
         .version(Version::HTTP_2)
@@ -40,9 +42,10 @@ pub(super) async fn call(caller: &Caller, path: &str, request: &DynamicMessage) 
         .header("te", "trailers")
         .body(Body::new(Full::new(Bytes::from(frame))))
         .unwrap();
-    let (head, mut rest) = caller.clone().oneshot(request).await.unwrap().into_parts();
+    let (head, mut rest) = caller.clone().oneshot(sent).await.unwrap().into_parts();
     let (mut body, mut trailers) = (Vec::new(), HeaderMap::new());
     let first = Duration::from_secs(30);
+    let mut open = false;
     while let Ok(Some(frame)) = tokio::time::timeout(
         if body.is_empty() {
             first
@@ -57,16 +60,53 @@ pub(super) async fn call(caller: &Caller, path: &str, request: &DynamicMessage) 
             Ok(data) => body.extend(data),
             Err(other) => trailers = other.into_trailers().unwrap(),
         }
+        // A watch goes on for as long as it is watched.
+        if is_caught_up(request, &body) {
+            open = true;
+            break;
+        }
     }
     Answer {
         headers: head.headers,
         body,
         trailers,
+        open,
     }
+}
+
+/// Whether these messages are of a watch that has told all that there is.
+fn is_caught_up(request: &DynamicMessage, body: &[u8]) -> bool {
+    let asked = request.descriptor();
+    if asked.name() != "WatchTicketsRequest" {
+        return false;
+    }
+    let answer = "kefu.ticket.v1.WatchTicketsResponse";
+    let kind = asked.parent_pool().get_message_by_name(answer).unwrap();
+    let told = messages(body, &kind);
+    let told = told
+        .last()
+        .and_then(|last| last.get_field_by_name("caught_up"));
+    told.and_then(|told| told.as_bool()).unwrap_or_default()
+}
+
+fn messages(body: &[u8], kind: &MessageDescriptor) -> Vec<DynamicMessage> {
+    let (mut rest, mut found) = (body, Vec::new());
+    while rest.len() >= 5 {
+        let length = u32::from_be_bytes(rest[1..5].try_into().unwrap()) as usize;
+        let Some(message) = rest[5..].get(..length) else {
+            break;
+        };
+        found.push(DynamicMessage::decode(kind.clone(), message).unwrap());
+        rest = &rest[5 + length..];
+    }
+    found
 }
 
 impl Answer {
     pub(super) fn code(&self) -> Code {
+        if self.open {
+            return Code::Ok;
+        }
         let status = self.trailers.get("grpc-status");
         let status = status.or_else(|| self.headers.get("grpc-status"));
         status.map_or(Code::Unknown, |status| Code::from_bytes(status.as_bytes()))
@@ -74,14 +114,7 @@ impl Answer {
 
     /// The messages in the body.
     pub(super) fn messages(&self, kind: &MessageDescriptor) -> Vec<DynamicMessage> {
-        let (mut rest, mut found) = (self.body.as_slice(), Vec::new());
-        while rest.len() >= 5 {
-            let length = u32::from_be_bytes(rest[1..5].try_into().unwrap()) as usize;
-            let message = DynamicMessage::decode(kind.clone(), &rest[5..5 + length]).unwrap();
-            found.push(message);
-            rest = &rest[5 + length..];
-        }
-        found
+        messages(&self.body, kind)
     }
 
     /// Every byte that came back, and once more what is in base64.

@@ -20,13 +20,16 @@ use kefu_contracts::{
     ticket::{
         AnalyseComplaintRequest, AnswerResultRequest, AssignTicketRequest, CheckLegitimacyRequest,
         CloseTicketRequest, CompensationRule, ComplaintNature, CompleteInspectionTaskRequest,
-        DecideOnCompensationRequest, Direction, GetHandlingRulesRequest, Gravity, InspectionTask,
-        InspectionTaskKind, Legitimacy, LinkKind, LinkTicketsRequest, NoticeEvent, NoticeRule,
-        OfferCompensationRequest, RateTicketRequest, RecordCompensationPaymentRequest,
-        ReopenTicketRequest, ReplyToTicketRequest, ResolveTicketRequest, ResultAnswer,
-        ReviseHandlingRulesRequest, SummariseComplaintRequest, Ticket, TicketKind, TicketState,
+        DecideOnCompensationRequest, DeclineOfferRequest, Direction, GetHandlingRulesRequest,
+        GetTicketRequest, Gravity, InspectionTask, InspectionTaskKind, Legitimacy, LinkKind,
+        LinkTicketsRequest, NoticeEvent, NoticeRule, OfferCompensationRequest, OfferTicketRequest,
+        RateTicketRequest, RecordCompensationPaymentRequest, ReopenTicketRequest,
+        ReplyToTicketRequest, ResolveTicketRequest, ResultAnswer, ReviseHandlingRulesRequest,
+        SummariseComplaintRequest, TagTicketRequest, Ticket, TicketKind, TicketState,
         compensation_service_client::CompensationServiceClient,
+        hand_over_service_client::HandOverServiceClient,
         handling_service_client::HandlingServiceClient, link_service_client::LinkServiceClient,
+        tag_service_client::TagServiceClient,
     },
 };
 use kefu_service::{
@@ -238,6 +241,22 @@ pub(super) async fn make(suite: &TestSuite) -> World {
     }
     for (name, reader, facts) in inspected(suite, &erp, &world.facts, &mut values).await {
         world.readers.insert(name.clone(), reader);
+        world.facts.insert(name, facts);
+    }
+
+    // Offers are where they are to be answered.
+    let complaints = departments["complaints"];
+    let of_desk = |(name, facts): (&String, &RowFacts)| {
+        let here = facts.department == Some(departments["call_centre"]);
+        (here && name.starts_with("tickets/")).then(|| name.clone())
+    };
+    let given: Vec<String> = world.facts.iter().filter_map(of_desk).take(2).collect();
+    for (name, customer) in offered(suite, &erp, &given, complaints, &mut values).await {
+        let facts = RowFacts {
+            department: Some(complaints),
+            customer: parse_name(&customer, "customers"),
+            ..RowFacts::default()
+        };
         world.facts.insert(name, facts);
     }
     // Whoever reaches a file reaches what hangs on it.
@@ -548,6 +567,14 @@ async fn work(
         };
         now = client.assign_ticket(request).await.unwrap().into_inner();
     }
+    let tags = TagTicketRequest {
+        name: name.clone(),
+        etag: now.etag,
+        tags: vec![assignee.unwrap_or("nobody").to_owned(), "加急".into()],
+        ..Default::default()
+    };
+    let mut sorting = TagServiceClient::new(caller.clone());
+    now = sorting.tag_ticket(tags).await.unwrap().into_inner();
     let reply = ReplyToTicketRequest {
         name: name.clone(),
         etag: now.etag,
@@ -912,4 +939,41 @@ async fn follow(
         client.record_stage(stage).await.unwrap();
     }
     name
+}
+
+/// Two tickets are offered to the complaints desk, of which one is declined: the offers, with
+/// the customers of their tickets.
+async fn offered(
+    suite: &TestSuite,
+    caller: &Caller,
+    names: &[String],
+    department: Uuid,
+    values: &mut Values,
+) -> Vec<(String, String)> {
+    let mut giver = HandOverServiceClient::new(caller.clone());
+    let mut offers = Vec::new();
+    for name in names {
+        let name = name.clone();
+        let ticket = tickets(caller).get_ticket(GetTicketRequest { name }).await;
+        let ticket = ticket.unwrap().into_inner();
+        let request = OfferTicketRequest {
+            name: ticket.name,
+            etag: ticket.etag,
+            department: format!("departments/{department}"),
+            reason: values.text(),
+            ..Default::default()
+        };
+        let offer = giver.offer_ticket(request).await.unwrap().into_inner();
+        offers.push((offer.name, offer.customer));
+    }
+    let head = suite.caller("zhou.ting").after(caller);
+    let decline = DeclineOfferRequest {
+        name: offers[0].0.clone(),
+        etag: "r1".into(),
+        reason: values.text(),
+        ..Default::default()
+    };
+    let mut receiver = HandOverServiceClient::new(head);
+    receiver.decline_offer(decline).await.unwrap();
+    offers
 }

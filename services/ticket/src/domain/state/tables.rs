@@ -31,6 +31,8 @@ pub(super) type Row = (&'static str, [To; 5], &'static [StepNeed]);
 const CONSULTATION: &[Row] = &[
     // from:        NEW       OPEN      PENDING   RESOLVED  CLOSED
     ("update",    [ NEW,      OPEN,     PENDING,  RESOLVED, NO     ], &[]),
+    ("tag",       [ NEW,      OPEN,     PENDING,  RESOLVED, CLOSED ], &[]),
+    ("transfer",  [ NEW,      OPEN,     PENDING,  RESOLVED, NO     ], &[]),
     ("assign",    [ NEW,      OPEN,     PENDING,  RESOLVED, NO     ], &[]),
     ("take over", [ NEW,      OPEN,     PENDING,  RESOLVED, NO     ], &[]),
     ("release",   [ NEW,      OPEN,     PENDING,  NO,       NO     ], &[]),
@@ -52,6 +54,8 @@ const CONSULTATION: &[Row] = &[
 const SUGGESTION: &[Row] = &[
     // from:        NEW       OPEN      PENDING   RESOLVED  CLOSED
     ("update",    [ NEW,      OPEN,     PENDING,  RESOLVED, NO     ], &[]),
+    ("tag",       [ NEW,      OPEN,     PENDING,  RESOLVED, CLOSED ], &[]),
+    ("transfer",  [ NEW,      OPEN,     PENDING,  RESOLVED, NO     ], &[]),
     ("assign",    [ NEW,      OPEN,     PENDING,  RESOLVED, NO     ], &[]),
     ("take over", [ NEW,      OPEN,     PENDING,  RESOLVED, NO     ], &[]),
     ("release",   [ NEW,      OPEN,     PENDING,  NO,       NO     ], &[]),
@@ -74,6 +78,8 @@ const SUGGESTION: &[Row] = &[
 const SERVICE_REQUEST: &[Row] = &[
     // from:        NEW       OPEN      PENDING   RESOLVED  CLOSED
     ("update",    [ NEW,      OPEN,     PENDING,  RESOLVED, NO     ], &[]),
+    ("tag",       [ NEW,      OPEN,     PENDING,  RESOLVED, CLOSED ], &[]),
+    ("transfer",  [ NEW,      OPEN,     PENDING,  RESOLVED, NO     ], &[]),
     ("check",     [ NEW,      OPEN,     PENDING,  NO,       NO     ], &[]),
     ("assign",    [ NEW,      OPEN,     PENDING,  RESOLVED, NO     ], &[LegitimacyGranted]),
     ("take over", [ NEW,      OPEN,     PENDING,  RESOLVED, NO     ], &[]),
@@ -97,6 +103,8 @@ const SERVICE_REQUEST: &[Row] = &[
 const COMPLAINT: &[Row] = &[
     // from:        NEW       OPEN      PENDING   RESOLVED  CLOSED
     ("update",    [ NEW,      OPEN,     PENDING,  RESOLVED, NO     ], &[]),
+    ("tag",       [ NEW,      OPEN,     PENDING,  RESOLVED, CLOSED ], &[]),
+    ("transfer",  [ NEW,      OPEN,     PENDING,  RESOLVED, NO     ], &[]),
     ("analyse",   [ NEW,      OPEN,     PENDING,  NO,       NO     ], &[]),
     ("assign",    [ NEW,      OPEN,     PENDING,  RESOLVED, NO     ], &[]),
     ("take over", [ NEW,      OPEN,     PENDING,  RESOLVED, NO     ], &[]),

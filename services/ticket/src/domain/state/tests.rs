@@ -22,6 +22,8 @@ const KINDS: [TicketKind; 4] = [
 fn events() -> Vec<Event> {
     let mut all = vec![
         Event::Update,
+        Event::Tag,
+        Event::Transfer,
         Event::Check,
         Event::Analyse,
         Event::Assign,
@@ -74,7 +76,7 @@ fn expected(kind: TicketKind, from: Standing, event: Event) -> Option<Standing> 
     let told = complaint && from.state == Resolved;
     match (event, from.state) {
         (_, Unspecified) => None,
-        (Event::Rate, Resolved | Closed) => Some(from),
+        (Event::Rate, Resolved | Closed) | (Event::Tag, _) => Some(from),
         (Event::DecideOnCompensation | Event::Pay, _) => complaint.then_some(from),
         (Event::FollowUp, Closed) => Some(from),
         (Event::FollowUp, _) => None,
@@ -93,7 +95,9 @@ fn expected(kind: TicketKind, from: Standing, event: Event) -> Option<Standing> 
             _,
         ) if told => Some(from),
         (Event::Unsatisfied, _) if told => Some(plain(Open)),
-        (Event::Update | Event::Assign | Event::TakeOver | Event::Reply, _) => Some(from),
+        (Event::Update | Event::Transfer | Event::Assign | Event::TakeOver | Event::Reply, _) => {
+            Some(from)
+        }
         (Event::Absorb | Event::Split, _) => Some(from),
         (Event::Release, New | Open | Pending) => Some(from),
         (Event::Start, New | Pending) => Some(plain(Open)),
