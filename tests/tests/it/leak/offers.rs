@@ -164,7 +164,9 @@ impl Offer {
             if name == "watcher" {
                 continue;
             }
-            if let Some(sealed) = SEALED.iter().find(|one| one.name == name) {
+            let here = |field: &str| record.get_field_by_name(field).is_some();
+            let mut sealed = SEALED.iter();
+            if let Some(sealed) = sealed.find(|one| one.name == name && here(one.field)) {
                 sealed.add_terms(&record, known, &mut terms);
                 continue;
             }

@@ -87,6 +87,7 @@ fn sales_and_marketing_clear_no_contact_data() {
                 "ticket.targets.get",
                 "ticket.queues.list",
                 "ticket.handling.get",
+                "ticket.inspection_rules.get",
                 "ticket.articles.read",
             ]
             .contains(&one.as_str())
