@@ -95,10 +95,9 @@ struct Asked {
 /// Whether the customer waits for an answer.
 pub(crate) fn is_awaited(received_at: Timestamp, happened: &[Happened]) -> bool {
     let all = attempts(received_at, happened, &[]);
-    let answers = all
-        .iter()
-        .filter(|one| one.metric != ClockMetric::Resolution);
-    answers.into_iter().any(|one| one.stopped_at.is_none())
+    let answers = [ClockMetric::FirstResponse, ClockMetric::NextResponse];
+    let mut answers = all.iter().filter(|one| answers.contains(&one.metric));
+    answers.any(|one| one.stopped_at.is_none())
 }
 
 /// The attempts of a ticket, by metric and number. What happened is in order.
