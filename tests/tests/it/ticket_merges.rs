@@ -19,6 +19,7 @@ use kefu_testkit::{Caller, TestSuite, eventually};
 use tonic::{Response, Status};
 
 use crate::{
+    handovers::transfer,
     records::{enter, open, person, refusal, said, ticket, tickets},
     surveys,
     ticket_links::{at, get},
@@ -166,14 +167,7 @@ async fn what_was_said_in_a_merged_ticket_is_shown_where_it_went() {
     // Who is not to know of the other ticket is told that there is one, and not which.
     let head = suite.caller(HEAD).after(&erp);
     assert_eq!(now(&head, &source).await.merged_into, target.name);
-    let move_away = kefu_contracts::ticket::UpdateTicketRequest {
-        ticket: Some(at("it", merged.clone())),
-        update_mask: Some(prost_types::FieldMask {
-            paths: vec!["department".into()],
-        }),
-        ..Default::default()
-    };
-    tickets(&erp).update_ticket(move_away).await.unwrap();
+    transfer(&erp, &merged, "it").await;
     let head = head.after(&erp);
     let seen = now(&head, &source).await;
     assert_eq!(

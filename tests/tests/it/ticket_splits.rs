@@ -8,6 +8,7 @@ use kefu_testkit::{Caller, TestSuite};
 use tonic::{Response, Status};
 
 use crate::{
+    handovers::transfer,
     records::{enter, open, person, refusal, ticket, tickets, violations},
     ticket_links::{get, linked},
 };
@@ -115,17 +116,7 @@ async fn messages_become_a_ticket_of_their_own() {
 
     // Who does not see the new ticket is not told that there is one.
     let erp = erp.after(&li);
-    let away = kefu_contracts::ticket::UpdateTicketRequest {
-        ticket: Some(crate::ticket_links::at(
-            "it",
-            get(&erp, &new).await.unwrap(),
-        )),
-        update_mask: Some(prost_types::FieldMask {
-            paths: vec!["department".into()],
-        }),
-        ..Default::default()
-    };
-    tickets(&erp).update_ticket(away).await.unwrap();
+    transfer(&erp, &get(&erp, &new).await.unwrap(), "it").await;
     let head = suite.caller("zhang.min").after(&erp);
     let seen = get(&head, &one).await.unwrap();
     assert_eq!(bodies(&seen).len(), 4);

@@ -92,10 +92,13 @@ async fn a_solved_ticket_proposes_an_article() {
     assert_eq!(again.into_inner(), adopted);
     assert_eq!(adopted.state(), ArticleState::Draft);
     assert_eq!(adopted.author, name("employees", employee_id(AGENT)));
-    assert_eq!(sources(&agent, &adopted).await, [solved.name.clone()]);
+    assert_eq!(
+        sources(&agent, &adopted).await,
+        std::slice::from_ref(&solved.name)
+    );
     assert_eq!(
         sources(&suite.caller(HEAD), &adopted).await,
-        [solved.name.clone()]
+        std::slice::from_ref(&solved.name)
     );
     assert_eq!(sources(&suite.caller(OTHER), &adopted).await, [""; 0]);
     assert_eq!(sources(&suite.caller("guo.jing"), &adopted).await, [""; 0]);
