@@ -1,5 +1,6 @@
 //! Types and rules of orders; pure.
 
+pub(crate) mod case;
 pub(crate) mod entry;
 pub(crate) mod money;
 pub(crate) mod review;

@@ -1,7 +1,10 @@
-//! SQL of orders.
+//! SQL of orders, and of what is done after them.
 
+pub(crate) mod after_sales_rules;
+pub(crate) mod cases;
 pub(crate) mod customers;
 pub(crate) mod events;
+pub(crate) mod line_accounts;
 pub(crate) mod orders;
 pub(crate) mod records;
 pub(crate) mod reviews;

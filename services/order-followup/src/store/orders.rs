@@ -2,11 +2,12 @@
 
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
+use kefu_contracts::order::OrderStage;
 use kefu_service::error::Fault;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::domain::stage::Reached;
+use crate::domain::{case::action::OrderStanding, stage::Reached};
 
 /// An order about to be entered; it is submitted when it was placed.
 pub(crate) struct NewRow<'a> {
@@ -92,4 +93,29 @@ pub(crate) async fn settle(
     .execute(connection)
     .await?;
     Ok(())
+}
+
+/// What of an order its cases go by (IH-6): it was paid when that was told, or when the customer has
+/// the goods, who may have paid at the door.
+pub(crate) async fn standing(
+    connection: &mut PgConnection,
+    id: Uuid,
+) -> Result<OrderStanding, Fault> {
+    let row = sqlx::query!(
+        r#"SELECT o.currency, coalesce(bool_or(e.stage IN ($2, $3, $4)), FALSE) AS "paid!",
+                  max(e.occurred_at) FILTER (WHERE e.stage = $3) AS "delivered: jiff_sqlx::Timestamp"
+           FROM orders.purchase_order o LEFT JOIN orders.stage_event e ON e.order_id = o.id
+           WHERE o.id = $1 GROUP BY o.id"#,
+        id,
+        OrderStage::Paid as i16,
+        OrderStage::Delivered as i16,
+        OrderStage::Completed as i16
+    )
+    .fetch_one(connection)
+    .await?;
+    Ok(OrderStanding {
+        currency: row.currency,
+        paid: row.paid,
+        delivered: row.delivered.map(|at| at.to_jiff()),
+    })
 }

@@ -18,7 +18,7 @@ use kefu_vault::WrappedKey;
 use sqlx::{Row, postgres::PgRow};
 use uuid::Uuid;
 
-use super::{events, reviews::StoredReview};
+use super::{cases, events, reviews::StoredReview};
 use crate::domain::stage::Reached;
 
 macro_rules! columns {
@@ -44,11 +44,18 @@ pub(crate) const RECORD: RecordSpec = RecordSpec {
 };
 
 /// What access-control may be told of, to explain decisions by.
-pub(crate) const FACTS: &[FactsOf] = &[FactsOf {
-    collection: "orders",
-    record: &RECORD,
-    selectable: None,
-}];
+pub(crate) const FACTS: &[FactsOf] = &[
+    FactsOf {
+        collection: "orders",
+        record: &RECORD,
+        selectable: None,
+    },
+    FactsOf {
+        collection: cases::CASES,
+        record: &cases::RECORD,
+        selectable: None,
+    },
+];
 
 /// The same with events and reviews, all of one moment.
 pub(crate) const WHOLE: RecordSpec = RecordSpec {

@@ -25,6 +25,26 @@ pub(crate) async fn customer(connection: &mut PgConnection, customer: Uuid) -> R
         "UPDATE orders.review SET sealed = '', external_ref = NULL WHERE customer_id = $1",
         customer
     )
+    .execute(&mut *connection)
+    .await?;
+    cases(connection, customer).await
+}
+
+/// Of cases (IH-6).
+async fn cases(connection: &mut PgConnection, customer: Uuid) -> Result<(), Fault> {
+    sqlx::query!(
+        "UPDATE orders.after_sales_case SET sealed = '', assignee_id = NULL WHERE customer_id = $1",
+        customer
+    )
+    .execute(&mut *connection)
+    .await?;
+    sqlx::query!("DELETE FROM orders.line_account WHERE customer_id = $1", customer)
+        .execute(&mut *connection)
+        .await?;
+    sqlx::query!(
+        "DELETE FROM orders.case_payment_reference WHERE customer_id = $1",
+        customer
+    )
     .execute(connection)
     .await?;
     Ok(())
