@@ -7,11 +7,17 @@ use serde::{Deserialize, Serialize};
 pub struct OrderFollowupConfig {
     /// Most lines of one order, 1–1000.
     pub most_lines: usize,
+    /// By so many hours a follow-up is missed before each next level of escalation; rising,
+    /// up to 10.
+    pub escalate_after_hours: Vec<u16>,
 }
 
 impl Default for OrderFollowupConfig {
     fn default() -> Self {
-        Self { most_lines: 200 }
+        Self {
+            most_lines: 200,
+            escalate_after_hours: vec![4, 24, 72],
+        }
     }
 }
 
@@ -20,6 +26,12 @@ impl OrderFollowupConfig {
         if !(1..=1000).contains(&self.most_lines) {
             return Err(Fault::internal(
                 "order_followup.most_lines must be from 1 to 1000",
+            ));
+        }
+        let hours = &self.escalate_after_hours;
+        if hours.len() > 10 || !hours.is_sorted_by(|before, after| before < after) {
+            return Err(Fault::internal(
+                "order_followup.escalate_after_hours must rise, up to 10 times",
             ));
         }
         Ok(())

@@ -46,6 +46,14 @@ impl Happening {
                 customer: order.customer_id.clone(),
                 category: String::new(),
             },
+            // When it happened is when it was written down.
+            Event::CaseChanged(case) => Self {
+                kind: TimelineKind::AfterSales,
+                class: DataClass::Service,
+                at: None,
+                customer: case.customer_id.clone(),
+                category: String::new(),
+            },
             Event::OrderReviewed(review) => Self {
                 kind: TimelineKind::Feedback,
                 class: DataClass::Service,

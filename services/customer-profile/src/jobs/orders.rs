@@ -1,6 +1,6 @@
 use kefu_contracts::{
-    journal::{Entry, OrderChanged, event::Event},
-    order::OrderStage,
+    journal::{CaseChanged, Entry, FollowUpChanged, OrderChanged, event::Event},
+    order::{CaseState, FollowUpState, OrderStage},
 };
 use kefu_service::{consumer::Effect, database::Use, error::Fault, time};
 use sqlx::PgConnection;
@@ -9,10 +9,10 @@ use super::{
     history::{self, Source, moment, place},
     id,
 };
-use crate::store::{due::TO_RATE, duty, purchases, retention};
+use crate::store::{destruction, due::TO_RATE, duty, purchases, retention};
 
-/// Who follows an order up has duty on its customer's file until it is over
-/// (CF-9.1); an order that stands is a purchase (CF-2.2); what happens with it is in the
+/// Who follows an order up, sees to an after-sales case or has something to do for a customer, has duty on the file until
+/// that is over (CF-9.1); an order that stands is a purchase (CF-2.2); what happens with it is in the
 /// customer's history (CF-2.3), is business (CF-5.2), and has the customer rated anew
 /// (CF-2.4, IH-8.2).
 pub(crate) struct OrderEffects;
@@ -24,15 +24,54 @@ impl Effect for OrderEffects {
                 if !history::keep(connection, Source::OrderFollowup, entry).await? {
                     continue;
                 }
-                if let Some(Event::OrderChanged(order)) =
-                    entry.event.as_ref().and_then(|event| event.event.as_ref())
-                {
-                    settle(connection, entry, order).await?;
+                match entry.event.as_ref().and_then(|event| event.event.as_ref()) {
+                    Some(Event::OrderChanged(order)) => settle(connection, entry, order).await?,
+                    Some(Event::FollowUpChanged(one)) => give(connection, entry, one).await?,
+                    Some(Event::CaseChanged(case)) => see_to(connection, entry, case).await?,
+                    _ => {}
                 }
             }
             Ok(())
         })
     }
+}
+
+/// Whose a case is has duty until it is over; what happens with it is business.
+async fn see_to(
+    connection: &mut PgConnection,
+    entry: &Entry,
+    case: &CaseChanged,
+) -> Result<(), Fault> {
+    let Some(customer) = id(&case.customer_id) else {
+        return Ok(());
+    };
+    let over = matches!(
+        case.state(),
+        CaseState::Closed | CaseState::Evaluated | CaseState::Cancelled
+    );
+    let assignee = id(&case.assignee_id).filter(|_| !over);
+    let (own, at) = (place(Source::OrderFollowup, entry), moment(None, entry)?);
+    duty::settle(connection, own, &entry.resource, customer, assignee, at).await?;
+    retention::business(connection, customer, at).await
+}
+
+/// Whose an open follow-up is has duty until it is closed.
+async fn give(
+    connection: &mut PgConnection,
+    entry: &Entry,
+    one: &FollowUpChanged,
+) -> Result<(), Fault> {
+    let Some(customer) = id(&one.customer_id) else {
+        return Ok(());
+    };
+    if !destruction::stands(connection, customer).await? {
+        return Ok(());
+    }
+    let open = one.state() == FollowUpState::Open;
+    let assignee = id(&one.assignee_id).filter(|_| open);
+    let own = place(Source::OrderFollowup, entry);
+    let at = moment(None, entry)?;
+    duty::settle(connection, own, &entry.resource, customer, assignee, at).await
 }
 
 async fn settle(

@@ -1,9 +1,11 @@
 //! `kefu.order.v1.OrderService`: request → rules → store → answer.
 
+pub(crate) mod cases;
 mod command;
 mod commands;
 mod create;
 mod files;
+pub(crate) mod follow_ups;
 mod list;
 mod present;
 mod read;

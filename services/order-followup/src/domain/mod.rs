@@ -2,6 +2,7 @@
 
 pub(crate) mod case;
 pub(crate) mod entry;
+pub(crate) mod follow_up;
 pub(crate) mod money;
 pub(crate) mod review;
 pub(crate) mod stage;

@@ -4,6 +4,7 @@ pub(crate) mod after_sales_rules;
 pub(crate) mod cases;
 pub(crate) mod customers;
 pub(crate) mod events;
+pub(crate) mod follow_ups;
 pub(crate) mod line_accounts;
 pub(crate) mod orders;
 pub(crate) mod records;

@@ -7,6 +7,7 @@ use kefu_contracts::{
     policy::DataClass,
 };
 use kefu_service::{
+    call::Call,
     error::Fault,
     facts::FactsOf,
     fields::{etag, name},
@@ -15,10 +16,10 @@ use kefu_service::{
     time,
 };
 use kefu_vault::WrappedKey;
-use sqlx::{Row, postgres::PgRow};
+use sqlx::{PgConnection, Row, postgres::PgRow};
 use uuid::Uuid;
 
-use super::{cases, events, reviews::StoredReview};
+use super::{cases, events, follow_ups, reviews::StoredReview};
 use crate::domain::stage::Reached;
 
 macro_rules! columns {
@@ -53,6 +54,11 @@ pub(crate) const FACTS: &[FactsOf] = &[
     FactsOf {
         collection: cases::CASES,
         record: &cases::RECORD,
+        selectable: None,
+    },
+    FactsOf {
+        collection: follow_ups::FOLLOW_UPS,
+        record: &follow_ups::RECORD,
         selectable: None,
     },
 ];
@@ -124,7 +130,7 @@ const FIELDS: &[FilterField] = &[
         "o.department_id",
         FilterKind::Name("departments"),
     ),
-    field("owner", "o.owner_id", FilterKind::Name("employees")),
+    field("owner", "o.owner_id", FilterKind::Person),
     field("external_ref", "o.external_ref", FilterKind::Text),
     field("placed_time", "o.placed_at", FilterKind::Time),
     field("promised_time", "o.promised_at", FilterKind::Time),
@@ -220,6 +226,19 @@ impl StoredOrder {
             ..self.columns.clone()
         }
     }
+}
+
+/// Which rules of the call reach this order of this customer; none where none does.
+pub(crate) async fn within(
+    connection: &mut PgConnection,
+    call: &Call,
+    order: Uuid,
+    customer: Uuid,
+) -> Result<Option<i64>, Fault> {
+    let mut query = RECORD.get(call, order);
+    query.push(" AND o.customer_id = ").push_bind(customer);
+    let row = query.build().fetch_optional(connection).await?;
+    Ok(row.map(|row| row.try_get("matched")).transpose()?)
 }
 
 /// Stages an order was told to have reached.
