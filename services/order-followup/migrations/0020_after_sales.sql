@@ -16,6 +16,8 @@ CREATE TABLE after_sales_case (
     rules_version integer NOT NULL,
     department_id uuid NOT NULL,
     assignee_id   uuid,
+    -- Who has a step of it to do.
+    worker_ids    uuid[] NOT NULL DEFAULT '{}',
     -- `employees/…` or `system-accounts/…`.
     registrar     text NOT NULL,
     cover_decider text NOT NULL,

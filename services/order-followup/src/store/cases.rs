@@ -19,13 +19,15 @@ use prost_types::Timestamp as Moment;
 use sqlx::{PgConnection, Row, postgres::PgRow};
 use uuid::Uuid;
 
+use crate::domain::case::due::workers;
+
 /// Collection of the resource names.
 pub(crate) const CASES: &str = "cases";
 
 /// Under which every look at cases is taken.
 pub(crate) const RECORD: RecordSpec = RecordSpec {
     columns: "c.id, c.number, c.customer_id, c.order_id, c.kind, c.state, c.cover, c.rules_version, c.department_id,
-              c.assignee_id, c.registrar, c.cover_decider, c.delivered_at, c.deadline, c.due_at, c.done_at,
+              c.assignee_id, c.worker_ids, c.registrar, c.cover_decider, c.delivered_at, c.deadline, c.due_at, c.done_at,
               c.closed_at, c.plan_count, c.reopen_count, c.withdrawn, c.sealed, c.revision, c.created_at,
               c.updated_at, k.kek_id, k.wrapped",
     from: "orders.after_sales_case c JOIN orders.customer_key k ON k.customer_id = c.customer_id",
@@ -34,10 +36,11 @@ pub(crate) const RECORD: RecordSpec = RecordSpec {
         department: Some("c.department_id"),
         owner: Some("c.assignee_id"),
         customer: Some("c.customer_id"),
-        // Whoever it is assigned to, until it is over (CF-9.1).
+        // Whoever it is assigned to, or has a step of it to do, until it is over (CF-9.1).
         duty: Some(DutySql {
-            before: "c.state NOT IN (7, 8, 9) AND COALESCE(c.assignee_id = ",
-            after: ", FALSE)",
+            before: "c.state NOT IN (7, 8, 9) AND EXISTS (
+                         SELECT FROM unnest(array_append(c.worker_ids, c.assignee_id)) AS w(id) WHERE w.id = ",
+            after: ")",
         }),
         consent: None,
     },
@@ -82,6 +85,8 @@ pub(crate) struct StoredCase {
     pub(crate) id: Uuid,
     pub(crate) customer_id: Uuid,
     pub(crate) order_id: Option<Uuid>,
+    /// Who has a step of it to do.
+    pub(crate) workers: Vec<Uuid>,
     pub(crate) created_at: Timestamp,
     pub(crate) revision: i64,
     pub(crate) sealed: Vec<u8>,
@@ -134,6 +139,7 @@ impl StoredCase {
             id,
             customer_id,
             order_id,
+            workers: row.try_get("worker_ids")?,
             created_at: created_at.to_jiff(),
             revision,
             sealed: row.try_get("sealed")?,
@@ -230,7 +236,7 @@ pub(crate) async fn update(
         "UPDATE orders.after_sales_case
          SET state = $2, cover = $3, rules_version = $4, assignee_id = $5, cover_decider = $6, delivered_at = $7,
              deadline = $8, due_at = $9, done_at = $10, closed_at = $11, plan_count = $12, reopen_count = $13,
-             withdrawn = $14, sealed = $15, updated_at = $16, revision = revision + 1
+             withdrawn = $14, sealed = $15, updated_at = $16, worker_ids = $17, revision = revision + 1
          WHERE id = $1",
         id,
         small(case.state)?,
@@ -247,7 +253,8 @@ pub(crate) async fn update(
         case.reopen_count,
         case.withdrawn,
         sealed,
-        now.to_sqlx() as _
+        now.to_sqlx() as _,
+        &workers(case)
     )
     .execute(connection)
     .await?;

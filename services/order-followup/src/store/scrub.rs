@@ -49,7 +49,7 @@ pub(crate) async fn customer(
 /// Of cases (IH-6).
 async fn cases(connection: &mut PgConnection, customer: Uuid) -> Result<(), Fault> {
     sqlx::query!(
-        "UPDATE orders.after_sales_case SET sealed = '', assignee_id = NULL WHERE customer_id = $1",
+        "UPDATE orders.after_sales_case SET sealed = '', assignee_id = NULL, worker_ids = '{}' WHERE customer_id = $1",
         customer
     )
     .execute(&mut *connection)

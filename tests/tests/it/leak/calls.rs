@@ -362,6 +362,8 @@ fn fill(message: &mut DynamicMessage) {
                 string(format!("employees/{}", employee_id("li.wei")))
             }
             Kind::String => string("x"),
+            // That which is an amount, and not of lines.
+            Kind::Enum(kind) if kind.name() == "CasePaymentKind" => Value::EnumNumber(2),
             Kind::Enum(_) => Value::EnumNumber(1),
             Kind::Int32 => Value::I32(1),
             Kind::Int64 => Value::I64(1),

@@ -3,6 +3,7 @@
 //! that is not cleared is in any byte of any answer, in any log line or in the
 //! database, and what get, list, count, figures and packages say agrees with `decide()`.
 
+mod after_sales;
 mod calls;
 pub(crate) mod dump;
 mod logs;

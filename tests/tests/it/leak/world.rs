@@ -41,7 +41,7 @@ use kefu_testkit::{Caller, TestSuite, employee_id};
 use prost_types::FieldMask;
 use uuid::Uuid;
 
-use super::{post::knowledge::Secret, values::Values};
+use super::{after_sales, post::knowledge::Secret, values::Values};
 use crate::{
     attachments::{announced, put},
     data_requests::{ask, asked, copied, data_requests},
@@ -230,6 +230,11 @@ pub(super) async fn make(suite: &TestSuite) -> World {
             duty,
         );
     }
+    let bought: Vec<String> = world.reviews.clone();
+    let cases = after_sales::planted(suite, &erp, &bought, &departments, &mut values).await;
+    for one in cases.into_iter().chain(after_sales::due(&erp).await) {
+        world.add(one);
+    }
     // Whoever reaches a ticket reaches what its customer said about it.
     for (name, ticket) in surveyed(suite, &erp, &mut values).await {
         let facts = world.facts[&ticket].clone();
@@ -268,6 +273,14 @@ pub(super) async fn make(suite: &TestSuite) -> World {
 }
 
 impl World {
+    /// Something else of a customer: duty on it is duty on the file as well.
+    fn add(&mut self, one: after_sales::Planted) {
+        let customer = one.facts.customer.map(|id| name("customers", id)).unwrap();
+        let file = self.facts.get_mut(&customer).unwrap();
+        file.duty.extend(&one.facts.duty);
+        self.facts.entry(one.name).or_insert(one.facts);
+    }
+
     /// A ticket or order: duty on it is duty on the customer's file (CF-9.1).
     fn know(
         &mut self,

@@ -175,8 +175,7 @@ impl Cases {
         let kind = wanted.action.journaled_as();
         let mut entries = vec![changed(call, kind, after, before.state())];
         entries.extend(paid(call, &wanted.action, before, after));
-        let due = self.follow(connection, call, kind, Some(before), after);
-        entries.extend(due.await?);
+        entries.extend(self.follow(connection, call, Some(before), after).await?);
         let position = kefu_journal::append(connection, &entries).await?;
         if let Some(claim) = &wanted.claim {
             let kept = Kept {
@@ -252,11 +251,12 @@ fn decide(
 fn facts(row: &StoredCase) -> RowFacts {
     let case = row.with_columns(Case::default());
     let assignee = parse_name(&case.assignee, "employees");
+    let duty = assignee.into_iter().chain(row.workers.iter().copied());
     RowFacts {
         department: parse_name(&case.department, "departments"),
         owner: assignee,
         customer: Some(row.customer_id),
-        duty: assignee.filter(|_| !is_over(case.state())).into_iter().collect(),
+        duty: duty.filter(|_| !is_over(case.state())).collect(),
         consents: Vec::new(),
     }
 }

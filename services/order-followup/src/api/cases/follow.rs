@@ -19,52 +19,58 @@ use crate::{
     desk::{By, Wanted},
     domain::case::{
         action::Action,
-        due::{Due, next},
+        due::{Due, all},
     },
     store::cases::CASES,
 };
 
 impl Cases {
-    /// An open case has one thing due at a time: where that changed, it is closed and the next one
-    /// opened, with whoever has to see to it.
+    /// What is due of a case is what stands in its follow-ups: where that changed they are closed,
+    /// and others opened, with whoever has to see to it.
     pub(super) async fn follow(
         &self,
         connection: &mut PgConnection,
         call: &Call,
-        act: &str,
         before: Option<&Case>,
         after: &Case,
     ) -> Result<Vec<Entry>, Fault> {
-        let (was, is) = (before.and_then(next), next(after));
-        if was == is {
-            return Ok(Vec::new());
-        }
+        let (was, is) = (before.map(all).unwrap_or_default(), all(after));
         let by = By::Call(call);
         let mut entries = Vec::new();
-        if let (Some(was), Some(before)) = (&was, before) {
-            let moved = before.state() != after.state() || is.as_ref().is_none_or(|is| is.what != was.what);
-            let how = match moved && after.state() != CaseState::Cancelled {
-                true => FollowUpState::Done,
-                false => FollowUpState::Settled,
+        for due in was.iter().filter(|due| !is.contains(due)) {
+            // What is only somebody else's or due at another time was not done.
+            let stands = is.iter().any(|other| (other.step, &other.what) == (due.step, &due.what));
+            let how = match stands || after.state() == CaseState::Cancelled {
+                true => FollowUpState::Settled,
+                false => FollowUpState::Done,
             };
-            let kind = kind(was);
-            let closed = self.desk.close(connection, &by, &after.name, kind, how, act);
+            let subject = subject(after, due);
+            let closed = self.desk.close(connection, &by, &subject, kind(due), how, "");
             entries.extend(closed.await?);
         }
-        if let Some(is) = is {
+        for due in is.iter().filter(|due| !was.contains(due)) {
+            let subject = subject(after, due);
             let wanted = Wanted {
-                kind: kind(&is),
-                cause: format!("{}:{}", after.name, after.etag),
+                kind: kind(due),
+                cause: format!("{subject}:{}", after.etag),
                 customer: id(&after.customer, "customers"),
-                subject: &after.name,
+                subject: &subject,
                 department: id(&after.department, "departments"),
-                assignee: is.assignee,
-                due_at: is.at,
-                reason: format!("{} {}", after.number, is.what),
+                assignee: due.assignee,
+                due_at: due.at,
+                reason: format!("{} {}", after.number, due.what),
             };
             entries.extend(self.desk.open(connection, &by, wanted).await?);
         }
         Ok(entries)
+    }
+}
+
+/// `cases/{uuid}`, or a step of it: `cases/{uuid}/steps/2`.
+fn subject(case: &Case, due: &Due) -> String {
+    match due.step {
+        Some(step) => format!("{}/steps/{step}", case.name),
+        None => case.name.clone(),
     }
 }
 

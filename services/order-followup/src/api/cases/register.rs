@@ -230,7 +230,7 @@ impl Cases {
         }
         let kind = "case.registered";
         let mut entries = vec![changed(call, kind, &case, CaseState::Unspecified)];
-        entries.extend(self.follow(connection, call, kind, None, &case).await?);
+        entries.extend(self.follow(connection, call, None, &case).await?);
         let position = kefu_journal::append(connection, &entries).await?;
         if let Some(claim) = &new.claim {
             let kept = Kept {

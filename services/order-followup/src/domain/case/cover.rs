@@ -61,7 +61,6 @@ fn of_line(
     let said = |cover: Cover, ground: CoverGround| CoverFinding {
         cover: cover.into(),
         ground: ground.into(),
-        category: rule.map(|rule| rule.category.clone()).unwrap_or_default(),
         ..CoverFinding::default()
     };
     let Some(rule) = rule else {

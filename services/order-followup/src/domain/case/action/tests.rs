@@ -2,7 +2,7 @@ use jiff::SignedDuration;
 use kefu_contracts::order::{CaseLine, CasePaymentKind, CasePaymentRule, RefundLine};
 
 use super::*;
-use crate::domain::case::{due::next, rules::shipped};
+use crate::domain::case::{due::all, rules::shipped};
 
 const START: Timestamp = Timestamp::constant(1_700_000_000, 0);
 const AGENT: &str = "employees/agent";
@@ -133,19 +133,20 @@ fn a_case_goes_its_way_and_says_what_is_due() {
     assert_eq!(hours(&case), Some(240));
     world.all(&mut case, [step(48), step(30)]);
     assert_eq!(case.state(), CaseState::UnderWay);
-    assert_eq!((hours(&case), next(&case).unwrap().what), (Some(30), "上门检查".to_owned()));
+    let steps: Vec<_> = all(&case).into_iter().map(|due| due.step).collect();
+    assert_eq!((hours(&case), steps), (Some(30), vec![Some(1), Some(2)]));
     world.act(&mut case, done(2)).unwrap();
     assert_eq!(hours(&case), Some(48));
     let early = world.act(&mut case.clone(), Action::Finish("修好".into())).unwrap_err();
     assert_eq!(early.reason, Reason::StepMissing);
     world.all(&mut case, [done(1), Action::Finish("修好".into())]);
-    assert!(next(&case).unwrap().closing);
+    assert!(matches!(all(&case).as_slice(), [due] if due.closing));
     let words = Action::Confirm {
         satisfied: true,
         words: "满意".into(),
     };
     world.act(&mut case, words).unwrap();
-    assert_eq!((case.state(), next(&case)), (CaseState::Closed, None));
+    assert_eq!((case.state(), all(&case)), (CaseState::Closed, Vec::new()));
     let score = Action::Evaluate {
         score: 5,
         comment: String::new(),
@@ -258,7 +259,7 @@ fn a_cancelled_case_promises_nothing() {
     };
     world.all(&mut case, [Action::Check, refund(5), cancel]);
     assert_eq!(case.payments[0].state(), CasePaymentState::Dropped);
-    assert_eq!((case.state(), next(&case)), (CaseState::Cancelled, None));
+    assert_eq!((case.state(), all(&case)), (CaseState::Cancelled, Vec::new()));
     assert!(case.withdrawn && case.close_time.is_some());
     for action in [Action::Check, plan(), refund(1), Action::Assign(Uuid::nil())] {
         assert_eq!(world.act(&mut case, action).unwrap_err().reason, Reason::StateNotAllowed);
