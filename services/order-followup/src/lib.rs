@@ -19,7 +19,8 @@ mod store;
 use std::sync::Arc;
 
 use kefu_contracts::order::{
-    after_sales_service_server::AfterSalesServiceServer, follow_up_service_server::FollowUpServiceServer, order_service_server::OrderServiceServer,
+    after_sales_service_server::AfterSalesServiceServer,
+    follow_up_service_server::FollowUpServiceServer, order_service_server::OrderServiceServer,
 };
 use kefu_service::{
     core::{Core, Deps},

@@ -109,7 +109,11 @@ async fn list(caller: &Caller, filter: &str) -> Vec<Case> {
         filter: filter.into(),
         ..Default::default()
     };
-    let page = cases(caller).list_cases(request).await.unwrap().into_inner();
+    let page = cases(caller)
+        .list_cases(request)
+        .await
+        .unwrap()
+        .into_inner();
     assert_eq!(page.total_size as usize, page.cases.len());
     page.cases
 }
@@ -210,7 +214,8 @@ async fn journaled(suite: &TestSuite, kind: &str) -> i64 {
 /// Pieces and nanos that are booked of all lines of all orders.
 async fn booked(suite: &TestSuite) -> (i64, String) {
     let mut sql = suite.database.connect().await.unwrap();
-    let sum = "SELECT coalesce(sum(taken), 0), coalesce(sum(refunded), 0)::text FROM orders.line_account";
+    let sum =
+        "SELECT coalesce(sum(taken), 0), coalesce(sum(refunded), 0)::text FROM orders.line_account";
     sqlx::query_as(sum).fetch_one(&mut sql).await.unwrap()
 }
 
@@ -230,8 +235,16 @@ async fn a_repair_goes_its_way_to_the_customers_word() {
         request_id: id(),
     };
     let mut client = cases(&li);
-    let one = client.register_case(wanted.clone()).await.unwrap().into_inner();
-    let again = client.register_case(wanted.clone()).await.unwrap().into_inner();
+    let one = client
+        .register_case(wanted.clone())
+        .await
+        .unwrap()
+        .into_inner();
+    let again = client
+        .register_case(wanted.clone())
+        .await
+        .unwrap()
+        .into_inner();
     assert_eq!(again, one, "a repeated request is answered alike");
     let other = RegisterCaseRequest {
         case: Some(case(CaseKind::Repair, &bought, 2)),
@@ -240,8 +253,14 @@ async fn a_repair_goes_its_way_to_the_customers_word() {
     let reused = client.register_case(other).await.unwrap_err();
     assert_eq!(reason(&reused), "REQUEST_ID_REUSED");
     assert!(one.number.starts_with("C1"), "{}", one.number);
-    assert_eq!((one.state(), one.lines[0].product.as_str()), (CaseState::Registered, "空气净化器"));
-    assert_eq!((one.assignee.as_str(), one.registrar.as_str()), (&*employee(LI), &*employee(LI)));
+    assert_eq!(
+        (one.state(), one.lines[0].product.as_str()),
+        (CaseState::Registered, "空气净化器")
+    );
+    assert_eq!(
+        (one.assignee.as_str(), one.registrar.as_str()),
+        (&*employee(LI), &*employee(LI))
+    );
     let open = due(&li, &one).await;
     assert_eq!((open.len(), open[0].kind()), (1, FollowUpKind::CaseStep));
     assert_eq!(open[0].due_time, one.due_time);
@@ -251,27 +270,59 @@ async fn a_repair_goes_its_way_to_the_customers_word() {
     assert_eq!(one.findings[0].ground(), CoverGround::WithinTerm);
     assert!(one.findings[0].until_time.is_some() && one.delivered_time.is_some());
     let deadline = suite.clock.now() + 5 * DAY;
-    let one = plan_case(&li, &one, "上门更换风扇", Some(to_proto(deadline)), None).await.unwrap();
+    let one = plan_case(&li, &one, "上门更换风扇", Some(to_proto(deadline)), None)
+        .await
+        .unwrap();
     let one = answer_plan(&li, &one, true, "周六可以").await.unwrap();
-    assert_eq!((one.state(), one.due_time), (CaseState::Agreed, Some(to_proto(deadline))));
+    assert_eq!(
+        (one.state(), one.due_time),
+        (CaseState::Agreed, Some(to_proto(deadline)))
+    );
     let soon = suite.clock.now() + DAY;
-    let visit = add_case_step(&li, &one, "上门更换风扇", true, "海淀区知春路1号", &employee(WANG), Some(to_proto(soon)));
+    let visit = add_case_step(
+        &li,
+        &one,
+        "上门更换风扇",
+        true,
+        "海淀区知春路1号",
+        &employee(WANG),
+        Some(to_proto(soon)),
+    );
     let one = visit.await.unwrap();
-    let one = add_case_step(&li, &one, "寄送旧件", false, "", "", None).await.unwrap();
-    assert_eq!((one.state(), one.due_time), (CaseState::UnderWay, Some(to_proto(soon))));
+    let one = add_case_step(&li, &one, "寄送旧件", false, "", "", None)
+        .await
+        .unwrap();
+    assert_eq!(
+        (one.state(), one.due_time),
+        (CaseState::UnderWay, Some(to_proto(soon)))
+    );
     // Whoever is sent sees the case, and what they have to do is theirs.
     let wang = suite.caller(WANG).after(&li);
-    assert_eq!(get(&wang, &one).await.unwrap().steps[0].place, "海淀区知春路1号");
+    assert_eq!(
+        get(&wang, &one).await.unwrap().steps[0].place,
+        "海淀区知春路1号"
+    );
     let theirs = due(&wang, &one).await;
-    let theirs: Vec<_> = theirs.iter().filter(|due| due.assignee == employee(WANG)).collect();
+    let theirs: Vec<_> = theirs
+        .iter()
+        .filter(|due| due.assignee == employee(WANG))
+        .collect();
     assert_eq!(theirs.len(), 1);
     assert_eq!(theirs[0].subject, format!("{}/steps/1", one.name));
     let early = finish_case(&li, &one, "好了").await.unwrap_err();
-    assert_eq!((reason(&early), said(&early, "needs")), ("STEP_MISSING".into(), "STEPS".into()));
-    let one = complete_case_step(&wang, &one, 1, "已更换，运转正常").await.unwrap();
+    assert_eq!(
+        (reason(&early), said(&early, "needs")),
+        ("STEP_MISSING".into(), "STEPS".into())
+    );
+    let one = complete_case_step(&wang, &one, 1, "已更换，运转正常")
+        .await
+        .unwrap();
     let li = li.after(&wang);
     // Their work is done, and so is their duty.
-    assert_eq!(refusal(&get(&wang, &one).await.unwrap_err()).0, Code::NotFound);
+    assert_eq!(
+        refusal(&get(&wang, &one).await.unwrap_err()).0,
+        Code::NotFound
+    );
     let again = complete_case_step(&li, &one, 1, "再来").await.unwrap_err();
     assert_eq!(state(&again), ("STATE_NOT_ALLOWED".into(), "DONE".into()));
     let one = complete_case_step(&li, &one, 2, "已寄出").await.unwrap();
@@ -283,10 +334,17 @@ async fn a_repair_goes_its_way_to_the_customers_word() {
     assert_eq!((one.state(), one.reopen_count), (CaseState::Checked, 1));
     let one = plan_case(&li, &one, "整机检修", None, None).await.unwrap();
     let declined = answer_plan(&li, &one, false, "太久了").await.unwrap();
-    assert_eq!((declined.state(), declined.plan_count), (CaseState::Checked, 2));
-    let one = plan_case(&li, &declined, "次日检修", None, None).await.unwrap();
+    assert_eq!(
+        (declined.state(), declined.plan_count),
+        (CaseState::Checked, 2)
+    );
+    let one = plan_case(&li, &declined, "次日检修", None, None)
+        .await
+        .unwrap();
     let one = answer_plan(&li, &one, true, "").await.unwrap();
-    let one = add_case_step(&li, &one, "检修", false, "", "", None).await.unwrap();
+    let one = add_case_step(&li, &one, "检修", false, "", "", None)
+        .await
+        .unwrap();
     let one = complete_case_step(&li, &one, 3, "轴承已换").await.unwrap();
     let one = finish_case(&li, &one, "轴承已换").await.unwrap();
 
@@ -295,7 +353,11 @@ async fn a_repair_goes_its_way_to_the_customers_word() {
         format!("number = {}", one.number),
         format!("order = {} AND kind = REPAIR", one.order),
         format!("customer = {} AND state = DONE", one.customer),
-        format!("assignee = {} AND due_time > \"{}\"", employee(LI), suite.clock.now()),
+        format!(
+            "assignee = {} AND due_time > \"{}\"",
+            employee(LI),
+            suite.clock.now()
+        ),
         "cover = COVERED".into(),
     ];
     for filter in filters {
@@ -308,14 +370,22 @@ async fn a_repair_goes_its_way_to_the_customers_word() {
             ..Default::default()
         };
         let mut duties = TimelineServiceClient::new(head.clone());
-        let duties = duties.list_duties(request).await.unwrap().into_inner().duties;
+        let duties = duties
+            .list_duties(request)
+            .await
+            .unwrap()
+            .into_inner()
+            .duties;
         let standing = duties.into_iter().filter(|duty| duty.end_time.is_none());
         standing.map(|duty| duty.employee).collect::<Vec<_>>()
     };
     eventually(async || (on_duty().await == [employee(LI)]).then_some(())).await;
 
     let one = confirm_case(&li, &one, true, "很安静").await.unwrap();
-    assert_eq!((one.state(), one.close_time), (CaseState::Closed, one.update_time));
+    assert_eq!(
+        (one.state(), one.close_time),
+        (CaseState::Closed, one.update_time)
+    );
     let one = evaluate_case(&li, &one, 5, "师傅很专业").await.unwrap();
     assert_eq!((one.state(), one.score), (CaseState::Evaluated, 5));
     assert!(due(&li, &one).await.is_empty());
@@ -343,9 +413,13 @@ async fn a_repair_goes_its_way_to_the_customers_word() {
             filter: "kind = AFTER_SALES".into(),
             ..Default::default()
         };
-        let answer = TimelineServiceClient::new(head.clone()).list_timeline(request).await;
+        let answer = TimelineServiceClient::new(head.clone())
+            .list_timeline(request)
+            .await;
         let entries = answer.unwrap().into_inner().entries;
-        let told = entries.iter().all(|entry| entry.kind() == TimelineKind::AfterSales);
+        let told = entries
+            .iter()
+            .all(|entry| entry.kind() == TimelineKind::AfterSales);
         (told && entries.len() == 19).then_some(())
     };
     eventually(history).await;
@@ -374,7 +448,10 @@ async fn cover_is_by_rule_and_otherwise_by_who_may() {
     });
     let one = register(&li, back.clone()).await.unwrap();
     let one = check_cover(&li, &one).await.unwrap();
-    assert_eq!((one.cover(), one.findings[0].ground()), (Cover::Refused, CoverGround::NotDelivered));
+    assert_eq!(
+        (one.cover(), one.findings[0].ground()),
+        (Cover::Refused, CoverGround::NotDelivered)
+    );
     told(&li, &bought, OrderStage::Delivered, suite.clock.now()).await;
     let one = check_cover(&li, &one).await.unwrap();
     assert_eq!((one.cover(), one.rules_version), (Cover::Covered, 0));
@@ -382,7 +459,9 @@ async fn cover_is_by_rule_and_otherwise_by_who_may() {
     let li = li.after(&administrator);
     let refused = revise(&li, |_| {}).await.unwrap_err();
     assert_eq!(reason(&refused), "PERMISSION_MISSING");
-    let wrong = revise(&administrator, |rules| rules.covers[0].months = -1).await.unwrap_err();
+    let wrong = revise(&administrator, |rules| rules.covers[0].months = -1)
+        .await
+        .unwrap_err();
     assert_eq!(violations(&wrong), ["definition.covers[0].months"]);
     let stricter = revise(&administrator, |rules| {
         rules.covers.push(CoverRule {
@@ -400,7 +479,10 @@ async fn cover_is_by_rule_and_otherwise_by_who_may() {
         reason: "晚了".into(),
         ..Default::default()
     };
-    let stale = cases(&administrator).revise_after_sales_rules(stale).await.unwrap_err();
+    let stale = cases(&administrator)
+        .revise_after_sales_rules(stale)
+        .await
+        .unwrap_err();
     assert_eq!(reason(&stale), "ETAG_MISMATCH");
     suite.clock.advance(2 * DAY);
     let li = suite.caller(LI).after(&administrator);
@@ -409,16 +491,30 @@ async fn cover_is_by_rule_and_otherwise_by_who_may() {
     let grounds: Vec<_> = one.findings.iter().map(|one| one.ground()).collect();
     assert_eq!(grounds, [CoverGround::AfterTerm, CoverGround::WithinTerm]);
     let refused = plan_case(&li, &one, "退货", None, None).await.unwrap_err();
-    assert_eq!(state(&refused), ("STATE_NOT_ALLOWED".into(), "REFUSED".into()));
-    let refused = override_cover(&li, &one, Cover::Covered, "老客户").await.unwrap_err();
+    assert_eq!(
+        state(&refused),
+        ("STATE_NOT_ALLOWED".into(), "REFUSED".into())
+    );
+    let refused = override_cover(&li, &one, Cover::Covered, "老客户")
+        .await
+        .unwrap_err();
     assert_eq!(reason(&refused), "PERMISSION_MISSING");
     let head = suite.caller(HEAD).after(&li);
-    let wrong = override_cover(&head, &one, Cover::Unspecified, "").await.unwrap_err();
+    let wrong = override_cover(&head, &one, Cover::Unspecified, "")
+        .await
+        .unwrap_err();
     assert_eq!(violations(&wrong), ["cover", "reason"]);
-    let one = override_cover(&head, &one, Cover::Chargeable, "老客户，付运费").await.unwrap();
-    assert_eq!((one.cover(), one.cover_decider.as_str()), (Cover::Chargeable, &*employee(HEAD)));
+    let one = override_cover(&head, &one, Cover::Chargeable, "老客户，付运费")
+        .await
+        .unwrap();
+    assert_eq!(
+        (one.cover(), one.cover_decider.as_str()),
+        (Cover::Chargeable, &*employee(HEAD))
+    );
     let li = li.after(&head);
-    let one = plan_case(&li, &one, "退货", None, Some(money(12))).await.unwrap();
+    let one = plan_case(&li, &one, "退货", None, Some(money(12)))
+        .await
+        .unwrap();
     assert_eq!(one.cost, Some(money(12)));
 
     // Of goods without an order as the customer says.
@@ -438,7 +534,10 @@ async fn cover_is_by_rule_and_otherwise_by_who_may() {
     };
     let old = register(&li, strange.clone()).await.unwrap();
     let old = check_cover(&li, &old).await.unwrap();
-    assert_eq!((old.cover(), old.findings[0].ground()), (Cover::Chargeable, CoverGround::AfterTerm));
+    assert_eq!(
+        (old.cover(), old.findings[0].ground()),
+        (Cover::Chargeable, CoverGround::AfterTerm)
+    );
     // Guidance is finished by giving it.
     strange.kind = CaseKind::Guidance.into();
     let asked = register(&li, strange).await.unwrap();
@@ -459,25 +558,45 @@ async fn money_and_goods_are_never_returned_twice() {
     );
     assert!(one.is_ok() != two.is_ok(), "{one:?} {two:?}");
     let pieces = if one.is_ok() { 2 } else { 1 };
-    let refused = [&one, &two].into_iter().find_map(|tried| tried.as_ref().err()).unwrap();
+    let refused = [&one, &two]
+        .into_iter()
+        .find_map(|tried| tried.as_ref().err())
+        .unwrap();
     assert_eq!(reason(refused), "BEYOND_LIMIT");
     assert_eq!(said(refused, "limit"), (2 - pieces).to_string());
     assert_eq!(booked(&suite).await.0, pieces);
     let first = one.or(two).unwrap();
-    let gone = cancel_case(&li, &first, true, "客户改变主意").await.unwrap();
+    let gone = cancel_case(&li, &first, true, "客户改变主意")
+        .await
+        .unwrap();
     assert!(gone.withdrawn && gone.state() == CaseState::Cancelled);
     assert_eq!(booked(&suite).await.0, 0);
-    let back = register(&li, case(CaseKind::Return, &bought, 2)).await.unwrap();
-    let refused = register(&li, case(CaseKind::Return, &bought, 1)).await.unwrap_err();
+    let back = register(&li, case(CaseKind::Return, &bought, 2))
+        .await
+        .unwrap();
+    let refused = register(&li, case(CaseKind::Return, &bought, 1))
+        .await
+        .unwrap_err();
     assert_eq!(said(&refused, "limit"), "0");
 
     // Paid were 2599; a piece may be worth a case, its money only once.
-    let other = register(&li, case(CaseKind::Refund, &bought, 2)).await.unwrap();
-    let (back, other) = (check_cover(&li, &back).await.unwrap(), check_cover(&li, &other).await.unwrap());
+    let other = register(&li, case(CaseKind::Refund, &bought, 2))
+        .await
+        .unwrap();
+    let (back, other) = (
+        check_cover(&li, &back).await.unwrap(),
+        check_cover(&li, &other).await.unwrap(),
+    );
     let (left, right) = tokio::join!(propose(&li, &back, 2000), propose(&li, &other, 2000));
     assert!(left.is_ok() != right.is_ok(), "{left:?} {right:?}");
-    let refused = [&left, &right].into_iter().find_map(|tried| tried.as_ref().err()).unwrap();
-    assert_eq!((reason(refused), said(refused, "limit")), ("BEYOND_LIMIT".into(), "599.000000000".into()));
+    let refused = [&left, &right]
+        .into_iter()
+        .find_map(|tried| tried.as_ref().err())
+        .unwrap();
+    assert_eq!(
+        (reason(refused), said(refused, "limit")),
+        ("BEYOND_LIMIT".into(), "599.000000000".into())
+    );
     let (won, lost) = match left {
         Ok(won) => (won, other),
         Err(_) => (right.unwrap(), back),
@@ -488,10 +607,14 @@ async fn money_and_goods_are_never_returned_twice() {
     assert_eq!(said(&refused, "limit"), "0.000000000");
     // A second person refuses the one, and its money is free.
     let head = suite.caller(HEAD).after(&li);
-    let won = decide_on_case_payment(&head, &won, 1, false, "超过标准").await.unwrap();
+    let won = decide_on_case_payment(&head, &won, 1, false, "超过标准")
+        .await
+        .unwrap();
     assert_eq!(won.payments[0].state(), CasePaymentState::Refused);
     assert_eq!(booked(&suite).await.1, "599000000000");
-    let lost = decide_on_case_payment(&head, &lost, 1, true, "同意").await.unwrap();
+    let lost = decide_on_case_payment(&head, &lost, 1, true, "同意")
+        .await
+        .unwrap();
     let li = li.after(&head);
     let lost = plan_case(&li, &lost, "退款", None, None).await.unwrap();
     let lost = answer_plan(&li, &lost, true, "").await.unwrap();
@@ -503,22 +626,35 @@ async fn money_and_goods_are_never_returned_twice() {
     );
     assert!(one.is_ok() != two.is_ok(), "{one:?} {two:?}");
     let paid = one.or(two).unwrap();
-    let again = record_case_payment(&erp, &paid, 1, "TK-2026-3").await.unwrap_err();
+    let again = record_case_payment(&erp, &paid, 1, "TK-2026-3")
+        .await
+        .unwrap_err();
     assert_eq!(state(&again), ("STATE_NOT_ALLOWED".into(), "PAID".into()));
     assert_eq!(journaled(&suite, "case_payment.paid").await, 1);
     // The reference of one payment is not that of another, whichever case it is of.
     let li = li.after(&erp);
     let won = propose(&li, &won, 7).await.unwrap();
-    let won = decide_on_case_payment(&suite.caller(HEAD).after(&li), &won, 2, true, "同意").await.unwrap();
+    let won = decide_on_case_payment(&suite.caller(HEAD).after(&li), &won, 2, true, "同意")
+        .await
+        .unwrap();
     let won = plan_case(&li, &won, "退货", None, None).await.unwrap();
     let won = answer_plan(&li, &won, true, "").await.unwrap();
     let reference = paid.payments[0].reference.clone();
-    let taken = record_case_payment(&erp, &won, 2, &reference).await.unwrap_err();
+    let taken = record_case_payment(&erp, &won, 2, &reference)
+        .await
+        .unwrap_err();
     assert_eq!(reason(&taken), "ALREADY_EXISTS");
-    assert_eq!(get(&li, &won).await.unwrap(), won, "nothing is left of what was refused");
+    assert_eq!(
+        get(&li, &won).await.unwrap(),
+        won,
+        "nothing is left of what was refused"
+    );
     // A case of which something was carried out is not cancelled.
     let refused = cancel_case(&li, &paid, true, "晚了").await.unwrap_err();
-    assert_eq!(state(&refused), ("STATE_NOT_ALLOWED".into(), "CARRIED_OUT".into()));
+    assert_eq!(
+        state(&refused),
+        ("STATE_NOT_ALLOWED".into(), "CARRIED_OUT".into())
+    );
 }
 
 /// Clauses IH-4, IH-6: little by the company's rule, more by a second person who had no hand in it,
@@ -534,22 +670,37 @@ async fn payments_are_by_rule_or_by_a_second_person() {
         approved_units: 500,
     };
     let payments = [CasePaymentKind::Refund, CasePaymentKind::Compensation].map(rule);
-    revise(&administrator, |rules| rules.payments = payments.to_vec()).await.unwrap();
+    revise(&administrator, |rules| rules.payments = payments.to_vec())
+        .await
+        .unwrap();
     let li = li.after(&administrator);
     let customer = enter(&li, person()).await;
     let bought = place(&li, order(&customer.name)).await;
-    let one = register(&li, case(CaseKind::Refund, &bought, 1)).await.unwrap();
+    let one = register(&li, case(CaseKind::Refund, &bought, 1))
+        .await
+        .unwrap();
     let early = propose(&li, &one, 1).await.unwrap_err();
-    assert_eq!(state(&early), ("STATE_NOT_ALLOWED".into(), "REGISTERED".into()));
+    assert_eq!(
+        state(&early),
+        ("STATE_NOT_ALLOWED".into(), "REGISTERED".into())
+    );
     let one = check_cover(&li, &one).await.unwrap();
     let unpaid = propose(&li, &one, 1).await.unwrap_err();
-    assert_eq!(state(&unpaid), ("STATE_NOT_ALLOWED".into(), "UNPAID".into()));
+    assert_eq!(
+        state(&unpaid),
+        ("STATE_NOT_ALLOWED".into(), "UNPAID".into())
+    );
     told(&li, &bought, OrderStage::Paid, suite.clock.now()).await;
     let mut odd = of_line(5);
     odd[0].line = 2;
-    odd.push(RefundLine { line: 2, amount: None });
+    odd.push(RefundLine {
+        line: 2,
+        amount: None,
+    });
     let refund = CasePaymentKind::Refund;
-    let wrong = propose_case_payment(&li, &one, refund, odd, Some(money(1)), "").await.unwrap_err();
+    let wrong = propose_case_payment(&li, &one, refund, odd, Some(money(1)), "")
+        .await
+        .unwrap_err();
     let expected = [
         "amount",
         "lines[1].line",
@@ -561,39 +712,65 @@ async fn payments_are_by_rule_or_by_a_second_person() {
     assert_eq!(violations(&wrong), expected);
     let mut foreign = of_line(5);
     foreign[0].amount.as_mut().unwrap().currency_code = "USD".into();
-    let wrong = propose_case_payment(&li, &one, refund, foreign, None, "退款").await.unwrap_err();
+    let wrong = propose_case_payment(&li, &one, refund, foreign, None, "退款")
+        .await
+        .unwrap_err();
     assert_eq!(violations(&wrong), ["lines[0].amount.currency_code"]);
     let one = propose(&li, &one, 100).await.unwrap();
-    assert_eq!((one.payments[0].state(), one.payments[0].by_rule), (CasePaymentState::Granted, true));
+    assert_eq!(
+        (one.payments[0].state(), one.payments[0].by_rule),
+        (CasePaymentState::Granted, true)
+    );
     let one = propose(&li, &one, 1).await.unwrap();
     assert_eq!(one.payments[1].state(), CasePaymentState::Asked);
     let beyond = propose(&li, &one, 400).await.unwrap_err();
-    assert_eq!((reason(&beyond), said(&beyond, "limit")), ("BEYOND_LIMIT".into(), "500".into()));
+    assert_eq!(
+        (reason(&beyond), said(&beyond, "limit")),
+        ("BEYOND_LIMIT".into(), "500".into())
+    );
     let loss = CasePaymentKind::Compensation;
-    let one = propose_case_payment(&li, &one, loss, Vec::new(), Some(money(60)), "误工").await.unwrap();
+    let one = propose_case_payment(&li, &one, loss, Vec::new(), Some(money(60)), "误工")
+        .await
+        .unwrap();
     assert_eq!(one.payments[2].state(), CasePaymentState::Granted);
 
-    let refused = decide_on_case_payment(&li, &one, 2, true, "自己同意").await.unwrap_err();
+    let refused = decide_on_case_payment(&li, &one, 2, true, "自己同意")
+        .await
+        .unwrap_err();
     assert_eq!(reason(&refused), "PERMISSION_MISSING");
     let head = suite.caller(HEAD).after(&li);
-    let wrong = decide_on_case_payment(&head, &one, 0, true, "").await.unwrap_err();
+    let wrong = decide_on_case_payment(&head, &one, 0, true, "")
+        .await
+        .unwrap_err();
     assert_eq!(violations(&wrong), ["number", "reason"]);
-    let wrong = decide_on_case_payment(&head, &one, 9, true, "同意").await.unwrap_err();
+    let wrong = decide_on_case_payment(&head, &one, 9, true, "同意")
+        .await
+        .unwrap_err();
     assert_eq!(violations(&wrong), ["number"]);
     // Whoever decided on the cover had a hand in it.
-    let other = override_cover(&head, &one, Cover::Covered, "特批").await.unwrap();
-    let refused = decide_on_case_payment(&head, &other, 2, true, "同意").await.unwrap_err();
+    let other = override_cover(&head, &one, Cover::Covered, "特批")
+        .await
+        .unwrap();
+    let refused = decide_on_case_payment(&head, &other, 2, true, "同意")
+        .await
+        .unwrap_err();
     assert_eq!(reason(&refused), "SECOND_PERSON_REQUIRED");
     let li = li.after(&head);
-    let open = register(&li, case(CaseKind::Refund, &bought, 1)).await.unwrap();
+    let open = register(&li, case(CaseKind::Refund, &bought, 1))
+        .await
+        .unwrap();
     let open = check_cover(&li, &open).await.unwrap();
     let open = propose(&li, &open, 300).await.unwrap();
     let open = plan_case(&li, &open, "退款", None, None).await.unwrap();
     let open = answer_plan(&li, &open, true, "").await.unwrap();
     let erp = suite.caller_for("erp", "integration").after(&li);
-    let early = record_case_payment(&erp, &open, 1, "TK-1").await.unwrap_err();
+    let early = record_case_payment(&erp, &open, 1, "TK-1")
+        .await
+        .unwrap_err();
     assert_eq!(state(&early), ("STATE_NOT_ALLOWED".into(), "ASKED".into()));
-    let refused = record_case_payment(&li, &open, 1, "TK-1").await.unwrap_err();
+    let refused = record_case_payment(&li, &open, 1, "TK-1")
+        .await
+        .unwrap_err();
     assert_eq!(reason(&refused), "PERMISSION_MISSING");
     let head = suite.caller(HEAD).after(&erp);
     let decision = DecideOnCasePaymentRequest {
@@ -608,14 +785,22 @@ async fn payments_are_by_rule_or_by_a_second_person() {
     let granted = decide().await.unwrap().into_inner();
     assert_eq!(decide().await.unwrap().into_inner(), granted);
     assert_eq!(granted.payments[0].decider, employee(HEAD));
-    let open = add_case_step(&li.after(&head), &granted, "通知财务", false, "", "", None).await.unwrap();
+    let open = add_case_step(&li.after(&head), &granted, "通知财务", false, "", "", None)
+        .await
+        .unwrap();
     let open = complete_case_step(&li, &open, 1, "已通知").await.unwrap();
     let early = finish_case(&li, &open, "已退").await.unwrap_err();
     assert_eq!(said(&early, "needs"), "PAYMENTS");
-    let paid = record_case_payment(&erp.after(&li), &open, 1, "TK-2026-0042").await.unwrap();
+    let paid = record_case_payment(&erp.after(&li), &open, 1, "TK-2026-0042")
+        .await
+        .unwrap();
     let done = finish_case(&li.after(&erp), &paid, "已退").await.unwrap();
     assert_eq!(done.payments[0].reference, "TK-2026-0042");
-    for (kind, times) in [("case_payment.asked", 2), ("case_payment.granted", 3), ("case_payment.paid", 1)] {
+    for (kind, times) in [
+        ("case_payment.asked", 2),
+        ("case_payment.granted", 3),
+        ("case_payment.paid", 1),
+    ] {
         assert_eq!(journaled(&suite, kind).await, times, "{kind}");
     }
 }
@@ -640,7 +825,10 @@ async fn what_is_wrong_or_somebody_elses_is_refused() {
         order: name("orders", uuid::Uuid::nil()),
         ..case(CaseKind::Return, &bought, 1)
     };
-    assert_eq!(violations(&register(&li, nowhere).await.unwrap_err()), ["case.order"]);
+    assert_eq!(
+        violations(&register(&li, nowhere).await.unwrap_err()),
+        ["case.order"]
+    );
     let other = enter(
         &li,
         kefu_contracts::profile::Customer {
@@ -652,26 +840,48 @@ async fn what_is_wrong_or_somebody_elses_is_refused() {
         customer: other.await.name,
         ..case(CaseKind::Return, &bought, 1)
     };
-    assert_eq!(violations(&register(&li, theirs).await.unwrap_err()), ["case.customer"]);
+    assert_eq!(
+        violations(&register(&li, theirs).await.unwrap_err()),
+        ["case.customer"]
+    );
     let mut beyond = case(CaseKind::Return, &bought, 1);
     beyond.lines[0].line = 2;
-    assert_eq!(violations(&register(&li, beyond).await.unwrap_err()), ["case.lines[0].line"]);
-    let refused = register(&head, case(CaseKind::Return, &bought, 1)).await.unwrap_err();
+    assert_eq!(
+        violations(&register(&li, beyond).await.unwrap_err()),
+        ["case.lines[0].line"]
+    );
+    let refused = register(&head, case(CaseKind::Return, &bought, 1))
+        .await
+        .unwrap_err();
     assert_eq!(reason(&refused), "PERMISSION_MISSING");
 
-    let one = register(&li, case(CaseKind::Return, &bought, 1)).await.unwrap();
+    let one = register(&li, case(CaseKind::Return, &bought, 1))
+        .await
+        .unwrap();
     let past = Some(to_proto(suite.clock.now()));
     let told = [
-        (plan_case(&li, &one, "", past, Some(Money::default())).await, &["plan", "deadline", "cost.currency_code", "cost"][..]),
+        (
+            plan_case(&li, &one, "", past, Some(Money::default())).await,
+            &["plan", "deadline", "cost.currency_code", "cost"][..],
+        ),
         (answer_plan(&li, &one, false, "").await, &["words"]),
-        (add_case_step(&li, &one, "", true, "", "x", past).await, &["task", "place", "assignee", "due_time"]),
-        (complete_case_step(&li, &one, 0, "").await, &["number", "result"]),
+        (
+            add_case_step(&li, &one, "", true, "", "x", past).await,
+            &["task", "place", "assignee", "due_time"],
+        ),
+        (
+            complete_case_step(&li, &one, 0, "").await,
+            &["number", "result"],
+        ),
         (finish_case(&li, &one, "").await, &["result"]),
         (confirm_case(&li, &one, false, "").await, &["words"]),
         (evaluate_case(&li, &one, 6, "").await, &["score"]),
         (cancel_case(&li, &one, false, "").await, &["reason"]),
         (assign_case(&li, &one, "").await, &["assignee"]),
-        (assign_case(&li, &one, &employee("ma.chao")).await, &["assignee"]),
+        (
+            assign_case(&li, &one, &employee("ma.chao")).await,
+            &["assignee"],
+        ),
     ];
     for (answer, fields) in told {
         assert_eq!(violations(&answer.unwrap_err()), fields);
@@ -686,7 +896,10 @@ async fn what_is_wrong_or_somebody_elses_is_refused() {
         evaluate_case(&li, &one, 5, "").await,
     ];
     for answer in too_early {
-        assert_eq!(state(&answer.unwrap_err()), ("STATE_NOT_ALLOWED".into(), "REGISTERED".into()));
+        assert_eq!(
+            state(&answer.unwrap_err()),
+            ("STATE_NOT_ALLOWED".into(), "REGISTERED".into())
+        );
     }
     let checked = check_cover(&li, &one).await.unwrap();
     let (left, right) = tokio::join!(
@@ -694,7 +907,10 @@ async fn what_is_wrong_or_somebody_elses_is_refused() {
         plan_case(&li, &checked, "自行寄回", None, None),
     );
     assert!(left.is_ok() != right.is_ok());
-    let refused = [&left, &right].into_iter().find_map(|tried| tried.as_ref().err()).unwrap();
+    let refused = [&left, &right]
+        .into_iter()
+        .find_map(|tried| tried.as_ref().err())
+        .unwrap();
     assert_eq!(reason(refused), "ETAG_MISMATCH");
 
     // Team mates and other departments know nothing of it, whatever they try.
@@ -709,21 +925,35 @@ async fn what_is_wrong_or_somebody_elses_is_refused() {
         ];
         for answer in hidden {
             let refused = refusal(&answer.unwrap_err());
-            assert!(matches!(refused.0, Code::NotFound | Code::PermissionDenied), "{login}: {refused:?}");
+            assert!(
+                matches!(refused.0, Code::NotFound | Code::PermissionDenied),
+                "{login}: {refused:?}"
+            );
         }
     }
     let wang = suite.caller(WANG).after(&li);
-    assert_eq!(refusal(&get(&wang, &one).await.unwrap_err()).0, Code::NotFound);
+    assert_eq!(
+        refusal(&get(&wang, &one).await.unwrap_err()).0,
+        Code::NotFound
+    );
     assert!(list(&wang, "").await.is_empty());
     // It is given to who may work on it, and then is theirs alone.
     let now = left.or(right).unwrap();
-    let given = assign_case(&head.after(&li), &now, &employee(WANG)).await.unwrap();
+    let given = assign_case(&head.after(&li), &now, &employee(WANG))
+        .await
+        .unwrap();
     let wang = suite.caller(WANG).after(&head);
     assert_eq!(get(&wang, &given).await.unwrap().problem, "开机有异响");
-    assert_eq!(refusal(&get(&li.after(&head), &given).await.unwrap_err()).0, Code::NotFound);
+    assert_eq!(
+        refusal(&get(&li.after(&head), &given).await.unwrap_err()).0,
+        Code::NotFound
+    );
     assert_eq!(due(&wang, &given).await[0].assignee, employee(WANG));
     let mut elsewhere = case(CaseKind::Repair, &bought, 1);
     elsewhere.department = name("departments", department_id("sales"));
     let elsewhere = register(&li, elsewhere).await.unwrap();
-    assert_eq!(refusal(&get(&head, &elsewhere).await.unwrap_err()).0, Code::NotFound);
+    assert_eq!(
+        refusal(&get(&head, &elsewhere).await.unwrap_err()).0,
+        Code::NotFound
+    );
 }

@@ -332,6 +332,9 @@ mod tests {
         let over = (1..=9).filter(|state| is_over(CaseState::try_from(*state).unwrap()));
         let over: Vec<_> = over.map(|state| state.to_string()).collect();
         let listed = format!("NOT IN ({})", over.join(", "));
-        assert!(RECORD.scope.duty.unwrap().before.contains(&listed), "{listed}");
+        assert!(
+            RECORD.scope.duty.unwrap().before.contains(&listed),
+            "{listed}"
+        );
     }
 }

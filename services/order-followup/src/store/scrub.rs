@@ -54,9 +54,12 @@ async fn cases(connection: &mut PgConnection, customer: Uuid) -> Result<(), Faul
     )
     .execute(&mut *connection)
     .await?;
-    sqlx::query!("DELETE FROM orders.line_account WHERE customer_id = $1", customer)
-        .execute(&mut *connection)
-        .await?;
+    sqlx::query!(
+        "DELETE FROM orders.line_account WHERE customer_id = $1",
+        customer
+    )
+    .execute(&mut *connection)
+    .await?;
     sqlx::query!(
         "DELETE FROM orders.case_payment_reference WHERE customer_id = $1",
         customer

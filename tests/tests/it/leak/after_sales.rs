@@ -53,22 +53,30 @@ pub(super) async fn planted(
         granted_units: 100,
         approved_units: 0,
     };
-    revise(&administrator, |rules| rules.payments = vec![rule]).await.unwrap();
+    revise(&administrator, |rules| rules.payments = vec![rule])
+        .await
+        .unwrap();
     let maker = &maker.after(&administrator);
     let mut planted = Vec::new();
     for (at, (department, assignee)) in CASES.iter().enumerate() {
-        let request = GetOrderRequest { name: of[at].clone() };
+        let request = GetOrderRequest {
+            name: of[at].clone(),
+        };
         let order = orders(maker).get_order(request).await.unwrap().into_inner();
         let wanted = Case {
             department: format!("departments/{}", departments[*department]),
-            assignee: assignee.map(|login| format!("employees/{}", employee_id(login))).unwrap_or_default(),
+            assignee: assignee
+                .map(|login| format!("employees/{}", employee_id(login)))
+                .unwrap_or_default(),
             ..wanted(at, &order, values)
         };
         let one = register(maker, wanted).await.unwrap();
         let one = match at {
             0 => to_its_end(suite, maker, &order, one, values).await,
             1 => under_way(suite, maker, &order, one, values).await,
-            2 => cancel_case(maker, &one, true, &values.text()).await.unwrap(),
+            2 => cancel_case(maker, &one, true, &values.text())
+                .await
+                .unwrap(),
             _ => one,
         };
         let over = matches!(one.state(), CaseState::Evaluated | CaseState::Cancelled);
@@ -88,7 +96,11 @@ pub(super) async fn planted(
 }
 
 fn wanted(at: usize, order: &Order, values: &mut Values) -> Case {
-    let kind = if at == 1 { CaseKind::Refund } else { CaseKind::Repair };
+    let kind = if at == 1 {
+        CaseKind::Refund
+    } else {
+        CaseKind::Repair
+    };
     Case {
         kind: kind.into(),
         customer: order.customer.clone(),
@@ -115,18 +127,28 @@ async fn to_its_end(
     let one = check_cover(maker, &one).await.unwrap();
     let head = suite.caller("zhang.min").after(maker);
     let reason = values.text();
-    let one = override_cover(&head, &one, Cover::Chargeable, &reason).await.unwrap();
+    let one = override_cover(&head, &one, Cover::Chargeable, &reason)
+        .await
+        .unwrap();
     let maker = &maker.after(&head);
     let deadline = to_proto(suite.clock.now() + std::time::Duration::from_secs(86_400));
     let cost = Some(money(3));
-    let one = plan_case(maker, &one, &values.text(), Some(deadline), cost).await.unwrap();
+    let one = plan_case(maker, &one, &values.text(), Some(deadline), cost)
+        .await
+        .unwrap();
     let one = answer_plan(maker, &one, true, "").await.unwrap();
     let (task, place) = (values.text(), values.text());
     let worker = format!("employees/{}", employee_id("wang.fang"));
-    let one = add_case_step(maker, &one, &task, true, &place, &worker, None).await.unwrap();
-    let one = complete_case_step(maker, &one, 1, &values.text()).await.unwrap();
+    let one = add_case_step(maker, &one, &task, true, &place, &worker, None)
+        .await
+        .unwrap();
+    let one = complete_case_step(maker, &one, 1, &values.text())
+        .await
+        .unwrap();
     let one = finish_case(maker, &one, &values.text()).await.unwrap();
-    let one = confirm_case(maker, &one, true, &values.text()).await.unwrap();
+    let one = confirm_case(maker, &one, true, &values.text())
+        .await
+        .unwrap();
     evaluate_case(maker, &one, 4, &values.text()).await.unwrap()
 }
 
@@ -144,14 +166,22 @@ async fn under_way(
     let one = propose_case_payment(maker, &one, loss, Vec::new(), Some(money(47)), &reason);
     let one = one.await.unwrap();
     let reason = values.text();
-    let one = propose_case_payment(maker, &one, refund, of_line(1), None, &reason).await.unwrap();
+    let one = propose_case_payment(maker, &one, refund, of_line(1), None, &reason)
+        .await
+        .unwrap();
     let head = suite.caller_for("zhou.ting", "complaint").after(maker);
     let reason = values.text();
-    let one = decide_on_case_payment(&head, &one, 2, true, &reason).await.unwrap();
+    let one = decide_on_case_payment(&head, &one, 2, true, &reason)
+        .await
+        .unwrap();
     let maker = &maker.after(&head);
-    let one = plan_case(maker, &one, &values.text(), None, None).await.unwrap();
+    let one = plan_case(maker, &one, &values.text(), None, None)
+        .await
+        .unwrap();
     let one = answer_plan(maker, &one, true, "").await.unwrap();
-    record_case_payment(maker, &one, 2, &values.text()).await.unwrap()
+    record_case_payment(maker, &one, 2, &values.text())
+        .await
+        .unwrap()
 }
 
 /// Everything that is due, by whatever it was opened.

@@ -39,13 +39,17 @@ impl Cases {
         let mut entries = Vec::new();
         for due in was.iter().filter(|due| !is.contains(due)) {
             // What is only somebody else's or due at another time was not done.
-            let stands = is.iter().any(|other| (other.step, &other.what) == (due.step, &due.what));
+            let stands = is
+                .iter()
+                .any(|other| (other.step, &other.what) == (due.step, &due.what));
             let how = match stands || after.state() == CaseState::Cancelled {
                 true => FollowUpState::Settled,
                 false => FollowUpState::Done,
             };
             let subject = subject(after, due);
-            let closed = self.desk.close(connection, &by, &subject, kind(due), how, "");
+            let closed = self
+                .desk
+                .close(connection, &by, &subject, kind(due), how, "");
             entries.extend(closed.await?);
         }
         for due in is.iter().filter(|due| !was.contains(due)) {
@@ -143,5 +147,12 @@ fn payment(call: &Call, case: &Case, one: &CasePayment) -> Entry {
         CasePaymentState::Asked | CasePaymentState::Unspecified => "case_payment.asked",
     };
     let resource = case.name.clone();
-    entry(call, EntryKind::Change, kind, resource, Some(customer), event)
+    entry(
+        call,
+        EntryKind::Change,
+        kind,
+        resource,
+        Some(customer),
+        event,
+    )
 }

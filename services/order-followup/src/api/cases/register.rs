@@ -16,11 +16,7 @@ use kefu_service::{
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{
-    Cases, REFUSED,
-    carry::Written,
-    follow::changed,
-};
+use super::{Cases, REFUSED, carry::Written, follow::changed};
 use crate::{
     domain::case::{
         account::{Line, taken},
@@ -88,8 +84,7 @@ impl Cases {
         let subject = &call.context.subject;
         let customer = fields.name("case.customer", &case.customer, "customers");
         let order = fields.optional_name("case.order", &case.order, "orders");
-        let department =
-            fields.optional_name("case.department", &case.department, "departments");
+        let department = fields.optional_name("case.department", &case.department, "departments");
         let assignee = fields.optional_name("case.assignee", &case.assignee, "employees");
         // To give work to others is a permission of its own; what a system brings has happened.
         let own = (subject.kind == SubjectKind::Employee).then_some(subject.id);
@@ -146,12 +141,16 @@ impl Cases {
             None => Vec::new(),
         };
         let currency = order.map(|(order, _)| order.currency).unwrap_or_default();
-        let case = self
-            .composed(connection, call, &new, &parties)
-            .await?;
-        self.write(connection, call, (&new, parties), case, (&accounts, &currency))
-            .await
-            .map(|(case, position)| (case, clearance, position))
+        let case = self.composed(connection, call, &new, &parties).await?;
+        self.put(
+            connection,
+            call,
+            (&new, parties),
+            case,
+            (&accounts, &currency),
+        )
+        .await
+        .map(|(case, position)| (case, clearance, position))
     }
 
     /// The order within the caller's reach, with its department; it does not change meanwhile.
@@ -171,7 +170,10 @@ impl Cases {
         if row.customer_id != customer {
             return Err(wrong("case.customer", Violation::Contradiction));
         }
-        let key = self.order_sealer.open_key(row.customer_id, &row.wrapped).await?;
+        let key = self
+            .order_sealer
+            .open_key(row.customer_id, &row.wrapped)
+            .await?;
         let everything = ClassSet::of(Order::CLASSES);
         let (opened, _) = self
             .order_sealer
@@ -212,7 +214,9 @@ impl Cases {
         Ok(case)
     }
 
-    async fn write(
+    /// Writes the case, its accounts, what it makes due, the journal entries and the answer for the
+    /// request id.
+    async fn put(
         &self,
         connection: &mut PgConnection,
         call: &Call,

@@ -5,9 +5,7 @@ use jiff::Timestamp;
 use kefu_contracts::{
     common::Reason,
     google::r#type::Money,
-    order::{
-        AfterSalesDefinition, Case, CaseKind, CasePaymentState, CaseState, CaseStep, Cover,
-    },
+    order::{AfterSalesDefinition, Case, CaseKind, CasePaymentState, CaseState, CaseStep, Cover},
 };
 use kefu_service::{
     error::{Fault, Violation},
@@ -310,7 +308,9 @@ pub(super) fn open_steps(case: &Case) -> impl Iterator<Item = &CaseStep> {
 fn open_step(case: &mut Case, number: i32) -> Result<&mut CaseStep, Fault> {
     let unknown = || Fault::fields(vec![("number".to_owned(), Violation::Unknown)]);
     let mut steps = case.steps.iter_mut();
-    let step = steps.find(|step| step.number == number).ok_or_else(unknown)?;
+    let step = steps
+        .find(|step| step.number == number)
+        .ok_or_else(unknown)?;
     match step.done_time {
         Some(_) => Err(Fault::state("DONE", "step done")),
         None => Ok(step),

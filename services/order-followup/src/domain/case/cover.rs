@@ -36,7 +36,9 @@ pub(crate) fn findings(
 /// The least favourable of them; of none: nothing is promised.
 pub(crate) fn least(findings: &[CoverFinding]) -> Cover {
     let covers = findings.iter().map(CoverFinding::cover);
-    covers.max_by_key(|cover| *cover as i32).unwrap_or(Cover::Refused)
+    covers
+        .max_by_key(|cover| *cover as i32)
+        .unwrap_or(Cover::Refused)
 }
 
 /// The rule of the category, or the one for all that have none.
@@ -178,13 +180,48 @@ mod tests {
     fn what_has_not_come_and_what_has_no_rule_says_so() {
         let now = "2025-01-01T00:00:00Z";
         let table = [
-            (CaseKind::Return, Delivery::Outstanding, Cover::Refused, CoverGround::NotDelivered),
-            (CaseKind::Refund, Delivery::Outstanding, Cover::Covered, CoverGround::NotDelivered),
-            (CaseKind::Return, Delivery::Unknown, Cover::Refused, CoverGround::DeliveryUnknown),
-            (CaseKind::Repair, Delivery::Unknown, Cover::Chargeable, CoverGround::DeliveryUnknown),
-            (CaseKind::Exchange, Delivery::Unknown, Cover::Refused, CoverGround::NoRule),
-            (CaseKind::Maintenance, Delivery::Unknown, Cover::Chargeable, CoverGround::NoRule),
-            (CaseKind::Guidance, Delivery::Unknown, Cover::Covered, CoverGround::Always),
+            (
+                CaseKind::Return,
+                Delivery::Outstanding,
+                Cover::Refused,
+                CoverGround::NotDelivered,
+            ),
+            (
+                CaseKind::Refund,
+                Delivery::Outstanding,
+                Cover::Covered,
+                CoverGround::NotDelivered,
+            ),
+            (
+                CaseKind::Return,
+                Delivery::Unknown,
+                Cover::Refused,
+                CoverGround::DeliveryUnknown,
+            ),
+            (
+                CaseKind::Repair,
+                Delivery::Unknown,
+                Cover::Chargeable,
+                CoverGround::DeliveryUnknown,
+            ),
+            (
+                CaseKind::Exchange,
+                Delivery::Unknown,
+                Cover::Refused,
+                CoverGround::NoRule,
+            ),
+            (
+                CaseKind::Maintenance,
+                Delivery::Unknown,
+                Cover::Chargeable,
+                CoverGround::NoRule,
+            ),
+            (
+                CaseKind::Guidance,
+                Delivery::Unknown,
+                Cover::Covered,
+                CoverGround::Always,
+            ),
         ];
         for (kind, delivery, cover, ground) in table {
             assert_eq!(check(kind, "", delivery, now), (cover, ground), "{kind:?}");

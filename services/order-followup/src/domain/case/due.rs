@@ -52,7 +52,9 @@ pub(crate) fn all(case: &Case) -> Vec<Due> {
         CaseState::Planned => of_case("请客户确认方案"),
         CaseState::Agreed => of_case("安排实施"),
         CaseState::UnderWay if first_step(case).is_none() => of_case("完成方案"),
-        CaseState::UnderWay => open_steps(case).filter_map(|step| of_step(step, own)).collect(),
+        CaseState::UnderWay => open_steps(case)
+            .filter_map(|step| of_step(step, own))
+            .collect(),
         CaseState::Done => of_case("询问客户是否满意"),
         CaseState::Closed
         | CaseState::Evaluated

@@ -40,13 +40,7 @@ pub(crate) fn check(fields: &mut Fields, case: &Case, now: Timestamp) {
     }
 }
 
-fn check_line(
-    fields: &mut Fields,
-    lines: &[CaseLine],
-    at: usize,
-    line: &CaseLine,
-    of_order: bool,
-) {
+fn check_line(fields: &mut Fields, lines: &[CaseLine], at: usize, line: &CaseLine, of_order: bool) {
     let place = |field: &str| format!("case.lines[{at}].{field}");
     let pieces = (1..=MOST_PIECES).contains(&line.quantity);
     let range = Violation::OutOfRange(1, MOST_PIECES.into());
@@ -55,7 +49,11 @@ fn check_line(
     if of_order {
         fields.ensure(line.line > 0, place("line"), Violation::Required);
         let again = lines[..at].iter().any(|other| other.line == line.line);
-        fields.ensure(!again || line.line <= 0, place("line"), Violation::Duplicate);
+        fields.ensure(
+            !again || line.line <= 0,
+            place("line"),
+            Violation::Duplicate,
+        );
     } else {
         fields.ensure(line.line == 0, place("line"), Violation::NotApplicable);
         fields.required_text(place("product"), &line.product, 200);
@@ -131,7 +129,10 @@ mod tests {
             "case.lines[2].line",
         ];
         assert_eq!(wrong(&of_order), expected);
-        assert_eq!(wrong(&Case::default()), ["case.kind", "case.problem", "case.lines"]);
+        assert_eq!(
+            wrong(&Case::default()),
+            ["case.kind", "case.problem", "case.lines"]
+        );
     }
 
     /// Clause OP-3.4.6: goods that were bought elsewhere are said what they are.
@@ -143,7 +144,10 @@ mod tests {
             lines: vec![line(2, 1)],
             ..Case::default()
         };
-        assert_eq!(wrong(&case), ["case.lines[0].line", "case.lines[0].product"]);
+        assert_eq!(
+            wrong(&case),
+            ["case.lines[0].line", "case.lines[0].product"]
+        );
         let guidance = Case {
             kind: CaseKind::Guidance.into(),
             lines: Vec::new(),
@@ -177,6 +181,9 @@ mod tests {
         assert_eq!((accounts[0].ordered, accounts[0].paid), (4, 12_000_000_000));
         case.lines.push(line(3, 1));
         let refused = take_lines(&mut case, &order).unwrap_err();
-        assert_eq!(refused.violations, [("case.lines[1].line".to_owned(), Violation::Unknown)]);
+        assert_eq!(
+            refused.violations,
+            [("case.lines[1].line".to_owned(), Violation::Unknown)]
+        );
     }
 }

@@ -57,11 +57,19 @@ fn check_lines(fields: &mut Fields, lines: &[RefundLine]) -> Money {
     let mut sum = 0_i128;
     for (at, line) in lines.iter().enumerate().take(1000) {
         let again = lines[..at].iter().any(|other| other.line == line.line);
-        fields.ensure(!again, format_args!("lines[{at}].line"), Violation::Duplicate);
+        fields.ensure(
+            !again,
+            format_args!("lines[{at}].line"),
+            Violation::Duplicate,
+        );
         let money = line.amount.clone().unwrap_or_default();
         let same = currency.as_ref() == Some(&money.currency_code);
         let place = format!("lines[{at}].amount");
-        fields.ensure(same, format_args!("{place}.currency_code"), Violation::Currency);
+        fields.ensure(
+            same,
+            format_args!("{place}.currency_code"),
+            Violation::Currency,
+        );
         check_amount(fields, &place, &money);
         sum += nanos(&money, &money.currency_code).unwrap_or_default();
     }
@@ -73,7 +81,11 @@ fn check_lines(fields: &mut Fields, lines: &[RefundLine]) -> Money {
 /// Notes what is wrong with an amount.
 pub(crate) fn check_amount(fields: &mut Fields, place: &str, money: &Money) {
     let currency = is_currency(&money.currency_code);
-    fields.ensure(currency, format_args!("{place}.currency_code"), Violation::Currency);
+    fields.ensure(
+        currency,
+        format_args!("{place}.currency_code"),
+        Violation::Currency,
+    );
     let some = nanos(money, &money.currency_code);
     let sound = some.is_some_and(|nanos| (1..=i128::from(MOST_UNITS) * UNIT).contains(&nanos));
     fields.ensure(sound, place, Violation::Amount);
@@ -85,7 +97,11 @@ pub(crate) fn check_amount(fields: &mut Fields, place: &str, money: &Money) {
 /// # Errors
 /// `BEYOND_LIMIT`, an amount in another currency, a line that the case is not about, or an order
 /// that was not paid.
-pub(super) fn propose(case: &mut Case, proposal: &Proposal, around: Around<'_>) -> Result<(), Fault> {
+pub(super) fn propose(
+    case: &mut Case,
+    proposal: &Proposal,
+    around: Around<'_>,
+) -> Result<(), Fault> {
     let unknown = |field: &str, what| Err(Fault::fields(vec![(field.to_owned(), what)]));
     if proposal.kind == CasePaymentKind::Refund {
         let Some(order) = around.order else {

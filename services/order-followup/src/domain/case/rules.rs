@@ -185,7 +185,13 @@ mod tests {
             ..CasePaymentRule::default()
         };
         let definition = AfterSalesDefinition {
-            covers: vec![cover.clone(), CoverRule { months: 1_201, ..cover }],
+            covers: vec![
+                cover.clone(),
+                CoverRule {
+                    months: 1_201,
+                    ..cover
+                },
+            ],
             deadlines: vec![CaseDeadline {
                 kind: 99,
                 ..CaseDeadline::default()
@@ -217,7 +223,11 @@ mod tests {
             withdrawn,
             ..AfterSalesVersion::default()
         };
-        let versions = [version(1, 10, false), version(2, 20, true), version(3, 30, false)];
+        let versions = [
+            version(1, 10, false),
+            version(2, 20, true),
+            version(3, 30, false),
+        ];
         let at = |second| in_force(&versions, Timestamp::from_second(second).unwrap()).0;
         assert_eq!([at(9), at(10), at(29), at(30)], [0, 1, 1, 3]);
     }

@@ -15,10 +15,25 @@ fn money(nanos: i128) -> Money {
 /// What may happen to one of the cases of an order; what the table does not allow is not tried.
 #[derive(Debug, Clone)]
 enum Act {
-    Register { kind: CaseKind, line: i32, pieces: i32 },
-    Propose { case: usize, line: i32, nanos: i64 },
-    Payment { case: usize, number: usize, state: CasePaymentState },
-    State { case: usize, state: CaseState },
+    Register {
+        kind: CaseKind,
+        line: i32,
+        pieces: i32,
+    },
+    Propose {
+        case: usize,
+        line: i32,
+        nanos: i64,
+    },
+    Payment {
+        case: usize,
+        number: usize,
+        state: CasePaymentState,
+    },
+    State {
+        case: usize,
+        state: CaseState,
+    },
 }
 
 fn act() -> impl Strategy<Value = Act> {
@@ -28,13 +43,20 @@ fn act() -> impl Strategy<Value = Act> {
         CaseKind::Refund,
         CaseKind::Repair,
     ]);
-    let register = (kind, 1..=2_i32, 1..6_i32)
-        .prop_map(|(kind, line, pieces)| Act::Register { kind, line, pieces });
+    let register = (kind, 1..=2_i32, 1..6_i32).prop_map(|(kind, line, pieces)| Act::Register {
+        kind,
+        line,
+        pieces,
+    });
     let propose = (0..6_usize, 1..=2_i32, 1..4_000_000_000_i64)
         .prop_map(|(case, line, nanos)| Act::Propose { case, line, nanos });
     let payment = (0..6_usize, 0..4_usize, 1..=5_i32).prop_map(|(case, number, state)| {
         let state = CasePaymentState::try_from(state).unwrap();
-        Act::Payment { case, number, state }
+        Act::Payment {
+            case,
+            number,
+            state,
+        }
     });
     let state = (0..6_usize, 1..=9_i32).prop_map(|(case, state)| {
         let state = CaseState::try_from(state).unwrap();
@@ -52,21 +74,39 @@ fn done(act: &Act, cases: &[Case]) -> Option<(usize, Case)> {
     };
     match *act {
         Act::Register { kind, line, pieces } => {
-            let lines = vec![CaseLine { line, quantity: pieces, ..CaseLine::default() }];
-            let mut case = Case { order: "orders/1".into(), lines, ..Case::default() };
+            let lines = vec![CaseLine {
+                line,
+                quantity: pieces,
+                ..CaseLine::default()
+            }];
+            let mut case = Case {
+                order: "orders/1".into(),
+                lines,
+                ..Case::default()
+            };
             case.set_kind(kind);
             case.set_state(CaseState::Registered);
             Some((cases.len(), case))
         }
         Act::Propose { case, line, nanos } => changed(case, &|case| {
-            let lines = vec![RefundLine { line, amount: Some(money(nanos.into())) }];
-            let mut payment = CasePayment { lines, ..CasePayment::default() };
+            let lines = vec![RefundLine {
+                line,
+                amount: Some(money(nanos.into())),
+            }];
+            let mut payment = CasePayment {
+                lines,
+                ..CasePayment::default()
+            };
             payment.set_kind(CasePaymentKind::Refund);
             payment.set_state(CasePaymentState::Asked);
             case.payments.push(payment);
             Some(())
         }),
-        Act::Payment { case, number, state } => changed(case, &|case| {
+        Act::Payment {
+            case,
+            number,
+            state,
+        } => changed(case, &|case| {
             case.payments.get_mut(number)?.set_state(state);
             Some(())
         }),
@@ -116,8 +156,16 @@ proptest! {
 #[test]
 fn what_a_case_takes_follows_from_how_it_stands() {
     let of = |kind: CaseKind, state: CaseState| {
-        let lines = vec![CaseLine { line: 1, quantity: 2, ..CaseLine::default() }];
-        let mut case = Case { order: "orders/1".into(), lines, ..Case::default() };
+        let lines = vec![CaseLine {
+            line: 1,
+            quantity: 2,
+            ..CaseLine::default()
+        }];
+        let mut case = Case {
+            order: "orders/1".into(),
+            lines,
+            ..Case::default()
+        };
         case.set_kind(kind);
         case.set_state(state);
         taken(&case).get(&1).map_or(0, |booked| booked.pieces)
@@ -132,10 +180,19 @@ fn what_a_case_takes_follows_from_how_it_stands() {
 
 #[test]
 fn who_asks_for_too_much_is_told_what_is_left() {
-    let mut line = Line { line: 2, ordered: 3, taken: 2, paid: 10_000_000_001, refunded: 4_000_000_000 };
+    let mut line = Line {
+        line: 2,
+        ordered: 3,
+        taken: 2,
+        paid: 10_000_000_001,
+        refunded: 4_000_000_000,
+    };
     let pieces = |pieces| Booked { pieces, nanos: 0 };
     let refused = line.book(pieces(2), CNY).unwrap_err();
-    assert_eq!(refused.metadata, [("limit", "1".to_owned()), ("line", "2".to_owned())]);
+    assert_eq!(
+        refused.metadata,
+        [("limit", "1".to_owned()), ("line", "2".to_owned())]
+    );
     let nanos = |nanos| Booked { pieces: 0, nanos };
     let refused = line.book(nanos(6_000_000_002), CNY).unwrap_err();
     assert_eq!(refused.metadata[0], ("limit", "6.000000001".to_owned()));

@@ -137,7 +137,9 @@ fn a_case_goes_its_way_and_says_what_is_due() {
     assert_eq!((hours(&case), steps), (Some(30), vec![Some(1), Some(2)]));
     world.act(&mut case, done(2)).unwrap();
     assert_eq!(hours(&case), Some(48));
-    let early = world.act(&mut case.clone(), Action::Finish("修好".into())).unwrap_err();
+    let early = world
+        .act(&mut case.clone(), Action::Finish("修好".into()))
+        .unwrap_err();
     assert_eq!(early.reason, Reason::StepMissing);
     world.all(&mut case, [done(1), Action::Finish("修好".into())]);
     assert!(matches!(all(&case).as_slice(), [due] if due.closing));
@@ -168,7 +170,16 @@ fn what_the_customer_does_not_want_leads_back_to_a_plan() {
     };
     world.act(&mut case, decline).unwrap();
     assert_eq!((case.state(), hours(&case)), (CaseState::Checked, Some(34)));
-    world.all(&mut case, [plan(), agree(), step(20), done(1), Action::Finish("修好".into())]);
+    world.all(
+        &mut case,
+        [
+            plan(),
+            agree(),
+            step(20),
+            done(1),
+            Action::Finish("修好".into()),
+        ],
+    );
     assert_eq!(case.plan_count, 2);
     let unsatisfied = Action::Confirm {
         satisfied: false,
@@ -183,7 +194,16 @@ fn what_the_customer_does_not_want_leads_back_to_a_plan() {
         reason: "不要了".into(),
     };
     assert!(world.act(&mut case.clone(), cancel).is_err());
-    world.all(&mut case, [plan(), agree(), step(40), done(2), Action::Finish("修好".into())]);
+    world.all(
+        &mut case,
+        [
+            plan(),
+            agree(),
+            step(40),
+            done(2),
+            Action::Finish("修好".into()),
+        ],
+    );
     world.act(&mut case, unsatisfied).unwrap();
     assert_eq!(case.reopen_count, 2);
 }
@@ -197,19 +217,28 @@ fn cover_decides_on_plan_and_cost() {
     let mut case = registered(CaseKind::Return);
     world.act(&mut case, Action::Check).unwrap();
     assert_eq!(case.cover(), Cover::Refused);
-    assert_eq!(world.act(&mut case, plan()).unwrap_err().reason, Reason::StateNotAllowed);
-    let mut otherwise = || Action::Override(Cover::Covered, "老客户".into());
+    assert_eq!(
+        world.act(&mut case, plan()).unwrap_err().reason,
+        Reason::StateNotAllowed
+    );
+    let otherwise = || Action::Override(Cover::Covered, "老客户".into());
     let own = world.act(&mut case, otherwise()).unwrap_err();
     assert_eq!(own.reason, Reason::SecondPersonRequired);
     world.actor = HEAD;
     world.act(&mut case, otherwise()).unwrap();
-    assert_eq!((case.cover(), case.cover_decider.as_str()), (Cover::Covered, HEAD));
+    assert_eq!(
+        (case.cover(), case.cover_decider.as_str()),
+        (Cover::Covered, HEAD)
+    );
     let dear = Action::Plan {
         plan: "退货".into(),
         deadline: None,
         cost: Some(Money::default()),
     };
-    assert_eq!(world.act(&mut case.clone(), dear).unwrap_err().reason, Reason::InvalidFields);
+    assert_eq!(
+        world.act(&mut case.clone(), dear).unwrap_err().reason,
+        Reason::InvalidFields
+    );
     world.act(&mut case, plan()).unwrap();
 }
 
@@ -228,7 +257,10 @@ fn money_is_granted_by_rule_or_asked_for() {
     let states: Vec<_> = case.payments.iter().map(|one| one.state()).collect();
     assert_eq!(states, [CasePaymentState::Granted, CasePaymentState::Asked]);
     let beyond = world.act(&mut case.clone(), refund(181)).unwrap_err();
-    assert_eq!((beyond.reason, &beyond.metadata[0].1), (Reason::BeyondLimit, &"300".to_owned()));
+    assert_eq!(
+        (beyond.reason, &beyond.metadata[0].1),
+        (Reason::BeyondLimit, &"300".to_owned())
+    );
     let decide = |approve| Action::Decide {
         number: 2,
         approve,
@@ -259,9 +291,20 @@ fn a_cancelled_case_promises_nothing() {
     };
     world.all(&mut case, [Action::Check, refund(5), cancel]);
     assert_eq!(case.payments[0].state(), CasePaymentState::Dropped);
-    assert_eq!((case.state(), all(&case)), (CaseState::Cancelled, Vec::new()));
+    assert_eq!(
+        (case.state(), all(&case)),
+        (CaseState::Cancelled, Vec::new())
+    );
     assert!(case.withdrawn && case.close_time.is_some());
-    for action in [Action::Check, plan(), refund(1), Action::Assign(Uuid::nil())] {
-        assert_eq!(world.act(&mut case, action).unwrap_err().reason, Reason::StateNotAllowed);
+    for action in [
+        Action::Check,
+        plan(),
+        refund(1),
+        Action::Assign(Uuid::nil()),
+    ] {
+        assert_eq!(
+            world.act(&mut case, action).unwrap_err().reason,
+            Reason::StateNotAllowed
+        );
     }
 }
