@@ -21,6 +21,7 @@ use std::sync::Arc;
 use kefu_contracts::order::{
     after_sales_service_server::AfterSalesServiceServer,
     follow_up_service_server::FollowUpServiceServer, order_service_server::OrderServiceServer,
+    watch_service_server::WatchServiceServer,
 };
 use kefu_service::{
     core::{Core, Deps},
@@ -30,6 +31,7 @@ use kefu_service::{
     host::Hosted,
     rewrap,
     server::GrpcService,
+    watch::Wake,
 };
 use tonic::service::Routes;
 
@@ -58,6 +60,7 @@ pub fn build(config: OrderFollowupConfig, deps: Deps, peers: Peers) -> Result<Ho
     config.check()?;
     let core = Core::new(NAME, deps, &["customer-profile"]);
     let desk = desk::Desk::new(&core, &config);
+    let wake = Wake::default();
     let jobs = vec![
         core.follow(
             "customer-profile",
@@ -68,16 +71,19 @@ pub fn build(config: OrderFollowupConfig, deps: Deps, peers: Peers) -> Result<Ho
             }),
         ),
         jobs::missed(core.deps.clone(), desk.clone()),
+        wake.job(core.deps.db.clone(), core.deps.clock.clone()),
         rewrap::job(&core.deps),
     ];
     let orders = api::Orders::new(&core, &config);
     let cases = api::cases::Cases::new(&core, desk.clone(), peers.access_control.clone());
     let follow_ups = api::follow_ups::FollowUps::new(&core, desk, peers.access_control);
+    let watch = api::watch::Watch::new(&core, orders.clone(), follow_ups.clone(), &wake, &config);
     let files = FileExport::server(orders.clone(), &store::records::WHOLE, core.views.clone());
     let facts = RecordFacts::server(&core.deps, store::records::FACTS);
     let routes = Routes::new(OrderServiceServer::new(orders))
         .add_service(FollowUpServiceServer::new(follow_ups))
         .add_service(AfterSalesServiceServer::new(cases))
+        .add_service(WatchServiceServer::new(watch))
         .add_service(files)
         .add_service(facts);
     Ok(core.host(routes, jobs))

@@ -37,6 +37,7 @@ mod macros;
 mod merges;
 mod migrations;
 mod notices;
+mod order_watches;
 mod outage;
 mod quality;
 mod queues;

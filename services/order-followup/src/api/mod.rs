@@ -9,6 +9,7 @@ pub(crate) mod follow_ups;
 mod list;
 mod present;
 mod read;
+pub(crate) mod watch;
 mod write;
 
 use kefu_contracts::order::{
