@@ -19,7 +19,8 @@ mod store;
 use std::sync::Arc;
 
 use kefu_contracts::order::{
-    after_sales_service_server::AfterSalesServiceServer, follow_up_service_server::FollowUpServiceServer, order_service_server::OrderServiceServer,
+    after_sales_service_server::AfterSalesServiceServer,
+    completion_service_server::CompletionServiceServer, follow_up_service_server::FollowUpServiceServer, order_service_server::OrderServiceServer,
 };
 use kefu_service::{
     core::{Core, Deps},
@@ -45,6 +46,8 @@ pub static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!();
 pub struct Peers {
     /// Who has a file may order.
     pub customer_profile: GrpcService,
+    /// Whose complaints name orders.
+    pub ticket: GrpcService,
     /// Asked who may see what is given to them.
     pub access_control: GrpcService,
 }
@@ -55,7 +58,7 @@ pub struct Peers {
 /// When the configuration cannot be carried out.
 pub fn build(config: OrderFollowupConfig, deps: Deps, peers: Peers) -> Result<Hosted, Fault> {
     config.check()?;
-    let core = Core::new(NAME, deps, &["customer-profile"]);
+    let core = Core::new(NAME, deps, &["customer-profile", "ticket"]);
     let desk = desk::Desk::new(&core, &config);
     let jobs = vec![
         core.follow(
@@ -66,15 +69,26 @@ pub fn build(config: OrderFollowupConfig, deps: Deps, peers: Peers) -> Result<Ho
                 vault: core.deps.vault.clone(),
             }),
         ),
+        core.follow(
+            "ticket",
+            peers.ticket,
+            Arc::new(jobs::Complaints {
+                clock: core.deps.clock.clone(),
+                ids: core.deps.ids.clone(),
+                desk: desk.clone(),
+            }),
+        ),
         jobs::missed(core.deps.clone(), desk.clone()),
         rewrap::job(&core.deps),
     ];
-    let orders = api::Orders::new(&core, &config);
+    let orders = api::Orders::new(&core, &config, desk.clone());
+    let completions = api::confirmation::Completions(orders.clone());
     let cases = api::cases::Cases::new(&core, desk.clone(), peers.access_control.clone());
     let follow_ups = api::follow_ups::FollowUps::new(&core, desk, peers.access_control);
     let files = FileExport::server(orders.clone(), &store::records::WHOLE, core.views.clone());
     let facts = RecordFacts::server(&core.deps, store::records::FACTS);
     let routes = Routes::new(OrderServiceServer::new(orders))
+        .add_service(CompletionServiceServer::new(completions))
         .add_service(FollowUpServiceServer::new(follow_ups))
         .add_service(AfterSalesServiceServer::new(cases))
         .add_service(files)
