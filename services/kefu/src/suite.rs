@@ -133,6 +133,7 @@ impl Parts {
             self.deps(&databases.order_followup),
             kefu_order_followup::Peers {
                 customer_profile: profile.clone(),
+                ticket: ticket.service(),
                 access_control: access.clone(),
             },
         )?;

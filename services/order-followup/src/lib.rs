@@ -20,6 +20,7 @@ use std::sync::Arc;
 
 use kefu_contracts::order::{
     after_sales_service_server::AfterSalesServiceServer,
+    completion_service_server::CompletionServiceServer,
     follow_up_service_server::FollowUpServiceServer, order_service_server::OrderServiceServer,
     watch_service_server::WatchServiceServer,
 };
@@ -48,6 +49,8 @@ pub static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!();
 pub struct Peers {
     /// Who has a file may order.
     pub customer_profile: GrpcService,
+    /// Whose complaints name orders.
+    pub ticket: GrpcService,
     /// Asked who may see what is given to them.
     pub access_control: GrpcService,
 }
@@ -58,7 +61,7 @@ pub struct Peers {
 /// When the configuration cannot be carried out.
 pub fn build(config: OrderFollowupConfig, deps: Deps, peers: Peers) -> Result<Hosted, Fault> {
     config.check()?;
-    let core = Core::new(NAME, deps, &["customer-profile"]);
+    let core = Core::new(NAME, deps, &["customer-profile", "ticket"]);
     let desk = desk::Desk::new(&core, &config);
     let wake = Wake::default();
     let jobs = vec![
@@ -70,17 +73,28 @@ pub fn build(config: OrderFollowupConfig, deps: Deps, peers: Peers) -> Result<Ho
                 vault: core.deps.vault.clone(),
             }),
         ),
+        core.follow(
+            "ticket",
+            peers.ticket,
+            Arc::new(jobs::Complaints {
+                clock: core.deps.clock.clone(),
+                ids: core.deps.ids.clone(),
+                desk: desk.clone(),
+            }),
+        ),
         jobs::missed(core.deps.clone(), desk.clone()),
         wake.job(core.deps.db.clone(), core.deps.clock.clone()),
         rewrap::job(&core.deps),
     ];
-    let orders = api::Orders::new(&core, &config);
+    let orders = api::Orders::new(&core, &config, desk.clone());
+    let completions = api::confirmation::Completions(orders.clone());
     let cases = api::cases::Cases::new(&core, desk.clone(), peers.access_control.clone());
     let follow_ups = api::follow_ups::FollowUps::new(&core, desk, peers.access_control);
     let watch = api::watch::Watch::new(&core, orders.clone(), follow_ups.clone(), &wake, &config);
     let files = FileExport::server(orders.clone(), &store::records::WHOLE, core.views.clone());
     let facts = RecordFacts::server(&core.deps, store::records::FACTS);
     let routes = Routes::new(OrderServiceServer::new(orders))
+        .add_service(CompletionServiceServer::new(completions))
         .add_service(FollowUpServiceServer::new(follow_ups))
         .add_service(AfterSalesServiceServer::new(cases))
         .add_service(WatchServiceServer::new(watch))

@@ -21,7 +21,7 @@ use super::{
     write::AtHand,
 };
 use crate::{
-    domain::stage::Reached,
+    domain::{completion::Attempt, stage::Reached},
     store::{
         orders,
         records::{StoredOrder, WHOLE},
@@ -46,6 +46,8 @@ pub(super) enum Action {
     Review(Review, Timestamp),
     /// Its customer said at that time that all is well.
     Complete(Review, Timestamp),
+    /// Its customer was to be asked, and said nothing of how it was.
+    Attempt(Attempt),
 }
 
 impl Orders {
@@ -117,15 +119,22 @@ impl Orders {
         }
         let key = self.sealer.open_key(row.customer_id, &row.wrapped).await?;
         let order = self.unseal_whole(&key, &row)?;
-        let mut at_hand = AtHand { row, key, order };
-        let entries = self
+        let mut at_hand = AtHand {
+            row,
+            key,
+            order,
+            said: None,
+        };
+        let mut entries = self
             .write(connection, call, &mut at_hand, &command.action)
             .await?;
+        let asked = self.ask(connection, call, &mut at_hand, &command.action);
+        entries.extend(asked.await?);
         let journaled = match entries.as_slice() {
             [] => Journaled::Nothing,
             entries => Journaled::Now(kefu_journal::append(connection, entries).await?),
         };
-        let AtHand { row, key, order } = at_hand;
+        let AtHand { row, key, order, .. } = at_hand;
         if let Some(claim) = &command.claim {
             let answer = self.sealer.seal_answer(&key, row.id, &order)?;
             let kept = Kept {

@@ -3,6 +3,7 @@
 pub(crate) mod cases;
 mod command;
 mod commands;
+pub(crate) mod confirmation;
 mod create;
 mod files;
 pub(crate) mod follow_ups;
@@ -20,7 +21,10 @@ use kefu_contracts::order::{
 use kefu_service::{call::answer, core::Core, sealed::Sealer};
 use tonic::{Request, Response, Status};
 
-use crate::config::OrderFollowupConfig;
+use crate::{
+    config::{ConfirmationConfig, OrderFollowupConfig},
+    desk::Desk,
+};
 
 /// The handlers and what they share.
 #[derive(Clone)]
@@ -28,16 +32,22 @@ pub(crate) struct Orders {
     core: Core,
     sealer: Sealer,
     review_sealer: Sealer,
+    attempt_sealer: Sealer,
+    desk: Desk,
+    confirmation: ConfirmationConfig,
     most_lines: usize,
 }
 
 impl Orders {
-    pub(crate) fn new(core: &Core, config: &OrderFollowupConfig) -> Self {
+    pub(crate) fn new(core: &Core, config: &OrderFollowupConfig, desk: Desk) -> Self {
         let sealer = |table| Sealer::new(core.deps.vault.clone(), table);
         Self {
             core: core.clone(),
             sealer: sealer("orders.purchase_order"),
             review_sealer: sealer("orders.review"),
+            attempt_sealer: sealer("orders.confirmation_attempt"),
+            desk,
+            confirmation: config.confirmation,
             most_lines: config.most_lines,
         }
     }

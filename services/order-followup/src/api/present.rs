@@ -124,6 +124,11 @@ impl Orders {
                 .reviews
                 .push(review.open(&self.review_sealer, key, cleared)?);
         }
+        for attempt in &row.attempts {
+            order
+                .attempts
+                .push(attempt.open(&self.attempt_sealer, key, cleared)?);
+        }
         Ok((order, account))
     }
 

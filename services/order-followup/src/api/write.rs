@@ -10,6 +10,7 @@ use kefu_journal::Entry;
 use kefu_service::{call::Call, error::Fault, fields::etag, present::entry, time};
 use kefu_vault::CustomerKey;
 use sqlx::PgConnection;
+use uuid::Uuid;
 
 use super::{
     Orders,
@@ -32,6 +33,8 @@ pub(super) struct AtHand {
     pub(super) key: CustomerKey,
     /// As it stands, then as it will.
     pub(super) order: Order,
+    /// The review that was written, with its id.
+    pub(super) said: Option<(Uuid, Review)>,
 }
 
 impl Orders {
@@ -50,6 +53,8 @@ impl Orders {
         let (event, kind) = match action {
             Action::Stage(reached) => (Some(*reached), "order.stage_recorded"),
             Action::Review(..) => (None, "order.reviewed"),
+            // What there is to journal is told with the question (`confirmation.rs`).
+            Action::Attempt(_) => (None, ""),
             Action::Complete(..) if !may_become(before.stage, completed) => {
                 return Err(error::not_from(before.stage, completed));
             }
@@ -140,11 +145,17 @@ impl Orders {
         let time = |review: &Review| review.answered_time.as_ref().and_then(time::from_proto);
         let at = told.partition_point(|earlier| time(earlier) <= time(review));
         told.insert(at, review.clone());
+        at_hand.said = Some((id, review.clone()));
         Ok(event::Event::OrderReviewed(reviewed))
     }
 }
 
 impl AtHand {
+    /// The stage it is at, and since when.
+    pub(super) fn current(&self) -> Reached {
+        current(reached(&self.order.events)).unwrap_or(self.row.current)
+    }
+
     /// Takes an event into the order and tells at which stage it is by it.
     fn tell(&mut self, call: &Call, event: Reached) -> Reached {
         let at = reached(&self.order.events)

@@ -1,6 +1,7 @@
 //! Types and rules of orders; pure.
 
 pub(crate) mod case;
+pub(crate) mod completion;
 pub(crate) mod entry;
 pub(crate) mod follow_up;
 pub(crate) mod money;

@@ -4,6 +4,9 @@ use jiff::Timestamp;
 use kefu_contracts::order::Review;
 use kefu_service::{error::Violation, fields::Fields, time};
 
+/// Characters of what the customer says.
+pub(crate) const LONGEST_COMMENT: usize = 2000;
+
 /// How the customer came to say something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Occasion {
@@ -33,7 +36,7 @@ pub(crate) fn check(
             Violation::OutOfRange(1, 5),
         ),
     }
-    fields.text("review.comment", &review.comment, 2000);
+    fields.text("review.comment", &review.comment, LONGEST_COMMENT);
     fields.text("review.external_ref", &review.external_ref, 120);
     let arrived = review.arrived || occasion == Occasion::OnTheirOwn;
     fields.ensure(arrived, "review.arrived", Violation::Required);

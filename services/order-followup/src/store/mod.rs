@@ -2,6 +2,7 @@
 
 pub(crate) mod after_sales_rules;
 pub(crate) mod cases;
+pub(crate) mod completion;
 pub(crate) mod customers;
 pub(crate) mod events;
 pub(crate) mod follow_ups;

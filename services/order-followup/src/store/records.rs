@@ -19,13 +19,19 @@ use kefu_vault::WrappedKey;
 use sqlx::{PgConnection, Row, postgres::PgRow};
 use uuid::Uuid;
 
-use super::{cases, events, follow_ups, reviews::StoredReview};
+use super::{
+    cases,
+    completion::{self, StoredAttempt},
+    events, follow_ups,
+    reviews::StoredReview,
+};
 use crate::domain::stage::Reached;
 
 macro_rules! columns {
     () => {
         "o.id, o.number, o.customer_id, o.stage, o.stage_at, o.department_id, o.owner_id, o.external_ref, o.currency,
-         o.sealed, o.placed_at, o.promised_at, o.revision, o.created_at, o.updated_at, k.kek_id, k.wrapped"
+         o.sealed, o.placed_at, o.promised_at, o.confirmation, o.revision, o.created_at, o.updated_at,
+         k.kek_id, k.wrapped"
     };
 }
 macro_rules! from {
@@ -68,7 +74,9 @@ pub(crate) const WHOLE: RecordSpec = RecordSpec {
     columns: concat!(
         columns!(),
         ", e.event_stages, e.event_occurred, e.event_recorded, e.event_actors, e.event_systems,
-         r.review_ids, r.review_refs, r.review_scores, r.review_answered, r.review_sealed"
+         r.review_ids, r.review_refs, r.review_scores, r.review_answered, r.review_sealed,
+         a.attempt_ids, a.attempt_outcomes, a.attempt_times, a.attempt_actors, a.attempt_systems, a.attempt_sealed,
+         w.complaints"
     ),
     from: concat!(
         from!(),
@@ -86,7 +94,18 @@ pub(crate) const WHOLE: RecordSpec = RecordSpec {
                      array_agg(answered_at ORDER BY answered_at, id) AS review_answered,
                      array_agg(sealed ORDER BY answered_at, id) AS review_sealed
               FROM orders.review WHERE order_id = o.id
-          ) r"
+          ) r CROSS JOIN LATERAL (
+              SELECT array_agg(id ORDER BY attempted_at, id) AS attempt_ids,
+                     array_agg(outcome ORDER BY attempted_at, id) AS attempt_outcomes,
+                     array_agg(attempted_at ORDER BY attempted_at, id) AS attempt_times,
+                     array_agg(actor_id ORDER BY attempted_at, id) AS attempt_actors,
+                     array_agg(actor_is_system ORDER BY attempted_at, id) AS attempt_systems,
+                     array_agg(sealed ORDER BY attempted_at, id) AS attempt_sealed
+              FROM orders.confirmation_attempt WHERE order_id = o.id
+          ) a CROSS JOIN LATERAL (
+              SELECT array_agg(ticket_id ORDER BY opened_at, ticket_id) AS complaints
+              FROM orders.order_complaint WHERE order_id = o.id
+          ) w"
     ),
     id: "o.id",
     scope: SCOPE,
@@ -152,6 +171,8 @@ pub(crate) struct StoredOrder {
     pub(crate) matched: i64,
     /// Of a whole row only.
     pub(crate) reviews: Vec<StoredReview>,
+    /// Of a whole row only.
+    pub(crate) attempts: Vec<StoredAttempt>,
     columns: Order,
 }
 
@@ -183,6 +204,7 @@ impl StoredOrder {
             currency: row.try_get("currency")?,
             placed_time: Some(time::to_proto(placed_at)),
             promised_time: promised_at.map(|at| time::to_proto(at.to_jiff())),
+            confirmation: row.try_get::<i16, _>("confirmation")?.into(),
             etag: etag(revision),
             create_time: Some(time::to_proto(time("created_at")?)),
             update_time: Some(time::to_proto(time("updated_at")?)),
@@ -206,6 +228,7 @@ impl StoredOrder {
             },
             matched: row.try_get("matched")?,
             reviews: Vec::new(),
+            attempts: Vec::new(),
             columns,
         })
     }
@@ -215,6 +238,8 @@ impl StoredOrder {
         let mut stored = Self::read(row)?;
         stored.columns.events = events::read(row)?;
         stored.reviews = StoredReview::read(row)?;
+        stored.attempts = StoredAttempt::read(row)?;
+        stored.columns.complaints = completion::complaints(row)?;
         Ok(stored)
     }
 

@@ -43,6 +43,7 @@ pub(crate) async fn customer(
     )
     .execute(&mut *connection)
     .await?;
+    completion(connection, customer).await?;
     cases(connection, customer).await
 }
 
@@ -66,5 +67,19 @@ async fn cases(connection: &mut PgConnection, customer: Uuid) -> Result<(), Faul
     )
     .execute(connection)
     .await?;
+    Ok(())
+}
+
+/// Of the question after delivery (OP-3.4.5).
+async fn completion(connection: &mut PgConnection, customer: Uuid) -> Result<(), Fault> {
+    sqlx::query!(
+        "UPDATE orders.confirmation_attempt SET sealed = '' WHERE customer_id = $1",
+        customer
+    )
+    .execute(&mut *connection)
+    .await?;
+    sqlx::query!("DELETE FROM orders.order_complaint WHERE customer_id = $1", customer)
+        .execute(connection)
+        .await?;
     Ok(())
 }

@@ -339,6 +339,7 @@ pub(super) fn opened(id: Uuid, given: Ticket, entry: &Entry, call: &Call) -> Tic
         impact: given.impact,
         urgency: given.urgency,
         external_ref: given.external_ref,
+        order: given.order,
         subject: given.subject,
         description: given.description,
         call_start_time: given.call_start_time,

@@ -106,6 +106,7 @@ pub(super) fn changed(
         result_answer: ticket.result_answer,
         call_seconds: ticket.call_seconds,
         merged: ticket.merged_time.is_some(),
+        order_id: id(&ticket.order, "orders"),
     })
 }
 

@@ -74,6 +74,7 @@ const FIXED: &[&str] = &[
     "assignee",
     "reopen_count",
     "external_ref",
+    "order",
     "subject",
     "description",
     "resolution",

@@ -27,6 +27,8 @@ pub(crate) struct Entry {
     /// Who opens a ticket has it, until it is given to somebody else; a system
     /// works on none.
     pub(crate) assignee: Option<Uuid>,
+    /// The order that it is about.
+    pub(crate) order: Option<Uuid>,
     pub(crate) received_at: Timestamp,
 }
 
@@ -44,6 +46,7 @@ pub(crate) fn check(
     fields.optional_enum::<Level>("ticket.impact", ticket.impact);
     fields.optional_enum::<Level>("ticket.urgency", ticket.urgency);
     talk::check(fields, ticket, now);
+    let order = fields.optional_name("ticket.order", &ticket.order, "orders");
     fields.text("ticket.external_ref", &ticket.external_ref, 120);
     fields.text("ticket.subject", &ticket.subject, 200);
     fields.text("ticket.description", &ticket.description, LONG);
@@ -67,6 +70,7 @@ pub(crate) fn check(
         customer: customer.unwrap_or_default(),
         department: department.unwrap_or_default(),
         assignee: (subject.kind == SubjectKind::Employee).then_some(subject.id),
+        order,
         received_at: received_at.unwrap_or(now),
     }
 }
@@ -122,6 +126,7 @@ mod tests {
             customer: CUSTOMER,
             department: HOME,
             assignee: Some(WHO),
+            order: None,
             received_at: NOW,
         };
         assert_eq!(entry, expected);
@@ -141,6 +146,7 @@ mod tests {
             customer: CUSTOMER,
             department: other,
             assignee: None,
+            order: None,
             received_at: at,
         };
         assert_eq!(entry, expected);

@@ -76,10 +76,10 @@ pub(crate) async fn write(
              INSERT INTO ticket.ticket
                  (id, number, customer_id, kind, channel, category, impact, urgency, priority, state,
                   waiting_for, department_id, assignee_id, reopen_count, external_ref, sealed,
-                  received_at, revision, created_at, updated_at, call_started_at, call_ended_at, stage)
+                  received_at, revision, created_at, updated_at, call_started_at, call_ended_at, stage, order_id)
              SELECT $7, 'T' || nextval('ticket.ticket_number'), $1, $10::int2, $11::int2, $12::text,
                     $13::int2, $14::int2, $15::int2, $16::int2, 0, $17::uuid, $18::uuid, 0, $19::text,
-                    $20::bytea, $21, 1, $9, $9, $30, $31, $32::int2
+                    $20::bytea, $21, 1, $9, $9, $30, $31, $32::int2, $37::uuid
              FROM go
              RETURNING number
          ), changed AS (
@@ -136,7 +136,8 @@ pub(crate) async fn write(
         new.notice_rules,
         Part::Opening as i16,
         &new.marks.pairs,
-        &new.marks.longer
+        &new.marks.longer,
+        new.entry.order
     )
     .fetch_optional(connection)
     .await

@@ -28,7 +28,7 @@ pub(crate) const RECORD: RecordSpec = RecordSpec {
               t.state, t.waiting_for, t.department_id, t.assignee_id, t.reopen_count, t.external_ref, t.sealed,
               t.received_at, t.resolved_at, t.closed_at, t.revision, t.created_at, t.updated_at,
               t.call_started_at, t.call_ended_at, t.legitimacy, t.nature, t.gravity, t.stage, t.result_answer,
-              t.escalated_at, t.closing_asked_by, t.closing_approved_by, t.merged_at, t.tags,
+              t.escalated_at, t.closing_asked_by, t.closing_approved_by, t.merged_at, t.tags, t.order_id,
               k.kek_id, k.wrapped",
     from: "ticket.ticket t JOIN ticket.customer_key k ON k.customer_id = t.customer_id",
     id: "t.id",
@@ -70,6 +70,7 @@ pub(crate) const RECORD: RecordSpec = RecordSpec {
             },
         ),
         FilterField::system("tag", "t.tags", FilterKind::Member),
+        FilterField::system("order", "t.order_id", FilterKind::Name("orders")),
     ],
     ..RecordSpec::PLAIN
 };
@@ -251,6 +252,10 @@ impl StoredTicket {
             attempt_count: reopen_count.saturating_add(1),
             external_ref: row
                 .try_get::<Option<String>, _>("external_ref")?
+                .unwrap_or_default(),
+            order: row
+                .try_get::<Option<Uuid>, _>("order_id")?
+                .map(|id| name("orders", id))
                 .unwrap_or_default(),
             received_time: Some(to_proto(received_at)),
             resolved_time: perhaps("resolved_at")?,

@@ -163,6 +163,7 @@ fn new(call: &Call, wanted: &Wanted, row: &StoredTicket) -> Result<New, Fault> {
         customer: row.customer_id,
         department: department.ok_or_else(|| Fault::internal("a ticket without a department"))?,
         assignee: (subject.kind == SubjectKind::Employee).then_some(subject.id),
+        order: parse_name(&before.order, "orders"),
         received_at: call.now,
     };
     let given = Ticket {
@@ -178,6 +179,7 @@ fn new(call: &Call, wanted: &Wanted, row: &StoredTicket) -> Result<New, Fault> {
         },
         impact: request.impact,
         urgency: request.urgency,
+        order: before.order.clone(),
         subject: request.subject.clone(),
         ..Default::default()
     };

@@ -217,6 +217,7 @@ fn entry_of(call: &Call, row: &StoredTicket, received_at: Timestamp) -> Result<E
         customer: row.customer_id,
         department: department.ok_or_else(|| Fault::internal("a ticket without a department"))?,
         assignee: (subject.kind == SubjectKind::Employee).then_some(subject.id),
+        order: parse_name(&row.columns().order, "orders"),
         received_at,
     })
 }
@@ -238,6 +239,7 @@ fn new(call: &Call, wanted: &Wanted, row: &StoredTicket, first: Timestamp) -> Re
         },
         impact: before.impact,
         urgency: before.urgency,
+        order: before.order.clone(),
         subject: request.subject.clone(),
         ..Default::default()
     };
