@@ -13,6 +13,7 @@ mod calendars;
 mod clauses;
 mod clocks;
 mod compensations;
+mod completion;
 mod consents;
 mod contexts;
 mod data_requests;

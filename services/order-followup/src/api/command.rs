@@ -134,7 +134,9 @@ impl Orders {
             [] => Journaled::Nothing,
             entries => Journaled::Now(kefu_journal::append(connection, entries).await?),
         };
-        let AtHand { row, key, order, .. } = at_hand;
+        let AtHand {
+            row, key, order, ..
+        } = at_hand;
         if let Some(claim) = &command.claim {
             let answer = self.sealer.seal_answer(&key, row.id, &order)?;
             let kept = Kept {

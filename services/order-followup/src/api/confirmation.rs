@@ -121,7 +121,9 @@ impl Orders {
             }
             // It was told to be somewhere else again: there is nothing to ask for now.
             let settled = FollowUpState::Settled;
-            let mut entries = self.close_question(connection, &by, at_hand, settled).await?;
+            let mut entries = self
+                .close_question(connection, &by, at_hand, settled)
+                .await?;
             let stands = Confirmation::Unspecified;
             entries.push(self.stand(connection, call, at_hand, stands, None).await?);
             return Ok(entries);
@@ -181,9 +183,15 @@ impl Orders {
         let earlier = at_hand.order.attempts.iter();
         let missed = earlier.filter(|one| one.outcome() == AttemptOutcome::NotReached);
         let standing = at_hand.order.confirmation();
-        let stands = rules::after(&self.confirmation, standing, attempt.outcome, missed.count())?;
+        let stands = rules::after(
+            &self.confirmation,
+            standing,
+            attempt.outcome,
+            missed.count(),
+        )?;
         let by = By::Call(call);
-        self.write_attempt(connection, call, at_hand, attempt).await?;
+        self.write_attempt(connection, call, at_hand, attempt)
+            .await?;
         let done = FollowUpState::Done;
         let mut entries = self.close_question(connection, &by, at_hand, done).await?;
         let (tried, id) = (at_hand.order.attempts.len(), at_hand.row.id);
@@ -206,7 +214,10 @@ impl Orders {
             entries.extend(self.desk.open(connection, &by, wanted).await?);
         }
         let outcome = Some(attempt.outcome);
-        entries.push(self.stand(connection, call, at_hand, stands, outcome).await?);
+        entries.push(
+            self.stand(connection, call, at_hand, stands, outcome)
+                .await?,
+        );
         Ok(entries)
     }
 
@@ -277,7 +288,14 @@ impl Orders {
             (None, _) => "order.confirmation_settled",
         };
         let (resource, customer) = (at_hand.order.name.clone(), Some(row.customer_id));
-        Ok(entry(call, EntryKind::Change, kind, resource, customer, event))
+        Ok(entry(
+            call,
+            EntryKind::Change,
+            kind,
+            resource,
+            customer,
+            event,
+        ))
     }
 }
 

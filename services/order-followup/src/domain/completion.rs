@@ -21,7 +21,11 @@ pub(crate) struct Attempt {
 
 /// When the customer is asked about an order that is at this stage now; none: it is not asked. What
 /// came here long after it was delivered is not chased.
-pub(crate) fn due(rules: &ConfirmationConfig, current: Reached, now: Timestamp) -> Option<Timestamp> {
+pub(crate) fn due(
+    rules: &ConfirmationConfig,
+    current: Reached,
+    now: Timestamp,
+) -> Option<Timestamp> {
     let fresh = !is_past(rules, current.at, now);
     let asked = current.stage == OrderStage::Delivered && fresh;
     asked.then(|| later(current.at, hours(rules.after_days)).max(now))
@@ -69,7 +73,10 @@ pub(crate) fn again(rules: &ConfirmationConfig, attempt: &Attempt, now: Timestam
 
 /// By when somebody sees to who is not satisfied.
 pub(crate) fn see_to(rules: &ConfirmationConfig, now: Timestamp) -> Timestamp {
-    later(now, SignedDuration::from_hours(rules.dissatisfied_hours.into()))
+    later(
+        now,
+        SignedDuration::from_hours(rules.dissatisfied_hours.into()),
+    )
 }
 
 fn hours(days: u8) -> SignedDuration {
@@ -105,8 +112,15 @@ mod tests {
         let asked = |days| due(&rules(), days_ago(days, OrderStage::Delivered), NOW);
         assert_eq!(asked(0), Some(NOW + SignedDuration::from_hours(72)));
         assert_eq!(asked(2), Some(NOW + SignedDuration::from_hours(24)));
-        assert_eq!([asked(9), asked(30), asked(31)], [Some(NOW), Some(NOW), None]);
-        for stage in [OrderStage::Shipped, OrderStage::Completed, OrderStage::Cancelled] {
+        assert_eq!(
+            [asked(9), asked(30), asked(31)],
+            [Some(NOW), Some(NOW), None]
+        );
+        for stage in [
+            OrderStage::Shipped,
+            OrderStage::Completed,
+            OrderStage::Cancelled,
+        ] {
             assert_eq!(due(&rules(), days_ago(0, stage), NOW), None, "{stage:?}");
         }
     }
@@ -117,9 +131,15 @@ mod tests {
         let tried = |outcome, missed| after(&rules(), Confirmation::Due, outcome, missed).unwrap();
         assert_eq!(tried(AttemptOutcome::NotReached, 0), Confirmation::Due);
         assert_eq!(tried(AttemptOutcome::NotReached, 1), Confirmation::Due);
-        assert_eq!(tried(AttemptOutcome::NotReached, 2), Confirmation::NotReached);
+        assert_eq!(
+            tried(AttemptOutcome::NotReached, 2),
+            Confirmation::NotReached
+        );
         assert_eq!(tried(AttemptOutcome::Later, 9), Confirmation::Due);
-        assert_eq!(tried(AttemptOutcome::NotArrived, 0), Confirmation::NotArrived);
+        assert_eq!(
+            tried(AttemptOutcome::NotArrived, 0),
+            Confirmation::NotArrived
+        );
     }
 
     #[test]

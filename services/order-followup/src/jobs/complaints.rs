@@ -8,12 +8,7 @@ use kefu_contracts::{
 };
 use kefu_journal::Entry;
 use kefu_service::{
-    clock::Clock,
-    consumer::Effect,
-    database::Use,
-    error::Fault,
-    fields::name,
-    ids::Ids,
+    clock::Clock, consumer::Effect, database::Use, error::Fault, fields::name, ids::Ids,
     time::from_proto,
 };
 use sqlx::PgConnection;
@@ -128,7 +123,10 @@ mod tests {
             ..TicketChanged::default()
         };
         let found = Complaint::of_ticket(&complaint).unwrap();
-        assert_eq!((found.ticket, found.order), (Uuid::from_u128(1), Uuid::from_u128(2)));
+        assert_eq!(
+            (found.ticket, found.order),
+            (Uuid::from_u128(1), Uuid::from_u128(2))
+        );
         let question = TicketChanged {
             kind: TicketKind::Consultation.into(),
             ..complaint.clone()

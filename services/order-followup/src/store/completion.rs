@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
 use kefu_contracts::{
     ClassSet,
-    order::{AttemptOutcome, Confirmation, ConfirmationAttempt, Order},
+    order::{AttemptOutcome, Confirmation, ConfirmationAttempt, Order, OrderComplaint},
     policy::DataClass,
 };
 use kefu_service::{
@@ -108,7 +108,10 @@ impl StoredAttempt {
         let (actors, systems) = (actors.unwrap_or_default(), systems.unwrap_or_default());
         let what = outcomes.into_iter().zip(times);
         let who = actors.into_iter().zip(systems);
-        let ids = ids.unwrap_or_default().into_iter().zip(sealed.unwrap_or_default());
+        let ids = ids
+            .unwrap_or_default()
+            .into_iter()
+            .zip(sealed.unwrap_or_default());
         let all = ids.zip(what).zip(who);
         let one = |(((id, sealed), (outcome, at)), (actor, is_system)): (_, (Uuid, bool))| {
             let (id, sealed): (Uuid, Vec<u8>) = (id, sealed);
@@ -148,10 +151,13 @@ impl StoredAttempt {
 }
 
 /// The complaints of an order from the array of [`WHOLE`](super::records::WHOLE), oldest first.
-pub(crate) fn complaints(row: &PgRow) -> Result<Vec<String>, Fault> {
+pub(crate) fn complaints(row: &PgRow) -> Result<Vec<OrderComplaint>, Fault> {
     let tickets: Option<Vec<Uuid>> = row.try_get("complaints")?;
     let tickets = tickets.unwrap_or_default().into_iter();
-    Ok(tickets.map(|id| name("tickets", id)).collect())
+    let one = |id| OrderComplaint {
+        ticket: name("tickets", id),
+    };
+    Ok(tickets.map(one).collect())
 }
 
 /// Learns that a complaint of this customer names an order; `false` where it was known, or there is

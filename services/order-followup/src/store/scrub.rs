@@ -78,8 +78,11 @@ async fn completion(connection: &mut PgConnection, customer: Uuid) -> Result<(),
     )
     .execute(&mut *connection)
     .await?;
-    sqlx::query!("DELETE FROM orders.order_complaint WHERE customer_id = $1", customer)
-        .execute(connection)
-        .await?;
+    sqlx::query!(
+        "DELETE FROM orders.order_complaint WHERE customer_id = $1",
+        customer
+    )
+    .execute(connection)
+    .await?;
     Ok(())
 }

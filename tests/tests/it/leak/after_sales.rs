@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 
 use kefu_access::RowFacts;
 use kefu_contracts::order::{
-    Case, CaseKind, CaseLine, CasePaymentKind, CasePaymentRule, CaseState, Cover, FollowUp,
-    FollowUpState, GetOrderRequest, ListFollowUpsRequest, Order, OrderStage,
+    AttemptOutcome, Case, CaseKind, CaseLine, CasePaymentKind, CasePaymentRule, CaseState, Cover,
+    FollowUp, FollowUpState, GetOrderRequest, ListFollowUpsRequest, Order, OrderStage,
+    RecordAttemptRequest, completion_service_client::CompletionServiceClient,
     follow_up_service_client::FollowUpServiceClient,
 };
 use kefu_service::{clock::Clock, fields::parse_name, time::to_proto};
-use kefu_testkit::{Caller, TestSuite, employee_id};
+use kefu_testkit::{Caller, TestSuite, employee_id, eventually};
 use uuid::Uuid;
 
 use super::values::Values;
@@ -124,6 +125,7 @@ async fn to_its_end(
     values: &mut Values,
 ) -> Case {
     told(maker, order, OrderStage::Delivered, suite.clock.now()).await;
+    tried(&suite.caller("wang.fang").after(maker), order, values).await;
     let one = check_cover(maker, &one).await.unwrap();
     let head = suite.caller("zhang.min").after(maker);
     let reason = values.text();
@@ -182,6 +184,37 @@ async fn under_way(
     record_case_payment(maker, &one, 2, &values.text())
         .await
         .unwrap()
+}
+
+/// The customer is asked whether it arrived, and nobody answers.
+async fn tried(caller: &Caller, order: &Order, values: &mut Values) {
+    let request = GetOrderRequest {
+        name: order.name.clone(),
+    };
+    let now = orders(caller)
+        .get_order(request)
+        .await
+        .unwrap()
+        .into_inner();
+    let attempt = RecordAttemptRequest {
+        name: now.name,
+        etag: now.etag,
+        outcome: AttemptOutcome::NotReached.into(),
+        words: values.text(),
+        ..Default::default()
+    };
+    let mut client = CompletionServiceClient::new(caller.clone());
+    client.record_attempt(attempt).await.unwrap();
+}
+
+/// The order knows that a complaint names it.
+pub(super) async fn complained(maker: &Caller, order: &str) {
+    eventually(async || {
+        let request = GetOrderRequest { name: order.into() };
+        let order = orders(maker).get_order(request).await.unwrap().into_inner();
+        (!order.complaints.is_empty()).then_some(())
+    })
+    .await;
 }
 
 /// Everything that is due, by whatever it was opened.

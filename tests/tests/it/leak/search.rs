@@ -63,14 +63,14 @@ impl Canaries {
     }
 }
 
-/// Of what one inspection is about the same is said in its tasks and in its result.
+/// Of what one inspection is about the same is said in its tasks and in its result; what an
+/// after-sales case is about is taken from its order.
 fn one_of_copies(all: Vec<Canary>) -> Vec<Canary> {
     let mut once: Vec<Canary> = Vec::new();
     for canary in all {
-        let copied = canary.record.starts_with("inspection");
         let first = once.iter_mut().find(|one| {
             let same = (one.class, &one.hidden) == (canary.class, &canary.hidden);
-            copied && same && one.record.starts_with("inspection")
+            same && family(&one.record).is_some_and(|one| Some(one) == family(&canary.record))
         });
         match first {
             Some(first) => first.copies.push(canary.record),
@@ -78,6 +78,16 @@ fn one_of_copies(all: Vec<Canary>) -> Vec<Canary> {
         }
     }
     once
+}
+
+/// Kinds of records of which one says what another does.
+fn family(record: &str) -> Option<&'static str> {
+    let of = |kinds: &[&str]| kinds.iter().any(|kind| record.starts_with(kind));
+    match record {
+        _ if of(&["inspection"]) => Some("inspections"),
+        _ if of(&["orders/", "cases/"]) => Some("orders"),
+        _ => None,
+    }
 }
 
 /// The canaries of a record that is seen whole.

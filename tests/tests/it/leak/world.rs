@@ -86,6 +86,8 @@ const TOLD: &str = "尊敬的客户：您的工单{ticket.number}已经解决。
 
 const REQUEST: usize = 0;
 const COMPLAINT: usize = 1;
+/// The order that it is about.
+const COMPLAINED: usize = 1;
 
 /// Tickets of two desks, of one, and one that is closed.
 const LINKS: &[(usize, usize)] = &[(0, 1), (0, 5), (6, 1), (4, 2)];
@@ -177,6 +179,25 @@ pub(super) async fn make(suite: &TestSuite) -> World {
         ..notices::rule("told", NoticeEvent::Resolved, TOLD)
     };
     notices::revise(&admin, vec![rule]).await.unwrap();
+    for (at, (customer, department, owner, cancelled)) in ORDERS.iter().enumerate() {
+        let mut one = order(&files[*customer]);
+        one.lines = vec![line(&mut values)];
+        let promised = suite.clock.now() + Duration::from_secs(86_400);
+        one.promised_time = Some(time::to_proto(promised));
+        one.department = format!("departments/{}", departments[*department]);
+        one.owner = owner.map(employee).unwrap_or_default();
+        one.external_ref = format!("SHOP-{at}");
+        let name = follow(suite, &erp, one, *cancelled, &mut values).await;
+        let duty = owner.filter(|_| !cancelled).map(employee_id);
+        world.reviews.push(name.clone());
+        world.know(
+            &files[*customer],
+            name,
+            departments[*department],
+            *owner,
+            duty,
+        );
+    }
     let mut made = Vec::new();
     for (at, (customer, department, assignee, closed)) in TICKETS.iter().enumerate() {
         let mut one = ticket(&files[*customer]);
@@ -186,7 +207,11 @@ pub(super) async fn make(suite: &TestSuite) -> World {
         one.external_ref = format!("CASE-{at}");
         match at {
             REQUEST => one.set_kind(TicketKind::ServiceRequest),
-            COMPLAINT => one.set_kind(TicketKind::Complaint),
+            // Of an order of the same customer.
+            COMPLAINT => {
+                one.set_kind(TicketKind::Complaint);
+                one.order.clone_from(&world.reviews[COMPLAINED]);
+            }
             _ => {}
         }
         let name = work(suite, &erp, one, *assignee, *closed, &mut values).await;
@@ -211,26 +236,8 @@ pub(super) async fn make(suite: &TestSuite) -> World {
         client.link_tickets(link).await.unwrap();
         world.links.push((made[*from].clone(), made[*to].clone()));
     }
-    for (at, (customer, department, owner, cancelled)) in ORDERS.iter().enumerate() {
-        let mut one = order(&files[*customer]);
-        one.lines = vec![line(&mut values)];
-        let promised = suite.clock.now() + Duration::from_secs(86_400);
-        one.promised_time = Some(time::to_proto(promised));
-        one.department = format!("departments/{}", departments[*department]);
-        one.owner = owner.map(employee).unwrap_or_default();
-        one.external_ref = format!("SHOP-{at}");
-        let name = follow(suite, &erp, one, *cancelled, &mut values).await;
-        let duty = owner.filter(|_| !cancelled).map(employee_id);
-        world.reviews.push(name.clone());
-        world.know(
-            &files[*customer],
-            name,
-            departments[*department],
-            *owner,
-            duty,
-        );
-    }
     let bought: Vec<String> = world.reviews.clone();
+    after_sales::complained(&erp, &bought[COMPLAINED]).await;
     let cases = after_sales::planted(suite, &erp, &bought, &departments, &mut values).await;
     for one in cases.into_iter().chain(after_sales::due(&erp).await) {
         world.add(one);
