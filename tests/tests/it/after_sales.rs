@@ -957,3 +957,63 @@ async fn what_is_wrong_or_somebody_elses_is_refused() {
         Code::NotFound
     );
 }
+
+/// Clause IH-6: whoever dies while a refund is booked leaves nothing of it; asked once more under the
+/// same request id, it is booked once.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refund_that_is_cut_off_leaves_nothing_hanging() {
+    let suite = TestSuite::start().await;
+    let li = suite.caller(LI);
+    let bought = delivered(&suite, &li).await;
+    let one = register(&li, case(CaseKind::Refund, &bought, 1))
+        .await
+        .unwrap();
+    let one = check_cover(&li, &one).await.unwrap();
+    // It stops after its accounts are written, until it is let go on.
+    let mut sql = suite.database.connect().await.unwrap();
+    sqlx::raw_sql(
+        "CREATE FUNCTION orders.stop() RETURNS trigger LANGUAGE plpgsql AS
+             'BEGIN PERFORM pg_advisory_xact_lock(4711); RETURN NEW; END';
+         CREATE TRIGGER stop BEFORE UPDATE ON orders.after_sales_case FOR EACH ROW EXECUTE FUNCTION orders.stop();
+         SELECT pg_advisory_lock(4711);",
+    )
+    .execute(&mut sql)
+    .await
+    .unwrap();
+    let request = ProposeCasePaymentRequest {
+        name: one.name.clone(),
+        etag: one.etag.clone(),
+        request_id: id(),
+        kind: CasePaymentKind::Refund.into(),
+        lines: of_line(100),
+        amount: None,
+        reason: "退款".into(),
+    };
+    let (mut client, sent) = (cases(&li), request.clone());
+    let asked = tokio::spawn(async move { client.propose_case_payment(sent).await });
+    let cut_off = eventually(|| async {
+        let mut admin = suite.database.connect().await.unwrap();
+        sqlx::query_scalar::<_, bool>(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+             WHERE datname = current_database() AND wait_event_type = 'Lock' AND wait_event = 'advisory'",
+        )
+        .fetch_optional(&mut admin)
+        .await
+        .unwrap()
+    })
+    .await;
+    assert!(cut_off);
+    assert!(asked.await.unwrap().is_err());
+    assert_eq!(booked(&suite).await.1, "0");
+    sqlx::raw_sql("SELECT pg_advisory_unlock(4711)")
+        .execute(&mut sql)
+        .await
+        .unwrap();
+    assert_eq!(get(&li, &one).await.unwrap(), one);
+    for _ in 0..2 {
+        let answer = cases(&li).propose_case_payment(request.clone()).await;
+        assert_eq!(answer.unwrap().into_inner().payments.len(), 1);
+    }
+    assert_eq!(booked(&suite).await.1, "100000000000");
+    assert_eq!(journaled(&suite, "case_payment.asked").await, 1);
+}
