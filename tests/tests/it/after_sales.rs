@@ -181,8 +181,10 @@ async fn delivered(suite: &TestSuite, caller: &Caller) -> Order {
 }
 
 async fn rules(caller: &Caller) -> AfterSalesRules {
-    let answer = cases(caller).get_after_sales_rules(GetAfterSalesRulesRequest {});
-    answer.await.unwrap().into_inner()
+    let answer = cases(caller)
+        .get_after_sales_rules(GetAfterSalesRulesRequest {})
+        .await;
+    answer.unwrap().into_inner()
 }
 
 pub(crate) async fn revise(
@@ -279,13 +281,14 @@ async fn a_repair_goes_its_way_to_the_customers_word() {
         (CaseState::Agreed, Some(to_proto(deadline)))
     );
     let soon = suite.clock.now() + DAY;
+    let worker = employee(WANG);
     let visit = add_case_step(
         &li,
         &one,
         "上门更换风扇",
         true,
         "海淀区知春路1号",
-        &employee(WANG),
+        &worker,
         Some(to_proto(soon)),
     );
     let one = visit.await.unwrap();
@@ -781,9 +784,11 @@ async fn payments_are_by_rule_or_by_a_second_person() {
         approve: true,
         reason: "属实".into(),
     };
-    let decide = || cases(&head).decide_on_case_payment(decision.clone());
-    let granted = decide().await.unwrap().into_inner();
-    assert_eq!(decide().await.unwrap().into_inner(), granted);
+    let mut client = cases(&head);
+    let granted = client.decide_on_case_payment(decision.clone()).await;
+    let granted = granted.unwrap().into_inner();
+    let again = client.decide_on_case_payment(decision).await;
+    assert_eq!(again.unwrap().into_inner(), granted);
     assert_eq!(granted.payments[0].decider, employee(HEAD));
     let open = add_case_step(&li.after(&head), &granted, "通知财务", false, "", "", None)
         .await

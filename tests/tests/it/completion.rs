@@ -112,11 +112,9 @@ async fn who_got_an_order_is_asked_until_they_answer() {
         violations(&wrong),
         ["etag", "words", "retry_time", "retry_time"]
     );
-    let strange = tried(
-        &suite.caller("ma.chao").after(&li),
-        attempt(&one, AttemptOutcome::Later, ""),
-    );
-    assert_eq!(refusal(&strange.await.unwrap_err()).0, Code::NotFound);
+    let stranger = suite.caller("ma.chao").after(&li);
+    let strange = tried(&stranger, attempt(&one, AttemptOutcome::Later, "")).await;
+    assert_eq!(refusal(&strange.unwrap_err()).0, Code::NotFound);
     let may_not = suite.caller_for("erp", "integration").after(&li);
     let may_not = tried(&may_not, attempt(&one, AttemptOutcome::Later, ""))
         .await
