@@ -80,7 +80,7 @@ fn word(score: i32) -> Option<Review> {
 /// by the customer's word; what is long past is not chased.
 #[tokio::test(flavor = "multi_thread")]
 async fn who_got_an_order_is_asked_until_they_answer() {
-    let suite = TestSuite::with(|gateway| gateway.max_snapshot_age_seconds = 2_000_000).await;
+    let suite = TestSuite::with(|gateway| gateway.max_snapshot_age_seconds = 5_000_000).await;
     let li = suite.caller(LI);
     let one = bought(&li).await;
     let early = tried(&li, attempt(&one, AttemptOutcome::NotReached, ""))
@@ -294,7 +294,7 @@ async fn a_complaint_and_its_order_name_each_other() {
         .iter()
         .map(|one| one.ticket.clone())
         .collect();
-    assert_eq!(named, [opened.name.clone()]);
+    assert_eq!(named, std::slice::from_ref(&opened.name));
     assert!(due(&li, &one).await.is_empty());
     let settled = ListFollowUpsRequest {
         filter: format!("subject = \"{}\" AND state = SETTLED", one.name),

@@ -598,6 +598,7 @@ async fn it_is_known_of_every_table_what_a_destruction_does_to_it() {
         "analytics.ticket_fact",
         "orders.after_sales_case",
         "orders.confirmation_attempt",
+        "orders.follow_up",
         "orders.journal",
         "orders.purchase_order",
         "orders.request",

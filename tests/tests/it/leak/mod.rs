@@ -62,7 +62,7 @@ async fn no_post_is_shown_by_any_call_what_the_policy_does_not_clear() {
         gateway.max_deadline_ms = 60_000;
     })
     .await;
-    let leak = Arc::new(prepare(&suite).await);
+    let leak = Arc::new(Box::pin(prepare(&suite)).await);
     let company = Company::from_toml(COMPANY).unwrap();
     let logins: Vec<String> = company.employees.into_iter().map(|one| one.login).collect();
     let posts = logins.len();

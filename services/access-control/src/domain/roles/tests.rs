@@ -89,6 +89,7 @@ fn sales_and_marketing_clear_no_contact_data() {
                 "ticket.handling.get",
                 "ticket.inspection_rules.get",
                 "ticket.articles.read",
+                "order.after_sales_rules.get",
             ]
             .contains(&one.as_str())
     }));
