@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use kefu_access::RowFacts;
 use kefu_contracts::order::{
-    AttemptOutcome, Case, CaseKind, CaseLine, CasePaymentKind, CasePaymentRule, CaseState, Cover,
-    FollowUp, FollowUpState, GetOrderRequest, ListFollowUpsRequest, Order, OrderStage,
-    RecordAttemptRequest, completion_service_client::CompletionServiceClient,
+    AttemptOutcome, Case, CaseKind, CaseLine, CasePaymentKind, CasePaymentRule, CaseState,
+    CompleteFollowUpRequest, Cover, CreateFollowUpRequest, FollowUp, FollowUpState,
+    GetOrderRequest, ListFollowUpsRequest, Order, OrderStage, RecordAttemptRequest,
+    completion_service_client::CompletionServiceClient,
     follow_up_service_client::FollowUpServiceClient,
 };
 use kefu_service::{clock::Clock, fields::parse_name, time::to_proto};
@@ -215,6 +216,37 @@ pub(super) async fn complained(maker: &Caller, order: &str) {
         (!order.complaints.is_empty()).then_some(())
     })
     .await;
+}
+
+/// Something that was to be done and is, with what came of it.
+pub(super) async fn done_by_hand(
+    suite: &TestSuite,
+    customer: &str,
+    department: Uuid,
+    values: &mut Values,
+) {
+    let head = suite.caller("zhang.min");
+    let due = suite.clock.now() + std::time::Duration::from_secs(3_600);
+    let wanted = FollowUp {
+        customer: customer.into(),
+        department: format!("departments/{department}"),
+        due_time: Some(to_proto(due)),
+        reason: values.text(),
+        ..FollowUp::default()
+    };
+    let create = CreateFollowUpRequest {
+        follow_up: Some(wanted),
+        request_id: String::new(),
+    };
+    let mut client = FollowUpServiceClient::new(head);
+    let made = client.create_follow_up(create).await.unwrap().into_inner();
+    let complete = CompleteFollowUpRequest {
+        name: made.name,
+        etag: made.etag,
+        outcome: values.text(),
+        ..Default::default()
+    };
+    client.complete_follow_up(complete).await.unwrap();
 }
 
 /// Everything that is due, by whatever it was opened.

@@ -129,8 +129,10 @@ impl Offer {
     ) -> Option<Self> {
         let input = method.input();
         let filter = input.get_field_by_name("filter")?;
-        // What hangs on one file is asked for by that file.
-        if input.get_field_by_name("parent").is_some() {
+        // What hangs on one file is asked for by that file; what is watched is filtered as the
+        // list of it.
+        let watched = input.get_field_by_name("resume_token").is_some();
+        if watched || input.get_field_by_name("parent").is_some() {
             return None;
         }
         let Some(record) = record_of(&method.output()) else {
@@ -156,8 +158,14 @@ impl Offer {
         let mut terms = Vec::new();
         let names = names.split_once('.').map_or(names, |(names, _)| names);
         for name in names.split(',').map(str::trim) {
+            // What may stand for a value is said behind the name.
+            let name = name.split_once(" (").map_or(name, |(name, _)| name);
             // Of the company's own, and there is none in this world: no ticket waits in one.
             if (input.name(), name) == ("ListQueuedTicketsRequest", "queue") {
+                continue;
+            }
+            // Nothing in it is missed, for now.
+            if (input.name(), name) == ("ListFollowUpsRequest", "escalation") {
                 continue;
             }
             // Nobody in this world follows a ticket.

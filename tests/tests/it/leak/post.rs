@@ -44,8 +44,8 @@ pub(super) struct Leak {
     pub(super) past: BTreeMap<(String, String), DynamicMessage>,
     pub(super) canaries: Canaries,
     pub(super) offers: BTreeMap<&'static str, Offer>,
-    /// Of each login a place of before there was any record, where they may watch from it.
-    pub(super) begun: BTreeMap<String, String>,
+    /// By path and login a place of before there was any record, where they may watch from it.
+    pub(super) begun: BTreeMap<(&'static str, String), String>,
     pub(super) reviews: Vec<String>,
     pub(super) secret: knowledge::Secret,
     /// Pairs of tickets.
@@ -335,8 +335,8 @@ impl Post<'_> {
         if door.method.service.starts_with("kefu.ticket.v1.Knowledge") {
             return self.knowledge(door).await;
         }
-        if door.method.path == watch::PATH {
-            return self.watch(door).await;
+        if let Some(kind) = watch::watched(door.method.path) {
+            return self.watch(door, kind).await;
         }
         if let Some(offer) = self.leak.offers.get(door.method.path) {
             return self.list(door, offer).await;

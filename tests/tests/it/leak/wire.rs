@@ -77,11 +77,15 @@ pub(super) async fn call(caller: &Caller, path: &str, request: &DynamicMessage) 
 /// Whether these messages are of a watch that has told all that there is.
 fn is_caught_up(request: &DynamicMessage, body: &[u8]) -> bool {
     let asked = request.descriptor();
-    if asked.name() != "WatchTicketsRequest" {
+    let Some(watch) = asked.full_name().strip_suffix("Request") else {
         return false;
-    }
-    let answer = "kefu.ticket.v1.WatchTicketsResponse";
-    let kind = asked.parent_pool().get_message_by_name(answer).unwrap();
+    };
+    let answer = format!("{watch}Response");
+    let kind = asked.parent_pool().get_message_by_name(&answer);
+    let watched = asked.get_field_by_name("resume_token").is_some();
+    let Some(kind) = kind.filter(|_| watched) else {
+        return false;
+    };
     let told = messages(body, &kind);
     let told = told
         .last()

@@ -238,6 +238,7 @@ pub(super) async fn make(suite: &TestSuite) -> World {
     }
     let bought: Vec<String> = world.reviews.clone();
     after_sales::complained(&erp, &bought[COMPLAINED]).await;
+    after_sales::done_by_hand(suite, &files[0], departments["call_centre"], &mut values).await;
     let cases = after_sales::planted(suite, &erp, &bought, &departments, &mut values).await;
     for one in cases.into_iter().chain(after_sales::due(&erp).await) {
         world.add(one);

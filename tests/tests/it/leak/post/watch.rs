@@ -16,21 +16,47 @@ use crate::leak::{
     spoken, wire,
 };
 
-pub(in crate::leak) const PATH: &str = "/kefu.ticket.v1.WatchService/WatchTickets";
+/// What can be watched, with the records that are shown.
+const WATCHES: &[(&str, &str)] = &[
+    (
+        "/kefu.ticket.v1.WatchService/WatchTickets",
+        "kefu.ticket.v1.Ticket",
+    ),
+    (
+        "/kefu.order.v1.WatchService/WatchOrders",
+        "kefu.order.v1.Order",
+    ),
+    (
+        "/kefu.order.v1.WatchService/WatchFollowUps",
+        "kefu.order.v1.FollowUp",
+    ),
+];
 
-/// A place of now for each who may watch for any purpose.
-pub(in crate::leak) async fn begun(suite: &TestSuite, schema: &Schema) -> BTreeMap<String, String> {
-    let method = schema.method(PATH);
-    let asked = DynamicMessage::new(method.input());
+/// The records that a method lets be watched, if it does.
+pub(super) fn watched(path: &str) -> Option<&'static str> {
+    let mut all = WATCHES.iter();
+    all.find(|(known, _)| *known == path).map(|(_, kind)| *kind)
+}
+
+/// A place of now for each who may watch for any purpose, by path and login.
+pub(in crate::leak) async fn begun(
+    suite: &TestSuite,
+    schema: &Schema,
+) -> BTreeMap<(&'static str, String), String> {
     let mut begun = BTreeMap::new();
-    for person in Company::from_toml(COMPANY).unwrap().employees {
-        for purpose in purposes() {
-            let caller = suite.caller_for(&person.login, &spoken(purpose));
-            let answer = wire::call(&caller, PATH, &asked).await;
-            if answer.code() == Code::Ok {
-                let first = answer.messages(&method.output()).pop().unwrap();
-                begun.insert(person.login.clone(), text(&first, "resume_token"));
-                break;
+    for (path, _) in WATCHES {
+        let method = schema.method(path);
+        let asked = DynamicMessage::new(method.input());
+        for person in Company::from_toml(COMPANY).unwrap().employees {
+            for purpose in purposes() {
+                let caller = suite.caller_for(&person.login, &spoken(purpose));
+                let answer = wire::call(&caller, path, &asked).await;
+                if answer.code() == Code::Ok {
+                    let first = answer.messages(&method.output()).pop().unwrap();
+                    let token = text(&first, "resume_token");
+                    begun.insert((*path, person.login.clone()), token);
+                    break;
+                }
             }
         }
     }
@@ -38,9 +64,9 @@ pub(in crate::leak) async fn begun(suite: &TestSuite, schema: &Schema) -> BTreeM
 }
 
 impl Post<'_> {
-    pub(super) async fn watch(&self, door: &Door<'_>) {
+    pub(super) async fn watch(&self, door: &Door<'_>, kind: &str) {
         let input = door.descriptor.input();
-        let known = self.known("kefu.ticket.v1.Ticket");
+        let known = self.known(kind);
         let (there, hidden): (Vec<_>, Vec<_>) =
             known.partition(|one| door.clearance(one, self.leak.now).is_some());
         let names = |all: &[&crate::leak::oracle::Known]| -> BTreeSet<String> {
@@ -49,7 +75,8 @@ impl Post<'_> {
         let (there, mut hidden) = (names(&there), names(&hidden));
         // Each record is held against the oracle as it comes. Whom only a share lets in had no
         // place then.
-        if let Some(token) = self.leak.begun.get(self.login).map(string) {
+        let place = (door.method.path, self.login.to_owned());
+        if let Some(token) = self.leak.begun.get(&place).map(string) {
             let answer = self
                 .send(door, request(&input, &[("resume_token", token)]))
                 .await;
@@ -62,7 +89,8 @@ impl Post<'_> {
             }
         }
         let held = there.iter().chain(&hidden).map(string);
-        let absent = format!("tickets/{NOBODY}");
+        let some = self.known(kind).next().unwrap();
+        let absent = format!("{}/{NOBODY}", some.name.split('/').next().unwrap());
         let held = Value::List(held.chain([string(&absent)]).collect());
         let answer = self.send(door, request(&input, &[("held", held)])).await;
         let (changed, left) = told(&answer.messages(&door.descriptor.output()));
@@ -76,7 +104,7 @@ impl Post<'_> {
     }
 }
 
-/// Names of the tickets that changed, and of those that left.
+/// Names of the records that changed, and of those that left.
 fn told(messages: &[DynamicMessage]) -> (BTreeSet<String>, BTreeSet<String>) {
     let (mut changed, mut left) = (BTreeSet::new(), BTreeSet::new());
     for message in messages {
