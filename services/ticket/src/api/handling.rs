@@ -5,7 +5,7 @@ mod rules;
 
 use kefu_contracts::ticket::{
     AnalyseComplaintRequest, AnswerResultRequest, AskToCloseRequest, CheckLegitimacyRequest,
-    DecideOnClosingRequest, GetHandlingRulesRequest, HandlingRules, ListStateTablesRequest,
+    DecideOnClosingRequest, GetHandlingRulesRequest, HandlingRules, HandlingVersion, ListStateTablesRequest,
     ListStateTablesResponse, ReviseHandlingRulesRequest, SummariseComplaintRequest, Ticket,
     handling_service_server::HandlingService,
 };
@@ -17,7 +17,7 @@ use kefu_service::{
 };
 use tonic::{Request, Response, Status};
 
-use super::Tickets;
+use super::{Tickets, versions};
 use crate::domain::state;
 
 /// The handlers and what they share.
@@ -104,13 +104,16 @@ impl HandlingService for Handling {
         &self,
         request: Request<GetHandlingRulesRequest>,
     ) -> Result<Response<HandlingRules>, Status> {
-        answer(request, |call, body| self.get(call, body)).await
+        let get = versions::get::<HandlingVersion>;
+        answer(request, |call, _| get(&self.core, call)).await
     }
 
+    /// Clauses IH-3.1, OP-3.2, SG-2.1.
     async fn revise_handling_rules(
         &self,
         request: Request<ReviseHandlingRulesRequest>,
     ) -> Result<Response<HandlingRules>, Status> {
-        answer(request, |call, body| self.revise(call, body)).await
+        let revise = versions::revise::<HandlingVersion>;
+        answer(request, |call, body| revise(&self.core, call, body)).await
     }
 }

@@ -17,7 +17,7 @@ use kefu_contracts::{
         AppealInspectionRequest, CompleteInspectionTaskRequest, DecideInspectionAppealRequest,
         GetInspectionRequest, GetInspectionRulesRequest, GetInspectionTaskRequest,
         HandOverInspectionTasksRequest, HandOverInspectionTasksResponse, InspectTicketRequest,
-        InspectTicketResponse, Inspection, InspectionRules, InspectionTask,
+        InspectTicketResponse, Inspection, InspectionRules, InspectionRulesVersion, InspectionTask,
         ListInspectionTasksRequest, ListInspectionTasksResponse, ListInspectionsRequest,
         ListInspectionsResponse, MeasureInspectionsRequest, MeasureInspectionsResponse,
         ReviseInspectionRulesRequest, inspection_service_server::InspectionService,
@@ -28,6 +28,7 @@ use kefu_service::{
 };
 use tonic::{Request, Response, Status};
 
+use super::versions;
 use crate::store::{
     inspection_tasks::{StoredTask, TASKS},
     inspections::{INSPECTIONS, StoredInspection},
@@ -115,14 +116,17 @@ impl InspectionService for Inspections {
         &self,
         request: Request<GetInspectionRulesRequest>,
     ) -> Result<Response<InspectionRules>, Status> {
-        answer(request, |call, body| self.rules(call, body)).await
+        let get = versions::get::<InspectionRulesVersion>;
+        answer(request, |call, _| get(&self.core, call)).await
     }
 
+    /// Clauses OP-5, SG-7.
     async fn revise_inspection_rules(
         &self,
         request: Request<ReviseInspectionRulesRequest>,
     ) -> Result<Response<InspectionRules>, Status> {
-        answer(request, |call, body| self.revise(call, body)).await
+        let revise = versions::revise::<InspectionRulesVersion>;
+        answer(request, |call, body| revise(&self.core, call, body)).await
     }
 
     async fn inspect_ticket(

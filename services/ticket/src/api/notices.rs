@@ -11,7 +11,7 @@ use kefu_contracts::{
     ticket::{
         GetNoticeRequest, GetNoticeRulesRequest, ListNoticesRequest, ListNoticesResponse,
         MarkNoticeFailedRequest, MarkNoticeSentRequest, Notice, NoticeAct, NoticeRules,
-        NoticeState, ReviseNoticeRulesRequest, notice_service_server::NoticeService,
+        NoticeRulesVersion, NoticeState, ReviseNoticeRulesRequest, notice_service_server::NoticeService,
     },
 };
 use kefu_service::{call::answer, core::Core, error::Fault, sealed::Sealer};
@@ -19,6 +19,7 @@ use kefu_vault::CustomerKey;
 use tonic::{Request, Response, Status};
 
 pub(crate) use self::tell::{Known, News, by_call, by_itself};
+use super::versions;
 use crate::store::notices::StoredNotice;
 
 const VIEWED: &str = "notice.viewed";
@@ -83,14 +84,17 @@ impl NoticeService for Notices {
         &self,
         request: Request<GetNoticeRulesRequest>,
     ) -> Result<Response<NoticeRules>, Status> {
-        answer(request, |call, body| self.rules(call, body)).await
+        let get = versions::get::<NoticeRulesVersion>;
+        answer(request, |call, _| get(&self.core, call)).await
     }
 
+    /// Clause SG-2.4.
     async fn revise_notice_rules(
         &self,
         request: Request<ReviseNoticeRulesRequest>,
     ) -> Result<Response<NoticeRules>, Status> {
-        answer(request, |call, body| self.revise(call, body)).await
+        let revise = versions::revise::<NoticeRulesVersion>;
+        answer(request, |call, body| revise(&self.core, call, body)).await
     }
 
     async fn get_notice(

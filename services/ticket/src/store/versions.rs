@@ -16,7 +16,7 @@ use crate::domain::{handling, inspection, notice, targets};
 /// A version of rules of one kind, as its contract has it.
 pub(crate) trait Versioned: Sized {
     /// What it says.
-    type Definition: Message + Default;
+    type Definition: Message + Default + Clone;
 
     /// The statements over its table.
     const SQL: Statements;

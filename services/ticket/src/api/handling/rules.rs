@@ -1,151 +1,43 @@
-//! The company's rules of handling are read and get a version more.
+//! The company's rules of handling (IH-3.1, OP-3.2, SG-2.1).
 
-use jiff::Timestamp;
 use kefu_contracts::{
-    common::Reason,
-    journal::{EntryKind, HandlingRulesChanged, event},
-    ticket::{
-        GetHandlingRulesRequest, HandlingDefinition, HandlingRules, HandlingVersion,
-        ReviseHandlingRulesRequest,
-    },
+    journal::HandlingRulesChanged,
+    ticket::{HandlingDefinition, HandlingRules, HandlingVersion, ReviseHandlingRulesRequest},
 };
-use kefu_service::{
-    call::{Answer, Call},
-    error::Fault,
-    fields::{Fields, etag},
-    idempotency::{self, Claim},
-    present::{Shown, entry},
-    time::to_proto,
-};
+use kefu_service::{error::Fault, fields::Fields};
 use sqlx::PgConnection;
-use uuid::Uuid;
 
-use super::Handling;
 use crate::{
+    api::versions::{Names, Revisable, contract},
     domain::handling::{check, ensure_kept},
-    store::versions::{self, NewVersion},
+    store::versions,
 };
 
-/// Resource name of all there is.
-const RULES: &str = "handlingRules";
-const LONGEST_REASON: usize = 200;
-
-/// A version that is to be added, read and checked.
-#[derive(Clone)]
-struct Wanted {
-    /// The version that it was decided upon.
-    last: i32,
-    definition: HandlingDefinition,
-    effective_at: Timestamp,
-    reason: String,
-    claim: Option<Claim>,
-}
-
-impl Handling {
-    pub(super) async fn get(
-        &self,
-        call: Call,
-        _: GetHandlingRulesRequest,
-    ) -> Result<Answer<HandlingRules>, Fault> {
-        let db = &self.core.deps.db;
-        let versions = db
-            .run(|connection| Box::pin(versions::all(connection)))
-            .await?;
-        let shown = Shown::of_company(RULES);
-        let views = &self.core.views;
-        views
-            .record(&call, "handling_rules.viewed", &[shown])
-            .await?;
-        Ok(Answer::read(all(versions)))
-    }
-
-    /// Clauses IH-3.1, OP-3.2, SG-2.1.
-    pub(super) async fn revise(
-        &self,
-        call: Call,
-        request: ReviseHandlingRulesRequest,
-    ) -> Result<Answer<HandlingRules>, Fault> {
-        let mut fields = Fields::new();
-        let request_id = fields.request_id(&request.request_id);
-        let claim = Claim::of(&call, request_id, &request);
-        let last = fields.etag("etag", &request.etag).unwrap_or_default();
-        fields.required_text("reason", &request.reason, LONGEST_REASON);
-        let told = request.effective_time.as_ref();
-        let effective_at = fields.from_when("effective_time", told, call.now);
-        let definition = request.definition.unwrap_or_default();
-        check(&mut fields, &definition);
-        fields.finish()?;
-        let wanted = Wanted {
-            last: i32::try_from(last).unwrap_or(i32::MAX),
-            definition,
-            effective_at,
-            reason: request.reason,
-            claim,
-        };
-        let writing = (call, wanted);
-        let (rules, position) = self
-            .core
-            .deps
-            .db
-            .transaction(move |connection| {
-                let (call, wanted) = writing.clone();
-                Box::pin(async move { write(connection, &call, wanted).await })
-            })
-            .await?;
-        Ok(Answer::written(rules, position))
-    }
-}
-
-async fn write(
-    connection: &mut PgConnection,
-    call: &Call,
-    wanted: Wanted,
-) -> Result<(HandlingRules, kefu_journal::Cursor), Fault> {
-    let last = versions::lock::<HandlingVersion>(connection).await?;
-    let claim = wanted.claim.as_ref();
-    if let Some(kept) = idempotency::find_plain(connection, claim).await? {
-        return Ok((kept.body, kept.position));
-    }
-    if last + 1 != wanted.last {
-        return Err(Fault::new(Reason::EtagMismatch).with("etag", etag(i64::from(last) + 1)));
-    }
-    let before: Vec<HandlingVersion> = versions::all(connection).await?;
-    let before = before.iter().rfind(|version| !version.withdrawn);
-    let before = before.and_then(|version| version.definition.clone());
-    ensure_kept(&before.unwrap_or_default(), &wanted.definition)?;
-    let number = last + 1;
-    let version = NewVersion {
-        number,
-        definition: &wanted.definition,
-        effective_at: wanted.effective_at,
-        author: &call.caller(),
-        reason: &wanted.reason,
-        now: call.now,
-    };
-    versions::add::<HandlingVersion>(connection, &version).await?;
-    let rules = all(versions::all(connection).await?);
-    let event = event::Event::HandlingRulesChanged(HandlingRulesChanged {
-        version: number,
-        effective_time: Some(to_proto(wanted.effective_at)),
-    });
-    let resource = RULES.to_owned();
-    let entry = entry(
-        call,
-        EntryKind::Change,
-        "handling_rules.revised",
-        resource,
-        None,
-        event,
+impl Revisable for HandlingVersion {
+    contract!(
+        HandlingRules,
+        ReviseHandlingRulesRequest,
+        HandlingRulesChanged
     );
-    let position = kefu_journal::append(connection, &[entry]).await?;
-    idempotency::keep_plain(connection, call, claim, Uuid::nil(), &rules, position).await?;
-    Ok((rules, position))
-}
 
-fn all(versions: Vec<HandlingVersion>) -> HandlingRules {
-    let last = versions.last().map_or(0, |version| version.number);
-    HandlingRules {
-        versions,
-        etag: etag(i64::from(last) + 1),
+    const NAMES: Names = Names {
+        resource: "handlingRules",
+        viewed: "handling_rules.viewed",
+        revised: "handling_rules.revised",
+    };
+
+    fn check(fields: &mut Fields, definition: &HandlingDefinition) {
+        check(fields, definition);
+    }
+
+    /// Categories are never taken away.
+    async fn ensure(
+        connection: &mut PgConnection,
+        definition: &HandlingDefinition,
+    ) -> Result<(), Fault> {
+        let before: Vec<Self> = versions::all(connection).await?;
+        let before = before.iter().rfind(|version| !version.withdrawn);
+        let before = before.and_then(|version| version.definition.clone());
+        ensure_kept(&before.unwrap_or_default(), definition)
     }
 }

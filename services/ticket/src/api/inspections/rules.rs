@@ -1,141 +1,32 @@
-//! Sheets and sampling are read and get a version more.
+//! By what is inspected (OP-5, SG-7).
 
-use jiff::Timestamp;
 use kefu_contracts::{
-    common::Reason,
-    journal::{EntryKind, InspectionRulesChanged, event},
+    journal::InspectionRulesChanged,
     ticket::{
-        GetInspectionRulesRequest, InspectionDefinition, InspectionRules, InspectionRulesVersion,
-        ReviseInspectionRulesRequest,
+        InspectionDefinition, InspectionRules, InspectionRulesVersion, ReviseInspectionRulesRequest,
     },
 };
-use kefu_service::{
-    call::{Answer, Call},
-    error::Fault,
-    fields::{Fields, etag},
-    idempotency::{self, Claim},
-    present::{Shown, entry},
-    time::to_proto,
-};
-use sqlx::PgConnection;
-use uuid::Uuid;
+use kefu_service::fields::Fields;
 
-use super::Inspections;
 use crate::{
+    api::versions::{Names, Revisable, contract},
     domain::inspection::rules::check,
-    store::versions::{self, NewVersion},
 };
 
-/// Resource name of all there is.
-const RULES: &str = "inspectionRules";
-const LONGEST_REASON: usize = 200;
+impl Revisable for InspectionRulesVersion {
+    contract!(
+        InspectionRules,
+        ReviseInspectionRulesRequest,
+        InspectionRulesChanged
+    );
 
-/// A version that is to be added, read and checked.
-#[derive(Clone)]
-struct Wanted {
-    /// The version that it was decided upon.
-    last: i32,
-    definition: InspectionDefinition,
-    effective_at: Timestamp,
-    reason: String,
-    claim: Option<Claim>,
-}
-
-impl Inspections {
-    pub(super) async fn rules(
-        &self,
-        call: Call,
-        _: GetInspectionRulesRequest,
-    ) -> Result<Answer<InspectionRules>, Fault> {
-        let db = &self.core.deps.db;
-        let versions = db
-            .run(|connection| Box::pin(versions::all(connection)))
-            .await?;
-        let shown = Shown::of_company(RULES);
-        let views = &self.core.views;
-        views
-            .record(&call, "inspection_rules.viewed", &[shown])
-            .await?;
-        Ok(Answer::read(all(versions)))
-    }
-
-    /// Clauses OP-5, SG-7.
-    pub(super) async fn revise(
-        &self,
-        call: Call,
-        request: ReviseInspectionRulesRequest,
-    ) -> Result<Answer<InspectionRules>, Fault> {
-        let mut fields = Fields::new();
-        let request_id = fields.request_id(&request.request_id);
-        let claim = Claim::of(&call, request_id, &request);
-        let last = fields.etag("etag", &request.etag).unwrap_or_default();
-        fields.required_text("reason", &request.reason, LONGEST_REASON);
-        let told = request.effective_time.as_ref();
-        let effective_at = fields.from_when("effective_time", told, call.now);
-        let definition = request.definition.unwrap_or_default();
-        check(&mut fields, &definition);
-        fields.finish()?;
-        let wanted = Wanted {
-            last: i32::try_from(last).unwrap_or(i32::MAX),
-            definition,
-            effective_at,
-            reason: request.reason,
-            claim,
-        };
-        let writing = (call, wanted);
-        let (rules, position) = self
-            .core
-            .deps
-            .db
-            .transaction(move |connection| {
-                let (call, wanted) = writing.clone();
-                Box::pin(async move { write(connection, &call, wanted).await })
-            })
-            .await?;
-        Ok(Answer::written(rules, position))
-    }
-}
-
-async fn write(
-    connection: &mut PgConnection,
-    call: &Call,
-    wanted: Wanted,
-) -> Result<(InspectionRules, kefu_journal::Cursor), Fault> {
-    let last = versions::lock::<InspectionRulesVersion>(connection).await?;
-    let claim = wanted.claim.as_ref();
-    if let Some(kept) = idempotency::find_plain(connection, claim).await? {
-        return Ok((kept.body, kept.position));
-    }
-    if last + 1 != wanted.last {
-        return Err(Fault::new(Reason::EtagMismatch).with("etag", etag(i64::from(last) + 1)));
-    }
-    let number = last + 1;
-    let version = NewVersion {
-        number,
-        definition: &wanted.definition,
-        effective_at: wanted.effective_at,
-        author: &call.caller(),
-        reason: &wanted.reason,
-        now: call.now,
+    const NAMES: Names = Names {
+        resource: "inspectionRules",
+        viewed: "inspection_rules.viewed",
+        revised: "inspection_rules.revised",
     };
-    versions::add::<InspectionRulesVersion>(connection, &version).await?;
-    let rules = all(versions::all(connection).await?);
-    let event = event::Event::InspectionRulesChanged(InspectionRulesChanged {
-        version: number,
-        effective_time: Some(to_proto(wanted.effective_at)),
-    });
-    let resource = RULES.to_owned();
-    let kind = "inspection_rules.revised";
-    let entry = entry(call, EntryKind::Change, kind, resource, None, event);
-    let position = kefu_journal::append(connection, &[entry]).await?;
-    idempotency::keep_plain(connection, call, claim, Uuid::nil(), &rules, position).await?;
-    Ok((rules, position))
-}
 
-fn all(versions: Vec<InspectionRulesVersion>) -> InspectionRules {
-    let last = versions.last().map_or(0, |version| version.number);
-    InspectionRules {
-        versions,
-        etag: etag(i64::from(last) + 1),
+    fn check(fields: &mut Fields, definition: &InspectionDefinition) {
+        check(fields, definition);
     }
 }
