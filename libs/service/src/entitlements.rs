@@ -10,6 +10,7 @@ use uuid::Uuid;
 use crate::{
     error::{Fault, Violation},
     facts,
+    fields::Fields,
     peer::PeerService,
 };
 
@@ -63,4 +64,16 @@ pub async fn ask(peer: PeerService, asked: &Asked<'_>) -> Result<Vec<Option<Viol
         (true, true) => None,
     });
     Ok(wrong.collect())
+}
+
+/// Refuses, in this field, those who may not.
+///
+/// # Errors
+/// As [`ask`], and what is wrong with each of them.
+pub async fn ensure(peer: PeerService, asked: &Asked<'_>, field: &str) -> Result<(), Fault> {
+    let mut fields = Fields::new();
+    for wrong in ask(peer, asked).await?.into_iter().flatten() {
+        fields.refuse(field, wrong);
+    }
+    fields.finish()
 }

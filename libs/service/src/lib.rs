@@ -33,4 +33,5 @@ pub mod server;
 pub mod stack;
 pub mod telemetry;
 pub mod time;
+pub mod versions;
 pub mod watch;

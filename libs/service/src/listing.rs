@@ -1,6 +1,7 @@
-//! A page of any list: size, filter, order and token are read, the scope is
+//! One record by its name, and a page of any list: size, filter, order and token are read, the scope is
 //! taken, and what was found is counted, in the same way everywhere.
 
+mod one;
 mod texts;
 
 use futures_util::future::BoxFuture;
@@ -56,6 +57,7 @@ macro_rules! asked {
     };
 }
 pub use crate::asked;
+pub use one::One;
 
 /// A page: its records as they are kept, or as they are shown.
 pub struct Page<R> {

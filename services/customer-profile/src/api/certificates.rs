@@ -9,7 +9,7 @@ use kefu_service::{
     core::Core,
     error::Fault,
     fields::Fields,
-    listing::{self, ListSpec, asked},
+    listing::{self, ListSpec, One, asked},
     scope::{After, Order},
 };
 use tonic::{Request, Response, Status};
@@ -18,6 +18,14 @@ use super::retentions::shown;
 use crate::store::certificates::{CERTIFICATES, StoredCertificate, TOMBSTONES, tombstone};
 
 const VIEWED: &str = "certificate.viewed";
+
+const ONE: One<StoredCertificate> = One {
+    record: &CERTIFICATES,
+    collection: "certificates",
+    read: StoredCertificate::read,
+    viewed: VIEWED,
+    refused: "certificate.refused",
+};
 
 const LIST: ListSpec<'static, StoredCertificate> = ListSpec {
     record: &CERTIFICATES,
@@ -44,21 +52,14 @@ impl Certificates {
         call: Call,
         request: GetCertificateRequest,
     ) -> Result<Answer<Certificate>, Fault> {
-        let mut fields = Fields::new();
-        let id = fields.name("name", &request.name, "certificates");
-        fields.finish()?;
-        let query = CERTIFICATES.get(&call, id.unwrap_or_default());
-        let db = &self.0.deps.db;
-        let row = db.row(query).await?;
-        let views = &self.0.views;
-        let Some(row) = row.as_ref().map(StoredCertificate::read).transpose()? else {
-            let fault = Fault::not_found(&request.name);
-            let refused = views.refuse(&call, "certificate.refused", &request.name, fault);
-            return Err(refused.await);
-        };
-        let shown = shown(&call, &request.name, None, row.matched);
-        views.record(&call, VIEWED, &[shown]).await?;
-        Ok(Answer::read(row.message))
+        let reader = &call;
+        ONE.show(&self.0, &call, &request.name, |row| {
+            Box::pin(async move {
+                let shown = shown(reader, &row.message.name, None, row.matched);
+                Ok((row.message, shown))
+            })
+        })
+        .await
     }
 
     /// Clause CF-10.2.

@@ -12,7 +12,7 @@ use kefu_service::{
     core::Core,
     error::Fault,
     fields::Fields,
-    listing::{self, ListSpec, asked},
+    listing::{self, ListSpec, One, asked},
     scope::{After, Order},
 };
 use tonic::{Request, Response, Status};
@@ -27,6 +27,14 @@ pub(crate) use change::{changed, journal_type};
 
 const VIEWED: &str = "hold.viewed";
 const REFUSED: &str = "hold.refused";
+
+const ONE: One<StoredHold> = One {
+    record: &HOLDS,
+    collection: "holds",
+    read: StoredHold::read,
+    viewed: VIEWED,
+    refused: REFUSED,
+};
 
 const HOLD_LIST: ListSpec<'static, StoredHold> = ListSpec {
     record: &HOLDS,
@@ -62,20 +70,14 @@ pub(crate) struct Holds(pub(crate) Core);
 
 impl Holds {
     async fn get(&self, call: Call, request: GetHoldRequest) -> Result<Answer<Hold>, Fault> {
-        let mut fields = Fields::new();
-        let id = fields.name("name", &request.name, "holds");
-        fields.finish()?;
-        let query = HOLDS.get(&call, id.unwrap_or_default());
-        let db = &self.0.deps.db;
-        let row = db.row(query).await?;
-        let views = &self.0.views;
-        let Some(row) = row.as_ref().map(StoredHold::read).transpose()? else {
-            let fault = Fault::not_found(&request.name);
-            return Err(views.refuse(&call, REFUSED, &request.name, fault).await);
-        };
-        let shown = shown(&call, &request.name, None, row.matched);
-        views.record(&call, VIEWED, &[shown]).await?;
-        Ok(Answer::read(row.message))
+        let reader = &call;
+        ONE.show(&self.0, &call, &request.name, |row| {
+            Box::pin(async move {
+                let shown = shown(reader, &row.message.name, None, row.matched);
+                Ok((row.message, shown))
+            })
+        })
+        .await
     }
 
     async fn list(

@@ -21,7 +21,7 @@ use kefu_service::{
     error::{Fault, Violation},
     fields::{Fields, etag, name, parse_name},
     idempotency::{self, Claim},
-    listing::{self, ListSpec, asked},
+    listing::{self, ListSpec, One, asked},
     present::entry,
     scope::{After, Order},
 };
@@ -40,6 +40,14 @@ const VIEWED: &str = "merge.viewed";
 const REFUSED: &str = "merge.refused";
 /// Statements of a merge at most: one for each purpose that a customer can agree to.
 const STATEMENTS: usize = 5;
+
+const ONE: One<StoredMerge> = One {
+    record: &MERGES,
+    collection: COLLECTION,
+    read: StoredMerge::read,
+    viewed: VIEWED,
+    refused: REFUSED,
+};
 
 const LIST: ListSpec<'static, StoredMerge> = ListSpec {
     record: &MERGES,
@@ -100,22 +108,14 @@ impl Customers {
         call: Call,
         request: GetMergeRequest,
     ) -> Result<Answer<Merge>, Fault> {
-        let mut fields = Fields::new();
-        let id = fields.name("name", &request.name, COLLECTION);
-        fields.finish()?;
-        let row = self
-            .core
-            .deps
-            .db
-            .row(MERGES.get(&call, id.unwrap_or_default()));
-        let views = &self.core.views;
-        let Some(row) = row.await?.as_ref().map(StoredMerge::read).transpose()? else {
-            let fault = Fault::not_found(&request.name);
-            return Err(views.refuse(&call, REFUSED, &request.name, fault).await);
-        };
-        let shown = shown(&call, &request.name, Some(row.survivor), row.matched);
-        views.record(&call, VIEWED, &[shown]).await?;
-        Ok(Answer::read(row.message))
+        let reader = &call;
+        ONE.show(&self.core, &call, &request.name, |row| {
+            Box::pin(async move {
+                let shown = shown(reader, &row.message.name, Some(row.survivor), row.matched);
+                Ok((row.message, shown))
+            })
+        })
+        .await
     }
 
     async fn read_merges(

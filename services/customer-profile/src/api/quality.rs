@@ -20,7 +20,7 @@ use kefu_service::{
     core::Core,
     error::{Fault, Violation},
     fields::Fields,
-    listing::{self, ListSpec, asked},
+    listing::{self, ListSpec, One, asked},
     scope::{After, Order},
 };
 use tonic::{Request, Response, Status};
@@ -41,6 +41,14 @@ use crate::{
 
 const VIEWED: &str = "quality.viewed";
 const REFUSED: &str = "quality.refused";
+
+const ONE: One<StoredFinding> = One {
+    record: &FINDINGS,
+    collection: COLLECTION,
+    read: StoredFinding::read,
+    viewed: VIEWED,
+    refused: REFUSED,
+};
 
 const QUALITY_LIST: ListSpec<'static, StoredQuality> = ListSpec {
     record: &QUALITIES,
@@ -174,19 +182,14 @@ impl Qualities {
         call: Call,
         request: GetQualityFindingRequest,
     ) -> Result<Answer<QualityFinding>, Fault> {
-        let mut fields = Fields::new();
-        let id = fields.name("name", &request.name, COLLECTION);
-        fields.finish()?;
-        let query = FINDINGS.get(&call, id.unwrap_or_default());
-        let row = self.core.deps.db.row(query).await?;
-        let views = &self.core.views;
-        let Some(row) = row.as_ref().map(StoredFinding::read).transpose()? else {
-            let fault = Fault::not_found(&request.name);
-            return Err(views.refuse(&call, REFUSED, &request.name, fault).await);
-        };
-        let shown = shown(&call, &request.name, Some(row.customer), row.matched);
-        views.record(&call, VIEWED, &[shown]).await?;
-        Ok(Answer::read(row.message))
+        let reader = &call;
+        ONE.show(&self.core, &call, &request.name, |row| {
+            Box::pin(async move {
+                let shown = shown(reader, &row.message.name, Some(row.customer), row.matched);
+                Ok((row.message, shown))
+            })
+        })
+        .await
     }
 
     async fn list_findings(

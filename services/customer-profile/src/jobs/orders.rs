@@ -11,10 +11,10 @@ use super::{
 };
 use crate::store::{destruction, due::TO_RATE, duty, purchases, retention};
 
-/// Who follows an order up, sees to an after-sales case or has something to do for a customer, has duty on the file until
-/// that is over (CF-9.1); an order that stands is a purchase (CF-2.2); what happens with it is in the
-/// customer's history (CF-2.3), is business (CF-5.2), and has the customer rated anew
-/// (CF-2.4, IH-8.2).
+/// Who follows an order up, sees to an after-sales case or has something to do for a customer,
+/// has duty on the file until that is over (CF-9.1); an order that stands is a purchase (CF-2.2);
+/// what happens with it is in the customer's history (CF-2.3), is business (CF-5.2), and has the
+/// customer rated anew (CF-2.4, IH-8.2).
 pub(crate) struct OrderEffects;
 
 impl Effect for OrderEffects {

@@ -22,8 +22,7 @@ use kefu_service::{
     call::{Answer, Call, answer},
     core::Core,
     error::Fault,
-    fields::Fields,
-    listing::{self, ListSpec, asked},
+    listing::{self, ListSpec, One, asked},
     peer::PeerService,
     present::{Shown, disclose},
     scope::{After, Order},
@@ -40,6 +39,14 @@ use crate::{
 
 const VIEWED: &str = "case.viewed";
 const REFUSED: &str = "case.refused";
+
+const ONE: One<StoredCase> = One {
+    record: &RECORD,
+    collection: CASES,
+    read: StoredCase::read,
+    viewed: VIEWED,
+    refused: REFUSED,
+};
 
 const LIST: ListSpec<'static, StoredCase> = ListSpec {
     record: &RECORD,
@@ -80,18 +87,11 @@ impl Cases {
     }
 
     async fn get(&self, call: Call, request: GetCaseRequest) -> Result<Answer<Case>, Fault> {
-        let mut fields = Fields::new();
-        let id = fields.name("name", &request.name, CASES);
-        fields.finish()?;
-        let query = RECORD.get(&call, id.unwrap_or_default());
-        let Some(row) = self.core.deps.db.row(query).await? else {
-            let fault = Fault::not_found(&request.name);
-            let views = &self.core.views;
-            return Err(views.refuse(&call, REFUSED, &request.name, fault).await);
-        };
-        let (case, shown) = self.present(&call, &StoredCase::read(&row)?).await?;
-        self.core.views.record(&call, VIEWED, &[shown]).await?;
-        Ok(Answer::read(case))
+        let reader = &call;
+        ONE.show(&self.core, &call, &request.name, |row| {
+            Box::pin(async move { self.present(reader, &row).await })
+        })
+        .await
     }
 
     async fn list(

@@ -1,6 +1,7 @@
 //! The question after delivery (OP-3.4.5): opened once an order is told delivered, tried, answered by
 //! the customer's word; who is not satisfied is looked after.
 
+use kefu_access::SubjectKind;
 use kefu_contracts::{
     journal::{ConfirmationChanged, EntryKind, event},
     order::{
@@ -229,14 +230,14 @@ impl Orders {
         attempt: &Attempt,
     ) -> Result<(), Fault> {
         let id = self.core.deps.ids.next()?;
-        let subject = By::Call(call).who().unwrap_or_default();
+        let subject = &call.context.subject;
         let sealed = completion::seal(&self.attempt_sealer, &at_hand.key, id, &attempt.words)?;
         let new = NewAttempt {
             id,
             order_id: at_hand.row.id,
             customer_id: at_hand.row.customer_id,
             outcome: attempt.outcome,
-            actor: subject,
+            actor: (subject.id, subject.kind == SubjectKind::SystemAccount),
             now: call.now,
             sealed: &sealed,
         };

@@ -12,8 +12,7 @@ use kefu_service::{
     call::{Answer, Call, answer},
     core::Core,
     error::Fault,
-    fields::Fields,
-    listing::{self, ListSpec, asked},
+    listing::{self, ListSpec, One, asked},
     peer::PeerService,
     present::{Shown, disclose},
     scope::{After, Order},
@@ -28,6 +27,14 @@ use crate::{
 
 const VIEWED: &str = "follow_up.viewed";
 const REFUSED: &str = "follow_up.refused";
+
+const ONE: One<StoredFollowUp> = One {
+    record: &RECORD,
+    collection: FOLLOW_UPS,
+    read: StoredFollowUp::read,
+    viewed: VIEWED,
+    refused: REFUSED,
+};
 
 const LIST: ListSpec<'static, StoredFollowUp> = ListSpec {
     record: &RECORD,
@@ -66,18 +73,11 @@ impl FollowUps {
         call: Call,
         request: GetFollowUpRequest,
     ) -> Result<Answer<FollowUp>, Fault> {
-        let mut fields = Fields::new();
-        let id = fields.name("name", &request.name, FOLLOW_UPS);
-        fields.finish()?;
-        let query = RECORD.get(&call, id.unwrap_or_default());
-        let Some(row) = self.core.deps.db.row(query).await? else {
-            let fault = Fault::not_found(&request.name);
-            let views = &self.core.views;
-            return Err(views.refuse(&call, REFUSED, &request.name, fault).await);
-        };
-        let (follow_up, shown) = self.present(&call, &StoredFollowUp::read(&row)?).await?;
-        self.core.views.record(&call, VIEWED, &[shown]).await?;
-        Ok(Answer::read(follow_up))
+        let reader = &call;
+        ONE.show(&self.core, &call, &request.name, |row| {
+            Box::pin(async move { self.present(reader, &row).await })
+        })
+        .await
     }
 
     async fn list(

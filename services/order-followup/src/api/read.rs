@@ -2,11 +2,19 @@ use kefu_contracts::order::{GetOrderRequest, Order};
 use kefu_service::{
     call::{Answer, Call},
     error::Fault,
-    fields::Fields,
+    listing::One,
 };
 
 use super::Orders;
 use crate::store::records::{StoredOrder, WHOLE};
+
+const ONE: One<StoredOrder> = One {
+    record: &WHOLE,
+    collection: "orders",
+    read: StoredOrder::read_whole,
+    viewed: "order.viewed",
+    refused: "order.refused",
+};
 
 impl Orders {
     /// Clause OP-3.4.4.
@@ -15,24 +23,10 @@ impl Orders {
         call: Call,
         request: GetOrderRequest,
     ) -> Result<Answer<Order>, Fault> {
-        let mut fields = Fields::new();
-        let id = fields.name("name", &request.name, "orders");
-        fields.finish()?;
-        let query = WHOLE.get(&call, id.unwrap_or_default());
-        let row = self.core.deps.db.row(query).await?;
-        let Some(row) = row else {
-            let fault = Fault::not_found(&request.name);
-            return Err(self
-                .core
-                .views
-                .refuse(&call, "order.refused", &request.name, fault)
-                .await);
-        };
-        let (order, shown) = self.open(&call, &StoredOrder::read_whole(&row)?).await?;
-        self.core
-            .views
-            .record(&call, "order.viewed", &[shown])
-            .await?;
-        Ok(Answer::read(order))
+        let reader = &call;
+        ONE.show(&self.core, &call, &request.name, |row| {
+            Box::pin(async move { self.open(reader, &row).await })
+        })
+        .await
     }
 }

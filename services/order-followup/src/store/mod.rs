@@ -1,6 +1,5 @@
 //! SQL of orders, and of what is done after them.
 
-pub(crate) mod after_sales_rules;
 pub(crate) mod cases;
 pub(crate) mod completion;
 pub(crate) mod customers;
@@ -11,3 +10,4 @@ pub(crate) mod orders;
 pub(crate) mod records;
 pub(crate) mod reviews;
 pub(crate) mod scrub;
+pub(crate) mod versions;

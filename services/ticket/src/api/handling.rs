@@ -5,20 +5,21 @@ mod rules;
 
 use kefu_contracts::ticket::{
     AnalyseComplaintRequest, AnswerResultRequest, AskToCloseRequest, CheckLegitimacyRequest,
-    DecideOnClosingRequest, GetHandlingRulesRequest, HandlingRules, HandlingVersion, ListStateTablesRequest,
-    ListStateTablesResponse, ReviseHandlingRulesRequest, SummariseComplaintRequest, Ticket,
-    handling_service_server::HandlingService,
+    DecideOnClosingRequest, GetHandlingRulesRequest, HandlingRules, HandlingVersion,
+    ListStateTablesRequest, ListStateTablesResponse, ReviseHandlingRulesRequest,
+    SummariseComplaintRequest, Ticket, handling_service_server::HandlingService,
 };
 use kefu_service::{
     call::{Answer, Call, answer},
     core::Core,
     error::Fault,
     present::Shown,
+    versions,
 };
 use tonic::{Request, Response, Status};
 
-use super::{Tickets, versions};
-use crate::domain::state;
+use super::Tickets;
+use crate::{domain::state, store::versions::TicketRules};
 
 /// The handlers and what they share.
 #[derive(Clone)]
@@ -104,7 +105,7 @@ impl HandlingService for Handling {
         &self,
         request: Request<GetHandlingRulesRequest>,
     ) -> Result<Response<HandlingRules>, Status> {
-        let get = versions::get::<HandlingVersion>;
+        let get = versions::get::<TicketRules, HandlingVersion>;
         answer(request, |call, _| get(&self.core, call)).await
     }
 
@@ -113,7 +114,7 @@ impl HandlingService for Handling {
         &self,
         request: Request<ReviseHandlingRulesRequest>,
     ) -> Result<Response<HandlingRules>, Status> {
-        let revise = versions::revise::<HandlingVersion>;
+        let revise = versions::revise::<TicketRules, HandlingVersion>;
         answer(request, |call, body| revise(&self.core, call, body)).await
     }
 }

@@ -17,8 +17,8 @@ use kefu_service::{
     call::{Answer, Call, answer},
     core::Core,
     error::Fault,
-    fields::{Fields, name},
-    listing::{self, ListSpec, asked},
+    fields::name,
+    listing::{self, ListSpec, One, asked},
     present::{Shown, disclose, entry},
     scope::{After, Order},
     sealed::Sealer,
@@ -37,6 +37,14 @@ use crate::{
 
 const VIEWED: &str = "offer.viewed";
 const REFUSED: &str = "offer.refused";
+
+const ONE: One<StoredOffer> = One {
+    record: &RECORD,
+    collection: OFFERS,
+    read: StoredOffer::read,
+    viewed: VIEWED,
+    refused: REFUSED,
+};
 
 const LIST: ListSpec<'static, StoredOffer> = ListSpec {
     record: &RECORD,
@@ -73,18 +81,11 @@ impl HandOvers {
     }
 
     async fn get(&self, call: Call, request: GetOfferRequest) -> Result<Answer<Offer>, Fault> {
-        let mut fields = Fields::new();
-        let id = fields.name("name", &request.name, OFFERS);
-        fields.finish()?;
-        let query = RECORD.get(&call, id.unwrap_or_default());
-        let Some(row) = self.core.deps.db.row(query).await? else {
-            let fault = Fault::not_found(&request.name);
-            let views = &self.core.views;
-            return Err(views.refuse(&call, REFUSED, &request.name, fault).await);
-        };
-        let (offer, shown) = self.present(&call, &StoredOffer::read(&row)?).await?;
-        self.core.views.record(&call, VIEWED, &[shown]).await?;
-        Ok(Answer::read(offer))
+        let reader = &call;
+        ONE.show(&self.core, &call, &request.name, |row| {
+            Box::pin(async move { self.present(reader, &row).await })
+        })
+        .await
     }
 
     async fn list(

@@ -24,14 +24,14 @@ use kefu_contracts::{
     },
 };
 use kefu_service::{
-    call::answer, core::Core, error::Fault, fields::name, sealed::Sealer, time::to_proto,
+    call::answer, core::Core, error::Fault, fields::name, sealed::Sealer, time::to_proto, versions,
 };
 use tonic::{Request, Response, Status};
 
-use super::versions;
 use crate::store::{
     inspection_tasks::{StoredTask, TASKS},
     inspections::{INSPECTIONS, StoredInspection},
+    versions::TicketRules,
 };
 
 const REFUSED: &str = "inspection.refused";
@@ -116,7 +116,7 @@ impl InspectionService for Inspections {
         &self,
         request: Request<GetInspectionRulesRequest>,
     ) -> Result<Response<InspectionRules>, Status> {
-        let get = versions::get::<InspectionRulesVersion>;
+        let get = versions::get::<TicketRules, InspectionRulesVersion>;
         answer(request, |call, _| get(&self.core, call)).await
     }
 
@@ -125,7 +125,7 @@ impl InspectionService for Inspections {
         &self,
         request: Request<ReviseInspectionRulesRequest>,
     ) -> Result<Response<InspectionRules>, Status> {
-        let revise = versions::revise::<InspectionRulesVersion>;
+        let revise = versions::revise::<TicketRules, InspectionRulesVersion>;
         answer(request, |call, body| revise(&self.core, call, body)).await
     }
 

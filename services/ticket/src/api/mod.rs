@@ -32,7 +32,6 @@ pub(crate) mod surveys;
 pub(crate) mod tags;
 pub(crate) mod targets;
 mod texts;
-mod versions;
 pub(crate) mod views;
 pub(crate) mod watch;
 mod wording;

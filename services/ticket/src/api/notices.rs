@@ -11,16 +11,16 @@ use kefu_contracts::{
     ticket::{
         GetNoticeRequest, GetNoticeRulesRequest, ListNoticesRequest, ListNoticesResponse,
         MarkNoticeFailedRequest, MarkNoticeSentRequest, Notice, NoticeAct, NoticeRules,
-        NoticeRulesVersion, NoticeState, ReviseNoticeRulesRequest, notice_service_server::NoticeService,
+        NoticeRulesVersion, NoticeState, ReviseNoticeRulesRequest,
+        notice_service_server::NoticeService,
     },
 };
-use kefu_service::{call::answer, core::Core, error::Fault, sealed::Sealer};
+use kefu_service::{call::answer, core::Core, error::Fault, sealed::Sealer, versions};
 use kefu_vault::CustomerKey;
 use tonic::{Request, Response, Status};
 
 pub(crate) use self::tell::{Known, News, by_call, by_itself};
-use super::versions;
-use crate::store::notices::StoredNotice;
+use crate::store::{notices::StoredNotice, versions::TicketRules};
 
 const VIEWED: &str = "notice.viewed";
 const REFUSED: &str = "notice.refused";
@@ -84,7 +84,7 @@ impl NoticeService for Notices {
         &self,
         request: Request<GetNoticeRulesRequest>,
     ) -> Result<Response<NoticeRules>, Status> {
-        let get = versions::get::<NoticeRulesVersion>;
+        let get = versions::get::<TicketRules, NoticeRulesVersion>;
         answer(request, |call, _| get(&self.core, call)).await
     }
 
@@ -93,7 +93,7 @@ impl NoticeService for Notices {
         &self,
         request: Request<ReviseNoticeRulesRequest>,
     ) -> Result<Response<NoticeRules>, Status> {
-        let revise = versions::revise::<NoticeRulesVersion>;
+        let revise = versions::revise::<TicketRules, NoticeRulesVersion>;
         answer(request, |call, body| revise(&self.core, call, body)).await
     }
 

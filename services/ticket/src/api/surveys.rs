@@ -23,8 +23,7 @@ use kefu_service::{
     call::{Answer, Call, answer},
     core::Core,
     error::Fault,
-    fields::Fields,
-    listing::{self, ListSpec, asked},
+    listing::{self, ListSpec, One, asked},
     present::{Shown, disclose},
     scope::{After, Order},
     sealed::Sealer,
@@ -40,6 +39,14 @@ use crate::{
 
 const VIEWED: &str = "survey.viewed";
 const REFUSED: &str = "survey.refused";
+
+const ONE: One<StoredSurvey> = One {
+    record: &RECORD,
+    collection: SURVEYS,
+    read: StoredSurvey::read,
+    viewed: VIEWED,
+    refused: REFUSED,
+};
 
 const LIST: ListSpec<'static, StoredSurvey> = ListSpec {
     record: &RECORD,
@@ -73,18 +80,11 @@ impl Surveys {
     }
 
     async fn get(&self, call: Call, request: GetSurveyRequest) -> Result<Answer<Survey>, Fault> {
-        let mut fields = Fields::new();
-        let id = fields.name("name", &request.name, SURVEYS);
-        fields.finish()?;
-        let query = RECORD.get(&call, id.unwrap_or_default());
-        let Some(row) = self.core.deps.db.row(query).await? else {
-            let fault = Fault::not_found(&request.name);
-            let views = &self.core.views;
-            return Err(views.refuse(&call, REFUSED, &request.name, fault).await);
-        };
-        let (survey, shown) = self.present(&call, &StoredSurvey::read(&row)?).await?;
-        self.core.views.record(&call, VIEWED, &[shown]).await?;
-        Ok(Answer::read(survey))
+        let reader = &call;
+        ONE.show(&self.core, &call, &request.name, |row| {
+            Box::pin(async move { self.present(reader, &row).await })
+        })
+        .await
     }
 
     async fn list(

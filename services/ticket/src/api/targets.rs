@@ -12,14 +12,17 @@ use kefu_service::{
     core::Core,
     error::{Fault, Violation},
     fields::{Fields, parse_name},
+    versions::{self, Names, Revisable, revisable},
 };
 use sqlx::PgConnection;
 use tonic::{Request, Response, Status};
 
-use super::versions::{self, Names, Revisable, contract};
 use crate::{
     domain::targets::check,
-    store::calendars::{self, CALENDARS},
+    store::{
+        calendars::{self, CALENDARS},
+        versions::TicketRules,
+    },
 };
 
 /// The handlers and what they share.
@@ -34,8 +37,8 @@ impl TargetsApi {
     }
 }
 
-impl Revisable for TargetsVersion {
-    contract!(Targets, ReviseTargetsRequest, TargetsChanged);
+impl Revisable<TicketRules> for TargetsVersion {
+    revisable!(TicketRules, Targets, ReviseTargetsRequest, TargetsChanged);
 
     const NAMES: Names = Names {
         resource: "targets",
@@ -74,7 +77,7 @@ impl TargetService for TargetsApi {
         &self,
         request: Request<GetTargetsRequest>,
     ) -> Result<Response<Targets>, Status> {
-        let get = versions::get::<TargetsVersion>;
+        let get = versions::get::<TicketRules, TargetsVersion>;
         answer(request, |call, _| get(&self.core, call)).await
     }
 
@@ -83,7 +86,7 @@ impl TargetService for TargetsApi {
         &self,
         request: Request<ReviseTargetsRequest>,
     ) -> Result<Response<Targets>, Status> {
-        let revise = versions::revise::<TargetsVersion>;
+        let revise = versions::revise::<TicketRules, TargetsVersion>;
         answer(request, |call, body| revise(&self.core, call, body)).await
     }
 }

@@ -12,7 +12,7 @@ use kefu_service::{
     call::{Answer, Call},
     entitlements::{self, Asked},
     error::Fault,
-    fields::{Fields, etag, parse_name},
+    fields::{etag, parse_name},
     idempotency::{self, Kept},
     present::disclose,
     time::to_proto,
@@ -34,9 +34,8 @@ use crate::{
         state::is_over,
     },
     store::{
-        after_sales_rules,
         cases::{self, RECORD, StoredCase},
-        line_accounts, orders,
+        line_accounts, orders, versions,
     },
 };
 
@@ -99,12 +98,7 @@ impl Cases {
             row: facts(&row),
             as_theirs: true,
         };
-        let wrong = entitlements::ask(self.people.clone(), &asked).await?;
-        let mut fields = Fields::new();
-        for wrong in wrong.into_iter().flatten() {
-            fields.refuse("assignee", wrong);
-        }
-        fields.finish()
+        entitlements::ensure(self.people.clone(), &asked, "assignee").await
     }
 
     async fn carry_out(
@@ -138,7 +132,7 @@ impl Cases {
         }
         let key = self.sealer.open_key(row.customer_id, &row.wrapped).await?;
         let before = self.open_whole(&key, &row)?;
-        let rules = in_force(&after_sales_rules::all(connection).await?, call.now);
+        let rules = in_force(&versions::all(connection).await?, call.now);
         let order = match row.order_id {
             Some(order) => Some(orders::standing(connection, order).await?),
             None => None,

@@ -26,10 +26,10 @@ use crate::{
     },
     error,
     store::{
-        after_sales_rules,
         cases::{self, CASES, Parties},
         customers, line_accounts,
         records::{self, StoredOrder},
+        versions,
     },
 };
 
@@ -189,7 +189,7 @@ impl Cases {
         new: &New,
         parties: &Parties,
     ) -> Result<Case, Fault> {
-        let (_, rules) = in_force(&after_sales_rules::all(connection).await?, call.now);
+        let (_, rules) = in_force(&versions::all(connection).await?, call.now);
         let mut case = Case {
             name: name(CASES, new.id),
             customer: new.case.customer.clone(),

@@ -153,12 +153,7 @@ impl FollowUps {
             row: facts(&row),
             as_theirs: true,
         };
-        let wrong = entitlements::ask(self.people.clone(), &asked).await?;
-        let mut fields = Fields::new();
-        for wrong in wrong.into_iter().flatten() {
-            fields.refuse("assignee", wrong);
-        }
-        fields.finish()
+        entitlements::ensure(self.people.clone(), &asked, "assignee").await
     }
 
     async fn carry_out(

@@ -4,17 +4,21 @@ use kefu_contracts::{
     journal::HandlingRulesChanged,
     ticket::{HandlingDefinition, HandlingRules, HandlingVersion, ReviseHandlingRulesRequest},
 };
-use kefu_service::{error::Fault, fields::Fields};
+use kefu_service::{
+    error::Fault,
+    fields::Fields,
+    versions::{Names, Revisable, revisable},
+};
 use sqlx::PgConnection;
 
 use crate::{
-    api::versions::{Names, Revisable, contract},
     domain::handling::{check, ensure_kept},
-    store::versions,
+    store::versions::{self, TicketRules},
 };
 
-impl Revisable for HandlingVersion {
-    contract!(
+impl Revisable<TicketRules> for HandlingVersion {
+    revisable!(
+        TicketRules,
         HandlingRules,
         ReviseHandlingRulesRequest,
         HandlingRulesChanged

@@ -6,8 +6,7 @@ use kefu_contracts::ticket::{
 use kefu_service::{
     call::{Answer, Call},
     error::Fault,
-    fields::Fields,
-    listing::{self, ListSpec, asked},
+    listing::{self, ListSpec, One, asked},
     present::{Shown, disclose},
     scope::{After, Order},
 };
@@ -16,6 +15,14 @@ use super::{Inspections, REFUSED};
 use crate::store::inspections::{INSPECTIONS, RECORD, StoredInspection};
 
 const VIEWED: &str = "inspection.viewed";
+
+const ONE: One<StoredInspection> = One {
+    record: &RECORD,
+    collection: INSPECTIONS,
+    read: StoredInspection::read,
+    viewed: VIEWED,
+    refused: REFUSED,
+};
 
 const LIST: ListSpec<'static, StoredInspection> = ListSpec {
     record: &RECORD,
@@ -38,19 +45,11 @@ impl Inspections {
         call: Call,
         request: GetInspectionRequest,
     ) -> Result<Answer<Inspection>, Fault> {
-        let mut fields = Fields::new();
-        let id = fields.name("name", &request.name, INSPECTIONS);
-        fields.finish()?;
-        let query = RECORD.get(&call, id.unwrap_or_default());
-        let views = &self.core.views;
-        let Some(row) = self.core.deps.db.row(query).await? else {
-            let fault = Fault::not_found(&request.name);
-            return Err(views.refuse(&call, REFUSED, &request.name, fault).await);
-        };
-        let row = StoredInspection::read(&row)?;
-        let (inspection, shown) = self.present(&call, &row).await?;
-        views.record(&call, VIEWED, &[shown]).await?;
-        Ok(Answer::read(inspection))
+        let reader = &call;
+        ONE.show(&self.core, &call, &request.name, |row| {
+            Box::pin(async move { self.present(reader, &row).await })
+        })
+        .await
     }
 
     /// Clause OP-5.

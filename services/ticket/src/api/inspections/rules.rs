@@ -6,15 +6,16 @@ use kefu_contracts::{
         InspectionDefinition, InspectionRules, InspectionRulesVersion, ReviseInspectionRulesRequest,
     },
 };
-use kefu_service::fields::Fields;
-
-use crate::{
-    api::versions::{Names, Revisable, contract},
-    domain::inspection::rules::check,
+use kefu_service::{
+    fields::Fields,
+    versions::{Names, Revisable, revisable},
 };
 
-impl Revisable for InspectionRulesVersion {
-    contract!(
+use crate::{domain::inspection::rules::check, store::versions::TicketRules};
+
+impl Revisable<TicketRules> for InspectionRulesVersion {
+    revisable!(
+        TicketRules,
         InspectionRules,
         ReviseInspectionRulesRequest,
         InspectionRulesChanged

@@ -7,8 +7,7 @@ use kefu_contracts::ticket::{
 use kefu_service::{
     call::{Answer, Call},
     error::Fault,
-    fields::Fields,
-    listing::{self, ListSpec, asked},
+    listing::{self, ListSpec, One, asked},
     present::{Shown, disclose},
     scope::{After, Order},
 };
@@ -17,6 +16,14 @@ use super::{Inspections, TASK_REFUSED};
 use crate::store::inspection_tasks::{RECORD, StoredTask, TASKS};
 
 const VIEWED: &str = "inspection_task.viewed";
+
+const ONE: One<StoredTask> = One {
+    record: &RECORD,
+    collection: TASKS,
+    read: StoredTask::read,
+    viewed: VIEWED,
+    refused: TASK_REFUSED,
+};
 
 const LIST: ListSpec<'static, StoredTask> = ListSpec {
     record: &RECORD,
@@ -39,20 +46,11 @@ impl Inspections {
         call: Call,
         request: GetInspectionTaskRequest,
     ) -> Result<Answer<InspectionTask>, Fault> {
-        let mut fields = Fields::new();
-        let id = fields.name("name", &request.name, TASKS);
-        fields.finish()?;
-        let query = RECORD.get(&call, id.unwrap_or_default());
-        let views = &self.core.views;
-        let Some(row) = self.core.deps.db.row(query).await? else {
-            let fault = Fault::not_found(&request.name);
-            return Err(views
-                .refuse(&call, TASK_REFUSED, &request.name, fault)
-                .await);
-        };
-        let (task, shown) = self.present_task(&call, &StoredTask::read(&row)?).await?;
-        views.record(&call, VIEWED, &[shown]).await?;
-        Ok(Answer::read(task))
+        let reader = &call;
+        ONE.show(&self.core, &call, &request.name, |row| {
+            Box::pin(async move { self.present_task(reader, &row).await })
+        })
+        .await
     }
 
     /// Clause OP-5.

@@ -2,8 +2,7 @@ use kefu_contracts::ticket::{GetMacroRequest, ListMacrosRequest, ListMacrosRespo
 use kefu_service::{
     call::{Answer, Call},
     error::Fault,
-    fields::Fields,
-    listing::{self, ListSpec, asked},
+    listing::{self, ListSpec, One, asked},
     present::Shown,
     scope::{After, Order},
 };
@@ -12,6 +11,14 @@ use super::Macros;
 use crate::store::macros::{MACROS, RECORD, StoredMacro};
 
 const VIEWED: &str = "macro.viewed";
+
+const ONE: One<StoredMacro> = One {
+    record: &RECORD,
+    collection: MACROS,
+    read: StoredMacro::read,
+    viewed: VIEWED,
+    refused: "macro.refused",
+};
 
 const LIST: ListSpec<'static, StoredMacro> = ListSpec {
     record: &RECORD,
@@ -34,21 +41,13 @@ impl Macros {
         call: Call,
         request: GetMacroRequest,
     ) -> Result<Answer<Macro>, Fault> {
-        let mut fields = Fields::new();
-        let id = fields.name("name", &request.name, MACROS);
-        fields.finish()?;
-        let query = RECORD.get(&call, id.unwrap_or_default());
-        let views = &self.core.views;
-        let Some(row) = self.core.deps.db.row(query).await? else {
-            let fault = Fault::not_found(&request.name);
-            return Err(views
-                .refuse(&call, "macro.refused", &request.name, fault)
-                .await);
-        };
-        let stored = StoredMacro::read(&row)?;
-        let shown = Shown::of_company(&stored.body.name);
-        views.record(&call, VIEWED, &[shown]).await?;
-        Ok(Answer::read(stored.body))
+        ONE.show(&self.core, &call, &request.name, |row| {
+            Box::pin(async move {
+                let shown = Shown::of_company(&row.body.name);
+                Ok((row.body, shown))
+            })
+        })
+        .await
     }
 
     /// Clause SG-2.3.

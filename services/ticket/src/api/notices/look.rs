@@ -2,14 +2,21 @@ use kefu_contracts::ticket::{GetNoticeRequest, ListNoticesRequest, ListNoticesRe
 use kefu_service::{
     call::{Answer, Call},
     error::Fault,
-    fields::Fields,
-    listing::{self, ListSpec, asked},
+    listing::{self, ListSpec, One, asked},
     present::{Shown, disclose},
     scope::{After, Order},
 };
 
 use super::{Notices, REFUSED, VIEWED};
 use crate::store::notices::{NOTICES, RECORD, StoredNotice};
+
+const ONE: One<StoredNotice> = One {
+    record: &RECORD,
+    collection: NOTICES,
+    read: StoredNotice::read,
+    viewed: VIEWED,
+    refused: REFUSED,
+};
 
 const LIST: ListSpec<'static, StoredNotice> = ListSpec {
     record: &RECORD,
@@ -32,18 +39,11 @@ impl Notices {
         call: Call,
         request: GetNoticeRequest,
     ) -> Result<Answer<Notice>, Fault> {
-        let mut fields = Fields::new();
-        let id = fields.name("name", &request.name, NOTICES);
-        fields.finish()?;
-        let query = RECORD.get(&call, id.unwrap_or_default());
-        let views = &self.core.views;
-        let Some(row) = self.core.deps.db.row(query).await? else {
-            let fault = Fault::not_found(&request.name);
-            return Err(views.refuse(&call, REFUSED, &request.name, fault).await);
-        };
-        let (notice, shown) = self.present(&call, &StoredNotice::read(&row)?).await?;
-        views.record(&call, VIEWED, &[shown]).await?;
-        Ok(Answer::read(notice))
+        let reader = &call;
+        ONE.show(&self.core, &call, &request.name, |row| {
+            Box::pin(async move { self.present(reader, &row).await })
+        })
+        .await
     }
 
     /// Clause SG-2.4.

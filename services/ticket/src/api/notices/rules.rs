@@ -4,15 +4,20 @@ use kefu_contracts::{
     journal::NoticeRulesChanged,
     ticket::{NoticeDefinition, NoticeRules, NoticeRulesVersion, ReviseNoticeRulesRequest},
 };
-use kefu_service::fields::Fields;
-
-use crate::{
-    api::versions::{Names, Revisable, contract},
-    domain::notice::check,
+use kefu_service::{
+    fields::Fields,
+    versions::{Names, Revisable, revisable},
 };
 
-impl Revisable for NoticeRulesVersion {
-    contract!(NoticeRules, ReviseNoticeRulesRequest, NoticeRulesChanged);
+use crate::{domain::notice::check, store::versions::TicketRules};
+
+impl Revisable<TicketRules> for NoticeRulesVersion {
+    revisable!(
+        TicketRules,
+        NoticeRules,
+        ReviseNoticeRulesRequest,
+        NoticeRulesChanged
+    );
 
     const NAMES: Names = Names {
         resource: "noticeRules",

@@ -1,5 +1,4 @@
-//! Rules that the company sets are read, and get a version more; in the same way whatever they
-//! are about. A further kind says in one impl what is its own.
+//! Rules are read, and get a version more.
 
 use jiff::Timestamp;
 use kefu_contracts::{
@@ -7,35 +6,43 @@ use kefu_contracts::{
     journal::{EntryKind, event},
 };
 use kefu_journal::Cursor;
-use kefu_service::{
+use prost::Message;
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::{Moment, NewVersion, Versioned};
+use crate::{
     call::{Answer, Call},
     core::Core,
-    error::Fault,
+    error::{Fault, Violation},
     fields::{Fields, etag},
     idempotency::{self, Claim},
     present::{Shown, entry},
     time::to_proto,
 };
-use prost::Message;
-use prost_types::Timestamp as Moment;
-use sqlx::PgConnection;
-use uuid::Uuid;
-
-use crate::store::versions::{self, NewVersion, Versioned};
 
 const LONGEST_REASON: usize = 200;
 
 /// What sets rules of one kind apart.
-pub(super) trait Revisable: Versioned + Send + 'static {
+pub trait Revisable<Owner>: Versioned<Owner> + Send + 'static {
     /// All versions, as the contract answers them.
     type All: Message + Default + 'static;
     /// By which a version is added.
     type Request: Message + Clone;
 
+    /// What the rules are called.
     const NAMES: Names;
+    /// Whether a version that leaves its definition out is refused; elsewhere it is one that
+    /// says nothing.
+    const MUST_SAY: bool = false;
 
+    /// Of the version: from 1 on, 0 is what is shipped.
     fn number(&self) -> i32;
+
+    /// As the contract answers them.
     fn all(versions: Vec<Self>, etag: String) -> Self::All;
+
+    /// What a request says.
     fn asked(request: Self::Request) -> Asked<Self::Definition>;
 
     /// That there is a version more, for the journal.
@@ -54,26 +61,33 @@ pub(super) trait Revisable: Versioned + Send + 'static {
 }
 
 /// What rules of one kind are called.
-pub(super) struct Names {
+pub struct Names {
     /// Resource name of all there is.
-    pub(super) resource: &'static str,
-    /// Types of journal entries.
-    pub(super) viewed: &'static str,
-    pub(super) revised: &'static str,
+    pub resource: &'static str,
+    /// Type of the journal entry of a look.
+    pub viewed: &'static str,
+    /// Type of that of a version more.
+    pub revised: &'static str,
 }
 
 /// What every request for a version more says.
-pub(super) struct Asked<D> {
-    pub(super) request_id: String,
-    pub(super) etag: String,
-    pub(super) definition: D,
-    pub(super) effective_time: Option<Moment>,
-    pub(super) reason: String,
+pub struct Asked<D> {
+    /// UUID, or empty.
+    pub request_id: String,
+    /// Of all versions, as they were read.
+    pub etag: String,
+    /// What the version is to say.
+    pub definition: Option<D>,
+    /// From when on; from now on where it is left out.
+    pub effective_time: Option<Moment>,
+    /// Why.
+    pub reason: String,
 }
 
 /// What the contracts have in common: messages of their own, whose fields are the same for all.
-macro_rules! contract {
-    ($all:ident, $request:ident, $changed:ident) => {
+#[macro_export]
+macro_rules! revisable {
+    ($owner:ty, $all:ident, $request:ident, $changed:ident) => {
         type All = $all;
         type Request = $request;
 
@@ -85,11 +99,13 @@ macro_rules! contract {
             $all { versions, etag }
         }
 
-        fn asked(request: $request) -> $crate::api::versions::Asked<Self::Definition> {
-            $crate::api::versions::Asked {
+        fn asked(
+            request: $request,
+        ) -> $crate::versions::Asked<<Self as $crate::versions::Versioned<$owner>>::Definition> {
+            $crate::versions::Asked {
                 request_id: request.request_id,
                 etag: request.etag,
-                definition: request.definition.unwrap_or_default(),
+                definition: request.definition,
                 effective_time: request.effective_time,
                 reason: request.reason,
             }
@@ -97,17 +113,15 @@ macro_rules! contract {
 
         fn changed(
             version: i32,
-            effective_time: prost_types::Timestamp,
-        ) -> kefu_contracts::journal::event::Event {
-            kefu_contracts::journal::event::Event::$changed($changed {
+            effective_time: $crate::versions::Moment,
+        ) -> ::kefu_contracts::journal::event::Event {
+            ::kefu_contracts::journal::event::Event::$changed($changed {
                 version,
                 effective_time: Some(effective_time),
             })
         }
     };
 }
-pub(super) use contract;
-
 /// A version that is to be added, read and checked.
 #[derive(Clone)]
 struct Wanted<D> {
@@ -119,19 +133,29 @@ struct Wanted<D> {
     claim: Option<Claim>,
 }
 
-/// All versions.
-pub(super) async fn get<V: Revisable>(core: &Core, call: Call) -> Result<Answer<V::All>, Fault> {
+/// All versions; journaled as a look.
+///
+/// # Errors
+/// When they cannot be read or journaled.
+pub async fn get<Owner: 'static, V: Revisable<Owner>>(
+    core: &Core,
+    call: Call,
+) -> Result<Answer<V::All>, Fault> {
     let db = &core.deps.db;
     let versions = db
-        .run(|connection| Box::pin(versions::all::<V>(connection)))
+        .run(|connection| Box::pin(super::all::<Owner, V>(connection)))
         .await?;
     let shown = Shown::of_company(V::NAMES.resource);
     core.views.record(&call, V::NAMES.viewed, &[shown]).await?;
-    Ok(Answer::read(all(versions)))
+    Ok(Answer::read(all::<Owner, V>(versions)))
 }
 
-/// Adds a version.
-pub(super) async fn revise<V: Revisable>(
+/// Adds a version, in the place of those that were to come into force then or later.
+///
+/// # Errors
+/// Every field of the request that is wrong, another etag than of the versions that there are,
+/// or a definition that does not fit.
+pub async fn revise<Owner: 'static, V: Revisable<Owner>>(
     core: &Core,
     call: Call,
     request: V::Request,
@@ -144,11 +168,14 @@ pub(super) async fn revise<V: Revisable>(
     fields.required_text("reason", &asked.reason, LONGEST_REASON);
     let told = asked.effective_time.as_ref();
     let effective_at = fields.from_when("effective_time", told, call.now);
-    V::check(&mut fields, &asked.definition);
+    let said = asked.definition.is_some() || !V::MUST_SAY;
+    fields.ensure(said, "definition", Violation::Required);
+    let definition = asked.definition.unwrap_or_default();
+    V::check(&mut fields, &definition);
     fields.finish()?;
     let wanted = Wanted {
         revision,
-        definition: asked.definition,
+        definition,
         effective_at,
         reason: asked.reason,
         claim,
@@ -157,18 +184,18 @@ pub(super) async fn revise<V: Revisable>(
     let db = &core.deps.db;
     let written = db.transaction(move |connection| {
         let (call, wanted) = writing.clone();
-        Box::pin(async move { write::<V>(connection, &call, &wanted).await })
+        Box::pin(async move { write::<Owner, V>(connection, &call, &wanted).await })
     });
     let (rules, position) = written.await?;
     Ok(Answer::written(rules, position))
 }
 
-async fn write<V: Revisable>(
+async fn write<Owner: 'static, V: Revisable<Owner>>(
     connection: &mut PgConnection,
     call: &Call,
     wanted: &Wanted<V::Definition>,
 ) -> Result<(V::All, Cursor), Fault> {
-    let number = versions::lock::<V>(connection).await? + 1;
+    let number = super::lock::<Owner, V>(connection).await? + 1;
     let claim = wanted.claim.as_ref();
     if let Some(kept) = idempotency::find_plain(connection, claim).await? {
         return Ok((kept.body, kept.position));
@@ -185,8 +212,8 @@ async fn write<V: Revisable>(
         reason: &wanted.reason,
         now: call.now,
     };
-    versions::add::<V>(connection, &version).await?;
-    let rules = all(versions::all::<V>(connection).await?);
+    super::add::<Owner, V>(connection, &version).await?;
+    let rules = all::<Owner, V>(super::all::<Owner, V>(connection).await?);
     let event = V::changed(number, to_proto(wanted.effective_at));
     let (kind, resource) = (V::NAMES.revised, V::NAMES.resource.to_owned());
     let entry = entry(call, EntryKind::Change, kind, resource, None, event);
@@ -196,7 +223,7 @@ async fn write<V: Revisable>(
 }
 
 /// Their revision counts the version that is shipped as the first.
-fn all<V: Revisable>(versions: Vec<V>) -> V::All {
+fn all<Owner, V: Revisable<Owner>>(versions: Vec<V>) -> V::All {
     let last = versions.last().map_or(0, V::number);
     V::all(versions, etag(i64::from(last) + 1))
 }

@@ -1,0 +1,28 @@
+//! Rules that the company sets, in versions: added, and never changed (IH-6).
+
+use kefu_contracts::order::{AfterSalesDefinition, AfterSalesVersion};
+use kefu_service::{
+    error::Fault,
+    versions::{self, Versioned, versioned},
+};
+use sqlx::PgConnection;
+
+use crate::domain::case::rules::shipped;
+
+/// Whose rules they are.
+pub(crate) struct OrderRules;
+
+versioned!(
+    OrderRules,
+    AfterSalesVersion,
+    AfterSalesDefinition,
+    "orders.after_sales_version",
+    shipped
+);
+
+/// All versions, oldest first, the one that is shipped before them.
+pub(crate) async fn all<V: Versioned<OrderRules>>(
+    connection: &mut PgConnection,
+) -> Result<Vec<V>, Fault> {
+    versions::all::<OrderRules, V>(connection).await
+}
