@@ -31,7 +31,7 @@ use crate::{
     scope::RecordSpec,
 };
 
-pub use select::{Selected, select};
+pub use select::{Selected, select, select_after};
 
 /// Most subjects asked about at once.
 const MOST: usize = 100;

@@ -22,6 +22,7 @@ pub mod host;
 pub mod idempotency;
 pub mod ids;
 pub mod listing;
+pub mod lunar;
 pub mod page;
 pub mod peer;
 pub mod position;

@@ -27,6 +27,9 @@ pub trait Versioned<Owner>: Sized {
     /// What counts before any version.
     fn shipped() -> Self::Definition;
 
+    /// From when on it counts, none: from the beginning; and whether it was withdrawn before it did.
+    fn dates(&self) -> (Option<&Moment>, bool);
+
     /// As the contract carries it.
     fn of(version: Version<Self::Definition>) -> Self;
 }
@@ -95,6 +98,10 @@ macro_rules! versioned {
                 $shipped()
             }
 
+            fn dates(&self) -> (Option<&$crate::versions::Moment>, bool) {
+                (self.effective_time.as_ref(), self.withdrawn)
+            }
+
             fn of(version: $crate::versions::Version<$definition>) -> Self {
                 Self {
                     number: version.number,
@@ -108,6 +115,17 @@ macro_rules! versioned {
             }
         }
     };
+}
+
+/// The version that counts then, of all there are, oldest first.
+pub fn in_force<Owner, V: Versioned<Owner>>(versions: &[V], at: Timestamp) -> Option<&V> {
+    versions.iter().rfind(|version| {
+        let (from, withdrawn) = version.dates();
+        let began = from
+            .and_then(time::from_proto)
+            .is_none_or(|from| from <= at);
+        began && !withdrawn
+    })
 }
 
 /// All versions, oldest first, the one that is shipped before them.
@@ -178,4 +196,53 @@ async fn add<Owner, V: Versioned<Owner>>(
         .bind(new.definition.encode_to_vec());
     add.execute(connection).await?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::time::to_proto;
+
+    struct One(Option<Moment>, bool);
+
+    impl Versioned<()> for One {
+        type Definition = ();
+        const SQL: Statements = Statements {
+            all: "",
+            lock: "",
+            last: "",
+            withdraw: "",
+            add: "",
+        };
+
+        fn shipped() {}
+
+        fn dates(&self) -> (Option<&Moment>, bool) {
+            (self.0.as_ref(), self.1)
+        }
+
+        fn of(version: Version<()>) -> Self {
+            Self(version.effective_time, version.withdrawn)
+        }
+    }
+
+    #[test]
+    fn the_last_one_that_has_begun_counts() {
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let from = |second, withdrawn| One(Some(to_proto(at(second))), withdrawn);
+        let versions = [
+            One(None, false),
+            from(10, false),
+            from(20, true),
+            from(30, false),
+        ];
+        let counts = |second| {
+            let found = in_force(&versions, at(second)).unwrap();
+            versions.iter().position(|one| std::ptr::eq(one, found))
+        };
+        assert_eq!(
+            [9, 10, 25, 30].map(counts),
+            [Some(0), Some(1), Some(1), Some(3)]
+        );
+    }
 }

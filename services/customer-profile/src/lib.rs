@@ -27,6 +27,7 @@ mod store;
 use std::sync::Arc;
 
 use kefu_contracts::profile::{
+    birthday_service_server::BirthdayServiceServer,
     certificate_service_server::CertificateServiceServer,
     consent_service_server::ConsentServiceServer,
     customer_copy_service_server::CustomerCopyServiceServer,
@@ -109,6 +110,7 @@ pub fn build(config: CustomerProfileConfig, deps: Deps, peers: Peers) -> Result<
         ),
         jobs::duplicates(core.deps.clone()),
         jobs::marks(&core.deps),
+        jobs::birthdays(&core.deps),
         jobs::overdue(core.deps.clone()),
         jobs::withdrawn(core.deps.clone(), config.withdrawn_days),
         rewrap::job(&core.deps),
@@ -157,6 +159,9 @@ pub fn build(config: CustomerProfileConfig, deps: Deps, peers: Peers) -> Result<
         )))
         .add_service(HoldServiceServer::new(api::holds::Holds(core.clone())))
         .add_service(SelectionServiceServer::new(api::selections::Selections(
+            core.clone(),
+        )))
+        .add_service(BirthdayServiceServer::new(api::birthdays::Birthdays(
             core.clone(),
         )))
         .add_service(files)

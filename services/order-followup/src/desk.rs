@@ -200,7 +200,7 @@ impl Desk {
 }
 
 impl By<'_> {
-    fn now(&self) -> Timestamp {
+    pub(crate) fn now(&self) -> Timestamp {
         match self {
             Self::Call(call) => call.now,
             Self::Itself { now, .. } => *now,
@@ -214,13 +214,25 @@ impl By<'_> {
         Some((subject.id, subject.kind == SubjectKind::SystemAccount))
     }
 
+    /// An entry about a follow-up.
     pub(crate) fn entry(
         &self,
         kind: &'static str,
         row: &StoredFollowUp,
         event: event::Event,
     ) -> Entry {
-        let (resource, customer) = (name(FOLLOW_UPS, row.id), Some(row.customer_id));
+        self.about(kind, name(FOLLOW_UPS, row.id), row.customer_id, event)
+    }
+
+    /// An entry about something of a customer's.
+    pub(crate) fn about(
+        &self,
+        kind: &'static str,
+        resource: String,
+        customer: Uuid,
+        event: event::Event,
+    ) -> Entry {
+        let customer = Some(customer);
         match self {
             Self::Call(call) => entry(call, EntryKind::Change, kind, resource, customer, event),
             Self::Itself { now, request } => {

@@ -1,28 +1,34 @@
 //! Orders from intake to the customer's word that all is well. Owns orders,
-//! their lines, what was told about their stages, the customers' reviews, after-sales cases,
-//! and what is to be done for customers (follow-ups).
+//! their lines, what was told about their stages, the customers' reviews, after-sales cases, what
+//! is to be done for customers (follow-ups), by what plans they are visited, and their points.
 //!
 //! Stages: told by events in any order (the table in `domain::stage`); an order
 //! is completed only by its customer's word. How a follow-up is closed is a table of its kind
 //! in `domain::follow_up`; the states of a case are one in `domain::case::state`, and what all cases of
 //! an order take back is booked in `domain::case::account`.
-//! Clauses: OP-3.4.*, IH-4, IH-6, SG-4, CF-9.1.
+//! Clauses: OP-3.3, OP-3.4.*, IH-3.2, IH-4, IH-6, SG-4, CF-9.1.
 
 mod api;
+mod campaigns;
 mod config;
 mod desk;
 mod domain;
 mod error;
 mod jobs;
+mod points;
 mod store;
+mod visits;
 
 use std::sync::Arc;
 
 use kefu_contracts::order::{
     after_sales_service_server::AfterSalesServiceServer,
+    campaign_service_server::CampaignServiceServer,
     completion_service_server::CompletionServiceServer,
-    follow_up_service_server::FollowUpServiceServer, order_service_server::OrderServiceServer,
-    watch_service_server::WatchServiceServer,
+    follow_up_service_server::FollowUpServiceServer, loyalty_service_server::LoyaltyServiceServer,
+    order_service_server::OrderServiceServer,
+    relationship_service_server::RelationshipServiceServer,
+    visit_service_server::VisitServiceServer, watch_service_server::WatchServiceServer,
 };
 use kefu_service::{
     core::{Core, Deps},
@@ -63,7 +69,10 @@ pub fn build(config: OrderFollowupConfig, deps: Deps, peers: Peers) -> Result<Ho
     config.check()?;
     let core = Core::new(NAME, deps, &["customer-profile", "ticket"]);
     let desk = desk::Desk::new(&core, &config);
+    let points = points::Points::new(&core);
+    let visits = visits::Visits::new(&core, desk.clone());
     let wake = Wake::default();
+    let profiles = core.identity.calling(peers.customer_profile.clone());
     let jobs = vec![
         core.follow(
             "customer-profile",
@@ -71,6 +80,8 @@ pub fn build(config: OrderFollowupConfig, deps: Deps, peers: Peers) -> Result<Ho
             Arc::new(jobs::KnownCustomers {
                 clock: core.deps.clock.clone(),
                 vault: core.deps.vault.clone(),
+                ids: core.deps.ids.clone(),
+                desk: desk.clone(),
             }),
         ),
         core.follow(
@@ -83,7 +94,11 @@ pub fn build(config: OrderFollowupConfig, deps: Deps, peers: Peers) -> Result<Ho
             }),
         ),
         jobs::missed(core.deps.clone(), desk.clone()),
+        jobs::points(core.deps.clone(), points.clone()),
+        jobs::relations(core.deps.clone(), visits.clone()),
         wake.job(core.deps.db.clone(), core.deps.clock.clone()),
+        jobs::greetings(core.deps.clone(), desk.clone(), profiles.clone()),
+        jobs::campaigns(core.deps.clone(), desk.clone(), profiles.clone()),
         rewrap::job(&core.deps),
     ];
     let orders = api::Orders::new(&core, &config, desk.clone());
@@ -97,6 +112,18 @@ pub fn build(config: OrderFollowupConfig, deps: Deps, peers: Peers) -> Result<Ho
         .add_service(CompletionServiceServer::new(completions))
         .add_service(FollowUpServiceServer::new(follow_ups))
         .add_service(AfterSalesServiceServer::new(cases))
+        .add_service(LoyaltyServiceServer::new(api::loyalty::Loyalty::new(
+            &core, points,
+        )))
+        .add_service(RelationshipServiceServer::new(
+            api::relations::Relations::new(&core),
+        ))
+        .add_service(VisitServiceServer::new(api::visits::VisitsApi::new(
+            &core, visits,
+        )))
+        .add_service(CampaignServiceServer::new(api::campaigns::Campaigns::new(
+            &core, profiles,
+        )))
         .add_service(WatchServiceServer::new(watch))
         .add_service(files)
         .add_service(facts);

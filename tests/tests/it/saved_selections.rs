@@ -25,7 +25,7 @@ fn selections(caller: &Caller) -> SelectionServiceClient<Caller> {
     SelectionServiceClient::new(caller.clone())
 }
 
-fn form(title: &str, filter: &str) -> Selection {
+pub(crate) fn form(title: &str, filter: &str) -> Selection {
     Selection {
         title: title.into(),
         description: "for the yearly check".into(),
@@ -34,7 +34,11 @@ fn form(title: &str, filter: &str) -> Selection {
     }
 }
 
-async fn save(caller: &Caller, selection: Selection, id: &str) -> Result<Selection, Status> {
+pub(crate) async fn save(
+    caller: &Caller,
+    selection: Selection,
+    id: &str,
+) -> Result<Selection, Status> {
     let request = CreateSelectionRequest {
         selection: Some(selection),
         request_id: id.into(),

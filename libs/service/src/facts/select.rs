@@ -50,6 +50,11 @@ pub(super) async fn answer(
         .find(|kind| kind.collection == request.collection);
     let found = kind.and_then(|kind| Some((kind, kind.selectable?)));
     fields.ensure(found.is_some(), "collection", Violation::UnknownValue);
+    let after = match request.after_id.as_slice() {
+        [] => Some(Uuid::nil()),
+        bytes => Uuid::from_slice(bytes).ok(),
+    };
+    fields.ensure(after.is_some(), "after_id", Violation::Uuid);
     let limit = i64::from(request.limit);
     let bounds = (0..=MOST).contains(&limit);
     fields.ensure(bounds, "limit", Violation::OutOfRange(0, MOST));
@@ -80,7 +85,7 @@ pub(super) async fn answer(
         (selectable, key),
         &filter,
         &everyone(call, purpose, filter.classes()),
-        limit,
+        (after.unwrap_or_default(), limit),
     )?;
     let rows = db
         .run(move |connection| {
@@ -122,7 +127,7 @@ fn statement(
     (selectable, key): (&str, &IndexKey),
     filter: &Filter,
     call: &Call,
-    limit: i64,
+    (after, limit): (Uuid, i64),
 ) -> Result<QueryBuilder<Postgres>, Fault> {
     let record = kind.record;
     let selectable = Filter::parse(selectable, record.fields, key)
@@ -131,6 +136,8 @@ fn statement(
     selectable.write(call, &record.scope, &mut query);
     filter.write(call, &record.scope, &mut query);
     query
+        .push(format_args!(" AND {} > ", record.id))
+        .push_bind(after)
         .push(format_args!(" ORDER BY {} LIMIT ", record.id))
         .push_bind(limit);
     Ok(query)
@@ -148,11 +155,26 @@ pub async fn select(
     purpose: Purpose,
     limit: i32,
 ) -> Result<Option<Selected>, Fault> {
+    select_after(owner, collection, filter, purpose, (Uuid::nil(), limit)).await
+}
+
+/// The same, of those after this one alone.
+///
+/// # Errors
+/// As [`select`].
+pub async fn select_after(
+    owner: PeerService,
+    collection: &str,
+    filter: &str,
+    purpose: Purpose,
+    (after, limit): (Uuid, i32),
+) -> Result<Option<Selected>, Fault> {
     let request = SelectRecordsRequest {
         collection: collection.to_owned(),
         filter: filter.to_owned(),
         purpose: purpose.into(),
         limit,
+        after_id: after.as_bytes().to_vec(),
     };
     let answer = match RecordFactsServiceClient::new(owner)
         .select_records(request)

@@ -1,6 +1,7 @@
 //! `kefu.profile.v1`: request → rules → store → answer; the methods of CustomerService.
 
 mod ask;
+pub(crate) mod birthdays;
 pub(crate) mod certificates;
 pub(crate) mod consents;
 pub(crate) mod copies;

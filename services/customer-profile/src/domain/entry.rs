@@ -234,7 +234,7 @@ fn check_identity(fields: &mut Fields, customer: &mut Customer, person: bool, to
 }
 
 /// A whole date; years alone and the like are not dates of birth.
-fn civil(date: &google::Date) -> Option<Date> {
+pub(crate) fn civil(date: &google::Date) -> Option<Date> {
     Date::new(
         date.year.try_into().ok()?,
         date.month.try_into().ok()?,

@@ -1,6 +1,7 @@
 //! Types and rules of the customer file; pure.
 
 pub(crate) mod attributes;
+pub(crate) mod birthday;
 pub(crate) mod certificate;
 pub(crate) mod change;
 pub(crate) mod consent;

@@ -1,7 +1,7 @@
 //! What an entry of a journal is in the history of its customer (CF-2.3).
 
 use kefu_contracts::{
-    journal::{SurveyAct, event::Event},
+    journal::{SurveyAct, VisitAct, event::Event},
     policy::DataClass,
     profile::TimelineKind,
     ticket::TicketKind,
@@ -78,6 +78,14 @@ impl Happening {
                 // When it was written down.
                 at: None,
                 customer: survey.customer_id.clone(),
+                category: String::new(),
+            },
+            // What is planned has not happened yet.
+            Event::VisitChanged(visit) if visit.act() == VisitAct::Recorded => Self {
+                kind: TimelineKind::Visit,
+                class: DataClass::Service,
+                at: visit.visited_at,
+                customer: visit.customer_id.clone(),
                 category: String::new(),
             },
             _ => return None,

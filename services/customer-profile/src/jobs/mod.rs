@@ -1,5 +1,6 @@
 //! What other services' journals and time do to the customer file.
 
+mod birthdays;
 mod destructions;
 mod duplicates;
 mod history;
@@ -13,6 +14,7 @@ mod tickets;
 mod turns;
 mod withdrawn;
 
+pub(crate) use birthdays::job as birthdays;
 pub(crate) use destructions::Destructions;
 pub(crate) use duplicates::{changed as duplicate_changed, job as duplicates};
 pub(crate) use marks::job as marks;

@@ -19,6 +19,7 @@ const PURGED: &[&str] = purge![
     "duplicate_due",
     "duplicate_key",
     "lookup_key",
+    "birthday_unmarked",
     "duty",
     "consent",
     "consent_statement",

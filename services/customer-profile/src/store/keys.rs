@@ -7,6 +7,8 @@ use kefu_vault::IndexKey;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
+use crate::domain::{birthday::Birthday, entry::civil};
+
 const TABLE: &str = "profile.customer";
 /// Table and column of the marks of names.
 pub(crate) const NAME: (&str, &str) = (TABLE, "name");
@@ -22,6 +24,10 @@ pub(crate) enum Key {
     CreditCode,
     Region,
     Tag,
+    /// The day of the year, as `domain/birthday.rs` writes it.
+    Birthday,
+    /// The day of the Chinese year.
+    LunarBirthday,
 }
 
 impl Key {
@@ -34,6 +40,8 @@ impl Key {
             Self::CreditCode => "credit_code",
             Self::Region => "region",
             Self::Tag => "tag",
+            Self::Birthday => "birthday",
+            Self::LunarBirthday => "lunar_birthday",
         }
     }
 }
@@ -52,6 +60,7 @@ pub(crate) const FIELDS: &[&str] = &[
     "credit_code",
     "region",
     "tags",
+    "birth_date",
 ];
 
 /// What a file is found by.
@@ -66,7 +75,21 @@ pub(crate) fn of(index: &IndexKey, customer: &Customer) -> Vec<Vec<u8>> {
     ];
     let all = phones.chain(emails).chain(tags).chain(single);
     let some = all.filter(|(_, value)| !value.is_empty());
-    some.map(|(key, value)| blind(index, key, value)).collect()
+    let mut found: Vec<_> = some.map(|(key, value)| blind(index, key, value)).collect();
+    found.extend(of_birthday(index, customer));
+    found
+}
+
+/// What a file is found by for the birthday of its customer (OP-3.3).
+pub(crate) fn of_birthday(index: &IndexKey, customer: &Customer) -> Vec<Vec<u8>> {
+    let Some(birth) = customer.birth_date.as_ref().and_then(civil) else {
+        return Vec::new();
+    };
+    let birthday = Birthday::of(birth);
+    let solar = blind(index, Key::Birthday, &birthday.solar);
+    let lunar = birthday.lunar.iter();
+    let lunar = lunar.map(|day| blind(index, Key::LunarBirthday, day));
+    std::iter::once(solar).chain(lunar).collect()
 }
 
 /// What the words of a file are found by.

@@ -1,5 +1,6 @@
 //! SQL of the customer file.
 
+pub(crate) mod birthdays;
 pub(crate) mod certificates;
 pub(crate) mod comparing;
 pub(crate) mod consents;

@@ -1,5 +1,6 @@
 //! `kefu.order.v1.OrderService`: request → rules → store → answer.
 
+pub(crate) mod campaigns;
 pub(crate) mod cases;
 mod command;
 mod commands;
@@ -8,8 +9,11 @@ mod create;
 mod files;
 pub(crate) mod follow_ups;
 mod list;
+pub(crate) mod loyalty;
 mod present;
 mod read;
+pub(crate) mod relations;
+pub(crate) mod visits;
 pub(crate) mod watch;
 mod write;
 

@@ -17,7 +17,7 @@ struct Rule {
     /// By whoever says what came of it; the others by the command they are about.
     by_hand: bool,
     /// Not going to be done, for a reason. The others stand for something that the customer
-    /// is owed.
+    /// is owed, or are dropped with what they are about.
     dropped: bool,
 }
 
@@ -40,7 +40,7 @@ const RULES: [Rule; 13] = [
     rule(Dissatisfied, true, false),
     rule(CaseStep, false, false),
     rule(CaseClosing, false, false),
-    rule(Visit, false, true),
+    rule(Visit, false, false),
     rule(Greeting, true, true),
     rule(Campaign, true, true),
     rule(Other, true, true),

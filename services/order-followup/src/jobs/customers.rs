@@ -1,18 +1,36 @@
 use std::sync::Arc;
 
-use kefu_contracts::journal::{Entry, event::Event};
-use kefu_service::{clock::Clock, consumer::Effect, database::Use, destroyed::Destroyed};
+use kefu_contracts::{
+    journal::{ConsentRecorded, CustomerChanged, Entry, event::Event},
+    order::CustomerTier,
+    policy::Purpose,
+    profile::{ConsentDecision, CustomerState, MergeState},
+};
+use kefu_service::{
+    clock::Clock, consumer::Effect, database::Use, destroyed::Destroyed, error::Fault, ids::Ids,
+};
 use kefu_vault::Vault;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::store::{customers, scrub};
+use super::greetings;
+use crate::{
+    campaigns,
+    desk::{By, Desk},
+    store::{
+        customers, greetings as consents,
+        relations::{self, Told},
+        scrub,
+    },
+};
 
 /// Who has a file may order (OP-3.4.1): an order for anybody else is a mistake
-/// that is told when it is entered. Of whose file was destroyed nothing is left here (CF-10.2).
+/// that is told when it is entered. Who agreed to it is greeted (OP-3.3, CC-2.2). Of whose file was destroyed nothing is left here (CF-10.2).
 pub(crate) struct KnownCustomers {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) vault: Arc<Vault>,
+    pub(crate) ids: Ids,
+    pub(crate) desk: Desk,
 }
 
 impl Effect for KnownCustomers {
@@ -21,6 +39,16 @@ impl Effect for KnownCustomers {
             let customers: Vec<_> = entries.iter().filter_map(customer).collect();
             if !customers.is_empty() {
                 customers::know(connection, &customers).await?;
+            }
+            for entry in entries {
+                if let Some(told) = told(entry) {
+                    relations::learn(connection, &told, self.clock.now()).await?;
+                }
+                if let Some((absorbed, active)) = merged(entry) {
+                    let now = self.clock.now();
+                    relations::activate(connection, absorbed, active, now).await?;
+                }
+                self.hear(connection, entry).await?;
             }
             // What a journal says last of a customer is that the file is gone.
             for gone in entries.iter().filter_map(Destroyed::of) {
@@ -33,12 +61,87 @@ impl Effect for KnownCustomers {
     }
 }
 
+impl KnownCustomers {
+    /// Remembers what a customer agreed to; who takes that back is turned to no longer.
+    async fn hear(&self, connection: &mut PgConnection, entry: &Entry) -> Result<(), Fault> {
+        let event = entry.event.as_ref().and_then(|event| event.event.as_ref());
+        let Some(Event::ConsentRecorded(consent)) = event else {
+            return Ok(());
+        };
+        let id = Uuid::from_slice(&consent.customer_id);
+        // An earlier statement that is entered late changes nothing.
+        let Some(customer) = id.ok().filter(|_| consent.current) else {
+            return Ok(());
+        };
+        let purpose = consent.purpose();
+        let fewer = consents::hear(connection, customer, purpose, &agreed(consent)).await?;
+        if !fewer {
+            return Ok(());
+        }
+        let by = By::Itself {
+            now: self.clock.now(),
+            request: self.ids.next()?,
+        };
+        let mut entries = campaigns::stop(connection, &self.desk, &by, customer, purpose).await?;
+        if purpose == Purpose::Marketing {
+            entries.extend(greetings::stop(connection, &self.desk, &by, customer).await?);
+        }
+        if !entries.is_empty() {
+            kefu_journal::append(connection, &entries).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Channels by which the customer agreed to be turned to.
+fn agreed(consent: &ConsentRecorded) -> Vec<i16> {
+    match consent.decision() {
+        ConsentDecision::Given => consent.channels().map(|channel| channel as i16).collect(),
+        _ => Vec::new(),
+    }
+}
+
 /// The customer whose file an entry is about.
 fn customer(entry: &Entry) -> Option<Uuid> {
     match entry.event.as_ref()?.event.as_ref()? {
         Event::CustomerChanged(changed) => Uuid::from_slice(&changed.customer_id).ok(),
         _ => None,
     }
+}
+
+/// What the entry says of whose the customer is.
+fn told(entry: &Entry) -> Option<Told> {
+    let event = entry.event.as_ref()?.event.as_ref()?;
+    let Event::CustomerChanged(changed) = event else {
+        return None;
+    };
+    let id = |bytes: &[u8]| Uuid::from_slice(bytes).ok();
+    Some(Told {
+        customer: id(&changed.customer_id)?,
+        department: id(&changed.department_id)?,
+        owner: id(&changed.owner_id),
+        // Numbered alike.
+        tier: CustomerTier::try_from(changed.tier).unwrap_or_default(),
+        active: is_served(changed),
+    })
+}
+
+/// The file that became part of another, or is one by itself again; and which of the two.
+fn merged(entry: &Entry) -> Option<(Uuid, bool)> {
+    let event = entry.event.as_ref()?.event.as_ref()?;
+    let Event::FilesMerged(merged) = event else {
+        return None;
+    };
+    let absorbed = Uuid::from_slice(&merged.absorbed_id).ok()?;
+    Some((absorbed, merged.state() == MergeState::Undone))
+}
+
+/// Whether the customer is served under this file.
+fn is_served(changed: &CustomerChanged) -> bool {
+    !matches!(
+        changed.state(),
+        CustomerState::Merged | CustomerState::Destroyed | CustomerState::Withdrawn
+    )
 }
 
 #[cfg(test)]

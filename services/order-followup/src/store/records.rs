@@ -23,7 +23,10 @@ use super::{
     cases,
     completion::{self, StoredAttempt},
     events, follow_ups,
+    points::{accounts, postings},
+    relations,
     reviews::StoredReview,
+    visits,
 };
 use crate::domain::stage::Reached;
 
@@ -65,6 +68,26 @@ pub(crate) const FACTS: &[FactsOf] = &[
     FactsOf {
         collection: follow_ups::FOLLOW_UPS,
         record: &follow_ups::RECORD,
+        selectable: None,
+    },
+    FactsOf {
+        collection: relations::RELATIONS,
+        record: &relations::RECORD,
+        selectable: None,
+    },
+    FactsOf {
+        collection: visits::VISITS,
+        record: &visits::RECORD,
+        selectable: None,
+    },
+    FactsOf {
+        collection: accounts::ACCOUNTS,
+        record: &accounts::RECORD,
+        selectable: None,
+    },
+    FactsOf {
+        collection: postings::POSTINGS,
+        record: &postings::RECORD,
         selectable: None,
     },
 ];

@@ -36,6 +36,7 @@ pub(crate) async fn customer(
     )
     .execute(&mut *connection)
     .await?;
+    relation(connection, customer).await?;
     // Who was about to record one held the order until now.
     sqlx::query!(
         "UPDATE orders.review SET sealed = '', external_ref = NULL WHERE customer_id = $1",
@@ -84,5 +85,26 @@ async fn completion(connection: &mut PgConnection, customer: Uuid) -> Result<(),
     )
     .execute(connection)
     .await?;
+    Ok(())
+}
+
+/// Points go with whoever had them, and visits with whom they were made to; whoever posts or
+/// plans any holds the row that went first.
+async fn relation(connection: &mut PgConnection, customer: Uuid) -> Result<(), Fault> {
+    for statement in [
+        "DELETE FROM orders.points_account WHERE customer_id = $1",
+        "DELETE FROM orders.points_posting WHERE customer_id = $1",
+        "DELETE FROM orders.points_correction WHERE customer_id = $1",
+        "DELETE FROM orders.points_reversal WHERE customer_id = $1",
+        "DELETE FROM orders.visit WHERE customer_id = $1",
+        "DELETE FROM orders.customer_consent WHERE customer_id = $1",
+        "DELETE FROM orders.campaign_contact WHERE customer_id = $1",
+        "DELETE FROM orders.customer_relation WHERE customer_id = $1",
+    ] {
+        sqlx::query(statement)
+            .bind(customer)
+            .execute(&mut *connection)
+            .await?;
+    }
     Ok(())
 }

@@ -1,13 +1,16 @@
-//! Rules that the company sets, in versions: added, and never changed (IH-6).
+//! Rules that the company sets, in versions: added, and never changed (IH-6, OP-3.3).
 
-use kefu_contracts::order::{AfterSalesDefinition, AfterSalesVersion};
+use kefu_contracts::order::{
+    AfterSalesDefinition, AfterSalesVersion, LoyaltyDefinition, LoyaltyRulesVersion,
+    RelationPlanDefinition, RelationPlansVersion,
+};
 use kefu_service::{
     error::Fault,
     versions::{self, Versioned, versioned},
 };
 use sqlx::PgConnection;
 
-use crate::domain::case::rules::shipped;
+use crate::domain::{case::rules::shipped, loyalty, relation};
 
 /// Whose rules they are.
 pub(crate) struct OrderRules;
@@ -18,6 +21,20 @@ versioned!(
     AfterSalesDefinition,
     "orders.after_sales_version",
     shipped
+);
+versioned!(
+    OrderRules,
+    LoyaltyRulesVersion,
+    LoyaltyDefinition,
+    "orders.loyalty_version",
+    loyalty::shipped
+);
+versioned!(
+    OrderRules,
+    RelationPlansVersion,
+    RelationPlanDefinition,
+    "orders.relation_plan_version",
+    relation::shipped
 );
 
 /// All versions, oldest first, the one that is shipped before them.

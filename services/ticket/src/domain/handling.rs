@@ -13,7 +13,7 @@ use kefu_contracts::ticket::{
 use kefu_service::{
     error::{Fault, Violation},
     fields::Fields,
-    time,
+    versions,
 };
 
 use super::{
@@ -53,12 +53,7 @@ pub(crate) fn shipped() -> HandlingDefinition {
 /// The number of the version in force then, and what it says. The one that is shipped is from
 /// the beginning.
 pub(crate) fn in_force(versions: &[HandlingVersion], at: Timestamp) -> (i32, HandlingDefinition) {
-    let began = |version: &&HandlingVersion| {
-        let from = version.effective_time.as_ref().and_then(time::from_proto);
-        from.is_none_or(|from| from <= at)
-    };
-    let mut standing = versions.iter().filter(|version| !version.withdrawn);
-    let version = standing.rfind(began);
+    let version = versions::in_force(versions, at);
     let said = |version: &HandlingVersion| Some((version.number, version.definition.clone()?));
     version.and_then(said).unwrap_or_else(|| (0, shipped()))
 }
@@ -152,6 +147,8 @@ pub(crate) fn escalates(rules: &HandlingDefinition, ticket: &Ticket) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use kefu_service::time;
+
     use super::*;
 
     fn faults(definition: &HandlingDefinition) -> Vec<String> {

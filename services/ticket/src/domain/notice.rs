@@ -10,7 +10,7 @@ use kefu_contracts::{
         TicketState, WaitingFor,
     },
 };
-use kefu_service::{error::Violation, fields::Fields, time};
+use kefu_service::{error::Violation, fields::Fields, versions};
 
 use super::{entry::MEDIUM, is_code, phrase, state::Standing};
 
@@ -32,12 +32,7 @@ pub(crate) fn in_force(
     versions: &[NoticeRulesVersion],
     at: Timestamp,
 ) -> Option<(i32, &NoticeDefinition)> {
-    let began = |version: &&NoticeRulesVersion| {
-        let from = version.effective_time.as_ref().and_then(time::from_proto);
-        from.is_none_or(|from| from <= at)
-    };
-    let mut standing = versions.iter().filter(|version| !version.withdrawn);
-    let version = standing.rfind(began)?;
+    let version = versions::in_force(versions, at)?;
     Some((version.number, version.definition.as_ref()?))
 }
 
@@ -146,6 +141,7 @@ fn check_texts(fields: &mut Fields, place: &str, rule: &NoticeRule) {
 mod tests {
     use jiff::ToSpan;
     use kefu_contracts::ticket::NoticeText;
+    use kefu_service::time;
     use proptest::prelude::*;
 
     use super::*;

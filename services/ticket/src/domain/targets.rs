@@ -10,7 +10,7 @@ use kefu_contracts::{
         TicketKind, WaitingFor,
     },
 };
-use kefu_service::{error::Violation, fields::Fields, time};
+use kefu_service::{error::Violation, fields::Fields, versions};
 
 /// Seconds of the longest target.
 const LONGEST: i64 = 31_536_000;
@@ -83,12 +83,7 @@ pub(crate) fn warning(rule: &TargetRule, target: SignedDuration) -> SignedDurati
 
 /// The version in force then. The one that is shipped is from the beginning.
 pub(crate) fn in_force(versions: &[TargetsVersion], at: Timestamp) -> Option<&TargetsVersion> {
-    let began = |version: &&TargetsVersion| {
-        let from = version.effective_time.as_ref().and_then(time::from_proto);
-        from.is_none_or(|from| from <= at)
-    };
-    let mut standing = versions.iter().filter(|version| !version.withdrawn);
-    standing.rfind(began)
+    versions::in_force(versions, at)
 }
 
 /// Notes every fault of a definition.

@@ -11,6 +11,7 @@ mod offers;
 mod oracle;
 mod package;
 mod post;
+mod relationship;
 mod schema;
 mod search;
 mod values;

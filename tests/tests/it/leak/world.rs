@@ -41,7 +41,7 @@ use kefu_testkit::{Caller, TestSuite, employee_id};
 use prost_types::FieldMask;
 use uuid::Uuid;
 
-use super::{after_sales, post::knowledge::Secret, values::Values};
+use super::{after_sales, post::knowledge::Secret, relationship, values::Values};
 use crate::{
     attachments::{announced, put},
     data_requests::{ask, asked, copied, data_requests},
@@ -243,6 +243,7 @@ pub(super) async fn make(suite: &TestSuite) -> World {
     for one in cases.into_iter().chain(after_sales::due(&erp).await) {
         world.add(one);
     }
+    world.relate(suite, &files, &mut values).await;
     // Whoever reaches a ticket reaches what its customer said about it.
     for (name, ticket) in surveyed(suite, &erp, &mut values).await {
         let facts = world.facts[&ticket].clone();
@@ -287,6 +288,27 @@ impl World {
         let file = self.facts.get_mut(&customer).unwrap();
         file.duty.extend(&one.facts.duty);
         self.facts.entry(one.name).or_insert(one.facts);
+    }
+
+    /// What keeps customers is where their files are, and of whoever follows an order up.
+    async fn relate(&mut self, suite: &TestSuite, files: &[String], values: &mut Values) {
+        let known = files.iter().enumerate().map(|(at, file)| {
+            let open = ORDERS.iter().filter(|(of, _, _, over)| *of == at && !over);
+            let owners = open.filter_map(|(_, _, owner, _)| owner.map(employee_id));
+            let facts = RowFacts {
+                duty: owners.collect(),
+                consents: Vec::new(),
+                ..self.facts[file].clone()
+            };
+            (file.clone(), facts)
+        });
+        let known: Vec<_> = known.collect();
+        let (maker, of_whom) = (self.maker.clone(), (&*files[0], &*files[2]));
+        let kept = relationship::made(suite, &maker, of_whom, &known, values).await;
+        self.facts.extend(kept.facts);
+        for (customer, who) in kept.duties {
+            self.facts.get_mut(&customer).unwrap().duty.push(who);
+        }
     }
 
     /// A ticket or order: duty on it is duty on the customer's file (CF-9.1).

@@ -8,7 +8,7 @@ use kefu_contracts::order::{
     AfterSalesDefinition, AfterSalesVersion, CaseDeadline, CaseKind, CasePaymentKind,
     CasePaymentRule, CoverRule,
 };
-use kefu_service::{error::Violation, fields::Fields, time};
+use kefu_service::{error::Violation, fields::Fields, versions};
 
 use crate::domain::money::is_currency;
 
@@ -63,13 +63,8 @@ pub(crate) fn in_force(
     versions: &[AfterSalesVersion],
     at: Timestamp,
 ) -> (i32, AfterSalesDefinition) {
-    let began = |version: &&AfterSalesVersion| {
-        let from = version.effective_time.as_ref().and_then(time::from_proto);
-        from.is_none_or(|from| from <= at)
-    };
-    let mut standing = versions.iter().filter(|version| !version.withdrawn);
     let said = |version: &AfterSalesVersion| Some((version.number, version.definition.clone()?));
-    let version = standing.rfind(began).and_then(said);
+    let version = versions::in_force(versions, at).and_then(said);
     version.unwrap_or_else(|| (0, shipped()))
 }
 
@@ -148,6 +143,8 @@ fn check_payments(fields: &mut Fields, rules: &[CasePaymentRule]) {
 
 #[cfg(test)]
 mod tests {
+    use kefu_service::time;
+
     use super::*;
 
     fn wrong(definition: &AfterSalesDefinition) -> Vec<String> {

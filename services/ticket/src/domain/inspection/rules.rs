@@ -11,7 +11,7 @@ use kefu_contracts::{
         KnockOutEffect, SamplingRule, SheetItem, TicketKind,
     },
 };
-use kefu_service::{error::Violation, fields::Fields, time};
+use kefu_service::{error::Violation, fields::Fields, versions};
 
 use super::score::FULL;
 use crate::domain::{entry::MEDIUM, is_code};
@@ -95,12 +95,7 @@ pub(crate) fn in_force(
     versions: &[InspectionRulesVersion],
     at: Timestamp,
 ) -> Option<(&InspectionRulesVersion, &InspectionDefinition)> {
-    let began = |version: &&InspectionRulesVersion| {
-        let from = version.effective_time.as_ref().and_then(time::from_proto);
-        from.is_none_or(|from| from <= at)
-    };
-    let mut standing = versions.iter().filter(|version| !version.withdrawn);
-    let version = standing.rfind(began)?;
+    let version = versions::in_force(versions, at)?;
     Some((version, version.definition.as_ref()?))
 }
 

@@ -1,0 +1,6 @@
+//! Accounts of points, their postings, and corrections that wait (OP-3.3).
+
+pub(crate) mod accounts;
+pub(crate) mod corrections;
+pub(crate) mod own_cursor;
+pub(crate) mod postings;
