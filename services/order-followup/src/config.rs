@@ -7,11 +7,17 @@ use serde::{Deserialize, Serialize};
 pub struct OrderFollowupConfig {
     /// Most lines of one order, 1–1000.
     pub most_lines: usize,
+    /// How long after a system told something of an order it is judged whether it is late or
+    /// stuck, as systems tell what happened one by one; 0–3600.
+    pub transfer_grace_seconds: u16,
 }
 
 impl Default for OrderFollowupConfig {
     fn default() -> Self {
-        Self { most_lines: 200 }
+        Self {
+            most_lines: 200,
+            transfer_grace_seconds: 60,
+        }
     }
 }
 
@@ -20,6 +26,11 @@ impl OrderFollowupConfig {
         if !(1..=1000).contains(&self.most_lines) {
             return Err(Fault::internal(
                 "order_followup.most_lines must be from 1 to 1000",
+            ));
+        }
+        if self.transfer_grace_seconds > 3600 {
+            return Err(Fault::internal(
+                "order_followup.transfer_grace_seconds must be at most 3600",
             ));
         }
         Ok(())

@@ -546,6 +546,7 @@ async fn it_is_known_of_every_table_what_a_destruction_does_to_it() {
     let gone = [
         "orders.customer_key",
         "orders.known_customer",
+        "orders.stage_promise",
         "profile.consent",
         "profile.consent_statement",
         "profile.customer_key",

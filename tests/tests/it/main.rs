@@ -35,6 +35,7 @@ mod macros;
 mod merges;
 mod migrations;
 mod notices;
+mod orders_in_trouble;
 mod outage;
 mod quality;
 mod queues;

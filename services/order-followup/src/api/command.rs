@@ -42,6 +42,8 @@ pub(super) struct Command {
 pub(super) enum Action {
     /// It reached a stage.
     Stage(Reached),
+    /// A stage is promised for a moment.
+    Promise(Reached),
     /// Its customer said something at that time.
     Review(Review, Timestamp),
     /// Its customer said at that time that all is well.

@@ -25,7 +25,7 @@ use crate::{
         stage::Reached,
     },
     error,
-    store::{customers, events, orders},
+    store::{customers, events, orders, promises},
 };
 
 /// An order that passed every check that needs no database.
@@ -155,6 +155,7 @@ impl Orders {
             currency: &order.currency,
             sealed: &sealed,
             promised_at: new.taken.promised_at,
+            look_at: self.look_at(call),
             now: call.now,
         };
         let Some(number) = orders::insert(connection, &row).await? else {
@@ -164,6 +165,9 @@ impl Orders {
         };
         order.number = number;
         events::record(connection, call, new.id, new.parties.customer, submitted).await?;
+        for promised in &new.taken.promises {
+            promises::put(connection, new.id, new.parties.customer, *promised).await?;
+        }
         let before = OrderStage::Unspecified;
         let event = changed(
             &order,

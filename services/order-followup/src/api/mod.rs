@@ -6,15 +6,22 @@ mod create;
 mod files;
 mod list;
 mod present;
+pub(crate) mod promises;
 mod read;
 mod write;
 
+use jiff::{SignedDuration, Timestamp};
+use kefu_access::SubjectKind;
 use kefu_contracts::order::{
     CompleteOrderRequest, CreateOrderRequest, GetOrderRequest, ListOrdersRequest,
     ListOrdersResponse, Order, RecordReviewRequest, RecordStageRequest,
     order_service_server::OrderService,
 };
-use kefu_service::{call::answer, core::Core, sealed::Sealer};
+use kefu_service::{
+    call::{Call, answer},
+    core::Core,
+    sealed::Sealer,
+};
 use tonic::{Request, Response, Status};
 
 use crate::config::OrderFollowupConfig;
@@ -26,6 +33,7 @@ pub(crate) struct Orders {
     sealer: Sealer,
     review_sealer: Sealer,
     most_lines: usize,
+    transfer_grace: SignedDuration,
 }
 
 impl Orders {
@@ -36,7 +44,18 @@ impl Orders {
             sealer: sealer("orders.purchase_order"),
             review_sealer: sealer("orders.review"),
             most_lines: config.most_lines,
+            transfer_grace: SignedDuration::from_secs(config.transfer_grace_seconds.into()),
         }
+    }
+
+    /// When an order of which this call tells something is judged anew: a system tells what
+    /// happened one by one, and not before it has told all of it.
+    fn look_at(&self, call: &Call) -> Timestamp {
+        match call.context.subject.kind {
+            SubjectKind::SystemAccount => call.now.checked_add(self.transfer_grace),
+            SubjectKind::Employee => Ok(call.now),
+        }
+        .unwrap_or(call.now)
     }
 }
 

@@ -50,6 +50,7 @@ impl Orders {
         let (event, kind) = match action {
             Action::Stage(reached) => (Some(*reached), "order.stage_recorded"),
             Action::Review(..) => (None, "order.reviewed"),
+            Action::Promise(..) => (None, "order.promised"),
             Action::Complete(..) if !may_become(before.stage, completed) => {
                 return Err(error::not_from(before.stage, completed));
             }
@@ -89,7 +90,12 @@ impl Orders {
                 self.write_review(connection, at_hand, review, *at).await?,
             ));
         }
-        orders::settle(connection, at_hand.row.id, now_at, call.now).await?;
+        if let Action::Promise(promised) = action {
+            let fact = self.promise(connection, at_hand, *promised).await?;
+            facts.push((kind, fact));
+        }
+        let (id, look_at) = (at_hand.row.id, self.look_at(call));
+        orders::settle(connection, id, now_at, look_at, call.now).await?;
         at_hand.order.etag = etag(revision);
         at_hand.order.update_time = Some(time::to_proto(call.now));
         let journal = |(kind, fact)| {

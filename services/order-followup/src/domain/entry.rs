@@ -4,14 +4,19 @@
 use jiff::Timestamp;
 use kefu_contracts::{
     google::r#type::Money,
-    order::{Order, OrderLine},
+    order::{Order, OrderLine, OrderStage, StagePromise},
 };
 use kefu_service::{
     error::Violation,
     fields::{Fields, name},
+    time,
 };
 
-use super::money::{is_currency, nanos, total};
+use super::{
+    money::{is_currency, nanos, total},
+    promise::PROMISED,
+    stage::Reached,
+};
 
 /// Most pieces of one line.
 const MOST_PIECES: i32 = 1_000_000;
@@ -31,6 +36,8 @@ pub(crate) struct Intake {
 pub(crate) struct Taken {
     pub(crate) placed_at: Timestamp,
     pub(crate) promised_at: Option<Timestamp>,
+    /// Stages before delivery that are promised, in stage order.
+    pub(crate) promises: Vec<Reached>,
     /// Zero when there are no lines.
     pub(crate) total: Money,
 }
@@ -71,10 +78,58 @@ pub(crate) fn check(fields: &mut Fields, order: &mut Order, intake: &Intake) -> 
     let placed_is_told = order.placed_time.is_none() || placed.is_some();
     let kept = !placed_is_told || promised_at.is_none_or(|promised| promised >= placed_at);
     fields.ensure(kept, "order.promised_time", Violation::Contradiction);
+    let promises = check_promises(fields, order, placed_at, placed_is_told);
     Taken {
         placed_at,
         promised_at,
+        promises,
         total: total.unwrap_or_default(),
+    }
+}
+
+/// What is promised of stages before delivery; brought into stage order.
+fn check_promises(
+    fields: &mut Fields,
+    order: &mut Order,
+    placed_at: Timestamp,
+    placed_is_told: bool,
+) -> Vec<Reached> {
+    let most = PROMISED.len() - 1;
+    let few = order.promises.len() <= most;
+    fields.ensure(few, "order.promises", Violation::TooMany(most));
+    let mut promises: Vec<Reached> = Vec::new();
+    for (at, promise) in order.promises.iter().enumerate().take(most) {
+        let path = |field: &str| format!("order.promises[{at}].{field}");
+        let stage = fields.required_enum::<OrderStage>(path("stage"), promise.stage);
+        // Delivery has a field of its own.
+        let can_be = stage.is_none_or(|stage| {
+            PROMISED.contains(&stage) && stage != OrderStage::Delivered
+        });
+        fields.ensure(can_be, path("stage"), Violation::NotApplicable);
+        let once = !promises.iter().any(|other| Some(other.stage) == stage);
+        fields.ensure(once, path("stage"), Violation::Duplicate);
+        let given = promise.promised_time.as_ref();
+        fields.ensure(given.is_some(), path("promised_time"), Violation::Required);
+        let Some(promised) = fields.time(path("promised_time"), given) else {
+            continue;
+        };
+        let kept = !placed_is_told || promised >= placed_at;
+        fields.ensure(kept, path("promised_time"), Violation::Contradiction);
+        promises.extend(stage.map(|stage| Reached {
+            at: promised,
+            stage,
+        }));
+    }
+    promises.sort_by_key(|promise| promise.stage);
+    order.promises = promises.iter().copied().map(told).collect();
+    promises
+}
+
+/// A promise as the contract carries it.
+pub(crate) fn told(promise: Reached) -> StagePromise {
+    StagePromise {
+        stage: promise.stage.into(),
+        promised_time: Some(time::to_proto(promise.at)),
     }
 }
 
@@ -125,6 +180,9 @@ pub(crate) fn clear_outputs(order: &mut Order, id: uuid::Uuid) {
     order.number.clear();
     order.reviews.clear();
     order.events.clear();
+    order.late_time = None;
+    order.late_stage = 0;
+    order.stuck_time = None;
     order.disclosure = None;
 }
 

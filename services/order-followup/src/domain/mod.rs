@@ -2,5 +2,6 @@
 
 pub(crate) mod entry;
 pub(crate) mod money;
+pub(crate) mod promise;
 pub(crate) mod review;
 pub(crate) mod stage;

@@ -1,5 +1,7 @@
-//! What other services' journals do to orders.
+//! What other services' journals and time itself do to orders.
 
 mod customers;
+mod judgement;
 
 pub(crate) use customers::KnownCustomers;
+pub(crate) use judgement::job as judgement;

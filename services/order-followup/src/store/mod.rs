@@ -3,6 +3,8 @@
 pub(crate) mod customers;
 pub(crate) mod events;
 pub(crate) mod orders;
+pub(crate) mod promises;
 pub(crate) mod records;
 pub(crate) mod reviews;
 pub(crate) mod scrub;
+pub(crate) mod versions;

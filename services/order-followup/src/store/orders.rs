@@ -19,6 +19,8 @@ pub(crate) struct NewRow<'a> {
     pub(crate) currency: &'a str,
     pub(crate) sealed: &'a [u8],
     pub(crate) promised_at: Option<Timestamp>,
+    /// When it is judged whether it is late or stuck.
+    pub(crate) look_at: Timestamp,
     pub(crate) now: Timestamp,
 }
 
@@ -32,8 +34,8 @@ pub(crate) async fn insert(
     let number = sqlx::query_scalar!(
         "INSERT INTO orders.purchase_order
              (id, customer_id, stage, stage_at, department_id, owner_id, external_ref, currency, sealed, placed_at,
-              promised_at, revision, created_at, updated_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $4, $10, 1, $11, $11)
+              promised_at, look_at, revision, created_at, updated_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $4, $10, $11, 1, $12, $12)
          ON CONFLICT (external_ref) DO NOTHING
          RETURNING number",
         row.id,
@@ -46,6 +48,7 @@ pub(crate) async fn insert(
         row.currency,
         row.sealed,
         row.promised_at.map(ToSqlx::to_sqlx) as _,
+        row.look_at.to_sqlx() as _,
         row.now.to_sqlx() as _
     )
     .fetch_optional(connection)
@@ -74,19 +77,24 @@ pub(crate) async fn lock(connection: &mut PgConnection, id: Uuid) -> Result<Opti
     Ok(locked)
 }
 
-/// Puts the next revision of a locked order down, at this stage.
+/// Puts the next revision of a locked order down, at this stage. It is judged anew at
+/// `look_at`; at once where it is in trouble, as that may be over.
 pub(crate) async fn settle(
     connection: &mut PgConnection,
     id: Uuid,
     current: Reached,
+    look_at: Timestamp,
     now: Timestamp,
 ) -> Result<(), Fault> {
     sqlx::query!(
-        "UPDATE orders.purchase_order SET stage = $2, stage_at = $3, revision = revision + 1, updated_at = $4
+        "UPDATE orders.purchase_order
+         SET stage = $2, stage_at = $3, revision = revision + 1, updated_at = $5,
+             look_at = CASE WHEN late_at IS NULL AND stuck_at IS NULL THEN $4 ELSE LEAST($4, $5) END
          WHERE id = $1",
         id,
         current.stage as i16,
         current.at.to_sqlx() as _,
+        look_at.to_sqlx() as _,
         now.to_sqlx() as _
     )
     .execute(connection)

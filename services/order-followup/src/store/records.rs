@@ -18,13 +18,14 @@ use kefu_vault::WrappedKey;
 use sqlx::{Row, postgres::PgRow};
 use uuid::Uuid;
 
-use super::{events, reviews::StoredReview};
+use super::{events, promises, reviews::StoredReview};
 use crate::domain::stage::Reached;
 
 macro_rules! columns {
     () => {
         "o.id, o.number, o.customer_id, o.stage, o.stage_at, o.department_id, o.owner_id, o.external_ref, o.currency,
-         o.sealed, o.placed_at, o.promised_at, o.revision, o.created_at, o.updated_at, k.kek_id, k.wrapped"
+         o.sealed, o.placed_at, o.promised_at, o.late_at, o.late_stage, o.stuck_at, o.revision, o.created_at,
+         o.updated_at, k.kek_id, k.wrapped"
     };
 }
 macro_rules! from {
@@ -50,12 +51,12 @@ pub(crate) const FACTS: &[FactsOf] = &[FactsOf {
     selectable: None,
 }];
 
-/// The same with events and reviews, all of one moment.
+/// The same with events, promises and reviews, all of one moment.
 pub(crate) const WHOLE: RecordSpec = RecordSpec {
     columns: concat!(
         columns!(),
         ", e.event_stages, e.event_occurred, e.event_recorded, e.event_actors, e.event_systems,
-         r.review_ids, r.review_refs, r.review_scores, r.review_answered, r.review_sealed"
+         p.promise_stages, p.promise_times, r.review_ids, r.review_refs, r.review_scores, r.review_answered, r.review_sealed"
     ),
     from: concat!(
         from!(),
@@ -67,6 +68,10 @@ pub(crate) const WHOLE: RecordSpec = RecordSpec {
                      array_agg(actor_is_system ORDER BY occurred_at, stage) AS event_systems
               FROM orders.stage_event WHERE order_id = o.id
           ) e CROSS JOIN LATERAL (
+              SELECT array_agg(stage ORDER BY stage) AS promise_stages,
+                     array_agg(promised_at ORDER BY stage) AS promise_times
+              FROM orders.stage_promise WHERE order_id = o.id
+          ) p CROSS JOIN LATERAL (
               SELECT array_agg(id ORDER BY answered_at, id) AS review_ids,
                      array_agg(external_ref ORDER BY answered_at, id) AS review_refs,
                      array_agg(score ORDER BY answered_at, id) AS review_scores,
@@ -104,14 +109,7 @@ const fn field(name: &'static str, column: &'static str, kind: FilterKind) -> Fi
 
 const FIELDS: &[FilterField] = &[
     field("customer", "o.customer_id", FilterKind::Name("customers")),
-    field(
-        "stage",
-        "o.stage",
-        FilterKind::Enum {
-            prefix: "ORDER_STAGE_",
-            parse: |name| OrderStage::from_str_name(name).map(|stage| stage as i32),
-        },
-    ),
+    field("stage", "o.stage", STAGE),
     field(
         "department",
         "o.department_id",
@@ -121,7 +119,15 @@ const FIELDS: &[FilterField] = &[
     field("external_ref", "o.external_ref", FilterKind::Text),
     field("placed_time", "o.placed_at", FilterKind::Time),
     field("promised_time", "o.promised_at", FilterKind::Time),
+    field("late_time", "o.late_at", FilterKind::Time),
+    field("late_stage", "o.late_stage", STAGE),
+    field("stuck_time", "o.stuck_at", FilterKind::Time),
 ];
+
+const STAGE: FilterKind = FilterKind::Enum {
+    prefix: "ORDER_STAGE_",
+    parse: |name| OrderStage::from_str_name(name).map(|stage| stage as i32),
+};
 
 /// A row as it was read, its classified fields still sealed.
 pub(crate) struct StoredOrder {
@@ -149,12 +155,15 @@ impl StoredOrder {
             row.try_get::<jiff_sqlx::Timestamp, _>(column)
                 .map(|at| at.to_jiff())
         };
+        let perhaps = |column| {
+            let at = row.try_get::<Option<jiff_sqlx::Timestamp>, _>(column);
+            at.map(|at| at.map(|at| time::to_proto(at.to_jiff())))
+        };
         let id: Uuid = row.try_get("id")?;
         let customer_id: Uuid = row.try_get("customer_id")?;
         let department_id: Uuid = row.try_get("department_id")?;
         let owner_id: Option<Uuid> = row.try_get("owner_id")?;
         let stage = i32::from(row.try_get::<i16, _>("stage")?);
-        let promised_at: Option<jiff_sqlx::Timestamp> = row.try_get("promised_at")?;
         let revision = row.try_get("revision")?;
         let placed_at = time("placed_at")?;
         let columns = Order {
@@ -169,7 +178,10 @@ impl StoredOrder {
                 .unwrap_or_default(),
             currency: row.try_get("currency")?,
             placed_time: Some(time::to_proto(placed_at)),
-            promised_time: promised_at.map(|at| time::to_proto(at.to_jiff())),
+            promised_time: perhaps("promised_at")?,
+            late_time: perhaps("late_at")?,
+            late_stage: row.try_get::<i16, _>("late_stage")?.into(),
+            stuck_time: perhaps("stuck_at")?,
             etag: etag(revision),
             create_time: Some(time::to_proto(time("created_at")?)),
             update_time: Some(time::to_proto(time("updated_at")?)),
@@ -201,6 +213,7 @@ impl StoredOrder {
     pub(crate) fn read_whole(row: &PgRow) -> Result<Self, Fault> {
         let mut stored = Self::read(row)?;
         stored.columns.events = events::read(row)?;
+        stored.columns.promises = promises::read(row)?;
         stored.reviews = StoredReview::read(row)?;
         Ok(stored)
     }
@@ -253,6 +266,9 @@ mod tests {
             "external_ref",
             "placed_time",
             "promised_time",
+            "late_time",
+            "late_stage",
+            "stuck_time",
         ];
         assert_eq!(names, promised);
     }

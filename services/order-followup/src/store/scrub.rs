@@ -15,7 +15,16 @@ pub(crate) async fn customer(connection: &mut PgConnection, customer: Uuid) -> R
     .await?;
     destroy_key(connection, customer).await?;
     sqlx::query!(
-        "UPDATE orders.purchase_order SET sealed = '', external_ref = NULL, owner_id = NULL WHERE customer_id = $1",
+        "UPDATE orders.purchase_order
+         SET sealed = '', external_ref = NULL, owner_id = NULL, look_at = NULL, late_at = NULL, late_stage = 0,
+             stuck_at = NULL
+         WHERE customer_id = $1",
+        customer
+    )
+    .execute(&mut *connection)
+    .await?;
+    sqlx::query!(
+        "DELETE FROM orders.stage_promise WHERE customer_id = $1",
         customer
     )
     .execute(&mut *connection)

@@ -60,6 +60,7 @@ fn a_correct_order_is_taken_in_with_its_total_and_time() {
     let expected = Taken {
         placed_at: NOW,
         promised_at: None,
+        promises: Vec::new(),
         total: price(2608).unwrap(),
     };
     assert_eq!(taken(&mut order(), false), Ok(expected));
@@ -226,4 +227,42 @@ fn what_only_the_suite_says_is_not_taken_from_the_caller() {
     clear_outputs(&mut order, uuid::Uuid::from_u128(1));
     assert_eq!(order.name, "orders/00000000-0000-0000-0000-000000000001");
     assert!(order.number.is_empty() && order.reviews.is_empty() && order.events.is_empty());
+}
+
+/// Clause OP-3.4.4: stages are promised with the order, each once, and delivery by its own field.
+#[test]
+fn stages_are_promised_with_the_order() {
+    let promise = |stage: OrderStage, seconds: i64| StagePromise {
+        stage: stage.into(),
+        promised_time: Some(prost_types::Timestamp { seconds, nanos: 0 }),
+    };
+    let mut promised = Order {
+        promises: vec![
+            promise(OrderStage::Shipped, 1_700_000_500),
+            promise(OrderStage::Confirmed, 1_700_000_100),
+        ],
+        ..order()
+    };
+    let found = taken(&mut promised, false).unwrap().promises;
+    let stages: Vec<_> = found.iter().map(|promise| promise.stage).collect();
+    assert_eq!(stages, [OrderStage::Confirmed, OrderStage::Shipped]);
+    assert_eq!(promised.promises[0].stage(), OrderStage::Confirmed);
+    let wrong = violations(Order {
+        promises: vec![
+            promise(OrderStage::Delivered, 1_700_000_500),
+            promise(OrderStage::Paid, 1_600_000_000),
+            promise(OrderStage::Paid, 1_700_000_500),
+            StagePromise::default(),
+        ],
+        ..order()
+    });
+    let expected = [
+        ("promises[0].stage", Violation::NotApplicable),
+        ("promises[1].promised_time", Violation::Contradiction),
+        ("promises[2].stage", Violation::Duplicate),
+        ("promises[3].stage", Violation::Required),
+        ("promises[3].promised_time", Violation::Required),
+    ];
+    let expected = expected.map(|(field, what)| (format!("order.{field}"), what));
+    assert_eq!(wrong, expected);
 }
