@@ -58,6 +58,8 @@ pub enum FilterKind {
     Start,
     /// Resource name of a collection, by equality.
     Name(&'static str),
+    /// Resource name of an employee, by equality, or `me`: whoever looks.
+    Person,
     /// Enum value without its prefix, by equality, kept as smallint.
     Enum {
         /// `TICKET_STATE_`
@@ -129,6 +131,7 @@ struct Term {
 
 #[derive(Debug, Clone, PartialEq)]
 enum Value {
+    Caller,
     Mine(&'static str),
     Member(String),
     Related(&'static str, Uuid),
@@ -191,6 +194,11 @@ impl Filter {
             FilterKind::Name(collection) => {
                 let id = parse_name(text, collection)?;
                 (Value::Id(id), name(collection, id))
+            }
+            FilterKind::Person if text == "me" => (Value::Caller, text.clone()),
+            FilterKind::Person => {
+                let id = parse_name(text, "employees")?;
+                (Value::Id(id), name("employees", id))
             }
             FilterKind::Enum { prefix, parse } => {
                 let short = text.to_ascii_uppercase();
@@ -341,6 +349,10 @@ impl Filter {
                     query.push(format_args!(" AND {} < ", term.column));
                     query.push_bind(format!("{text}{}", char::MAX));
                 }
+                Value::Caller => {
+                    query.push(format_args!(" AND {} {} ", term.column, term.operator));
+                    query.push_bind(call.context.subject.id);
+                }
                 plain => {
                     query.push(format_args!(" AND {} {} ", term.column, term.operator));
                     plain.bind(query);
@@ -361,7 +373,9 @@ impl Value {
             Self::Key(_, blind) => query.push_bind(blind.clone()),
             Self::Number(number) => query.push_bind(*number),
             Self::Time(at) => query.push_bind(at.to_sqlx()),
-            Self::Words(_) | Self::Texts(..) | Self::Mine(_) | Self::Member(_) => query,
+            Self::Words(_) | Self::Texts(..) | Self::Mine(_) | Self::Member(_) | Self::Caller => {
+                query
+            }
         };
     }
 }

@@ -158,6 +158,7 @@ fn build(settings: &Settings, service: &str) -> anyhow::Result<(Hosted, ServerCo
             )?;
             let peers = kefu_order_followup::Peers {
                 customer_profile: profile()?,
+                access_control: at(&upstream.access_control.uri)?,
             };
             (
                 kefu_order_followup::build(own.rules.clone(), deps, peers),

@@ -133,6 +133,7 @@ impl Parts {
             self.deps(&databases.order_followup),
             kefu_order_followup::Peers {
                 customer_profile: profile.clone(),
+                access_control: access.clone(),
             },
         )?;
         let analytics = kefu_analytics::build(

@@ -10,6 +10,9 @@ pub struct OrderFollowupConfig {
     /// How long after a system told something of an order it is judged whether it is late or
     /// stuck, as systems tell what happened one by one; 0–3600.
     pub transfer_grace_seconds: u16,
+    /// By so many hours a follow-up is missed before each next level of escalation; rising,
+    /// up to 10.
+    pub escalate_after_hours: Vec<u16>,
 }
 
 impl Default for OrderFollowupConfig {
@@ -17,6 +20,7 @@ impl Default for OrderFollowupConfig {
         Self {
             most_lines: 200,
             transfer_grace_seconds: 60,
+            escalate_after_hours: vec![4, 24, 72],
         }
     }
 }
@@ -31,6 +35,12 @@ impl OrderFollowupConfig {
         if self.transfer_grace_seconds > 3600 {
             return Err(Fault::internal(
                 "order_followup.transfer_grace_seconds must be at most 3600",
+            ));
+        }
+        let hours = &self.escalate_after_hours;
+        if hours.len() > 10 || !hours.is_sorted_by(|before, after| before < after) {
+            return Err(Fault::internal(
+                "order_followup.escalate_after_hours must rise, up to 10 times",
             ));
         }
         Ok(())

@@ -1,12 +1,15 @@
 //! Orders from intake to the customer's word that all is well. Owns orders,
-//! their lines, what was told about their stages, and the customers' reviews.
+//! their lines, what was told about their stages, what is promised of them, the customers'
+//! reviews, and what is to be done for customers (follow-ups).
 //!
 //! Stages: told by events in any order (the table in `domain::stage`); an order
-//! is completed only by its customer's word.
+//! is completed only by its customer's word. How a follow-up is closed is a table of its kind
+//! in `domain::follow_up`.
 //! Clauses: OP-3.4.*, SG-4, CF-9.1.
 
 mod api;
 mod config;
+mod desk;
 mod domain;
 mod error;
 mod jobs;
@@ -14,7 +17,10 @@ mod store;
 
 use std::sync::Arc;
 
-use kefu_contracts::order::order_service_server::OrderServiceServer;
+use kefu_contracts::order::{
+    follow_up_service_server::FollowUpServiceServer, order_service_server::OrderServiceServer,
+    promise_service_server::PromiseServiceServer,
+};
 use kefu_service::{
     core::{Core, Deps},
     error::Fault,
@@ -35,10 +41,12 @@ pub const SCHEMA: &str = "orders";
 /// Its migrations.
 pub static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!();
 
-/// The services whose journals it follows.
+/// The services that it follows or asks.
 pub struct Peers {
     /// Who has a file may order.
     pub customer_profile: GrpcService,
+    /// Asked who may see what is given to them.
+    pub access_control: GrpcService,
 }
 
 /// Puts the service together.
@@ -48,6 +56,7 @@ pub struct Peers {
 pub fn build(config: OrderFollowupConfig, deps: Deps, peers: Peers) -> Result<Hosted, Fault> {
     config.check()?;
     let core = Core::new(NAME, deps, &["customer-profile"]);
+    let desk = desk::Desk::new(&core, &config);
     let jobs = vec![
         core.follow(
             "customer-profile",
@@ -57,12 +66,18 @@ pub fn build(config: OrderFollowupConfig, deps: Deps, peers: Peers) -> Result<Ho
                 vault: core.deps.vault.clone(),
             }),
         ),
+        jobs::missed(core.deps.clone(), desk.clone()),
+        jobs::judgement(core.deps.clone(), desk.clone()),
         rewrap::job(&core.deps),
     ];
     let orders = api::Orders::new(&core, &config);
+    let follow_ups = api::follow_ups::FollowUps::new(&core, desk, peers.access_control);
     let files = FileExport::server(orders.clone(), &store::records::WHOLE, core.views.clone());
     let facts = RecordFacts::server(&core.deps, store::records::FACTS);
+    let promises = api::promises::Promises(orders.clone());
     let routes = Routes::new(OrderServiceServer::new(orders))
+        .add_service(PromiseServiceServer::new(promises))
+        .add_service(FollowUpServiceServer::new(follow_ups))
         .add_service(files)
         .add_service(facts);
     Ok(core.host(routes, jobs))

@@ -23,6 +23,7 @@ mod faults;
 mod figures;
 mod file_numbers;
 mod five_views;
+mod follow_ups;
 mod handling;
 mod handovers;
 mod inspections;

@@ -1,6 +1,6 @@
 use kefu_contracts::{
-    journal::{Entry, OrderChanged, event::Event},
-    order::OrderStage,
+    journal::{Entry, FollowUpChanged, OrderChanged, event::Event},
+    order::{FollowUpState, OrderStage},
 };
 use kefu_service::{consumer::Effect, database::Use, error::Fault, time};
 use sqlx::PgConnection;
@@ -9,10 +9,10 @@ use super::{
     history::{self, Source, moment, place},
     id,
 };
-use crate::store::{due::TO_RATE, duty, purchases, retention};
+use crate::store::{destruction, due::TO_RATE, duty, purchases, retention};
 
-/// Who follows an order up has duty on its customer's file until it is over
-/// (CF-9.1); an order that stands is a purchase (CF-2.2); what happens with it is in the
+/// Who follows an order up, or has something to do for a customer, has duty on the file until
+/// that is over (CF-9.1); an order that stands is a purchase (CF-2.2); what happens with it is in the
 /// customer's history (CF-2.3), is business (CF-5.2), and has the customer rated anew
 /// (CF-2.4, IH-8.2).
 pub(crate) struct OrderEffects;
@@ -24,15 +24,34 @@ impl Effect for OrderEffects {
                 if !history::keep(connection, Source::OrderFollowup, entry).await? {
                     continue;
                 }
-                if let Some(Event::OrderChanged(order)) =
-                    entry.event.as_ref().and_then(|event| event.event.as_ref())
-                {
-                    settle(connection, entry, order).await?;
+                match entry.event.as_ref().and_then(|event| event.event.as_ref()) {
+                    Some(Event::OrderChanged(order)) => settle(connection, entry, order).await?,
+                    Some(Event::FollowUpChanged(one)) => give(connection, entry, one).await?,
+                    _ => {}
                 }
             }
             Ok(())
         })
     }
+}
+
+/// Whose an open follow-up is has duty until it is closed.
+async fn give(
+    connection: &mut PgConnection,
+    entry: &Entry,
+    one: &FollowUpChanged,
+) -> Result<(), Fault> {
+    let Some(customer) = id(&one.customer_id) else {
+        return Ok(());
+    };
+    if !destruction::stands(connection, customer).await? {
+        return Ok(());
+    }
+    let open = one.state() == FollowUpState::Open;
+    let assignee = id(&one.assignee_id).filter(|_| open);
+    let own = place(Source::OrderFollowup, entry);
+    let at = moment(None, entry)?;
+    duty::settle(connection, own, &entry.resource, customer, assignee, at).await
 }
 
 async fn settle(

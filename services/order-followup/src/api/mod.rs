@@ -4,6 +4,7 @@ mod command;
 mod commands;
 mod create;
 mod files;
+pub(crate) mod follow_ups;
 mod list;
 mod present;
 pub(crate) mod promises;

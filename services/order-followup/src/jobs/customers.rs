@@ -24,7 +24,7 @@ impl Effect for KnownCustomers {
             }
             // What a journal says last of a customer is that the file is gone.
             for gone in entries.iter().filter_map(Destroyed::of) {
-                scrub::customer(connection, gone.customer).await?;
+                scrub::customer(connection, gone.customer, self.clock.now()).await?;
                 gone.scrubbed(connection, self.clock.now()).await?;
                 self.vault.forget(gone.customer);
             }

@@ -2,6 +2,8 @@
 
 mod customers;
 mod judgement;
+mod missed;
 
 pub(crate) use customers::KnownCustomers;
 pub(crate) use judgement::job as judgement;
+pub(crate) use missed::job as missed;

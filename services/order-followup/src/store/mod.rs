@@ -2,6 +2,7 @@
 
 pub(crate) mod customers;
 pub(crate) mod events;
+pub(crate) mod follow_ups;
 pub(crate) mod orders;
 pub(crate) mod promises;
 pub(crate) mod records;

@@ -7,6 +7,7 @@ use kefu_contracts::{
     policy::DataClass,
 };
 use kefu_service::{
+    call::Call,
     error::Fault,
     facts::FactsOf,
     fields::{etag, name},
@@ -15,10 +16,10 @@ use kefu_service::{
     time,
 };
 use kefu_vault::WrappedKey;
-use sqlx::{Row, postgres::PgRow};
+use sqlx::{PgConnection, Row, postgres::PgRow};
 use uuid::Uuid;
 
-use super::{events, promises, reviews::StoredReview};
+use super::{events, follow_ups, promises, reviews::StoredReview};
 use crate::domain::stage::Reached;
 
 macro_rules! columns {
@@ -45,11 +46,18 @@ pub(crate) const RECORD: RecordSpec = RecordSpec {
 };
 
 /// What access-control may be told of, to explain decisions by.
-pub(crate) const FACTS: &[FactsOf] = &[FactsOf {
-    collection: "orders",
-    record: &RECORD,
-    selectable: None,
-}];
+pub(crate) const FACTS: &[FactsOf] = &[
+    FactsOf {
+        collection: "orders",
+        record: &RECORD,
+        selectable: None,
+    },
+    FactsOf {
+        collection: follow_ups::FOLLOW_UPS,
+        record: &follow_ups::RECORD,
+        selectable: None,
+    },
+];
 
 /// The same with events, promises and reviews, all of one moment.
 pub(crate) const WHOLE: RecordSpec = RecordSpec {
@@ -115,7 +123,7 @@ const FIELDS: &[FilterField] = &[
         "o.department_id",
         FilterKind::Name("departments"),
     ),
-    field("owner", "o.owner_id", FilterKind::Name("employees")),
+    field("owner", "o.owner_id", FilterKind::Person),
     field("external_ref", "o.external_ref", FilterKind::Text),
     field("placed_time", "o.placed_at", FilterKind::Time),
     field("promised_time", "o.promised_at", FilterKind::Time),
@@ -226,6 +234,19 @@ impl StoredOrder {
             ..self.columns.clone()
         }
     }
+}
+
+/// Which rules of the call reach this order of this customer; none where none does.
+pub(crate) async fn within(
+    connection: &mut PgConnection,
+    call: &Call,
+    order: Uuid,
+    customer: Uuid,
+) -> Result<Option<i64>, Fault> {
+    let mut query = RECORD.get(call, order);
+    query.push(" AND o.customer_id = ").push_bind(customer);
+    let row = query.build().fetch_optional(connection).await?;
+    Ok(row.map(|row| row.try_get("matched")).transpose()?)
 }
 
 /// Stages an order was told to have reached.
