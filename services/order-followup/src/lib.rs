@@ -18,8 +18,9 @@ mod store;
 use std::sync::Arc;
 
 use kefu_contracts::order::{
-    follow_up_service_server::FollowUpServiceServer, order_service_server::OrderServiceServer,
-    promise_service_server::PromiseServiceServer,
+    follow_up_service_server::FollowUpServiceServer,
+    order_intake_service_server::OrderIntakeServiceServer,
+    order_service_server::OrderServiceServer, promise_service_server::PromiseServiceServer,
 };
 use kefu_service::{
     core::{Core, Deps},
@@ -70,13 +71,15 @@ pub fn build(config: OrderFollowupConfig, deps: Deps, peers: Peers) -> Result<Ho
         jobs::judgement(core.deps.clone(), desk.clone()),
         rewrap::job(&core.deps),
     ];
-    let orders = api::Orders::new(&core, &config);
+    let orders = api::Orders::new(&core, &config, desk.clone());
     let follow_ups = api::follow_ups::FollowUps::new(&core, desk, peers.access_control);
     let files = FileExport::server(orders.clone(), &store::records::WHOLE, core.views.clone());
     let facts = RecordFacts::server(&core.deps, store::records::FACTS);
     let promises = api::promises::Promises(orders.clone());
+    let intake = api::intake::Intake(orders.clone());
     let routes = Routes::new(OrderServiceServer::new(orders))
         .add_service(PromiseServiceServer::new(promises))
+        .add_service(OrderIntakeServiceServer::new(intake))
         .add_service(FollowUpServiceServer::new(follow_ups))
         .add_service(files)
         .add_service(facts);

@@ -37,6 +37,7 @@ mod merges;
 mod migrations;
 mod notices;
 mod orders_in_trouble;
+mod orders_to_clear_up;
 mod outage;
 mod quality;
 mod queues;

@@ -17,6 +17,7 @@ use uuid::Uuid;
 
 use super::{
     Orders,
+    intake::Clearing,
     present::{Journaled, Outcome, Parties},
     write::AtHand,
 };
@@ -44,6 +45,8 @@ pub(super) enum Action {
     Stage(Reached),
     /// A stage is promised for a moment.
     Promise(Reached),
+    /// Its customer said what is right of what was not plausible.
+    ClearUp(Box<Clearing>),
     /// Its customer said something at that time.
     Review(Review, Timestamp),
     /// Its customer said at that time that all is well.

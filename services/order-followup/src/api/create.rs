@@ -1,8 +1,9 @@
+use jiff::{SignedDuration, Timestamp};
 use kefu_access::Clearance;
 use kefu_contracts::{
     access::SubjectKind,
     journal::EntryKind,
-    order::{CreateOrderRequest, Order, OrderStage},
+    order::{CreateOrderRequest, Order, OrderIntake, OrderStage},
 };
 use kefu_service::{
     call::{Answer, Call},
@@ -143,6 +144,10 @@ impl Orders {
             stage: OrderStage::Submitted,
         };
         let mut order = composed(call, &new, submitted);
+        // What happened elsewhere long ago is not to be cleared up here.
+        if !is_history(call, submitted.at) {
+            self.plausible.examine(&mut order);
+        }
         let sealed = self.sealer.seal(&key, new.id, &order)?;
         let row = orders::NewRow {
             id: new.id,
@@ -154,6 +159,7 @@ impl Orders {
                 .filter(|reference| !reference.is_empty()),
             currency: &order.currency,
             sealed: &sealed,
+            intake: order.intake(),
             promised_at: new.taken.promised_at,
             look_at: self.look_at(call),
             now: call.now,
@@ -187,7 +193,12 @@ impl Orders {
             customer,
             event,
         );
-        let position = kefu_journal::append(connection, &[entry]).await?;
+        let mut entries = vec![entry];
+        if order.intake() == OrderIntake::ToClearUp {
+            let of = (new.id, new.parties, 1);
+            entries.extend(self.follow_findings(connection, call, &order, of).await?);
+        }
+        let position = kefu_journal::append(connection, &entries).await?;
         if let Some(claim) = &new.claim {
             let answer = self.sealer.seal_answer(&key, new.id, &order)?;
             let kept = Kept {
@@ -225,6 +236,12 @@ impl Orders {
         self.replay(&key, new.parties.customer, &kept, new.clearance.clone())
             .map(Some)
     }
+}
+
+/// Whether a system transfers what was placed more than a day ago.
+fn is_history(call: &Call, placed_at: Timestamp) -> bool {
+    let long_ago = call.now.duration_since(placed_at) > SignedDuration::from_hours(24);
+    call.context.subject.kind == SubjectKind::SystemAccount && long_ago
 }
 
 /// The order as it will stand, but for its number, which the database gives.

@@ -5,6 +5,7 @@ mod commands;
 mod create;
 mod files;
 pub(crate) mod follow_ups;
+pub(crate) mod intake;
 mod list;
 mod present;
 pub(crate) mod promises;
@@ -25,7 +26,7 @@ use kefu_service::{
 };
 use tonic::{Request, Response, Status};
 
-use crate::config::OrderFollowupConfig;
+use crate::{config::OrderFollowupConfig, desk::Desk, domain::finding::Plausible};
 
 /// The handlers and what they share.
 #[derive(Clone)]
@@ -33,18 +34,25 @@ pub(crate) struct Orders {
     core: Core,
     sealer: Sealer,
     review_sealer: Sealer,
+    desk: Desk,
     most_lines: usize,
+    plausible: Plausible,
+    /// Within how many hours something is seen to, where no rule of its own says.
+    follow_up_hours: u16,
     transfer_grace: SignedDuration,
 }
 
 impl Orders {
-    pub(crate) fn new(core: &Core, config: &OrderFollowupConfig) -> Self {
+    pub(crate) fn new(core: &Core, config: &OrderFollowupConfig, desk: Desk) -> Self {
         let sealer = |table| Sealer::new(core.deps.vault.clone(), table);
         Self {
             core: core.clone(),
             sealer: sealer("orders.purchase_order"),
             review_sealer: sealer("orders.review"),
+            desk,
             most_lines: config.most_lines,
+            plausible: config.plausible(),
+            follow_up_hours: config.follow_up_hours,
             transfer_grace: SignedDuration::from_secs(config.transfer_grace_seconds.into()),
         }
     }

@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 use kefu_contracts::{
     journal::{EntryKind, OrderReviewed, event},
-    order::{Order, OrderStage, Review},
+    order::{FollowUpKind, FollowUpState, Order, OrderIntake, OrderStage, Review},
 };
 use kefu_journal::Entry;
 use kefu_service::{call::Call, error::Fault, fields::etag, present::entry, time};
@@ -17,7 +17,8 @@ use super::{
     present::{Parties, changed},
 };
 use crate::{
-    domain::stage::{Reached, current, may_become},
+    desk::By,
+    domain::stage::{Reached, current, is_over, may_become},
     error,
     store::{
         events, orders,
@@ -51,6 +52,7 @@ impl Orders {
             Action::Stage(reached) => (Some(*reached), "order.stage_recorded"),
             Action::Review(..) => (None, "order.reviewed"),
             Action::Promise(..) => (None, "order.promised"),
+            Action::ClearUp(..) => (None, "order.cleared_up"),
             Action::Complete(..) if !may_become(before.stage, completed) => {
                 return Err(error::not_from(before.stage, completed));
             }
@@ -95,9 +97,16 @@ impl Orders {
             facts.push((kind, fact));
         }
         let (id, look_at) = (at_hand.row.id, self.look_at(call));
+        if let Action::ClearUp(said) = action {
+            facts.push((kind, self.clear(call, at_hand, said)?));
+            self.reseal(connection, at_hand).await?;
+            // What the order comes to is another purchase.
+            facts.push(("order.corrected", at_hand.as_it_is(now_at, revision)));
+        }
         orders::settle(connection, id, now_at, look_at, call.now).await?;
         at_hand.order.etag = etag(revision);
         at_hand.order.update_time = Some(time::to_proto(call.now));
+        let followed = self.follow(connection, call, at_hand, action, now_at).await?;
         let journal = |(kind, fact)| {
             let customer = Some(at_hand.row.customer_id);
             entry(
@@ -109,7 +118,53 @@ impl Orders {
                 fact,
             )
         };
-        Ok(facts.into_iter().map(journal).collect())
+        let mut entries: Vec<Entry> = facts.into_iter().map(journal).collect();
+        entries.extend(followed);
+        Ok(entries)
+    }
+
+    /// Seals an order again, as it says something else now.
+    async fn reseal(
+        &self,
+        connection: &mut PgConnection,
+        at_hand: &AtHand,
+    ) -> Result<(), Fault> {
+        let (id, intake) = (at_hand.row.id, at_hand.order.intake());
+        let own = Order {
+            // Sealed apart.
+            reviews: Vec::new(),
+            ..at_hand.order.clone()
+        };
+        let sealed = self.sealer.seal(&at_hand.key, id, &own)?;
+        orders::rewrite(connection, id, intake, &sealed).await
+    }
+
+    /// Opens and closes what is to be done about an order by what became of it.
+    async fn follow(
+        &self,
+        connection: &mut PgConnection,
+        call: &Call,
+        at_hand: &AtHand,
+        action: &Action,
+        now_at: Reached,
+    ) -> Result<Vec<Entry>, Fault> {
+        let (row, order) = (&at_hand.row, &at_hand.order);
+        let mut entries = Vec::new();
+        if matches!(action, Action::ClearUp(..)) && order.intake() == OrderIntake::Clear {
+            let of = (row.id, row.parties(), row.revision + 1);
+            entries.extend(self.follow_findings(connection, call, order, of).await?);
+        }
+        if is_over(now_at.stage) && !is_over(row.current.stage) {
+            let (by, how) = (By::Call(call), FollowUpState::Settled);
+            for kind in ENDED_WITH {
+                let outcome = "订单已结束。";
+                let closed = self
+                    .desk
+                    .close(connection, &by, &order.name, kind, how, outcome);
+                entries.extend(closed.await?);
+            }
+        }
+        Ok(entries)
     }
 
     async fn write_review(
@@ -150,7 +205,22 @@ impl Orders {
     }
 }
 
+/// What need not be done any more about an order that is over.
+const ENDED_WITH: [FollowUpKind; 3] = [
+    FollowUpKind::ClearUp,
+    FollowUpKind::Shortage,
+    FollowUpKind::HandOver,
+];
+
 impl AtHand {
+    /// The order as it is, for who counts purchases.
+    fn as_it_is(&self, now_at: Reached, revision: i64) -> event::Event {
+        let row = &self.row;
+        let (parties, placed_at) = (row.parties(), row.placed_at);
+        let stage = now_at.stage;
+        changed(&self.order, row.id, parties, placed_at, stage, now_at, revision)
+    }
+
     /// Takes an event into the order and tells at which stage it is by it.
     fn tell(&mut self, call: &Call, event: Reached) -> Reached {
         let at = reached(&self.order.events)
@@ -164,7 +234,7 @@ impl AtHand {
 }
 
 impl StoredOrder {
-    fn parties(&self) -> Parties {
+    pub(super) fn parties(&self) -> Parties {
         Parties {
             customer: self.customer_id,
             department: self.department_id,

@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 use kefu_contracts::{
     google::r#type::Money,
-    order::{Order, OrderLine, OrderStage, StagePromise},
+    order::{Order, OrderContact, OrderIntake, OrderLine, OrderStage, StagePromise},
 };
 use kefu_service::{
     error::Violation,
@@ -52,25 +52,8 @@ pub(crate) fn check(fields: &mut Fields, order: &mut Order, intake: &Intake) -> 
         "order.lines",
         Violation::Required,
     );
-    let few = order.lines.len() <= intake.most_lines;
-    fields.ensure(few, "order.lines", Violation::TooMany(intake.most_lines));
-    let mut lines = Fields::new();
-    // Too many are not looked at one by one: the answer would be as long.
-    for (at, line) in order.lines.iter_mut().enumerate().take(intake.most_lines) {
-        check_line(&mut lines, at, line, &order.currency);
-    }
-    // What lines come to is told only of lines that are right themselves.
-    let sound = lines.is_clean() && is_currency(&order.currency);
-    for (field, what) in lines
-        .finish()
-        .err()
-        .into_iter()
-        .flat_map(|fault| fault.violations)
-    {
-        fields.refuse(field, what);
-    }
-    let total = total(&order.lines, &order.currency);
-    fields.ensure(total.is_some() || !sound, "order.lines", Violation::Amount);
+    let total = check_lines(fields, "order", &mut order.lines, &order.currency, intake.most_lines);
+    check_contact(fields, "order", order.contact.as_ref());
     let placed = fields.past("order.placed_time", order.placed_time.as_ref(), intake.now);
     let promised_at = fields.time("order.promised_time", order.promised_time.as_ref());
     let placed_at = placed.unwrap_or(intake.now);
@@ -84,6 +67,57 @@ pub(crate) fn check(fields: &mut Fields, order: &mut Order, intake: &Intake) -> 
         promised_at,
         promises,
         total: total.unwrap_or_default(),
+    }
+}
+
+/// Checks the lines of an order, writes the currency into every amount that left it out, and
+/// tells what they come to; `of` is where the lines stand in the request.
+pub(crate) fn check_lines(
+    fields: &mut Fields,
+    of: &str,
+    all: &mut [OrderLine],
+    currency: &str,
+    most: usize,
+) -> Option<Money> {
+    let place = place(of, "lines");
+    fields.ensure(all.len() <= most, &place, Violation::TooMany(most));
+    let mut lines = Fields::new();
+    // Too many are not looked at one by one: the answer would be as long.
+    for (at, line) in all.iter_mut().enumerate().take(most) {
+        check_line(&mut lines, &format!("{place}[{at}]"), line, currency);
+    }
+    // What lines come to is told only of lines that are right themselves.
+    let sound = lines.is_clean() && is_currency(currency);
+    for (field, what) in lines
+        .finish()
+        .err()
+        .into_iter()
+        .flat_map(|fault| fault.violations)
+    {
+        fields.refuse(field, what);
+    }
+    let total = total(all, currency);
+    fields.ensure(total.is_some() || !sound, place, Violation::Amount);
+    total
+}
+
+/// Checks whom to ask about an order.
+pub(crate) fn check_contact(fields: &mut Fields, of: &str, contact: Option<&OrderContact>) {
+    let Some(contact) = contact else { return };
+    fields.text(place(of, "contact.name"), &contact.name, 100);
+    let phone = contact.phone.as_str();
+    let digits = phone.chars().filter(char::is_ascii_digit).count();
+    let written = phone
+        .chars()
+        .all(|one| one.is_ascii_digit() || " +-()".contains(one));
+    let sound = phone.is_empty() || written && (5..=20).contains(&digits) && phone.len() <= 40;
+    fields.ensure(sound, place(of, "contact.phone"), Violation::Phone);
+}
+
+fn place(of: &str, field: &str) -> String {
+    match of {
+        "" => field.to_owned(),
+        of => format!("{of}.{field}"),
     }
 }
 
@@ -141,8 +175,8 @@ fn check_currency(fields: &mut Fields, currency: &str) {
     }
 }
 
-fn check_line(fields: &mut Fields, at: usize, line: &mut OrderLine, currency: &str) {
-    let path = |field: &str| format!("order.lines[{at}].{field}");
+fn check_line(fields: &mut Fields, place: &str, line: &mut OrderLine, currency: &str) {
+    let path = |field: &str| format!("{place}.{field}");
     fields.required_text(path("product"), &line.product, 200);
     fields.text(path("specification"), &line.specification, 500);
     fields.text(path("category"), &line.category, 120);
@@ -158,6 +192,8 @@ fn check_line(fields: &mut Fields, at: usize, line: &mut OrderLine, currency: &s
     for (field, money) in [
         ("unit_price", &mut line.unit_price),
         ("freight", &mut line.freight),
+        ("discount", &mut line.discount),
+        ("tax", &mut line.tax),
     ] {
         let Some(money) = money else { continue };
         // One wrong currency of the order is not to be told again at each amount.
@@ -180,6 +216,9 @@ pub(crate) fn clear_outputs(order: &mut Order, id: uuid::Uuid) {
     order.number.clear();
     order.reviews.clear();
     order.events.clear();
+    order.findings.clear();
+    order.clearings.clear();
+    order.intake = OrderIntake::Clear.into();
     order.late_time = None;
     order.late_stage = 0;
     order.stuck_time = None;

@@ -1,6 +1,7 @@
 //! Types and rules of orders; pure.
 
 pub(crate) mod entry;
+pub(crate) mod finding;
 pub(crate) mod follow_up;
 pub(crate) mod money;
 pub(crate) mod promise;

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
+use kefu_contracts::order::OrderIntake;
 use kefu_service::error::Fault;
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -18,6 +19,7 @@ pub(crate) struct NewRow<'a> {
     pub(crate) external_ref: Option<&'a str>,
     pub(crate) currency: &'a str,
     pub(crate) sealed: &'a [u8],
+    pub(crate) intake: OrderIntake,
     pub(crate) promised_at: Option<Timestamp>,
     /// When it is judged whether it is late or stuck.
     pub(crate) look_at: Timestamp,
@@ -34,8 +36,8 @@ pub(crate) async fn insert(
     let number = sqlx::query_scalar!(
         "INSERT INTO orders.purchase_order
              (id, customer_id, stage, stage_at, department_id, owner_id, external_ref, currency, sealed, placed_at,
-              promised_at, look_at, revision, created_at, updated_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $4, $10, $11, 1, $12, $12)
+              promised_at, look_at, intake, revision, created_at, updated_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $4, $10, $11, $12, 1, $13, $13)
          ON CONFLICT (external_ref) DO NOTHING
          RETURNING number",
         row.id,
@@ -49,6 +51,7 @@ pub(crate) async fn insert(
         row.sealed,
         row.promised_at.map(ToSqlx::to_sqlx) as _,
         row.look_at.to_sqlx() as _,
+        row.intake as i16,
         row.now.to_sqlx() as _
     )
     .fetch_optional(connection)
@@ -96,6 +99,24 @@ pub(crate) async fn settle(
         current.at.to_sqlx() as _,
         look_at.to_sqlx() as _,
         now.to_sqlx() as _
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Puts what a locked order says anew down; [`settle`] makes it a revision.
+pub(crate) async fn rewrite(
+    connection: &mut PgConnection,
+    id: Uuid,
+    intake: OrderIntake,
+    sealed: &[u8],
+) -> Result<(), Fault> {
+    sqlx::query!(
+        "UPDATE orders.purchase_order SET intake = $2, sealed = $3 WHERE id = $1",
+        id,
+        intake as i16,
+        sealed
     )
     .execute(connection)
     .await?;

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use kefu_access::{DutySql, ScopeColumns};
 use kefu_contracts::{
-    order::{Order, OrderStage, StageEvent},
+    order::{Order, OrderIntake, OrderStage, StageEvent},
     policy::DataClass,
 };
 use kefu_service::{
@@ -25,7 +25,8 @@ use crate::domain::stage::Reached;
 macro_rules! columns {
     () => {
         "o.id, o.number, o.customer_id, o.stage, o.stage_at, o.department_id, o.owner_id, o.external_ref, o.currency,
-         o.sealed, o.placed_at, o.promised_at, o.late_at, o.late_stage, o.stuck_at, o.revision, o.created_at,
+         o.sealed, o.placed_at, o.promised_at, o.late_at, o.late_stage, o.stuck_at, o.intake, o.revision,
+         o.created_at,
          o.updated_at, k.kek_id, k.wrapped"
     };
 }
@@ -130,6 +131,14 @@ const FIELDS: &[FilterField] = &[
     field("late_time", "o.late_at", FilterKind::Time),
     field("late_stage", "o.late_stage", STAGE),
     field("stuck_time", "o.stuck_at", FilterKind::Time),
+    field(
+        "intake",
+        "o.intake",
+        FilterKind::Enum {
+            prefix: "ORDER_INTAKE_",
+            parse: |name| OrderIntake::from_str_name(name).map(|intake| intake as i32),
+        },
+    ),
 ];
 
 const STAGE: FilterKind = FilterKind::Enum {
@@ -153,6 +162,7 @@ pub(crate) struct StoredOrder {
     pub(crate) matched: i64,
     /// Of a whole row only.
     pub(crate) reviews: Vec<StoredReview>,
+    is_whole: bool,
     columns: Order,
 }
 
@@ -190,6 +200,7 @@ impl StoredOrder {
             late_time: perhaps("late_at")?,
             late_stage: row.try_get::<i16, _>("late_stage")?.into(),
             stuck_time: perhaps("stuck_at")?,
+            intake: row.try_get::<i16, _>("intake")?.into(),
             etag: etag(revision),
             create_time: Some(time::to_proto(time("created_at")?)),
             update_time: Some(time::to_proto(time("updated_at")?)),
@@ -213,6 +224,7 @@ impl StoredOrder {
             },
             matched: row.try_get("matched")?,
             reviews: Vec::new(),
+            is_whole: false,
             columns,
         })
     }
@@ -223,14 +235,23 @@ impl StoredOrder {
         stored.columns.events = events::read(row)?;
         stored.columns.promises = promises::read(row)?;
         stored.reviews = StoredReview::read(row)?;
+        stored.is_whole = true;
         Ok(stored)
     }
 
-    /// The record: the opened fields with those that are kept in columns.
+    /// The record: the opened fields with those that are kept in columns. What was found and
+    /// cleared up belongs to the whole alone.
     pub(crate) fn with_columns(&self, opened: Order) -> Order {
+        let (findings, clearings) = match self.is_whole {
+            true => (opened.findings, opened.clearings),
+            false => (Vec::new(), Vec::new()),
+        };
         Order {
             lines: opened.lines,
             total: opened.total,
+            contact: opened.contact,
+            findings,
+            clearings,
             ..self.columns.clone()
         }
     }
@@ -290,6 +311,7 @@ mod tests {
             "late_time",
             "late_stage",
             "stuck_time",
+            "intake",
         ];
         assert_eq!(names, promised);
     }

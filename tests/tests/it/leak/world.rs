@@ -542,6 +542,8 @@ fn line(values: &mut Values) -> OrderLine {
         quantity: 2,
         unit_price: money(1299),
         freight: money(10),
+        discount: money(1),
+        tax: money(2),
     }
 }
 

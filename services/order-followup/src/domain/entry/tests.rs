@@ -76,9 +76,15 @@ fn everything_that_is_wrong_is_told_at_once() {
         quantity: 0,
         unit_price: None,
         freight: price(-1),
+        discount: price(-1),
+        tax: None,
     };
     let found = violations(Order {
         currency: "cny".into(),
+        contact: Some(OrderContact {
+            name: "x".repeat(101),
+            phone: "my own".into(),
+        }),
         external_ref: "x".repeat(121),
         lines: vec![
             wrong.clone(),
@@ -111,12 +117,16 @@ fn everything_that_is_wrong_is_told_at_once() {
             ("order.lines[0].quantity", pieces),
             ("order.lines[0].unit_price", Violation::Required),
             ("order.lines[0].freight", Violation::Amount),
+            ("order.lines[0].discount", Violation::Amount),
             ("order.lines[1].product", Violation::Required),
             ("order.lines[1].specification", Violation::TooLong(500)),
             ("order.lines[1].category", Violation::ControlCharacters),
             ("order.lines[1].quantity", pieces),
             ("order.lines[1].unit_price", Violation::Amount),
             ("order.lines[1].freight", Violation::Amount),
+            ("order.lines[1].discount", Violation::Amount),
+            ("order.contact.name", Violation::TooLong(100)),
+            ("order.contact.phone", Violation::Phone),
             ("order.placed_time", Violation::InFuture),
             ("order.promised_time", Violation::Time),
         ]

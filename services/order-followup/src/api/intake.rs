@@ -1,0 +1,195 @@
+//! `kefu.order.v1.OrderIntakeService`: what is wrong with an order is cleared up with its customer.
+
+use jiff::{SignedDuration, Timestamp};
+use kefu_contracts::{
+    journal::{OrderClearedUp, event},
+    order::{
+        ClearUpOrderRequest, FollowUpKind, FollowUpState, Order, OrderClearing, OrderContact,
+        OrderIntake, OrderLine, order_intake_service_server::OrderIntakeService,
+    },
+};
+use kefu_journal::Entry;
+use kefu_service::{
+    call::{Answer, Call, answer},
+    error::{Fault, Violation},
+    fields::{Fields, etag},
+    idempotency::Claim,
+    time::to_proto,
+};
+use sqlx::PgConnection;
+use tonic::{Request, Response, Status};
+use uuid::Uuid;
+
+use super::{
+    Orders,
+    command::{Action, Command},
+    present::Parties,
+    write::AtHand,
+};
+use crate::{
+    desk::{By, Wanted},
+    domain::{
+        entry::{check_contact, check_lines},
+        finding::{clear_up, open_count},
+        stage::is_over,
+    },
+};
+
+const MOST_CONFIRMED: usize = 200;
+const LONGEST_NOTE: usize = 2000;
+
+/// What a customer said of findings.
+#[derive(Debug, Clone)]
+pub(super) struct Clearing {
+    confirmed: Vec<String>,
+    /// None: as they are.
+    lines: Vec<OrderLine>,
+    contact: Option<OrderContact>,
+    note: String,
+}
+
+/// The handlers.
+#[derive(Clone)]
+pub(crate) struct Intake(pub(crate) Orders);
+
+impl Intake {
+    /// Clause OP-3.4.1.
+    async fn clear_up(
+        &self,
+        call: Call,
+        request: ClearUpOrderRequest,
+    ) -> Result<Answer<Order>, Fault> {
+        let mut fields = Fields::new();
+        let request_id = fields.request_id(&request.request_id);
+        let id = fields.name("name", &request.name, "orders");
+        let revision = fields.etag("etag", &request.etag);
+        fields.required_text("note", &request.note, LONGEST_NOTE);
+        check_contact(&mut fields, "", request.contact.as_ref());
+        let few = request.confirmed.len() <= MOST_CONFIRMED;
+        fields.ensure(few, "confirmed", Violation::TooMany(MOST_CONFIRMED));
+        let says = !request.confirmed.is_empty()
+            || !request.lines.is_empty()
+            || request.contact.is_some();
+        fields.ensure(says, "confirmed", Violation::Required);
+        fields.finish()?;
+        let claim = Claim::of(&call, request_id, &request);
+        let clearing = Clearing {
+            confirmed: request.confirmed,
+            lines: request.lines,
+            contact: request.contact,
+            note: request.note,
+        };
+        let command = Command {
+            id: id.unwrap_or_default(),
+            revision,
+            claim,
+            action: Action::ClearUp(Box::new(clearing)),
+        };
+        self.0.carry_out(call, command).await
+    }
+}
+
+#[tonic::async_trait]
+impl OrderIntakeService for Intake {
+    async fn clear_up_order(
+        &self,
+        request: Request<ClearUpOrderRequest>,
+    ) -> Result<Response<Order>, Status> {
+        answer(request, |call, body| self.clear_up(call, body)).await
+    }
+}
+
+impl Orders {
+    /// Puts what the customer said into an order; what the journal says of it. The caller seals
+    /// the order again.
+    pub(super) fn clear(
+        &self,
+        call: &Call,
+        at_hand: &mut AtHand,
+        said: &Clearing,
+    ) -> Result<event::Event, Fault> {
+        let (order, row) = (&mut at_hand.order, &at_hand.row);
+        if is_over(row.current.stage) {
+            let stage = row.current.stage.as_str_name();
+            return Err(Fault::state(stage, "clear_up"));
+        }
+        if order.intake() != OrderIntake::ToClearUp {
+            return Err(Fault::state(order.intake().as_str_name(), "clear_up"));
+        }
+        let before = order.lines.clone();
+        if !said.lines.is_empty() {
+            let (mut fields, mut lines) = (Fields::new(), said.lines.clone());
+            let total = check_lines(&mut fields, "", &mut lines, &order.currency, self.most_lines);
+            fields.finish()?;
+            order.lines = lines;
+            order.total = total;
+        }
+        if let Some(contact) = &said.contact {
+            order.contact = Some(contact.clone());
+        }
+        let cleared = clear_up(order, &before, &said.confirmed, self.plausible)?;
+        let event = OrderClearedUp {
+            order_id: row.id.as_bytes().to_vec(),
+            customer_id: row.customer_id.as_bytes().to_vec(),
+            department_id: row.department_id.as_bytes().to_vec(),
+            confirmed_count: count(cleared.confirmed.len()),
+            corrected_count: count(cleared.corrected.len()),
+            open_count: count(open_count(order)),
+            revision: row.revision + 1,
+        };
+        order.clearings.push(OrderClearing {
+            time: Some(to_proto(call.now)),
+            actor: call.caller(),
+            note: said.note.clone(),
+            confirmed: cleared.confirmed,
+            corrected: cleared.corrected,
+        });
+        order.etag = etag(row.revision + 1);
+        Ok(event::Event::OrderClearedUp(event))
+    }
+
+    /// Opens or closes the follow-up that findings take.
+    pub(super) async fn follow_findings(
+        &self,
+        connection: &mut PgConnection,
+        call: &Call,
+        order: &Order,
+        (id, parties, revision): (Uuid, Parties, i64),
+    ) -> Result<Vec<Entry>, Fault> {
+        let by = By::Call(call);
+        let kind = FollowUpKind::ClearUp;
+        if order.intake() != OrderIntake::ToClearUp {
+            let (how, outcome) = (FollowUpState::Done, "疑点已与客户澄清。");
+            let closed = self
+                .desk
+                .close(connection, &by, &order.name, kind, how, outcome);
+            return closed.await;
+        }
+        let wanted = Wanted {
+            kind,
+            // What is found again while somebody is at it is no other occasion.
+            cause: format!("clear_up:{id}:{revision}"),
+            customer: parties.customer,
+            subject: &order.name,
+            department: parties.department,
+            assignee: parties.owner,
+            due_at: in_hours(call.now, self.follow_up_hours)?,
+            reason: format!(
+                "订单 {} 有 {} 处疑点，请与客户逐一澄清后再提交。",
+                order.number,
+                open_count(order)
+            ),
+        };
+        Ok(self.desk.open(connection, &by, wanted).await?.into_iter().collect())
+    }
+}
+
+/// So many hours from then.
+pub(super) fn in_hours(now: Timestamp, hours: u16) -> Result<Timestamp, Fault> {
+    now.checked_add(SignedDuration::from_hours(hours.into()))
+        .map_err(|_| Fault::internal("a moment out of range"))
+}
+
+fn count(many: usize) -> i32 {
+    i32::try_from(many).unwrap_or(i32::MAX)
+}
