@@ -200,7 +200,7 @@ impl Desk {
 }
 
 impl By<'_> {
-    fn now(&self) -> Timestamp {
+    pub(crate) fn now(&self) -> Timestamp {
         match self {
             Self::Call(call) => call.now,
             Self::Itself { now, .. } => *now,
@@ -220,7 +220,17 @@ impl By<'_> {
         row: &StoredFollowUp,
         event: event::Event,
     ) -> Entry {
-        let (resource, customer) = (name(FOLLOW_UPS, row.id), Some(row.customer_id));
+        self.fact(kind, name(FOLLOW_UPS, row.id), Some(row.customer_id), event)
+    }
+
+    /// What the journal says of anything else that happens with it.
+    pub(crate) fn fact(
+        &self,
+        kind: &'static str,
+        resource: String,
+        customer: Option<Uuid>,
+        event: event::Event,
+    ) -> Entry {
         match self {
             Self::Call(call) => entry(call, EntryKind::Change, kind, resource, customer, event),
             Self::Itself { now, request } => {

@@ -18,9 +18,10 @@ mod store;
 use std::sync::Arc;
 
 use kefu_contracts::order::{
-    follow_up_service_server::FollowUpServiceServer,
+    amendment_service_server::AmendmentServiceServer, follow_up_service_server::FollowUpServiceServer,
     order_intake_service_server::OrderIntakeServiceServer,
     order_service_server::OrderServiceServer, promise_service_server::PromiseServiceServer,
+    stock_service_server::StockServiceServer,
 };
 use kefu_service::{
     core::{Core, Deps},
@@ -58,6 +59,7 @@ pub fn build(config: OrderFollowupConfig, deps: Deps, peers: Peers) -> Result<Ho
     config.check()?;
     let core = Core::new(NAME, deps, &["customer-profile"]);
     let desk = desk::Desk::new(&core, &config);
+    let orders = api::Orders::new(&core, &config, desk.clone());
     let jobs = vec![
         core.follow(
             "customer-profile",
@@ -65,21 +67,26 @@ pub fn build(config: OrderFollowupConfig, deps: Deps, peers: Peers) -> Result<Ho
             Arc::new(jobs::KnownCustomers {
                 clock: core.deps.clock.clone(),
                 vault: core.deps.vault.clone(),
+                orders: orders.clone(),
             }),
         ),
         jobs::missed(core.deps.clone(), desk.clone()),
         jobs::judgement(core.deps.clone(), desk.clone()),
+        jobs::back_orders(core.deps.clone(), orders.clone()),
         rewrap::job(&core.deps),
     ];
-    let orders = api::Orders::new(&core, &config, desk.clone());
     let follow_ups = api::follow_ups::FollowUps::new(&core, desk, peers.access_control);
     let files = FileExport::server(orders.clone(), &store::records::WHOLE, core.views.clone());
     let facts = RecordFacts::server(&core.deps, store::records::FACTS);
     let promises = api::promises::Promises(orders.clone());
     let intake = api::intake::Intake(orders.clone());
+    let amendments = api::amendments::Amendments(orders.clone());
+    let stock = api::stock::Stock(orders.clone());
     let routes = Routes::new(OrderServiceServer::new(orders))
         .add_service(PromiseServiceServer::new(promises))
         .add_service(OrderIntakeServiceServer::new(intake))
+        .add_service(AmendmentServiceServer::new(amendments))
+        .add_service(StockServiceServer::new(stock))
         .add_service(FollowUpServiceServer::new(follow_ups))
         .add_service(files)
         .add_service(facts);

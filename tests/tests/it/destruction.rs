@@ -545,6 +545,7 @@ async fn a_destruction_that_is_cut_off_has_not_happened() {
 async fn it_is_known_of_every_table_what_a_destruction_does_to_it() {
     let gone = [
         "orders.customer_key",
+        "orders.back_order",
         "orders.known_customer",
         "orders.stage_promise",
         "profile.consent",

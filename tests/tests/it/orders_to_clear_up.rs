@@ -163,8 +163,8 @@ async fn an_order_is_cleared_up_with_its_customer() {
     assert_eq!(violations(&clear_up(&li, below).await.unwrap_err()), ["lines"]);
     let clear = clear_up(&li, clearing(&priced, &["1"])).await.unwrap();
     assert_eq!(clear.intake(), OrderIntake::Clear);
-    assert_eq!(clear.clearings.len(), 3);
-    assert_eq!(clear.clearings[1].corrected, ["2"]);
+    assert_eq!(clear.steps.len(), 3);
+    assert_eq!(clear.steps[1].corrected, ["2"]);
     assert_eq!(to_clear_up(&li).await, 0);
     let done = tasks(&li).await;
     assert_eq!(done[0].state(), FollowUpState::Done);

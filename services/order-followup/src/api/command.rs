@@ -17,12 +17,14 @@ use uuid::Uuid;
 
 use super::{
     Orders,
+    amendments::Changed,
     intake::Clearing,
     present::{Journaled, Outcome, Parties},
+    stock::Chosen,
     write::AtHand,
 };
 use crate::{
-    domain::stage::Reached,
+    domain::{amendment::Wish, stage::Reached},
     store::{
         orders,
         records::{StoredOrder, WHOLE},
@@ -47,6 +49,12 @@ pub(super) enum Action {
     Promise(Reached),
     /// Its customer said what is right of what was not plausible.
     ClearUp(Box<Clearing>),
+    /// Its customer chose what to do about what is short.
+    Choose(Box<Chosen>),
+    /// Its customer wishes it otherwise.
+    Change(Box<Changed>),
+    /// Its customer wants none of it, and why.
+    Cancel(Wish, String),
     /// Its customer said something at that time.
     Review(Review, Timestamp),
     /// Its customer said at that time that all is well.

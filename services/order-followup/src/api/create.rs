@@ -2,15 +2,13 @@ use jiff::{SignedDuration, Timestamp};
 use kefu_access::Clearance;
 use kefu_contracts::{
     access::SubjectKind,
-    journal::EntryKind,
-    order::{CreateOrderRequest, Order, OrderIntake, OrderStage},
+    order::{CreateOrderRequest, Order, OrderIntake, OrderStage, OrderStock},
 };
 use kefu_service::{
     call::{Answer, Call},
     error::{Fault, Violation},
     fields::{Fields, etag, name},
     idempotency::{self, Claim, Kept},
-    present::entry,
     time,
 };
 use sqlx::PgConnection;
@@ -18,15 +16,17 @@ use uuid::Uuid;
 
 use super::{
     Orders,
-    present::{Journaled, Outcome, Parties, changed},
+    present::{Journaled, Outcome, Parties, changed, journaled},
+    supply::About,
 };
 use crate::{
+    desk::By,
     domain::{
         entry::{Intake, Taken, check, clear_outputs},
-        stage::Reached,
+        stage::{Reached, current},
     },
     error,
-    store::{customers, events, orders, promises},
+    store::{customers, events, orders, promises, records::reached},
 };
 
 /// An order that passed every check that needs no database.
@@ -170,10 +170,17 @@ impl Orders {
             return given.ok_or_else(|| error::taken("order.external_ref"));
         };
         order.number = number;
-        events::record(connection, call, new.id, new.parties.customer, submitted).await?;
+        let (by, customer) = (By::Call(call), new.parties.customer);
+        events::record(connection, &by, new.id, customer, submitted).await?;
         for promised in &new.taken.promises {
-            promises::put(connection, new.id, new.parties.customer, *promised).await?;
+            promises::put(connection, new.id, customer, *promised).await?;
         }
+        let about = About {
+            id: new.id,
+            parties: new.parties,
+            placed_at: submitted.at,
+            revision: 1,
+        };
         let before = OrderStage::Unspecified;
         let event = changed(
             &order,
@@ -184,19 +191,18 @@ impl Orders {
             submitted,
             1,
         );
-        let customer = Some(new.parties.customer);
-        let entry = entry(
-            call,
-            EntryKind::Change,
-            "order.created",
-            order.name.clone(),
-            customer,
-            event,
-        );
-        let mut entries = vec![entry];
+        let mut entries = vec![journaled(&by, "order.created", &order, about, event)];
         if order.intake() == OrderIntake::ToClearUp {
-            let of = (new.id, new.parties, 1);
-            entries.extend(self.follow_findings(connection, call, &order, of).await?);
+            let opened = self.follow_findings(connection, &by, &order, about);
+            entries.extend(opened.await?);
+        }
+        if self.see_to_supply(connection, &mut order).await? {
+            let none = OrderStock::NotKept;
+            let follows = self.after_supply(connection, &by, &mut order, about, none);
+            entries.extend(follows.await?);
+            self.rewrite(connection, &key, new.id, &order).await?;
+            let now_at = current(reached(&order.events)).unwrap_or(submitted);
+            orders::turn(connection, new.id, now_at).await?;
         }
         let position = kefu_journal::append(connection, &entries).await?;
         if let Some(claim) = &new.claim {
@@ -206,7 +212,7 @@ impl Orders {
                 answer,
                 position,
             };
-            idempotency::keep(connection, call, claim, customer, &kept).await?;
+            idempotency::keep(connection, call, claim, Some(customer), &kept).await?;
         }
         Ok(Outcome {
             order,
@@ -258,7 +264,7 @@ fn composed(call: &Call, new: &Entry, submitted: Reached) -> Order {
     order.total = Some(new.taken.total.clone());
     order.placed_time = Some(time::to_proto(submitted.at));
     order.promised_time = new.taken.promised_at.map(time::to_proto);
-    order.events = vec![events::told(call, submitted)];
+    order.events = vec![events::told(&By::Call(call), submitted)];
     order.etag = etag(1);
     order.create_time = Some(time::to_proto(call.now));
     order.update_time = order.create_time;

@@ -4,27 +4,25 @@ use jiff::{SignedDuration, Timestamp};
 use kefu_contracts::{
     journal::{OrderClearedUp, event},
     order::{
-        ClearUpOrderRequest, FollowUpKind, FollowUpState, Order, OrderClearing, OrderContact,
-        OrderIntake, OrderLine, order_intake_service_server::OrderIntakeService,
+        ClearUpOrderRequest, FollowUpKind, FollowUpState, Order, OrderContact, OrderIntake, OrderLine,
+        OrderStep, OrderStepKind, order_intake_service_server::OrderIntakeService,
     },
 };
 use kefu_journal::Entry;
 use kefu_service::{
     call::{Answer, Call, answer},
     error::{Fault, Violation},
-    fields::{Fields, etag},
+    fields::Fields,
     idempotency::Claim,
-    time::to_proto,
 };
 use sqlx::PgConnection;
 use tonic::{Request, Response, Status};
-use uuid::Uuid;
 
 use super::{
     Orders,
     command::{Action, Command},
-    present::Parties,
-    write::AtHand,
+    supply::About,
+    write::{AtHand, step},
 };
 use crate::{
     desk::{By, Wanted},
@@ -32,6 +30,7 @@ use crate::{
         entry::{check_contact, check_lines},
         finding::{clear_up, open_count},
         stage::is_over,
+        stock,
     },
 };
 
@@ -121,6 +120,7 @@ impl Orders {
             let (mut fields, mut lines) = (Fields::new(), said.lines.clone());
             let total = check_lines(&mut fields, "", &mut lines, &order.currency, self.most_lines);
             fields.finish()?;
+            lines.iter_mut().for_each(stock::clear);
             order.lines = lines;
             order.total = total;
         }
@@ -137,14 +137,11 @@ impl Orders {
             open_count: count(open_count(order)),
             revision: row.revision + 1,
         };
-        order.clearings.push(OrderClearing {
-            time: Some(to_proto(call.now)),
-            actor: call.caller(),
-            note: said.note.clone(),
+        order.steps.push(OrderStep {
             confirmed: cleared.confirmed,
             corrected: cleared.corrected,
+            ..step(call, OrderStepKind::ClearedUp, &said.note)
         });
-        order.etag = etag(row.revision + 1);
         Ok(event::Event::OrderClearedUp(event))
     }
 
@@ -152,35 +149,34 @@ impl Orders {
     pub(super) async fn follow_findings(
         &self,
         connection: &mut PgConnection,
-        call: &Call,
+        by: &By<'_>,
         order: &Order,
-        (id, parties, revision): (Uuid, Parties, i64),
+        about: About,
     ) -> Result<Vec<Entry>, Fault> {
-        let by = By::Call(call);
         let kind = FollowUpKind::ClearUp;
         if order.intake() != OrderIntake::ToClearUp {
             let (how, outcome) = (FollowUpState::Done, "疑点已与客户澄清。");
             let closed = self
                 .desk
-                .close(connection, &by, &order.name, kind, how, outcome);
+                .close(connection, by, &order.name, kind, how, outcome);
             return closed.await;
         }
         let wanted = Wanted {
             kind,
-            // What is found again while somebody is at it is no other occasion.
-            cause: format!("clear_up:{id}:{revision}"),
-            customer: parties.customer,
+            cause: format!("clear_up:{}:{}", about.id, about.revision),
+            customer: about.parties.customer,
             subject: &order.name,
-            department: parties.department,
-            assignee: parties.owner,
-            due_at: in_hours(call.now, self.follow_up_hours)?,
+            department: about.parties.department,
+            assignee: about.parties.owner,
+            due_at: in_hours(by.now(), self.follow_up_hours)?,
             reason: format!(
                 "订单 {} 有 {} 处疑点，请与客户逐一澄清后再提交。",
                 order.number,
                 open_count(order)
             ),
         };
-        Ok(self.desk.open(connection, &by, wanted).await?.into_iter().collect())
+        let opened = self.desk.open(connection, by, wanted).await?;
+        Ok(opened.into_iter().collect())
     }
 }
 

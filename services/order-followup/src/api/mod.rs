@@ -1,5 +1,6 @@
 //! `kefu.order.v1.OrderService`: request → rules → store → answer.
 
+pub(crate) mod amendments;
 mod command;
 mod commands;
 mod create;
@@ -10,6 +11,8 @@ mod list;
 mod present;
 pub(crate) mod promises;
 mod read;
+pub(crate) mod stock;
+pub(crate) mod supply;
 mod write;
 
 use jiff::{SignedDuration, Timestamp};

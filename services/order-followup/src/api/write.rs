@@ -1,27 +1,34 @@
-//! What a command changes: the order, its events and reviews, and what the
+//! What a command changes: the order, its events and reviews, what follows from it, and what the
 //! journal says about it.
 
 use jiff::Timestamp;
 use kefu_contracts::{
-    journal::{EntryKind, OrderReviewed, event},
-    order::{FollowUpKind, FollowUpState, Order, OrderIntake, OrderStage, Review},
+    journal::{OrderReviewed, event},
+    order::{
+        FollowUpKind, FollowUpState, Order, OrderIntake, OrderStage, OrderStep, OrderStepKind,
+        Review,
+    },
 };
 use kefu_journal::Entry;
-use kefu_service::{call::Call, error::Fault, fields::etag, present::entry, time};
+use kefu_service::{call::Call, error::Fault, fields::etag, time};
 use kefu_vault::CustomerKey;
 use sqlx::PgConnection;
 
 use super::{
     Orders,
     command::Action,
-    present::{Parties, changed},
+    present::{Parties, changed, journaled},
+    supply::About,
 };
 use crate::{
     desk::By,
-    domain::stage::{Reached, current, is_over, may_become},
+    domain::{
+        amendment,
+        stage::{Reached, current, is_over, may_become},
+    },
     error,
     store::{
-        events, orders,
+        orders,
         records::{StoredOrder, reached},
         reviews,
     },
@@ -35,6 +42,13 @@ pub(super) struct AtHand {
     pub(super) order: Order,
 }
 
+/// What need not be done any more about an order that is over.
+const ENDED_WITH: [FollowUpKind; 3] = [
+    FollowUpKind::ClearUp,
+    FollowUpKind::Shortage,
+    FollowUpKind::HandOver,
+];
+
 impl Orders {
     /// Writes what the action changes and tells what to journal; nothing when
     /// all of it was known.
@@ -45,81 +59,124 @@ impl Orders {
         at_hand: &mut AtHand,
         action: &Action,
     ) -> Result<Vec<Entry>, Fault> {
-        let before = at_hand.row.current;
-        let revision = at_hand.row.revision + 1;
+        let by = By::Call(call);
+        let about = at_hand.about();
+        let (stock, before) = (at_hand.order.stock(), at_hand.row.current);
+        let mut entries = self.act(connection, call, at_hand, action).await?;
+        if entries.is_empty() {
+            return Ok(entries);
+        }
+        let order = &mut at_hand.order;
+        let said = matches!(
+            action,
+            Action::ClearUp(..) | Action::Choose(..) | Action::Change(..) | Action::Cancel(..)
+        );
+        let told = matches!(action, Action::Stage(..) | Action::Complete(..));
+        let mut rewritten = said;
+        if said || told {
+            rewritten |= self.see_to_supply(connection, order).await?;
+            let follows = self.after_supply(connection, &by, order, about, stock);
+            entries.extend(follows.await?);
+        }
+        if said {
+            // What the order comes to may be another purchase.
+            let corrected = at_hand.as_it_is(about);
+            entries.push(journaled(&by, "order.corrected", &at_hand.order, about, corrected));
+        }
+        if rewritten {
+            self.reseal(connection, at_hand).await?;
+        }
+        let now_at = current(reached(&at_hand.order.events)).unwrap_or(before);
+        let look_at = self.look_at(call);
+        orders::settle(connection, about.id, now_at, look_at, call.now).await?;
+        let order = &mut at_hand.order;
+        order.etag = etag(about.revision);
+        order.update_time = Some(time::to_proto(call.now));
+        if is_over(now_at.stage) && !is_over(before.stage) {
+            for kind in ENDED_WITH {
+                let (how, outcome) = (FollowUpState::Settled, "订单已结束。");
+                let closed = self
+                    .desk
+                    .close(connection, &by, &order.name, kind, how, outcome);
+                entries.extend(closed.await?);
+            }
+        }
+        Ok(entries)
+    }
+
+    /// Carries the action itself out.
+    async fn act(
+        &self,
+        connection: &mut PgConnection,
+        call: &Call,
+        at_hand: &mut AtHand,
+        action: &Action,
+    ) -> Result<Vec<Entry>, Fault> {
+        let by = By::Call(call);
+        let (about, before) = (at_hand.about(), at_hand.row.current);
+        let order = &mut at_hand.order;
         let completed = OrderStage::Completed;
-        let (event, kind) = match action {
-            Action::Stage(reached) => (Some(*reached), "order.stage_recorded"),
-            Action::Review(..) => (None, "order.reviewed"),
-            Action::Promise(..) => (None, "order.promised"),
-            Action::ClearUp(..) => (None, "order.cleared_up"),
+        let mut entries = Vec::new();
+        match action {
+            Action::Stage(event) => {
+                let told = (*event, "order.stage_recorded");
+                entries.extend(self.tell(connection, &by, order, about, told).await?);
+            }
             Action::Complete(..) if !may_become(before.stage, completed) => {
                 return Err(error::not_from(before.stage, completed));
             }
-            Action::Complete(_, at) => (
-                Some(Reached {
+            Action::Complete(review, at) => {
+                let event = Reached {
                     at: *at,
                     stage: completed,
-                }),
-                "order.completed",
-            ),
-        };
-        let mut facts = Vec::new();
-        let mut now_at = before;
-        if let Some(event) = event {
-            let (id, customer) = (at_hand.row.id, at_hand.row.customer_id);
-            if !events::record(connection, call, id, customer, event).await? {
-                return Ok(Vec::new());
+                };
+                let told = (event, "order.completed");
+                let told = self.tell(connection, &by, order, about, told).await?;
+                if told.is_some() {
+                    entries.extend(told);
+                    let fact = self.write_review(connection, at_hand, review, *at).await?;
+                    entries.push(journaled(&by, "order.reviewed", &at_hand.order, about, fact));
+                }
             }
-            now_at = at_hand.tell(call, event);
-            let (parties, placed_at) = (at_hand.row.parties(), at_hand.row.placed_at);
-            facts.push((
-                kind,
-                changed(
-                    &at_hand.order,
-                    id,
-                    parties,
-                    placed_at,
-                    before.stage,
-                    event,
-                    revision,
-                ),
-            ));
+            Action::Review(review, at) => {
+                let fact = self.write_review(connection, at_hand, review, *at).await?;
+                entries.push(journaled(&by, "order.reviewed", &at_hand.order, about, fact));
+            }
+            Action::Promise(promised) => {
+                let fact = self.promise(connection, at_hand, *promised).await?;
+                entries.push(journaled(&by, "order.promised", &at_hand.order, about, fact));
+            }
+            Action::ClearUp(said) => {
+                let fact = self.clear(call, at_hand, said)?;
+                let order = &at_hand.order;
+                entries.push(journaled(&by, "order.cleared_up", order, about, fact));
+                if order.intake() == OrderIntake::Clear {
+                    entries.extend(self.follow_findings(connection, &by, order, about).await?);
+                }
+            }
+            Action::Choose(chosen) => {
+                self.choose(call, at_hand, chosen)?;
+                let fact = at_hand.as_it_is(about);
+                entries.push(journaled(&by, "order.chosen", &at_hand.order, about, fact));
+                entries.extend(self.follow_findings(connection, &by, &at_hand.order, about).await?);
+            }
+            Action::Change(changed) => {
+                self.change(connection, call, at_hand, changed).await?;
+                let fact = at_hand.as_it_is(about);
+                entries.push(journaled(&by, "order.changed", &at_hand.order, about, fact));
+                entries.extend(self.follow_findings(connection, &by, &at_hand.order, about).await?);
+            }
+            Action::Cancel(wish, reason) => {
+                amendment::ensure(*wish, before.stage)?;
+                order.steps.push(step(call, OrderStepKind::Cancelled, reason));
+                let event = Reached {
+                    at: call.now,
+                    stage: OrderStage::Cancelled,
+                };
+                let told = (event, "order.cancelled");
+                entries.extend(self.tell(connection, &by, order, about, told).await?);
+            }
         }
-        if let Action::Review(review, at) | Action::Complete(review, at) = action {
-            facts.push((
-                "order.reviewed",
-                self.write_review(connection, at_hand, review, *at).await?,
-            ));
-        }
-        if let Action::Promise(promised) = action {
-            let fact = self.promise(connection, at_hand, *promised).await?;
-            facts.push((kind, fact));
-        }
-        let (id, look_at) = (at_hand.row.id, self.look_at(call));
-        if let Action::ClearUp(said) = action {
-            facts.push((kind, self.clear(call, at_hand, said)?));
-            self.reseal(connection, at_hand).await?;
-            // What the order comes to is another purchase.
-            facts.push(("order.corrected", at_hand.as_it_is(now_at, revision)));
-        }
-        orders::settle(connection, id, now_at, look_at, call.now).await?;
-        at_hand.order.etag = etag(revision);
-        at_hand.order.update_time = Some(time::to_proto(call.now));
-        let followed = self.follow(connection, call, at_hand, action, now_at).await?;
-        let journal = |(kind, fact)| {
-            let customer = Some(at_hand.row.customer_id);
-            entry(
-                call,
-                EntryKind::Change,
-                kind,
-                at_hand.order.name.clone(),
-                customer,
-                fact,
-            )
-        };
-        let mut entries: Vec<Entry> = facts.into_iter().map(journal).collect();
-        entries.extend(followed);
         Ok(entries)
     }
 
@@ -129,42 +186,26 @@ impl Orders {
         connection: &mut PgConnection,
         at_hand: &AtHand,
     ) -> Result<(), Fault> {
-        let (id, intake) = (at_hand.row.id, at_hand.order.intake());
+        let (id, order) = (at_hand.row.id, &at_hand.order);
+        self.rewrite(connection, &at_hand.key, id, order).await
+    }
+
+    /// The same of any order.
+    pub(crate) async fn rewrite(
+        &self,
+        connection: &mut PgConnection,
+        key: &CustomerKey,
+        id: uuid::Uuid,
+        order: &Order,
+    ) -> Result<(), Fault> {
         let own = Order {
             // Sealed apart.
             reviews: Vec::new(),
-            ..at_hand.order.clone()
+            ..order.clone()
         };
-        let sealed = self.sealer.seal(&at_hand.key, id, &own)?;
-        orders::rewrite(connection, id, intake, &sealed).await
-    }
-
-    /// Opens and closes what is to be done about an order by what became of it.
-    async fn follow(
-        &self,
-        connection: &mut PgConnection,
-        call: &Call,
-        at_hand: &AtHand,
-        action: &Action,
-        now_at: Reached,
-    ) -> Result<Vec<Entry>, Fault> {
-        let (row, order) = (&at_hand.row, &at_hand.order);
-        let mut entries = Vec::new();
-        if matches!(action, Action::ClearUp(..)) && order.intake() == OrderIntake::Clear {
-            let of = (row.id, row.parties(), row.revision + 1);
-            entries.extend(self.follow_findings(connection, call, order, of).await?);
-        }
-        if is_over(now_at.stage) && !is_over(row.current.stage) {
-            let (by, how) = (By::Call(call), FollowUpState::Settled);
-            for kind in ENDED_WITH {
-                let outcome = "订单已结束。";
-                let closed = self
-                    .desk
-                    .close(connection, &by, &order.name, kind, how, outcome);
-                entries.extend(closed.await?);
-            }
-        }
-        Ok(entries)
+        let sealed = self.sealer.seal(key, id, &own)?;
+        let (intake, stock) = (order.intake(), order.stock());
+        orders::rewrite(connection, id, (intake, stock), &sealed).await
     }
 
     async fn write_review(
@@ -205,40 +246,43 @@ impl Orders {
     }
 }
 
-/// What need not be done any more about an order that is over.
-const ENDED_WITH: [FollowUpKind; 3] = [
-    FollowUpKind::ClearUp,
-    FollowUpKind::Shortage,
-    FollowUpKind::HandOver,
-];
-
 impl AtHand {
-    /// The order as it is, for who counts purchases.
-    fn as_it_is(&self, now_at: Reached, revision: i64) -> event::Event {
-        let row = &self.row;
-        let (parties, placed_at) = (row.parties(), row.placed_at);
-        let stage = now_at.stage;
-        changed(&self.order, row.id, parties, placed_at, stage, now_at, revision)
+    pub(super) fn about(&self) -> About {
+        self.row.about()
     }
 
-    /// Takes an event into the order and tells at which stage it is by it.
-    fn tell(&mut self, call: &Call, event: Reached) -> Reached {
-        let at = reached(&self.order.events)
-            .filter(|earlier| *earlier < event)
-            .count();
-        self.order.events.insert(at, events::told(call, event));
-        let told = current(reached(&self.order.events)).unwrap_or(event);
-        self.order.stage = told.stage as i32;
-        told
+    /// The order as it is, for who counts purchases.
+    fn as_it_is(&self, about: About) -> event::Event {
+        let stage = self.order.stage();
+        let at = current(reached(&self.order.events)).unwrap_or(self.row.current);
+        let (parties, placed_at) = (about.parties, about.placed_at);
+        changed(&self.order, about.id, parties, placed_at, stage, at, about.revision)
+    }
+}
+
+/// Something that was settled with the customer now.
+pub(super) fn step(call: &Call, kind: OrderStepKind, note: &str) -> OrderStep {
+    OrderStep {
+        kind: kind.into(),
+        time: Some(time::to_proto(call.now)),
+        actor: call.caller(),
+        note: note.to_owned(),
+        ..OrderStep::default()
     }
 }
 
 impl StoredOrder {
-    pub(super) fn parties(&self) -> Parties {
-        Parties {
-            customer: self.customer_id,
-            department: self.department_id,
-            owner: self.owner_id,
+    /// As the next revision of it is written.
+    pub(crate) fn about(&self) -> About {
+        About {
+            id: self.id,
+            parties: Parties {
+                customer: self.customer_id,
+                department: self.department_id,
+                owner: self.owner_id,
+            },
+            placed_at: self.placed_at,
+            revision: self.revision + 1,
         }
     }
 }

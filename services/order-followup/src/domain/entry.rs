@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 use kefu_contracts::{
     google::r#type::Money,
-    order::{Order, OrderContact, OrderIntake, OrderLine, OrderStage, StagePromise},
+    order::{Order, OrderContact, OrderIntake, OrderLine, OrderStage, OrderStock, StagePromise},
 };
 use kefu_service::{
     error::Violation,
@@ -16,6 +16,7 @@ use super::{
     money::{is_currency, nanos, total},
     promise::PROMISED,
     stage::Reached,
+    stock,
 };
 
 /// Most pieces of one line.
@@ -180,6 +181,7 @@ fn check_line(fields: &mut Fields, place: &str, line: &mut OrderLine, currency: 
     fields.required_text(path("product"), &line.product, 200);
     fields.text(path("specification"), &line.specification, 500);
     fields.text(path("category"), &line.category, 120);
+    fields.text(path("sku"), &line.sku, 60);
     let pieces = (1..=MOST_PIECES).contains(&line.quantity);
     fields.ensure(
         pieces,
@@ -217,8 +219,10 @@ pub(crate) fn clear_outputs(order: &mut Order, id: uuid::Uuid) {
     order.reviews.clear();
     order.events.clear();
     order.findings.clear();
-    order.clearings.clear();
-    order.intake = OrderIntake::Clear.into();
+    order.steps.clear();
+    order.set_intake(OrderIntake::Clear);
+    order.set_stock(OrderStock::NotKept);
+    order.lines.iter_mut().for_each(stock::clear);
     order.late_time = None;
     order.late_stage = 0;
     order.stuck_time = None;

@@ -14,7 +14,10 @@ use kefu_service::{
     fields::Fields,
 };
 
-use super::money::{discount, goods};
+use super::{
+    money::{discount, goods},
+    stock,
+};
 
 /// What the company asks of an order.
 #[derive(Debug, Clone, Copy)]
@@ -83,8 +86,9 @@ impl Plausible {
                     corrected.push(finding.id.clone());
                 }
                 Confirmed | Corrected if still => {
-                    let same = line_of(&finding.field)
-                        .is_some_and(|at| order.lines.get(at) == before.get(at));
+                    let same = line_of(&finding.field).is_some_and(|at| {
+                        order.lines.get(at).map(said) == before.get(at).map(said)
+                    });
                     if finding.state() == Corrected || !same {
                         finding.set_state(Open);
                     }
@@ -164,6 +168,13 @@ fn add(findings: &mut Vec<OrderFinding>, code: OrderFindingCode, field: String) 
         field,
         state: Open.into(),
     });
+}
+
+/// A line without what the suite itself says about it.
+fn said(line: &OrderLine) -> OrderLine {
+    let mut line = line.clone();
+    stock::clear(&mut line);
+    line
 }
 
 /// The line that a field is of.

@@ -1,5 +1,6 @@
 //! Types and rules of orders; pure.
 
+pub(crate) mod amendment;
 pub(crate) mod entry;
 pub(crate) mod finding;
 pub(crate) mod follow_up;
@@ -7,3 +8,4 @@ pub(crate) mod money;
 pub(crate) mod promise;
 pub(crate) mod review;
 pub(crate) mod stage;
+pub(crate) mod stock;

@@ -51,6 +51,11 @@ pub(crate) fn is_over(stage: OrderStage) -> bool {
     matches!(stage, Completed | Cancelled)
 }
 
+/// Whether the goods of an order at this stage have left.
+pub(crate) fn has_left(stage: OrderStage) -> bool {
+    matches!(stage, Shipped | Delivered | Completed)
+}
+
 /// An order reached a stage. Ordered by time, then by stage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Reached {

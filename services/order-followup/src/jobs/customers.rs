@@ -6,13 +6,18 @@ use kefu_vault::Vault;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::store::{customers, scrub};
+use crate::{
+    api::Orders,
+    store::{customers, scrub},
+};
 
 /// Who has a file may order (OP-3.4.1): an order for anybody else is a mistake
 /// that is told when it is entered. Of whose file was destroyed nothing is left here (CF-10.2).
 pub(crate) struct KnownCustomers {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) vault: Arc<Vault>,
+    /// Lets go of what is set aside for who is destroyed.
+    pub(crate) orders: Orders,
 }
 
 impl Effect for KnownCustomers {

@@ -1,5 +1,6 @@
 //! SQL of orders.
 
+pub(crate) mod back_orders;
 pub(crate) mod customers;
 pub(crate) mod events;
 pub(crate) mod follow_ups;
@@ -8,4 +9,5 @@ pub(crate) mod promises;
 pub(crate) mod records;
 pub(crate) mod reviews;
 pub(crate) mod scrub;
+pub(crate) mod stock;
 pub(crate) mod versions;

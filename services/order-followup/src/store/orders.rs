@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
-use kefu_contracts::order::OrderIntake;
+use kefu_contracts::order::{OrderIntake, OrderStock};
 use kefu_service::error::Fault;
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -109,14 +109,32 @@ pub(crate) async fn settle(
 pub(crate) async fn rewrite(
     connection: &mut PgConnection,
     id: Uuid,
-    intake: OrderIntake,
+    (intake, stock): (OrderIntake, OrderStock),
     sealed: &[u8],
 ) -> Result<(), Fault> {
     sqlx::query!(
-        "UPDATE orders.purchase_order SET intake = $2, sealed = $3 WHERE id = $1",
+        "UPDATE orders.purchase_order SET intake = $2, stock = $3, sealed = $4 WHERE id = $1",
         id,
         intake as i16,
+        stock as i16,
         sealed
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Puts down at which stage an order is that was entered in this transaction.
+pub(crate) async fn turn(
+    connection: &mut PgConnection,
+    id: Uuid,
+    current: Reached,
+) -> Result<(), Fault> {
+    sqlx::query!(
+        "UPDATE orders.purchase_order SET stage = $2, stage_at = $3 WHERE id = $1",
+        id,
+        current.stage as i16,
+        current.at.to_sqlx() as _
     )
     .execute(connection)
     .await?;

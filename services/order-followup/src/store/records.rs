@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use kefu_access::{DutySql, ScopeColumns};
 use kefu_contracts::{
-    order::{Order, OrderIntake, OrderStage, StageEvent},
+    order::{Order, OrderIntake, OrderStage, OrderStock, StageEvent},
     policy::DataClass,
 };
 use kefu_service::{
@@ -25,8 +25,8 @@ use crate::domain::stage::Reached;
 macro_rules! columns {
     () => {
         "o.id, o.number, o.customer_id, o.stage, o.stage_at, o.department_id, o.owner_id, o.external_ref, o.currency,
-         o.sealed, o.placed_at, o.promised_at, o.late_at, o.late_stage, o.stuck_at, o.intake, o.revision,
-         o.created_at,
+         o.sealed, o.placed_at, o.promised_at, o.late_at, o.late_stage, o.stuck_at, o.intake, o.stock,
+         o.revision, o.created_at,
          o.updated_at, k.kek_id, k.wrapped"
     };
 }
@@ -139,6 +139,14 @@ const FIELDS: &[FilterField] = &[
             parse: |name| OrderIntake::from_str_name(name).map(|intake| intake as i32),
         },
     ),
+    field(
+        "stock",
+        "o.stock",
+        FilterKind::Enum {
+            prefix: "ORDER_STOCK_",
+            parse: |name| OrderStock::from_str_name(name).map(|stock| stock as i32),
+        },
+    ),
 ];
 
 const STAGE: FilterKind = FilterKind::Enum {
@@ -201,6 +209,7 @@ impl StoredOrder {
             late_stage: row.try_get::<i16, _>("late_stage")?.into(),
             stuck_time: perhaps("stuck_at")?,
             intake: row.try_get::<i16, _>("intake")?.into(),
+            stock: row.try_get::<i16, _>("stock")?.into(),
             etag: etag(revision),
             create_time: Some(time::to_proto(time("created_at")?)),
             update_time: Some(time::to_proto(time("updated_at")?)),
@@ -242,8 +251,8 @@ impl StoredOrder {
     /// The record: the opened fields with those that are kept in columns. What was found and
     /// cleared up belongs to the whole alone.
     pub(crate) fn with_columns(&self, opened: Order) -> Order {
-        let (findings, clearings) = match self.is_whole {
-            true => (opened.findings, opened.clearings),
+        let (findings, steps) = match self.is_whole {
+            true => (opened.findings, opened.steps),
             false => (Vec::new(), Vec::new()),
         };
         Order {
@@ -251,7 +260,7 @@ impl StoredOrder {
             total: opened.total,
             contact: opened.contact,
             findings,
-            clearings,
+            steps,
             ..self.columns.clone()
         }
     }
@@ -312,6 +321,7 @@ mod tests {
             "late_stage",
             "stuck_time",
             "intake",
+            "stock",
         ];
         assert_eq!(names, promised);
     }
