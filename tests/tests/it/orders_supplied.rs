@@ -62,8 +62,10 @@ pub(crate) fn of(customer: &str, lines: &[(&str, i32)]) -> Order {
     let line = one.lines.remove(0);
     one.lines = lines
         .iter()
-        .map(|(sku, quantity)| OrderLine {
+        .enumerate()
+        .map(|(at, (sku, quantity))| OrderLine {
             product: format!("产品 {sku}"),
+            specification: format!("规格 {at}"),
             sku: (*sku).into(),
             quantity: *quantity,
             ..line.clone()
@@ -226,10 +228,7 @@ async fn what_is_short_is_for_the_customer_to_choose() {
         ..choice(0, ShortageChoice::Alternative)
     };
     let without = choice(2, ShortageChoice::Without);
-    // The first of two like lines would be asked about.
-    let mut request = chosen(&two, vec![instead, without]);
-    request.choices[0].alternative.as_mut().unwrap().specification = "大号".into();
-    let two = choose(&li, request).await.unwrap();
+    let two = choose(&li, chosen(&two, vec![instead, without])).await.unwrap();
     assert_eq!(two.lines.len(), 2);
     assert_eq!((two.lines[0].sku.as_str(), two.lines[0].quantity), ("C", 4));
     assert_eq!(states(&two), [Reserved, Reserved]);

@@ -2,7 +2,7 @@
 
 use kefu_contracts::order::{
     CancelOrderRequest, ChangeOrderRequest, Order, OrderContact, OrderLine, OrderStep,
-    OrderStepKind, StopOrderRequest, amendment_service_server::AmendmentService,
+    OrderStepKind, OrderStock, StopOrderRequest, amendment_service_server::AmendmentService,
 };
 use kefu_service::{
     call::{Answer, Call, answer},
@@ -115,6 +115,7 @@ impl Orders {
             lines.iter_mut().for_each(stock::clear);
             order.lines = lines;
             order.total = total;
+            order.set_stock(OrderStock::NotKept);
         }
         if let Some(contact) = &changed.contact {
             order.contact = Some(contact.clone());

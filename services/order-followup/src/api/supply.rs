@@ -51,6 +51,17 @@ pub(super) fn is_carried_out(order: &Order) -> bool {
     taken && order.intake() == OrderIntake::Clear && !is_over(order.stage())
 }
 
+/// Nothing of an order is waited for any more.
+fn end(order: &mut Order) {
+    for line in &mut order.lines {
+        if matches!(line.stock(), LineStock::Short | LineStock::Waiting) {
+            line.set_stock(LineStock::Released);
+            line.alternatives.clear();
+        }
+    }
+    order.set_stock(of_lines(&order.lines));
+}
+
 impl Orders {
     /// Sets aside what is not yet, as far as there is enough; whether anything was asked for.
     pub(crate) async fn supply(
@@ -79,13 +90,7 @@ impl Orders {
             stock::release(connection, &line.sku, line.quantity).await?;
             line.set_stock(LineStock::Released);
         }
-        for line in &mut order.lines {
-            if matches!(line.stock(), LineStock::Short | LineStock::Waiting) {
-                line.set_stock(LineStock::Released);
-                line.alternatives.clear();
-            }
-        }
-        order.set_stock(of_lines(&order.lines));
+        end(order);
         Ok(())
     }
 
@@ -100,7 +105,7 @@ impl Orders {
             stock::consume(connection, &line.sku, line.quantity).await?;
             line.set_stock(LineStock::Consumed);
         }
-        order.set_stock(of_lines(&order.lines));
+        end(order);
         Ok(())
     }
 

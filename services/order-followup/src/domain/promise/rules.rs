@@ -90,7 +90,7 @@ pub(super) fn silence_of(
 }
 
 /// The one that names the department, or else the one that names none.
-fn nearest<'a, R>(
+fn nearest<'a, R: 'a>(
     rules: impl Iterator<Item = &'a R>,
     of: impl Fn(&R) -> &String,
     department: Uuid,
