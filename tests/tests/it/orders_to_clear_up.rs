@@ -30,10 +30,8 @@ fn money(units: i64, nanos: i32) -> Option<Money> {
 /// Two lines of which one is far too many, for nothing.
 fn odd(customer: &str) -> Order {
     let mut odd = order(customer);
-    odd.contact = Some(OrderContact {
-        name: "李四光".into(),
-        phone: "13912345678".into(),
-    });
+    odd.contact_name = "李四光".into();
+    odd.contact_phone = "13912345678".into();
     odd.lines[0].discount = money(99, 500_000_000);
     odd.lines[0].tax = money(0, 10_000_000);
     odd.lines.push(OrderLine {

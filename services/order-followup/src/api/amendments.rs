@@ -52,7 +52,10 @@ impl Amendments {
         let id = fields.name("name", &request.name, "orders");
         let revision = fields.etag("etag", &request.etag);
         fields.required_text("reason", &request.reason, LONGEST_REASON);
-        check_contact(&mut fields, "", request.contact.as_ref());
+        if let Some(contact) = &request.contact {
+            let said = (contact.name.as_str(), contact.phone.as_str());
+            check_contact(&mut fields, ["contact.name", "contact.phone"], said);
+        }
         let says = !request.lines.is_empty() || request.contact.is_some();
         fields.ensure(says, "lines", Violation::Required);
         fields.finish()?;
@@ -118,7 +121,8 @@ impl Orders {
             order.set_stock(OrderStock::NotKept);
         }
         if let Some(contact) = &changed.contact {
-            order.contact = Some(contact.clone());
+            order.contact_name.clone_from(&contact.name);
+            order.contact_phone.clone_from(&contact.phone);
         }
         let cleared = clear_up(order, &before, &[], self.plausible)?;
         order.steps.push(OrderStep {

@@ -63,7 +63,10 @@ impl Intake {
         let id = fields.name("name", &request.name, "orders");
         let revision = fields.etag("etag", &request.etag);
         fields.required_text("note", &request.note, LONGEST_NOTE);
-        check_contact(&mut fields, "", request.contact.as_ref());
+        if let Some(contact) = &request.contact {
+            let said = (contact.name.as_str(), contact.phone.as_str());
+            check_contact(&mut fields, ["contact.name", "contact.phone"], said);
+        }
         let few = request.confirmed.len() <= MOST_CONFIRMED;
         fields.ensure(few, "confirmed", Violation::TooMany(MOST_CONFIRMED));
         let says = !request.confirmed.is_empty()
@@ -125,7 +128,8 @@ impl Orders {
             order.total = total;
         }
         if let Some(contact) = &said.contact {
-            order.contact = Some(contact.clone());
+            order.contact_name.clone_from(&contact.name);
+            order.contact_phone.clone_from(&contact.phone);
         }
         let cleared = clear_up(order, &before, &said.confirmed, self.plausible)?;
         let event = OrderClearedUp {

@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 use kefu_contracts::{
     google::r#type::Money,
-    order::{Order, OrderContact, OrderIntake, OrderLine, OrderStage, OrderStock, StagePromise},
+    order::{Order, OrderIntake, OrderLine, OrderStage, OrderStock, StagePromise},
 };
 use kefu_service::{
     error::Violation,
@@ -54,7 +54,8 @@ pub(crate) fn check(fields: &mut Fields, order: &mut Order, intake: &Intake) -> 
         Violation::Required,
     );
     let total = check_lines(fields, "order", &mut order.lines, &order.currency, intake.most_lines);
-    check_contact(fields, "order", order.contact.as_ref());
+    let contact = (order.contact_name.as_str(), order.contact_phone.as_str());
+    check_contact(fields, ["order.contact_name", "order.contact_phone"], contact);
     let placed = fields.past("order.placed_time", order.placed_time.as_ref(), intake.now);
     let promised_at = fields.time("order.promised_time", order.promised_time.as_ref());
     let placed_at = placed.unwrap_or(intake.now);
@@ -103,16 +104,18 @@ pub(crate) fn check_lines(
 }
 
 /// Checks whom to ask about an order.
-pub(crate) fn check_contact(fields: &mut Fields, of: &str, contact: Option<&OrderContact>) {
-    let Some(contact) = contact else { return };
-    fields.text(place(of, "contact.name"), &contact.name, 100);
-    let phone = contact.phone.as_str();
+pub(crate) fn check_contact(
+    fields: &mut Fields,
+    [of_name, of_phone]: [&str; 2],
+    (name, phone): (&str, &str),
+) {
+    fields.text(of_name, name, 100);
     let digits = phone.chars().filter(char::is_ascii_digit).count();
     let written = phone
         .chars()
         .all(|one| one.is_ascii_digit() || " +-()".contains(one));
     let sound = phone.is_empty() || written && (5..=20).contains(&digits) && phone.len() <= 40;
-    fields.ensure(sound, place(of, "contact.phone"), Violation::Phone);
+    fields.ensure(sound, of_phone, Violation::Phone);
 }
 
 fn place(of: &str, field: &str) -> String {

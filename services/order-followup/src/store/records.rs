@@ -258,7 +258,8 @@ impl StoredOrder {
         Order {
             lines: opened.lines,
             total: opened.total,
-            contact: opened.contact,
+            contact_name: opened.contact_name,
+            contact_phone: opened.contact_phone,
             findings,
             steps,
             ..self.columns.clone()

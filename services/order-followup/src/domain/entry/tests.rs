@@ -81,10 +81,8 @@ fn everything_that_is_wrong_is_told_at_once() {
     };
     let found = violations(Order {
         currency: "cny".into(),
-        contact: Some(OrderContact {
-            name: "x".repeat(101),
-            phone: "my own".into(),
-        }),
+        contact_name: "x".repeat(101),
+        contact_phone: "my own".into(),
         external_ref: "x".repeat(121),
         lines: vec![
             wrong.clone(),
@@ -125,8 +123,8 @@ fn everything_that_is_wrong_is_told_at_once() {
             ("order.lines[1].unit_price", Violation::Amount),
             ("order.lines[1].freight", Violation::Amount),
             ("order.lines[1].discount", Violation::Amount),
-            ("order.contact.name", Violation::TooLong(100)),
-            ("order.contact.phone", Violation::Phone),
+            ("order.contact_name", Violation::TooLong(100)),
+            ("order.contact_phone", Violation::Phone),
             ("order.placed_time", Violation::InFuture),
             ("order.promised_time", Violation::Time),
         ]
