@@ -1,7 +1,7 @@
 use kefu_service::error::Fault;
 use serde::{Deserialize, Serialize};
 
-use crate::domain::finding::Plausible;
+use crate::{connectors::ConnectorConfig, domain::finding::Plausible};
 
 /// Section `order_followup` of the configuration.
 #[derive(Debug, Clone, Deserialize, Serialize)]
@@ -20,6 +20,8 @@ pub struct OrderFollowupConfig {
     pub contact_required: bool,
     /// Within how many hours what is wrong with an order is seen to; 1–720.
     pub follow_up_hours: u16,
+    /// The company's order system (kefu.order.v1.OrderSystemConnectorService).
+    pub order_system: ConnectorConfig,
     /// By so many hours a follow-up is missed before each next level of escalation; rising,
     /// up to 10.
     pub escalate_after_hours: Vec<u16>,
@@ -34,6 +36,7 @@ impl Default for OrderFollowupConfig {
             specification_required: true,
             contact_required: false,
             follow_up_hours: 24,
+            order_system: ConnectorConfig::default(),
             escalate_after_hours: vec![4, 24, 72],
         }
     }
@@ -60,6 +63,11 @@ impl OrderFollowupConfig {
             return Err(Fault::internal(
                 "order_followup.follow_up_hours must be from 1 to 720",
             ));
+        }
+        if let Some(problem) = self.order_system.problem() {
+            return Err(Fault::internal(format!(
+                "order_followup.order_system: {problem}"
+            )));
         }
         let hours = &self.escalate_after_hours;
         if hours.len() > 10 || !hours.is_sorted_by(|before, after| before < after) {

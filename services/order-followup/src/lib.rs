@@ -9,10 +9,12 @@
 
 mod api;
 mod config;
+mod connectors;
 mod desk;
 mod domain;
 mod error;
 mod jobs;
+mod ports;
 mod store;
 
 use std::sync::Arc;
@@ -22,6 +24,7 @@ use kefu_contracts::order::{
     order_intake_service_server::OrderIntakeServiceServer,
     order_service_server::OrderServiceServer, promise_service_server::PromiseServiceServer,
     stock_service_server::StockServiceServer,
+    submission_service_server::SubmissionServiceServer,
 };
 use kefu_service::{
     core::{Core, Deps},
@@ -35,6 +38,7 @@ use kefu_service::{
 use tonic::service::Routes;
 
 pub use config::OrderFollowupConfig;
+pub use connectors::ConnectorConfig;
 
 /// Name of the service.
 pub const NAME: &str = "order-followup";
@@ -60,7 +64,7 @@ pub fn build(config: OrderFollowupConfig, deps: Deps, peers: Peers) -> Result<Ho
     let core = Core::new(NAME, deps, &["customer-profile"]);
     let desk = desk::Desk::new(&core, &config);
     let orders = api::Orders::new(&core, &config, desk.clone());
-    let jobs = vec![
+    let mut jobs = vec![
         core.follow(
             "customer-profile",
             peers.customer_profile,
@@ -78,15 +82,24 @@ pub fn build(config: OrderFollowupConfig, deps: Deps, peers: Peers) -> Result<Ho
     let follow_ups = api::follow_ups::FollowUps::new(&core, desk, peers.access_control);
     let files = FileExport::server(orders.clone(), &store::records::WHOLE, core.views.clone());
     let facts = RecordFacts::server(&core.deps, store::records::FACTS);
+    if let Some(system) = connectors::order_system(&config.order_system, &core)? {
+        jobs.push(jobs::submissions(
+            core.deps.clone(),
+            orders.clone(),
+            system,
+        ));
+    }
     let promises = api::promises::Promises(orders.clone());
     let intake = api::intake::Intake(orders.clone());
     let amendments = api::amendments::Amendments(orders.clone());
     let stock = api::stock::Stock(orders.clone());
+    let submissions = api::submissions::Submissions(orders.clone());
     let routes = Routes::new(OrderServiceServer::new(orders))
         .add_service(PromiseServiceServer::new(promises))
         .add_service(OrderIntakeServiceServer::new(intake))
         .add_service(AmendmentServiceServer::new(amendments))
         .add_service(StockServiceServer::new(stock))
+        .add_service(SubmissionServiceServer::new(submissions))
         .add_service(FollowUpServiceServer::new(follow_ups))
         .add_service(files)
         .add_service(facts);

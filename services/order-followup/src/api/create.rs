@@ -204,6 +204,7 @@ impl Orders {
             let now_at = current(reached(&order.events)).unwrap_or(submitted);
             orders::turn(connection, new.id, now_at).await?;
         }
+        entries.extend(self.submit(connection, &by, &order, about).await?);
         let position = kefu_journal::append(connection, &entries).await?;
         if let Some(claim) = &new.claim {
             let answer = self.sealer.seal_answer(&key, new.id, &order)?;

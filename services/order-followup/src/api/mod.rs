@@ -12,6 +12,7 @@ mod present;
 pub(crate) mod promises;
 mod read;
 pub(crate) mod stock;
+pub(crate) mod submissions;
 pub(crate) mod supply;
 mod write;
 
@@ -38,6 +39,7 @@ pub(crate) struct Orders {
     sealer: Sealer,
     review_sealer: Sealer,
     desk: Desk,
+    has_order_system: bool,
     most_lines: usize,
     plausible: Plausible,
     /// Within how many hours something is seen to, where no rule of its own says.
@@ -53,6 +55,7 @@ impl Orders {
             sealer: sealer("orders.purchase_order"),
             review_sealer: sealer("orders.review"),
             desk,
+            has_order_system: !config.order_system.uri.is_empty(),
             most_lines: config.most_lines,
             plausible: config.plausible(),
             follow_up_hours: config.follow_up_hours,
@@ -65,7 +68,7 @@ impl Orders {
     fn look_at(&self, call: &Call) -> Timestamp {
         match call.context.subject.kind {
             SubjectKind::SystemAccount => call.now.checked_add(self.transfer_grace),
-            SubjectKind::Employee => Ok(call.now),
+            _ => Ok(call.now),
         }
         .unwrap_or(call.now)
     }

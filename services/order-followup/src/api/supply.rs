@@ -24,7 +24,7 @@ use crate::{
         stock::{held, of_lines, put, to_ask},
     },
     store::{
-        back_orders, events,
+        back_orders, events, orders,
         records::{StoredOrder, reached},
         scrub, stock,
     },
@@ -43,12 +43,22 @@ pub(crate) struct About {
     pub(crate) revision: i64,
 }
 
-/// Whether people took an order, and it is clear: then it is carried out by us.
-pub(super) fn is_carried_out(order: &Order) -> bool {
-    let first = order.events.iter();
-    let mut first = first.filter(|event| event.stage() == OrderStage::Submitted);
-    let taken = first.next().is_some_and(|event| event.actor.starts_with("employees/"));
-    taken && order.intake() == OrderIntake::Clear && !is_over(order.stage())
+/// An order by its number, and whose it is.
+pub(crate) struct Numbered {
+    pub(crate) number: String,
+    pub(crate) parties: Parties,
+}
+
+/// Whether people took an order; what a system transfers is carried out where it comes from.
+pub(super) fn is_taken_by_people(order: &Order) -> bool {
+    let mut told = order.events.iter();
+    let submitted = told.find(|event| event.stage() == OrderStage::Submitted);
+    submitted.is_some_and(|event| event.actor.starts_with("employees/"))
+}
+
+/// Whether an order is for us to carry out, and clear.
+pub(crate) fn is_carried_out(order: &Order) -> bool {
+    is_taken_by_people(order) && order.intake() == OrderIntake::Clear && !is_over(order.stage())
 }
 
 /// Nothing of an order is waited for any more.
@@ -139,6 +149,38 @@ impl Orders {
         let then = now.checked_add(TRY_AGAIN).map_err(far)?;
         let customer = about.parties.customer;
         back_orders::wait(connection, about.id, customer, now, then).await
+    }
+
+    /// An order whole, for what goes out of the house; none: nothing of it is left.
+    pub(crate) async fn whole_of(
+        &self,
+        connection: &mut PgConnection,
+        id: Uuid,
+    ) -> Result<Option<Order>, Fault> {
+        let row = back_orders::whole(connection, id).await?;
+        let row = StoredOrder::read_whole(&row)?;
+        if row.sealed.is_empty() {
+            return Ok(None);
+        }
+        let key = self.key_of(&row).await?;
+        self.unseal_whole(&key, &row).map(Some)
+    }
+
+    /// Number of an order, and whose it is.
+    pub(crate) async fn order_of(
+        &self,
+        connection: &mut PgConnection,
+        id: Uuid,
+    ) -> Result<Option<Numbered>, Fault> {
+        let found = orders::numbered(connection, id).await?;
+        Ok(found.map(|(number, locked)| Numbered {
+            number,
+            parties: Parties {
+                customer: locked.customer_id,
+                department: locked.department_id,
+                owner: locked.owner_id,
+            },
+        }))
     }
 
     /// The key of an order's customer.

@@ -18,7 +18,7 @@ use super::{
     Orders,
     command::Action,
     present::{Parties, changed, journaled},
-    supply::About,
+    supply::{About, is_taken_by_people},
 };
 use crate::{
     desk::By,
@@ -43,11 +43,12 @@ pub(super) struct AtHand {
 }
 
 /// What need not be done any more about an order that is over.
-const ENDED_WITH: [FollowUpKind; 3] = [
-    FollowUpKind::ClearUp,
-    FollowUpKind::Shortage,
-    FollowUpKind::HandOver,
-];
+const ENDED_WITH: [FollowUpKind; 2] = [FollowUpKind::ClearUp, FollowUpKind::Shortage];
+
+/// Whether the order system tells of this stage, and so has the order.
+fn passes(stage: OrderStage) -> bool {
+    !matches!(stage, OrderStage::Submitted | OrderStage::Short | OrderStage::Cancelled)
+}
 
 impl Orders {
     /// Writes what the action changes and tells what to journal; nothing when
@@ -78,6 +79,10 @@ impl Orders {
             let follows = self.after_supply(connection, &by, order, about, stock);
             entries.extend(follows.await?);
         }
+        if said && !matches!(action, Action::Cancel(..)) {
+            let submitted = self.submit(connection, &by, &at_hand.order, about);
+            entries.extend(submitted.await?);
+        }
         if said {
             // What the order comes to may be another purchase.
             let corrected = at_hand.as_it_is(about);
@@ -92,6 +97,15 @@ impl Orders {
         let order = &mut at_hand.order;
         order.etag = etag(about.revision);
         order.update_time = Some(time::to_proto(call.now));
+        let ours = is_taken_by_people(order);
+        if ours && told && now_at.stage != OrderStage::Cancelled {
+            if passes(now_at.stage) {
+                entries.extend(self.is_there(connection, &by, about.id).await?);
+            }
+        } else if ours && now_at.stage == OrderStage::Cancelled && before.stage != now_at.stage {
+            entries.extend(self.call_back(connection, &by, about.id).await?);
+        }
+        let order = &at_hand.order;
         if is_over(now_at.stage) && !is_over(before.stage) {
             for kind in ENDED_WITH {
                 let (how, outcome) = (FollowUpState::Settled, "订单已结束。");
@@ -161,6 +175,7 @@ impl Orders {
                 entries.extend(self.follow_findings(connection, &by, &at_hand.order, about).await?);
             }
             Action::Change(changed) => {
+                entries.extend(self.take_back(connection, &by, about.id).await?);
                 self.change(connection, call, at_hand, changed).await?;
                 let fact = at_hand.as_it_is(about);
                 entries.push(journaled(&by, "order.changed", &at_hand.order, about, fact));

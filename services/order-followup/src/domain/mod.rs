@@ -9,3 +9,4 @@ pub(crate) mod promise;
 pub(crate) mod review;
 pub(crate) mod stage;
 pub(crate) mod stock;
+pub(crate) mod submission;

@@ -38,16 +38,14 @@ fn in_sku_order(lines: &[OrderLine], which: impl Fn(&OrderLine) -> bool) -> Vec<
 /// Puts into a line what there was of it. Who waits goes on waiting.
 pub(crate) fn put(line: &mut OrderLine, got: Got) {
     let waits = line.stock() == LineStock::Waiting;
-    line.alternatives.clear();
-    line.set_stock(match got {
-        Got::NotKept => LineStock::NotKept,
-        Got::Reserved => LineStock::Reserved,
-        Got::Short(_) if waits => LineStock::Waiting,
-        Got::Short(alternatives) => {
-            line.alternatives = alternatives;
-            LineStock::Short
-        }
-    });
+    let (stock, alternatives) = match got {
+        Got::NotKept => (LineStock::NotKept, Vec::new()),
+        Got::Reserved => (LineStock::Reserved, Vec::new()),
+        Got::Short(_) if waits => (LineStock::Waiting, Vec::new()),
+        Got::Short(alternatives) => (LineStock::Short, alternatives),
+    };
+    line.set_stock(stock);
+    line.alternatives = alternatives;
 }
 
 /// How an order stands by its lines: by the one that is furthest from having all.

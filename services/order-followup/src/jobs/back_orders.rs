@@ -64,7 +64,8 @@ async fn supply(
         return Ok(true);
     }
     let follows = service.after_supply(connection, &by, &mut order, about, before);
-    let entries = follows.await?;
+    let mut entries = follows.await?;
+    entries.extend(service.submit(connection, &by, &order, about).await?);
     service.rewrite(connection, &key, row.id, &order).await?;
     let now_at = current(reached(&order.events)).unwrap_or(row.current);
     orders::settle(connection, row.id, now_at, now, now).await?;

@@ -10,4 +10,5 @@ pub(crate) mod records;
 pub(crate) mod reviews;
 pub(crate) mod scrub;
 pub(crate) mod stock;
+pub(crate) mod submissions;
 pub(crate) mod versions;

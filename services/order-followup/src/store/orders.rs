@@ -80,6 +80,27 @@ pub(crate) async fn lock(connection: &mut PgConnection, id: Uuid) -> Result<Opti
     Ok(locked)
 }
 
+/// Number of an order, and whose it is.
+pub(crate) async fn numbered(
+    connection: &mut PgConnection,
+    id: Uuid,
+) -> Result<Option<(String, Locked)>, Fault> {
+    let row = sqlx::query!(
+        "SELECT number, customer_id, department_id, owner_id FROM orders.purchase_order WHERE id = $1",
+        id
+    )
+    .fetch_optional(connection)
+    .await?;
+    Ok(row.map(|row| {
+        let locked = Locked {
+            customer_id: row.customer_id,
+            department_id: row.department_id,
+            owner_id: row.owner_id,
+        };
+        (row.number, locked)
+    }))
+}
+
 /// Puts the next revision of a locked order down, at this stage. It is judged anew at
 /// `look_at`; at once where it is in trouble, as that may be over.
 pub(crate) async fn settle(
@@ -92,7 +113,7 @@ pub(crate) async fn settle(
     sqlx::query!(
         "UPDATE orders.purchase_order
          SET stage = $2, stage_at = $3, revision = revision + 1, updated_at = $5,
-             look_at = CASE WHEN late_at IS NULL AND stuck_at IS NULL THEN $4 ELSE LEAST($4, $5) END
+             look_at = CASE WHEN late_at IS NULL AND stuck_at IS NULL THEN $4::timestamptz ELSE $5 END
          WHERE id = $1",
         id,
         current.stage as i16,

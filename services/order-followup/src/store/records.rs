@@ -19,7 +19,7 @@ use kefu_vault::WrappedKey;
 use sqlx::{PgConnection, Row, postgres::PgRow};
 use uuid::Uuid;
 
-use super::{events, follow_ups, promises, reviews::StoredReview};
+use super::{events, follow_ups, promises, reviews::StoredReview, submissions};
 use crate::domain::stage::Reached;
 
 macro_rules! columns {
@@ -56,6 +56,11 @@ pub(crate) const FACTS: &[FactsOf] = &[
     FactsOf {
         collection: follow_ups::FOLLOW_UPS,
         record: &follow_ups::RECORD,
+        selectable: None,
+    },
+    FactsOf {
+        collection: submissions::SUBMISSIONS,
+        record: &submissions::RECORD,
         selectable: None,
     },
 ];

@@ -32,6 +32,12 @@ pub(crate) async fn customer(
     .execute(&mut *connection)
     .await?;
     sqlx::query!(
+        "DELETE FROM orders.submission WHERE customer_id = $1",
+        customer
+    )
+    .execute(&mut *connection)
+    .await?;
+    sqlx::query!(
         "DELETE FROM orders.back_order WHERE customer_id = $1",
         customer
     )

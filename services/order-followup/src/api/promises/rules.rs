@@ -82,6 +82,7 @@ impl Promises {
         };
         let writing = (call, wanted);
         let (rules, position) = self
+            .0
             .core
             .deps
             .db

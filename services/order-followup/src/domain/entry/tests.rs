@@ -77,7 +77,8 @@ fn everything_that_is_wrong_is_told_at_once() {
         unit_price: None,
         freight: price(-1),
         discount: price(-1),
-        tax: None,
+        sku: "x".repeat(61),
+        ..OrderLine::default()
     };
     let found = violations(Order {
         currency: "cny".into(),
@@ -112,6 +113,7 @@ fn everything_that_is_wrong_is_told_at_once() {
             ("order.lines[0].product", Violation::Required),
             ("order.lines[0].specification", Violation::TooLong(500)),
             ("order.lines[0].category", Violation::ControlCharacters),
+            ("order.lines[0].sku", Violation::TooLong(60)),
             ("order.lines[0].quantity", pieces),
             ("order.lines[0].unit_price", Violation::Required),
             ("order.lines[0].freight", Violation::Amount),
@@ -119,6 +121,7 @@ fn everything_that_is_wrong_is_told_at_once() {
             ("order.lines[1].product", Violation::Required),
             ("order.lines[1].specification", Violation::TooLong(500)),
             ("order.lines[1].category", Violation::ControlCharacters),
+            ("order.lines[1].sku", Violation::TooLong(60)),
             ("order.lines[1].quantity", pieces),
             ("order.lines[1].unit_price", Violation::Amount),
             ("order.lines[1].freight", Violation::Amount),
