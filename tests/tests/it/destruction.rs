@@ -548,6 +548,7 @@ async fn it_is_known_of_every_table_what_a_destruction_does_to_it() {
         "orders.back_order",
         "orders.known_customer",
         "orders.stage_promise",
+        "orders.submission",
         "profile.consent",
         "profile.consent_statement",
         "profile.customer_key",

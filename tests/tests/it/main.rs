@@ -38,6 +38,7 @@ mod migrations;
 mod notices;
 mod orders_amended;
 mod orders_in_trouble;
+mod orders_submitted;
 mod orders_supplied;
 mod orders_to_clear_up;
 mod outage;
