@@ -20,6 +20,8 @@ pub(crate) enum Step {
     Cancel(bool),
     /// It is out of the order system.
     Withdrawn,
+    /// The order system itself tells that the order is cancelled.
+    Gone,
 }
 
 impl Step {
@@ -37,6 +39,7 @@ impl Step {
             (Withdrawing, Self::Accept | Self::Cancel(_)) => Withdrawing,
             // What was never taken is out.
             (Withdrawing, Self::Withdrawn | Self::Refuse) => Withdrawn,
+            (Pending | Accepted | Refused | Withdrawing, Self::Gone) => Withdrawn,
             (state, step) => return Err(Fault::state(state.as_str_name(), step.name())),
         })
     }
@@ -47,6 +50,7 @@ impl Step {
             Self::Refuse => "refuse",
             Self::Cancel(_) => "cancel",
             Self::Withdrawn => "withdraw",
+            Self::Gone => "end",
         }
     }
 }
@@ -91,7 +95,11 @@ mod tests {
         assert_eq!(leads(Step::Cancel(false), Accepted), Some(Withdrawing));
         assert_eq!(leads(Step::Accept, Withdrawing), Some(Withdrawing));
         assert_eq!(leads(Step::Refuse, Withdrawing), Some(Withdrawn));
-        for step in [Step::Accept, Step::Refuse, Step::Cancel(true), Step::Withdrawn] {
+        for state in STATES.into_iter().filter(|state| *state != Withdrawn) {
+            assert_eq!(leads(Step::Gone, state), Some(Withdrawn));
+        }
+        let steps = [Step::Accept, Step::Refuse, Step::Cancel(true), Step::Withdrawn, Step::Gone];
+        for step in steps {
             assert_eq!(leads(step, Withdrawn), None, "{step:?}");
             assert_eq!(leads(step, Unspecified), None, "{step:?}");
         }

@@ -162,6 +162,9 @@ async fn keep(
     }
     // The order was cancelled while it was on its way: it is taken out next, whatever was said.
     let overtaken = asked_to_submit && state == SubmissionState::Withdrawing;
+    if overtaken && matches!(answer, Answer::Not(_)) {
+        return Ok(());
+    }
     let again = match answer {
         Answer::Not(NotTaken::Silent) => next_attempt(row.asked_since, row.attempts, by.now()),
         _ => None,
@@ -170,7 +173,6 @@ async fn keep(
         return submissions::postpone(connection, row.id, at).await;
     }
     let entries = match answer {
-        Answer::Not(_) if overtaken => return Ok(()),
         Answer::Taken(reference) => {
             let said = Said {
                 reference: &reference,

@@ -85,7 +85,11 @@ impl Orders {
         let Some(row) = submissions::of_order(connection, order).await? else {
             return Ok(Vec::new());
         };
-        let step = Step::Cancel(row.attempts > 0);
+        let told_by_system = by.who().is_some_and(|(_, is_system)| is_system);
+        let step = match told_by_system {
+            true => Step::Gone,
+            false => Step::Cancel(row.attempts > 0),
+        };
         self.step(connection, by, &row, step, Said::default()).await
     }
 
