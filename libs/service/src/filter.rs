@@ -276,7 +276,7 @@ impl Filter {
 
     /// Most records that are counted exactly.
     pub fn count_limit(&self) -> i64 {
-        match self.has_words() {
+        match self.is_about_sealed() {
             true => WORDS_COUNT_LIMIT,
             false => COUNT_LIMIT,
         }

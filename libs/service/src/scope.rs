@@ -21,7 +21,8 @@ use crate::{
 /// Most records counted exactly; beyond, a total is a lower bound.
 pub const COUNT_LIMIT: i64 = 10_000;
 
-/// The same where words are looked for: what is counted is then read row by row.
+/// The same where words or sealed values are looked for: what is counted is then read row by
+/// row.
 pub const WORDS_COUNT_LIMIT: i64 = 1_000;
 
 /// How few records are found by those they belong to, without going through all others.
@@ -166,6 +167,21 @@ impl RecordSpec {
         if apart {
             query.push(format_args!("){by}"));
         }
+        query
+    }
+
+    /// Which of these records are within the scope and the filter: key and customer.
+    pub fn customers(&self, call: &Call, filter: &Filter, ids: &[Uuid]) -> QueryBuilder<Postgres> {
+        let customer = self.scope.customer.unwrap_or("NULL::uuid");
+        let mut query = QueryBuilder::new("SELECT ");
+        query.push(format_args!(
+            "{}, {customer} FROM {} WHERE ",
+            self.id, self.from
+        ));
+        self.write_reach(call, &mut query);
+        filter.write(call, &self.scope, &mut query);
+        query.push(format_args!(" AND {} = ANY(", self.id));
+        query.push_bind(ids.to_vec()).push(")");
         query
     }
 

@@ -25,6 +25,10 @@ pub struct OrderFollowupConfig {
     /// By so many hours a follow-up is missed before each next level of escalation; rising,
     /// up to 10.
     pub escalate_after_hours: Vec<u16>,
+    /// Open answers that follow a list, of one caller in one process; at least 1.
+    pub watch_streams: usize,
+    /// A silent one says so often that it lives; 1–300.
+    pub watch_heartbeat_seconds: u32,
 }
 
 impl Default for OrderFollowupConfig {
@@ -38,6 +42,8 @@ impl Default for OrderFollowupConfig {
             follow_up_hours: 24,
             order_system: ConnectorConfig::default(),
             escalate_after_hours: vec![4, 24, 72],
+            watch_streams: 16,
+            watch_heartbeat_seconds: 15,
         }
     }
 }
@@ -68,6 +74,16 @@ impl OrderFollowupConfig {
             return Err(Fault::internal(format!(
                 "order_followup.order_system: {problem}"
             )));
+        }
+        if self.watch_streams == 0 {
+            return Err(Fault::internal(
+                "order_followup.watch_streams must be at least 1",
+            ));
+        }
+        if !(1..=300).contains(&self.watch_heartbeat_seconds) {
+            return Err(Fault::internal(
+                "order_followup.watch_heartbeat_seconds must be 1 to 300",
+            ));
         }
         let hours = &self.escalate_after_hours;
         if hours.len() > 10 || !hours.is_sorted_by(|before, after| before < after) {

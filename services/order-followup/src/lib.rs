@@ -20,11 +20,12 @@ mod store;
 use std::sync::Arc;
 
 use kefu_contracts::order::{
-    amendment_service_server::AmendmentServiceServer, follow_up_service_server::FollowUpServiceServer,
+    amendment_service_server::AmendmentServiceServer,
+    follow_up_service_server::FollowUpServiceServer,
     order_intake_service_server::OrderIntakeServiceServer,
     order_service_server::OrderServiceServer, promise_service_server::PromiseServiceServer,
-    stock_service_server::StockServiceServer,
-    submission_service_server::SubmissionServiceServer,
+    stock_service_server::StockServiceServer, submission_service_server::SubmissionServiceServer,
+    watch_service_server::WatchServiceServer,
 };
 use kefu_service::{
     core::{Core, Deps},
@@ -34,6 +35,7 @@ use kefu_service::{
     host::Hosted,
     rewrap,
     server::GrpcService,
+    watch::Wake,
 };
 use tonic::service::Routes;
 
@@ -64,6 +66,7 @@ pub fn build(config: OrderFollowupConfig, deps: Deps, peers: Peers) -> Result<Ho
     let core = Core::new(NAME, deps, &["customer-profile"]);
     let desk = desk::Desk::new(&core, &config);
     let orders = api::Orders::new(&core, &config, desk.clone());
+    let wake = Wake::default();
     let mut jobs = vec![
         core.follow(
             "customer-profile",
@@ -77,9 +80,11 @@ pub fn build(config: OrderFollowupConfig, deps: Deps, peers: Peers) -> Result<Ho
         jobs::missed(core.deps.clone(), desk.clone()),
         jobs::judgement(core.deps.clone(), desk.clone()),
         jobs::back_orders(core.deps.clone(), orders.clone()),
+        wake.job(core.deps.db.clone(), core.deps.clock.clone()),
         rewrap::job(&core.deps),
     ];
     let follow_ups = api::follow_ups::FollowUps::new(&core, desk, peers.access_control);
+    let watch = api::watch::Watch::new(&core, orders.clone(), follow_ups.clone(), &wake, &config);
     let files = FileExport::server(orders.clone(), &store::records::WHOLE, core.views.clone());
     let facts = RecordFacts::server(&core.deps, store::records::FACTS);
     if let Some(system) = connectors::order_system(&config.order_system, &core)? {
@@ -101,6 +106,7 @@ pub fn build(config: OrderFollowupConfig, deps: Deps, peers: Peers) -> Result<Ho
         .add_service(StockServiceServer::new(stock))
         .add_service(SubmissionServiceServer::new(submissions))
         .add_service(FollowUpServiceServer::new(follow_ups))
+        .add_service(WatchServiceServer::new(watch))
         .add_service(files)
         .add_service(facts);
     Ok(core.host(routes, jobs))

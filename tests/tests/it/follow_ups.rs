@@ -12,7 +12,7 @@ use kefu_contracts::{
     },
     profile::{ListDutiesRequest, timeline_service_client::TimelineServiceClient},
 };
-use kefu_service::{fields::name, time::to_proto};
+use kefu_service::{clock::Clock, fields::name, time::to_proto};
 use kefu_testkit::{Caller, TestSuite, employee_id, eventually};
 use tonic::{Code, Status};
 
@@ -66,8 +66,10 @@ async fn list(caller: &Caller, filter: &str) -> Vec<FollowUp> {
 
 async fn get(caller: &Caller, one: &FollowUp) -> Result<FollowUp, Status> {
     let name = one.name.clone();
-    let answer = client(caller).get_follow_up(GetFollowUpRequest { name });
-    answer.await.map(|answer| answer.into_inner())
+    let answer = client(caller)
+        .get_follow_up(GetFollowUpRequest { name })
+        .await;
+    answer.map(|answer| answer.into_inner())
 }
 
 async fn assign(caller: &Caller, one: &FollowUp, to: &str) -> Result<FollowUp, Status> {

@@ -331,6 +331,7 @@ async fn stages_are_promised_by_rule_or_by_word() {
     let stale = promise(&li, &one, OrderStage::Confirmed, then, "").await.unwrap_err();
     assert_eq!(refusal(&stale).1, "ETAG_MISMATCH");
     eventually(async || get(&li, &by_rule).await.late_time.is_none().then_some(())).await;
+    let made = get(&li, &made).await;
     let delivery = promise(&li, &made, OrderStage::Delivered, in_hours(90), "").await.unwrap();
     assert!(delivery.promised_time.is_some());
     assert_eq!(delivery.promises.len(), 1);

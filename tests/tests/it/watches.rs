@@ -176,6 +176,7 @@ async fn what_leaves_is_told_where_it_was_shown() {
     let customer = enter(&li, person()).await;
     // Of before any of the streams.
     let unseen = open(&li, ticket(&customer.name)).await;
+    all_is_in_order(&suite).await;
     let (mut mine, _) = watch(&li, "").await;
     let (mut new, _) = watch(&head, "state = NEW").await;
     let (mut all, _) = watch(&head, "").await;

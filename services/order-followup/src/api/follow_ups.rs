@@ -100,7 +100,11 @@ impl FollowUps {
     }
 
     /// Opens what the call's rules clear of a row, and says how it is shown.
-    async fn present(&self, call: &Call, row: &StoredFollowUp) -> Result<(FollowUp, Shown), Fault> {
+    pub(super) async fn present(
+        &self,
+        call: &Call,
+        row: &StoredFollowUp,
+    ) -> Result<(FollowUp, Shown), Fault> {
         let clearance = call.context.clearance(row.matched, call.now);
         let sealer = self.desk.sealer();
         let key = sealer.open_key(row.customer_id, &row.wrapped).await?;

@@ -14,6 +14,7 @@ mod read;
 pub(crate) mod stock;
 pub(crate) mod submissions;
 pub(crate) mod supply;
+pub(crate) mod watch;
 mod write;
 
 use jiff::{SignedDuration, Timestamp};

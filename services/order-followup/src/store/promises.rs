@@ -156,7 +156,7 @@ pub(crate) struct Found {
     pub(crate) look_at: Option<Timestamp>,
 }
 
-/// Keeps what was found of locked orders.
+/// Keeps what was found of locked orders; what is found otherwise than before is another revision.
 pub(crate) async fn keep(connection: &mut PgConnection, found: &[Found]) -> Result<(), Fault> {
     let at = |at: Option<Timestamp>| at.map(ToSqlx::to_sqlx);
     let ids: Vec<_> = found.iter().map(|one| one.id).collect();
@@ -169,7 +169,9 @@ pub(crate) async fn keep(connection: &mut PgConnection, found: &[Found]) -> Resu
     let looks: Vec<_> = found.iter().map(|one| at(one.look_at)).collect();
     sqlx::query!(
         "UPDATE orders.purchase_order o
-         SET late_at = f.late_at, late_stage = f.late_stage, stuck_at = f.stuck_at, look_at = f.look_at
+         SET late_at = f.late_at, late_stage = f.late_stage, stuck_at = f.stuck_at, look_at = f.look_at,
+             revision = o.revision + CASE WHEN (o.late_at, o.late_stage, o.stuck_at)
+                 IS DISTINCT FROM (f.late_at, f.late_stage, f.stuck_at) THEN 1 ELSE 0 END
          FROM UNNEST($1::uuid[], $2::timestamptz[], $3::smallint[], $4::timestamptz[], $5::timestamptz[])
               AS f (id, late_at, late_stage, stuck_at, look_at)
          WHERE o.id = f.id",

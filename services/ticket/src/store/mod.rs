@@ -31,4 +31,3 @@ pub(crate) mod texts;
 pub(crate) mod tickets;
 pub(crate) mod versions;
 pub(crate) mod views;
-pub(crate) mod watching;

@@ -56,7 +56,7 @@ pub(crate) async fn fill(
     admin
         .execute(
             // Searches are measured: nobody compares and measures the files meanwhile.
-            "DROP INDEX profile.customer_name_marks; DROP INDEX profile.customer_address_marks;
+            "DROP INDEX profile.customer_marks;
              ALTER TABLE profile.customer DISABLE TRIGGER USER",
         )
         .await?;
@@ -85,8 +85,7 @@ pub(crate) async fn fill(
         begun.elapsed().as_secs_f64()
     );
     for statement in [
-        "CREATE INDEX customer_name_marks ON profile.customer USING gin (name_marks) WITH (fastupdate = off)",
-        "CREATE INDEX customer_address_marks ON profile.customer USING gin (address_marks) WITH (fastupdate = off)",
+        "CREATE INDEX customer_marks ON profile.customer USING gin (name_marks, address_marks) WITH (fastupdate = off)",
         "ALTER TABLE profile.customer ENABLE TRIGGER USER",
         "VACUUM ANALYZE",
     ] {
@@ -94,7 +93,7 @@ pub(crate) async fn fill(
     }
     let sizes: Vec<(String, i64)> = sqlx::query_as(
         "SELECT relname::text, pg_relation_size(oid) FROM pg_class
-         WHERE relname IN ('customer', 'customer_name_marks', 'customer_address_marks', 'lookup_key')
+         WHERE relname IN ('customer', 'customer_marks', 'lookup_key')
          ORDER BY relname",
     )
     .fetch_all(&mut *admin)

@@ -12,35 +12,20 @@ use jiff::Timestamp;
 use kefu_contracts::{
     common::Reason,
     journal::{EntryKind, event::Event},
-    ticket::WatchTicketsResponse,
 };
 use kefu_journal::{Batch, Cursor};
-use kefu_service::{
-    call::Call,
-    core::Core,
-    error::Fault,
-    fields::name,
-    filter::Filter,
-    present::Shown,
-    watch::{ResumeTokens, Seat},
-};
 use tokio::sync::{mpsc, watch};
 use tonic::Status;
 use uuid::Uuid;
 
-use crate::{
-    api::Tickets,
-    store::{
-        records::{RECORD, StoredTicket},
-        watching,
-    },
-};
+use super::{ResumeTokens, Seat, Told, Watchable};
+use crate::{call::Call, core::Core, error::Fault, fields::name, filter::Filter, present::Shown};
 
 /// Entries read at once.
 const STRETCH: u16 = 500;
-/// Most tickets of one message.
+/// Most records of one message.
 const MOST: usize = 100;
-/// Most tickets that one stream remembers to have shown.
+/// Most records that one stream remembers to have shown.
 const MOST_KNOWN: usize = 10_000;
 
 /// What one stream is about, and how far it has come.
@@ -49,18 +34,18 @@ pub(super) struct Watched {
     pub(super) filter: Filter,
     /// What lies before was looked at.
     pub(super) after: Cursor,
-    /// Tickets that were shown, or are held, and have not left.
-    pub(super) known: HashSet<Uuid>,
+    /// Records that were shown, or are held, and have not left; with their customers.
+    pub(super) known: HashMap<Uuid, Uuid>,
 }
 
 /// Follows for one caller.
-pub(super) struct Follower {
+pub(super) struct Follower<W: Watchable> {
     pub(super) core: Core,
-    pub(super) tickets: Tickets,
+    pub(super) list: W,
     pub(super) watched: Watched,
     pub(super) tokens: ResumeTokens,
     pub(super) heartbeat: Duration,
-    pub(super) sender: mpsc::Sender<Result<WatchTicketsResponse, Status>>,
+    pub(super) sender: mpsc::Sender<Result<W::Response, Status>>,
     pub(super) _seat: Seat,
 }
 
@@ -69,23 +54,21 @@ fn going_down() -> Fault {
     Fault::new(Reason::UpstreamUnavailable).retry_after(Duration::from_secs(1))
 }
 
-impl Follower {
+impl<W: Watchable> Follower<W> {
     /// The first message: what is held and not there. Journaled even where it says nothing.
-    pub(super) async fn opening(&self, left: &[Uuid]) -> Result<WatchTicketsResponse, Fault> {
-        let left: Vec<String> = left.iter().map(|id| name("tickets", *id)).collect();
+    pub(super) async fn opening(&self, left: &[Uuid]) -> Result<Told<W::Record>, Fault> {
+        let left: Vec<String> = left.iter().map(|id| name(W::COLLECTION, *id)).collect();
         let shown: Vec<Shown> = left.iter().map(Shown::of_company).collect();
         let views = &self.core.views;
-        views
-            .record(&self.watched.call, "ticket.viewed", &shown)
-            .await?;
-        Ok(WatchTicketsResponse {
+        views.record(&self.watched.call, W::VIEWED, &shown).await?;
+        Ok(Told {
             left,
             ..Default::default()
         })
     }
 
     /// Goes on until the caller goes, the service ends or something fails.
-    pub(super) async fn run(mut self, opening: WatchTicketsResponse, woken: watch::Receiver<()>) {
+    pub(super) async fn run(mut self, opening: Told<W::Record>, woken: watch::Receiver<()>) {
         let (sender, ending) = (self.sender.clone(), self.core.ending.clone());
         let language = self.watched.call.language;
         let Err(fault) = tokio::select! {
@@ -99,7 +82,7 @@ impl Follower {
 
     async fn follow(
         &mut self,
-        opening: WatchTicketsResponse,
+        opening: Told<W::Record>,
         mut woken: watch::Receiver<()>,
     ) -> Result<Infallible, Fault> {
         let clock = self.core.deps.clock.clone();
@@ -128,7 +111,7 @@ impl Follower {
     /// there is something for them, or it is `due`.
     async fn catch_up(
         &mut self,
-        mut waiting: Option<WatchTicketsResponse>,
+        mut waiting: Option<Told<W::Record>>,
         due: bool,
     ) -> Result<bool, Fault> {
         let mut told = false;
@@ -140,7 +123,7 @@ impl Follower {
                 true => end.max(last.unwrap_or(end)),
                 false => last.unwrap_or(self.watched.after),
             };
-            let named = self.named(&batch).await?;
+            let named = self.named(&batch);
             self.watched.call.now = self.core.deps.clock.now();
             for few in named.chunks(MOST) {
                 if let Some(message) = self.page(few).await?
@@ -181,46 +164,36 @@ impl Follower {
             .await
     }
 
-    /// Tickets of which the entries tell, each once: those that changed, whose place in
+    /// Records of which the entries tell, each once: those that changed, whose place in
     /// the caller's own lists did, or of whose customer nothing is left.
-    async fn named(&self, batch: &Batch) -> Result<Vec<Uuid>, Fault> {
+    fn named(&self, batch: &Batch) -> Vec<Uuid> {
         let caller = self.watched.call.context.subject.id;
-        let (mut named, mut scrubbed) = (Vec::new(), Vec::new());
+        let mut named = Vec::new();
         for recorded in &batch.entries {
             let event = recorded.entry.event.as_ref();
             match event.and_then(|event| event.event.as_ref()) {
-                Some(Event::TicketChanged(ticket)) => {
-                    named.extend(Uuid::from_slice(&ticket.ticket_id).ok());
+                Some(Event::CustomerScrubbed(gone)) => {
+                    let customer = Uuid::from_slice(&gone.customer_id).ok();
+                    let theirs = self.watched.known.iter();
+                    let theirs = theirs.filter(|(_, whose)| Some(**whose) == customer);
+                    named.extend(theirs.map(|(id, _)| *id));
                 }
-                Some(Event::TicketWatched(watched)) if watched.employee_id == caller.as_bytes() => {
-                    named.extend(Uuid::from_slice(&watched.ticket_id).ok());
-                }
-                Some(Event::CustomerScrubbed(customer)) => {
-                    scrubbed.extend(Uuid::from_slice(&customer.customer_id).ok());
-                }
-                _ => {}
+                Some(event) => named.extend(W::named(event, caller)),
+                None => {}
             }
-        }
-        if !scrubbed.is_empty() {
-            let known: Vec<Uuid> = self.watched.known.iter().copied().collect();
-            let db = &self.core.deps.db;
-            let read = db.run(move |connection| {
-                Box::pin(async move { watching::of_customers(connection, &scrubbed, &known).await })
-            });
-            named.extend(read.await?);
         }
         let mut seen = HashSet::new();
         named.retain(|id| seen.insert(*id));
-        Ok(named)
+        named
     }
 
-    /// What the caller sees of these tickets now, journaled; none where that is nothing.
-    async fn page(&mut self, few: &[Uuid]) -> Result<Option<WatchTicketsResponse>, Fault> {
+    /// What the caller sees of these records now, journaled; none where that is nothing.
+    async fn page(&mut self, few: &[Uuid]) -> Result<Option<Told<W::Record>>, Fault> {
         let Watched { call, filter, .. } = &self.watched;
-        let mut query = RECORD.select(call);
-        filter.write(call, &RECORD.scope, &mut query);
-        query.push(" AND t.id = ANY(").push_bind(few.to_vec());
-        query.push(")");
+        let mut query = W::RECORD.select(call);
+        filter.write(call, &W::RECORD.scope, &mut query);
+        query.push(format_args!(" AND {} = ANY(", W::RECORD.id));
+        query.push_bind(few.to_vec()).push(")");
         let rows = self
             .core
             .deps
@@ -231,19 +204,18 @@ impl Follower {
             .await?;
         let mut there = HashMap::with_capacity(rows.len());
         for row in &rows {
-            let row = StoredTicket::read(row)?;
-            there.insert(row.id, row);
+            let (id, record, shown) = self.list.present(call, row).await?;
+            there.insert(id, (record, shown));
         }
-        let mut message = WatchTicketsResponse::default();
-        let (mut shown, mut found) = (Vec::new(), HashSet::new());
+        let mut message = Told::default();
+        let (mut shown, mut found) = (Vec::new(), HashMap::new());
         for id in few {
-            if let Some(row) = there.get(id) {
-                let (ticket, one) = self.tickets.present(call, row, None).await?;
-                found.insert(*id);
-                message.changed.push(ticket);
+            if let Some((record, one)) = there.remove(id) {
+                found.insert(*id, one.customer_id.unwrap_or_default());
+                message.changed.push(record);
                 shown.push(one);
-            } else if self.watched.known.contains(id) {
-                let left = name("tickets", *id);
+            } else if self.watched.known.contains_key(id) {
+                let left = name(W::COLLECTION, *id);
                 shown.push(Shown::of_company(&left));
                 message.left.push(left);
             }
@@ -252,7 +224,7 @@ impl Follower {
             return Ok(None);
         }
         let views = &self.core.views;
-        views.record(call, "ticket.viewed", &shown).await?;
+        views.record(call, W::VIEWED, &shown).await?;
         let known = &mut self.watched.known;
         for id in few {
             known.remove(id);
@@ -265,8 +237,11 @@ impl Follower {
         Ok(Some(message))
     }
 
-    async fn send(&self, message: WatchTicketsResponse) -> Result<(), Fault> {
+    async fn send(&self, message: Told<W::Record>) -> Result<(), Fault> {
         let gone = |_| Fault::new(Reason::UpstreamUnavailable);
-        self.sender.send(Ok(message)).await.map_err(gone)
+        self.sender
+            .send(Ok(W::response(message)))
+            .await
+            .map_err(gone)
     }
 }
