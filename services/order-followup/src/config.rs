@@ -22,6 +22,9 @@ pub struct OrderFollowupConfig {
     pub follow_up_hours: u16,
     /// The company's order system (kefu.order.v1.OrderSystemConnectorService).
     pub order_system: ConnectorConfig,
+    /// The company's inventory (kefu.order.v1.InventoryConnectorService); the built-in table
+    /// where there is none.
+    pub inventory: ConnectorConfig,
     /// By so many hours a follow-up is missed before each next level of escalation; rising,
     /// up to 10.
     pub escalate_after_hours: Vec<u16>,
@@ -41,6 +44,7 @@ impl Default for OrderFollowupConfig {
             contact_required: false,
             follow_up_hours: 24,
             order_system: ConnectorConfig::default(),
+            inventory: ConnectorConfig::default(),
             escalate_after_hours: vec![4, 24, 72],
             watch_streams: 16,
             watch_heartbeat_seconds: 15,
@@ -70,10 +74,13 @@ impl OrderFollowupConfig {
                 "order_followup.follow_up_hours must be from 1 to 720",
             ));
         }
-        if let Some(problem) = self.order_system.problem() {
-            return Err(Fault::internal(format!(
-                "order_followup.order_system: {problem}"
-            )));
+        for (name, connector) in [
+            ("order_system", &self.order_system),
+            ("inventory", &self.inventory),
+        ] {
+            if let Some(problem) = connector.problem() {
+                return Err(Fault::internal(format!("order_followup.{name}: {problem}")));
+            }
         }
         if self.watch_streams == 0 {
             return Err(Fault::internal(

@@ -1,12 +1,14 @@
-//! The company's connectors for orders, over gRPC (kefu.order.v1, `order_system_connector.proto`).
+//! The company's connectors for orders, over gRPC (kefu.order.v1, `order_system_connector.proto` and
+//! `inventory_connector.proto`).
 //! Each call has a deadline and is signed like every call between services: a connector can
 //! tell who asks.
 
 use std::{sync::Arc, time::Duration};
 
 use kefu_contracts::order::{
-    Order, SubmitOrderOutcome, SubmitOrderRequest, SubmitOrderResponse, WithdrawOrderOutcome,
-    WithdrawOrderRequest,
+    ConsumeStockRequest, Order, ReleaseStockRequest, ReserveLine, ReserveOutcome,
+    ReserveStockRequest, ReservedLine, SubmitOrderOutcome, SubmitOrderRequest, SubmitOrderResponse, WithdrawOrderOutcome,
+    WithdrawOrderRequest, inventory_connector_service_client::InventoryConnectorServiceClient,
     order_system_connector_service_client::OrderSystemConnectorServiceClient,
 };
 use kefu_service::{
@@ -18,9 +20,13 @@ use serde::{Deserialize, Serialize};
 use tonic::{Code, Request, Response, Status};
 use uuid::Uuid;
 
-use crate::ports::{NotTaken, OrderSystem, Taken};
+use crate::{
+    domain::stock::Got,
+    ports::{Inventory, NotTaken, OrderSystem, Pieces, Taken},
+};
 
 const LONGEST_REFERENCE: usize = 200;
+const MOST_ALTERNATIVES: usize = 20;
 
 /// A connector of the company. Without one it is done by hand.
 #[derive(Debug, Clone, Deserialize, Serialize)]
@@ -58,13 +64,20 @@ pub(crate) fn order_system(
     config: &ConnectorConfig,
     core: &Core,
 ) -> Result<Option<Arc<dyn OrderSystem>>, Fault> {
-    if config.uri.is_empty() {
-        return Ok(None);
-    }
-    Ok(Some(Arc::new(Connector {
-        peer: core.identity.calling(remote(&config.uri)?),
-        timeout: Duration::from_millis(config.timeout_ms),
-    })))
+    let connector = Connector::of(config, core)?;
+    Ok(connector.map(|one| Arc::new(one) as Arc<dyn OrderSystem>))
+}
+
+/// The inventory that is configured.
+///
+/// # Errors
+/// When its URI is none.
+pub(crate) fn inventory(
+    config: &ConnectorConfig,
+    core: &Core,
+) -> Result<Option<Arc<dyn Inventory>>, Fault> {
+    let connector = Connector::of(config, core)?;
+    Ok(connector.map(|one| Arc::new(one) as Arc<dyn Inventory>))
 }
 
 struct Connector {
@@ -73,6 +86,16 @@ struct Connector {
 }
 
 impl Connector {
+    fn of(config: &ConnectorConfig, core: &Core) -> Result<Option<Self>, Fault> {
+        if config.uri.is_empty() {
+            return Ok(None);
+        }
+        Ok(Some(Self {
+            peer: core.identity.calling(remote(&config.uri)?),
+            timeout: Duration::from_millis(config.timeout_ms),
+        }))
+    }
+
     /// What is sent, with its deadline.
     fn request<M>(&self, message: M) -> Request<M> {
         let mut request = Request::new(message);
@@ -91,7 +114,7 @@ impl Connector {
             Ok(Err(status)) => status.code(),
             Err(_) => Code::DeadlineExceeded,
         };
-        tracing::warn!(submission = %id, ?code, "order system does not answer as it should");
+        tracing::warn!(%id, ?code, "a connector does not answer as it should");
         match is_silence(code) {
             true => Err(NotTaken::Silent),
             false => Err(NotTaken::Refused),
@@ -126,6 +149,57 @@ impl OrderSystem for Connector {
             WithdrawOrderOutcome::Withdrawn => Ok(()),
             _ => Err(NotTaken::Refused),
         }
+    }
+}
+
+#[tonic::async_trait]
+impl Inventory for Connector {
+    async fn reserve(&self, id: Uuid, pieces: &[Pieces]) -> Result<Vec<Got>, NotTaken> {
+        let line = |one: &Pieces| ReserveLine {
+            sku: one.sku.clone(),
+            quantity: one.quantity,
+        };
+        let request = self.request(ReserveStockRequest {
+            reservation_id: id.to_string(),
+            lines: pieces.iter().map(line).collect(),
+        });
+        let mut client = InventoryConnectorServiceClient::new(self.peer.clone());
+        let answer = self.heard(id, client.reserve_stock(request)).await?;
+        if answer.lines.len() != pieces.len() {
+            return Err(NotTaken::Refused);
+        }
+        answer.lines.into_iter().map(got).collect()
+    }
+
+    async fn release(&self, id: Uuid) -> Result<(), NotTaken> {
+        let request = self.request(ReleaseStockRequest {
+            reservation_id: id.to_string(),
+        });
+        let mut client = InventoryConnectorServiceClient::new(self.peer.clone());
+        self.heard(id, client.release_stock(request)).await?;
+        Ok(())
+    }
+
+    async fn consume(&self, id: Uuid) -> Result<(), NotTaken> {
+        let request = self.request(ConsumeStockRequest {
+            reservation_id: id.to_string(),
+        });
+        let mut client = InventoryConnectorServiceClient::new(self.peer.clone());
+        self.heard(id, client.consume_stock(request)).await?;
+        Ok(())
+    }
+}
+
+fn got(line: ReservedLine) -> Result<Got, NotTaken> {
+    match line.outcome() {
+        ReserveOutcome::Reserved => Ok(Got::Reserved),
+        ReserveOutcome::NotKept => Ok(Got::NotKept),
+        ReserveOutcome::Short => {
+            let mut alternatives = line.alternatives;
+            alternatives.truncate(MOST_ALTERNATIVES);
+            Ok(Got::Short(alternatives))
+        }
+        ReserveOutcome::Unspecified => Err(NotTaken::Refused),
     }
 }
 

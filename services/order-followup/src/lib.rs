@@ -94,6 +94,13 @@ pub fn build(config: OrderFollowupConfig, deps: Deps, peers: Peers) -> Result<Ho
             system,
         ));
     }
+    if let Some(inventory) = connectors::inventory(&config.inventory, &core)? {
+        jobs.push(jobs::reservations(
+            core.deps.clone(),
+            orders.clone(),
+            inventory,
+        ));
+    }
     let promises = api::promises::Promises(orders.clone());
     let intake = api::intake::Intake(orders.clone());
     let amendments = api::amendments::Amendments(orders.clone());

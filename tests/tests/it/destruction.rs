@@ -599,6 +599,7 @@ async fn it_is_known_of_every_table_what_a_destruction_does_to_it() {
         "orders.journal",
         "orders.purchase_order",
         "orders.request",
+        "orders.reservation",
         "orders.review",
         "orders.stage_event",
         "profile.file_number",

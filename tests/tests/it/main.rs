@@ -39,6 +39,7 @@ mod notices;
 mod order_watches;
 mod orders_amended;
 mod orders_in_trouble;
+mod orders_reserved;
 mod orders_submitted;
 mod orders_supplied;
 mod orders_to_clear_up;

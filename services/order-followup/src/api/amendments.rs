@@ -114,7 +114,8 @@ impl Orders {
             let (mut fields, mut lines) = (Fields::new(), changed.lines.clone());
             let total = check_lines(&mut fields, "", &mut lines, &order.currency, self.most_lines);
             fields.finish()?;
-            self.release(connection, order).await?;
+            let of = (at_hand.row.id, call.now);
+            self.release(connection, order, of).await?;
             lines.iter_mut().for_each(stock::clear);
             order.lines = lines;
             order.total = total;

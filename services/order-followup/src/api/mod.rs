@@ -41,6 +41,7 @@ pub(crate) struct Orders {
     review_sealer: Sealer,
     desk: Desk,
     has_order_system: bool,
+    has_inventory: bool,
     most_lines: usize,
     plausible: Plausible,
     /// Within how many hours something is seen to, where no rule of its own says.
@@ -57,6 +58,7 @@ impl Orders {
             review_sealer: sealer("orders.review"),
             desk,
             has_order_system: !config.order_system.uri.is_empty(),
+            has_inventory: !config.inventory.uri.is_empty(),
             most_lines: config.most_lines,
             plausible: config.plausible(),
             follow_up_hours: config.follow_up_hours,

@@ -26,6 +26,7 @@ use crate::{
     store::{
         back_orders, events, orders,
         records::{StoredOrder, reached},
+        reservations::{self, Act},
         scrub, stock,
     },
 };
@@ -64,7 +65,10 @@ pub(crate) fn is_carried_out(order: &Order) -> bool {
 /// Nothing of an order is waited for any more.
 fn end(order: &mut Order) {
     for line in &mut order.lines {
-        if matches!(line.stock(), LineStock::Short | LineStock::Waiting) {
+        if matches!(
+            line.stock(),
+            LineStock::Short | LineStock::Waiting | LineStock::Asked
+        ) {
             line.set_stock(LineStock::Released);
             line.alternatives.clear();
         }
@@ -73,17 +77,34 @@ fn end(order: &mut Order) {
 }
 
 impl Orders {
-    /// Sets aside what is not yet, as far as there is enough; whether anything was asked for.
-    pub(crate) async fn supply(
+    /// Sets aside what is not yet, as far as there is enough, or has the company's inventory asked;
+    /// whether anything was.
+    async fn supply(
         &self,
         connection: &mut PgConnection,
         order: &mut Order,
+        (about, now): (About, Timestamp),
+        tries_again: bool,
     ) -> Result<bool, Fault> {
-        let asked = to_ask(&order.lines);
+        let mut asked = to_ask(&order.lines);
+        if self.has_inventory && !tries_again {
+            // What is waited for is asked for again in its time.
+            asked.retain(|at| order.lines[*at].stock() == LineStock::Unspecified);
+        }
         for at in &asked {
             let line = &mut order.lines[*at];
-            let got = stock::reserve(connection, &line.sku, line.quantity).await?;
-            put(line, got);
+            if self.has_inventory {
+                if line.stock() == LineStock::Unspecified {
+                    line.set_stock(LineStock::Asked);
+                }
+            } else {
+                let got = stock::reserve(connection, &line.sku, line.quantity).await?;
+                put(line, got);
+            }
+        }
+        if self.has_inventory && !asked.is_empty() {
+            let (id, customer) = (self.core.deps.ids.next()?, about.parties.customer);
+            reservations::ask(connection, id, about.id, customer, now).await?;
         }
         order.set_stock(of_lines(&order.lines));
         Ok(!asked.is_empty())
@@ -94,10 +115,16 @@ impl Orders {
         &self,
         connection: &mut PgConnection,
         order: &mut Order,
+        (id, now): (Uuid, Timestamp),
     ) -> Result<(), Fault> {
+        if self.has_inventory {
+            reservations::end_all(connection, id, Act::Release, now).await?;
+        }
         for at in held(&order.lines) {
             let line = &mut order.lines[at];
-            stock::release(connection, &line.sku, line.quantity).await?;
+            if !self.has_inventory {
+                stock::release(connection, &line.sku, line.quantity).await?;
+            }
             line.set_stock(LineStock::Released);
         }
         end(order);
@@ -109,10 +136,16 @@ impl Orders {
         &self,
         connection: &mut PgConnection,
         order: &mut Order,
+        (id, now): (Uuid, Timestamp),
     ) -> Result<(), Fault> {
+        if self.has_inventory {
+            reservations::end_all(connection, id, Act::Consume, now).await?;
+        }
         for at in held(&order.lines) {
             let line = &mut order.lines[at];
-            stock::consume(connection, &line.sku, line.quantity).await?;
+            if !self.has_inventory {
+                stock::consume(connection, &line.sku, line.quantity).await?;
+            }
             line.set_stock(LineStock::Consumed);
         }
         end(order);
@@ -124,15 +157,22 @@ impl Orders {
         &self,
         connection: &mut PgConnection,
         order: &mut Order,
+        about: About,
+        by: &By<'_>,
     ) -> Result<bool, Fault> {
         let holds = matches!(
             order.stock(),
-            OrderStock::Reserved | OrderStock::Short | OrderStock::Waiting
+            OrderStock::Reserved | OrderStock::Short | OrderStock::Waiting | OrderStock::Asked
         );
+        let (of, now) = ((about.id, by.now()), by.now());
         match order.stage() {
-            OrderStage::Cancelled if holds => self.release(connection, order).await?,
-            stage if has_left(stage) && holds => self.consume(connection, order).await?,
-            _ if is_carried_out(order) => return self.supply(connection, order).await,
+            OrderStage::Cancelled if holds => self.release(connection, order, of).await?,
+            stage if has_left(stage) && holds => self.consume(connection, order, of).await?,
+            _ if is_carried_out(order) => {
+                // Whoever has waited is tried by itself.
+                let again = matches!(by, By::Itself { .. });
+                return self.supply(connection, order, (about, now), again).await;
+            }
             _ => return Ok(false),
         }
         Ok(true)
@@ -260,12 +300,13 @@ impl Orders {
         &self,
         connection: &mut PgConnection,
         customer: Uuid,
+        now: Timestamp,
     ) -> Result<(), Fault> {
         for row in scrub::supplied(connection, customer).await? {
             let row = StoredOrder::read_whole(&row)?;
             let key = self.sealer.open_key(customer, &row.wrapped).await?;
             let mut order = self.unseal_whole(&key, &row)?;
-            self.release(connection, &mut order).await?;
+            self.release(connection, &mut order, (row.id, now)).await?;
         }
         Ok(())
     }

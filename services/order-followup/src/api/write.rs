@@ -75,7 +75,7 @@ impl Orders {
         let told = matches!(action, Action::Stage(..) | Action::Complete(..));
         let mut rewritten = said;
         if said || told {
-            rewritten |= self.see_to_supply(connection, order).await?;
+            rewritten |= self.see_to_supply(connection, order, about, &by).await?;
             let follows = self.after_supply(connection, &by, order, about, stock);
             entries.extend(follows.await?);
         }

@@ -24,6 +24,13 @@ pub(crate) fn to_ask(lines: &[OrderLine]) -> Vec<usize> {
     })
 }
 
+/// Lines that the company's inventory is asked for.
+pub(crate) fn to_ask_elsewhere(lines: &[OrderLine]) -> Vec<usize> {
+    in_sku_order(lines, |line| {
+        matches!(line.stock(), LineStock::Asked | LineStock::Waiting)
+    })
+}
+
 /// Lines of which pieces are set aside.
 pub(crate) fn held(lines: &[OrderLine]) -> Vec<usize> {
     in_sku_order(lines, |line| line.stock() == LineStock::Reserved)
@@ -54,6 +61,7 @@ pub(crate) fn of_lines(lines: &[OrderLine]) -> OrderStock {
     [
         (LineStock::Short, OrderStock::Short),
         (LineStock::Waiting, OrderStock::Waiting),
+        (LineStock::Asked, OrderStock::Asked),
         (LineStock::Reserved, OrderStock::Reserved),
         (LineStock::Consumed, OrderStock::Consumed),
         (LineStock::Released, OrderStock::Released),
@@ -215,13 +223,15 @@ mod tests {
         /// An order has all that it needs when none of its lines lacks anything, and only then.
         #[test]
         fn an_order_stands_by_the_line_that_lacks_most(
-            lines in prop::collection::vec((0..7_i32).prop_map(|stock| line("a", LineStock::try_from(stock).unwrap())), 0..6),
+            lines in prop::collection::vec((0..8_i32).prop_map(|stock| line("a", LineStock::try_from(stock).unwrap())), 0..6),
         ) {
             let lacks = lines.iter().any(|one| matches!(one.stock(), LineStock::Short | LineStock::Waiting));
             let found = of_lines(&lines);
             prop_assert_eq!(lacks, matches!(found, OrderStock::Short | OrderStock::Waiting));
+            let asked = lines.iter().any(|one| one.stock() == LineStock::Asked);
+            prop_assert_eq!(!lacks && asked, found == OrderStock::Asked);
             let held = !held(&lines).is_empty();
-            prop_assert_eq!(!lacks && held, found == OrderStock::Reserved);
+            prop_assert_eq!(!lacks && !asked && held, found == OrderStock::Reserved);
         }
     }
 }

@@ -7,6 +7,7 @@ pub(crate) mod follow_ups;
 pub(crate) mod orders;
 pub(crate) mod promises;
 pub(crate) mod records;
+pub(crate) mod reservations;
 pub(crate) mod reviews;
 pub(crate) mod scrub;
 pub(crate) mod stock;

@@ -75,7 +75,7 @@ pub(crate) async fn supplied(
     customer: Uuid,
 ) -> Result<Vec<PgRow>, Fault> {
     let ids = sqlx::query_scalar!(
-        "SELECT id FROM orders.purchase_order WHERE customer_id = $1 AND stock IN (2, 3, 4) FOR UPDATE",
+        "SELECT id FROM orders.purchase_order WHERE customer_id = $1 AND stock IN (2, 3, 4, 7) FOR UPDATE",
         customer
     )
     .fetch_all(&mut *connection)
