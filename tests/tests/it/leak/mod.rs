@@ -8,6 +8,7 @@ pub(crate) mod dump;
 mod logs;
 mod offers;
 mod oracle;
+mod orders;
 mod package;
 mod post;
 mod schema;

@@ -230,6 +230,13 @@ pub(super) async fn make(suite: &TestSuite) -> World {
             duty,
         );
     }
+    for (name, facts) in super::orders::planted(suite, &erp, &files, &departments, &mut values).await {
+        // Duty on an order, or what it makes due, is duty on the customer's file (CF-9.1).
+        world.add(name, facts);
+    }
+    for (name, facts) in super::orders::due(&erp).await {
+        world.add(name, facts);
+    }
     // Whoever reaches a ticket reaches what its customer said about it.
     for (name, ticket) in surveyed(suite, &erp, &mut values).await {
         let facts = world.facts[&ticket].clone();
@@ -268,6 +275,15 @@ pub(super) async fn make(suite: &TestSuite) -> World {
 }
 
 impl World {
+    /// A record by which people have duty.
+    fn add(&mut self, name: String, facts: RowFacts) {
+        let customer = facts.customer.unwrap_or_default();
+        if let Some(file) = self.facts.get_mut(&format!("customers/{customer}")) {
+            file.duty.extend(&facts.duty);
+        }
+        self.facts.insert(name, facts);
+    }
+
     /// A ticket or order: duty on it is duty on the customer's file (CF-9.1).
     fn know(
         &mut self,
