@@ -47,6 +47,13 @@ pub(super) struct Clearing {
     note: String,
 }
 
+impl Clearing {
+    /// Whether the lines are others than they were.
+    pub(super) fn corrects(&self) -> bool {
+        !self.lines.is_empty()
+    }
+}
+
 /// The handlers.
 #[derive(Clone)]
 pub(crate) struct Intake(pub(crate) Orders);

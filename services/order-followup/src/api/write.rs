@@ -83,11 +83,6 @@ impl Orders {
             let submitted = self.submit(connection, &by, &at_hand.order, about);
             entries.extend(submitted.await?);
         }
-        if said {
-            // What the order comes to may be another purchase.
-            let corrected = at_hand.as_it_is(about);
-            entries.push(journaled(&by, "order.corrected", &at_hand.order, about, corrected));
-        }
         if rewritten {
             self.reseal(connection, at_hand).await?;
         }
@@ -164,20 +159,25 @@ impl Orders {
                 let fact = self.clear(call, at_hand, said)?;
                 let order = &at_hand.order;
                 entries.push(journaled(&by, "order.cleared_up", order, about, fact));
+                if said.corrects() {
+                    // What it comes to may be another purchase.
+                    let fact = at_hand.as_it_is(call, about);
+                    entries.push(journaled(&by, "order.corrected", order, about, fact));
+                }
                 if order.intake() == OrderIntake::Clear {
                     entries.extend(self.follow_findings(connection, &by, order, about).await?);
                 }
             }
             Action::Choose(chosen) => {
                 self.choose(call, at_hand, chosen)?;
-                let fact = at_hand.as_it_is(about);
+                let fact = at_hand.as_it_is(call, about);
                 entries.push(journaled(&by, "order.chosen", &at_hand.order, about, fact));
                 entries.extend(self.follow_findings(connection, &by, &at_hand.order, about).await?);
             }
             Action::Change(changed) => {
                 entries.extend(self.take_back(connection, &by, about.id).await?);
                 self.change(connection, call, at_hand, changed).await?;
-                let fact = at_hand.as_it_is(about);
+                let fact = at_hand.as_it_is(call, about);
                 entries.push(journaled(&by, "order.changed", &at_hand.order, about, fact));
                 entries.extend(self.follow_findings(connection, &by, &at_hand.order, about).await?);
             }
@@ -266,12 +266,15 @@ impl AtHand {
         self.row.about()
     }
 
-    /// The order as it is, for who counts purchases.
-    fn as_it_is(&self, about: About) -> event::Event {
+    /// The order as it is from now on, for who counts purchases.
+    fn as_it_is(&self, call: &Call, about: About) -> event::Event {
         let stage = self.order.stage();
-        let at = current(reached(&self.order.events)).unwrap_or(self.row.current);
+        let now = Reached {
+            at: call.now,
+            stage,
+        };
         let (parties, placed_at) = (about.parties, about.placed_at);
-        changed(&self.order, about.id, parties, placed_at, stage, at, about.revision)
+        changed(&self.order, about.id, parties, placed_at, stage, now, about.revision)
     }
 }
 
