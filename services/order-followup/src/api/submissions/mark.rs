@@ -99,8 +99,8 @@ impl Submissions {
         marked: &Marked,
     ) -> Result<Done, Fault> {
         let not_found = || Fault::not_found(&kefu_service::fields::name(SUBMISSIONS, marked.id));
-        let row = RECORD.get(call, marked.id).build();
-        let row = row.fetch_optional(&mut *connection).await?;
+        let mut query = RECORD.get(call, marked.id);
+        let row = query.build().fetch_optional(&mut *connection).await?;
         let row = row.as_ref().map(StoredSubmission::read).transpose()?;
         let seen = row.ok_or_else(not_found)?;
         let clearance = call.context.clearance(seen.matched, call.now);
