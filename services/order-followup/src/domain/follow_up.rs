@@ -192,7 +192,7 @@ mod tests {
         assert!(FollowUpKind::try_from(14).is_err());
     }
 
-    /// Clauses OP-3.3, OP-3.4: what a customer is owed is dropped by nobody, and what a
+    /// Clauses OP-3.3, OP-3.4.4: what a customer is owed is dropped by nobody, and what a
     /// command of its own closes is closed by no other.
     #[test]
     fn a_kind_is_closed_as_its_rule_says() {
