@@ -7,11 +7,11 @@ use kefu_access::{ContextSigner, ContextVerifier};
 use kefu_access_control::config::AccessControlConfig;
 use kefu_customer_profile::CustomerProfileConfig;
 use kefu_gateway::{GatewayConfig, GatewayDeps, Upstreams};
+use kefu_order_followup::OrderFollowupConfig;
 use kefu_service::{
     clock::Clock, core::Deps, database::Db, error::Fault, host::Hosted, ids::Ids, peer::Late,
     server::GrpcService,
 };
-use kefu_order_followup::OrderFollowupConfig;
 use kefu_ticket::TicketConfig;
 use kefu_vault::Vault;
 

@@ -7,8 +7,9 @@ use std::{sync::Arc, time::Duration};
 
 use kefu_contracts::order::{
     ConsumeStockRequest, Order, ReleaseStockRequest, ReserveLine, ReserveOutcome,
-    ReserveStockRequest, ReservedLine, SubmitOrderOutcome, SubmitOrderRequest, SubmitOrderResponse, WithdrawOrderOutcome,
-    WithdrawOrderRequest, inventory_connector_service_client::InventoryConnectorServiceClient,
+    ReserveStockRequest, ReservedLine, SubmitOrderOutcome, SubmitOrderRequest, SubmitOrderResponse,
+    WithdrawOrderOutcome, WithdrawOrderRequest,
+    inventory_connector_service_client::InventoryConnectorServiceClient,
     order_system_connector_service_client::OrderSystemConnectorServiceClient,
 };
 use kefu_service::{

@@ -88,11 +88,7 @@ pub fn build(config: OrderFollowupConfig, deps: Deps, peers: Peers) -> Result<Ho
     let files = FileExport::server(orders.clone(), &store::records::WHOLE, core.views.clone());
     let facts = RecordFacts::server(&core.deps, store::records::FACTS);
     if let Some(system) = connectors::order_system(&config.order_system, &core)? {
-        jobs.push(jobs::submissions(
-            core.deps.clone(),
-            orders.clone(),
-            system,
-        ));
+        jobs.push(jobs::submissions(core.deps.clone(), orders.clone(), system));
     }
     if let Some(inventory) = connectors::inventory(&config.inventory, &core)? {
         jobs.push(jobs::reservations(

@@ -76,10 +76,21 @@ async fn an_order_is_changed_until_it_is_confirmed() {
         reason: "再加两台".into(),
         request_id: ID.into(),
     };
-    let changed = amendments(&li).change_order(wish.clone()).await.unwrap().into_inner();
-    let again = amendments(&li).change_order(wish.clone()).await.unwrap().into_inner();
+    let changed = amendments(&li)
+        .change_order(wish.clone())
+        .await
+        .unwrap()
+        .into_inner();
+    let again = amendments(&li)
+        .change_order(wish.clone())
+        .await
+        .unwrap()
+        .into_inner();
     assert_eq!(changed, again);
-    assert_eq!((changed.lines.len(), changed.stock()), (2, OrderStock::Reserved));
+    assert_eq!(
+        (changed.lines.len(), changed.stock()),
+        (2, OrderStock::Reserved)
+    );
     assert_eq!(changed.steps[0].kind(), OrderStepKind::Changed);
     assert_eq!(counted(&li, "A").await, (5, 5));
     // What is asked about sets nothing aside until it is cleared up.
@@ -89,7 +100,11 @@ async fn an_order_is_changed_until_it_is_confirmed() {
         request_id: String::new(),
         ..wish.clone()
     };
-    let odd = amendments(&li).change_order(odd).await.unwrap().into_inner();
+    let odd = amendments(&li)
+        .change_order(odd)
+        .await
+        .unwrap()
+        .into_inner();
     assert_eq!(odd.intake(), OrderIntake::ToClearUp);
     assert_eq!(counted(&li, "A").await, (5, 0));
     assert_eq!(counted(&li, "B").await, (1_000, 0));
@@ -114,11 +129,18 @@ async fn an_order_is_changed_until_it_is_confirmed() {
         request_id: String::new(),
         ..wish
     };
-    let refused = amendments(&li).change_order(late.clone()).await.unwrap_err();
+    let refused = amendments(&li)
+        .change_order(late.clone())
+        .await
+        .unwrap_err();
     assert_eq!(refusal(&refused).1, "STATE_NOT_ALLOWED");
-    let hidden = amendments(&suite.caller("wang.fang")).change_order(late.clone()).await;
+    let hidden = amendments(&suite.caller("wang.fang"))
+        .change_order(late.clone())
+        .await;
     assert_eq!(refusal(&hidden.unwrap_err()).1, "NOT_FOUND_OR_OUT_OF_SCOPE");
-    let refused = amendments(&suite.caller("zhang.min")).change_order(late).await;
+    let refused = amendments(&suite.caller("zhang.min"))
+        .change_order(late)
+        .await;
     assert_eq!(refusal(&refused.unwrap_err()).1, "PERMISSION_MISSING");
 }
 
@@ -132,13 +154,18 @@ async fn an_order_is_cancelled_until_it_leaves() {
     set(&administrator, "A", 5, &[]).await;
     let customer = enter(&li, person()).await;
     let one = place(&li, of(&customer.name, &[("A", 3)])).await;
-    let refused = cancel(&suite.caller("wang.fang"), &one, "").await.unwrap_err();
+    let refused = cancel(&suite.caller("wang.fang"), &one, "")
+        .await
+        .unwrap_err();
     assert_eq!(refusal(&refused).1, "NOT_FOUND_OR_OUT_OF_SCOPE");
     let refused = cancel(&head, &one, "").await.unwrap_err();
     assert_eq!(refusal(&refused).1, "PERMISSION_MISSING");
     let gone = cancel(&li, &one, ID).await.unwrap();
     assert_eq!(gone, cancel(&li, &one, ID).await.unwrap());
-    assert_eq!((gone.stage(), gone.stock()), (OrderStage::Cancelled, OrderStock::Released));
+    assert_eq!(
+        (gone.stage(), gone.stock()),
+        (OrderStage::Cancelled, OrderStock::Released)
+    );
     assert_eq!(gone.steps[0].note, "客户改主意");
     assert_eq!(counted(&li, "A").await, (5, 0));
     let refused = cancel(&li, &gone, "").await.unwrap_err();
@@ -156,7 +183,10 @@ async fn an_order_is_cancelled_until_it_leaves() {
 
     let three = place(&li, of(&customer.name, &[("A", 2)])).await;
     let left = tell(&suite, &li, &three, OrderStage::Shipped).await;
-    assert_eq!(refusal(&stop(&head, &left).await.unwrap_err()).1, "STATE_NOT_ALLOWED");
+    assert_eq!(
+        refusal(&stop(&head, &left).await.unwrap_err()).1,
+        "STATE_NOT_ALLOWED"
+    );
     let nothing = StopOrderRequest::default();
     let refused = amendments(&head).stop_order(nothing).await.unwrap_err();
     assert_eq!(violations(&refused), ["name", "etag", "reason"]);

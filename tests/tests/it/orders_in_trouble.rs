@@ -123,7 +123,11 @@ async fn late_and_stuck_orders_are_found_before_the_customer_asks() {
     let listed = found(&li, &format!("late_time <= \"{now}\"")).await;
     assert_eq!(listed.len(), 1);
     assert_eq!(found(&li, "late_stage = CONFIRMED").await.len(), 1);
-    assert!(found(&li, &format!("stuck_time <= \"{now}\"")).await.is_empty());
+    assert!(
+        found(&li, &format!("stuck_time <= \"{now}\""))
+            .await
+            .is_empty()
+    );
     let tasks = follow_ups(&li, "assignee = me AND state = OPEN").await;
     let [task] = tasks.as_slice() else {
         panic!("{tasks:?}")
@@ -132,7 +136,10 @@ async fn late_and_stuck_orders_are_found_before_the_customer_asks() {
         (task.kind(), task.subject.as_str()),
         (FollowUpKind::Late, placed.name.as_str())
     );
-    assert_eq!(task.department, name("departments", department_id("call_centre")));
+    assert_eq!(
+        task.department,
+        name("departments", department_id("call_centre"))
+    );
     assert_eq!(task.assignee, name("employees", employee_id(LI)));
     assert!(task.reason.contains(&placed.number), "{}", task.reason);
 
@@ -150,7 +157,10 @@ async fn late_and_stuck_orders_are_found_before_the_customer_asks() {
     let li = suite.caller(LI);
     let stuck = eventually(async || get(&li, &placed).await.stuck_time).await;
     assert_eq!(stuck, to_proto(confirmed));
-    assert_eq!(follow_ups(&li, "kind = STUCK AND state = OPEN").await.len(), 1);
+    assert_eq!(
+        follow_ups(&li, "kind = STUCK AND state = OPEN").await.len(),
+        1
+    );
     // What has ended is neither.
     let end = suite.clock.now();
     tell(&li, &placed, OrderStage::Cancelled, end).await;
@@ -227,7 +237,10 @@ async fn imported_orders_are_judged_once_when_all_was_told() {
 }
 
 fn shipped_at(order: &Order) -> Timestamp {
-    let told = order.events.iter().rfind(|event| event.stage() == OrderStage::Shipped);
+    let told = order
+        .events
+        .iter()
+        .rfind(|event| event.stage() == OrderStage::Shipped);
     let at = told.unwrap().occurred_time.as_ref().unwrap();
     kefu_service::time::from_proto(at).unwrap()
 }
@@ -284,15 +297,23 @@ async fn stages_are_promised_by_rule_or_by_word() {
     let support = name("departments", department_id("technical_support"));
     definition.promises[0].hours = 2;
     definition.promises[0].concerned = support.clone();
-    let refused = revise(&li, &shipped.etag, definition.clone()).await.unwrap_err();
+    let refused = revise(&li, &shipped.etag, definition.clone())
+        .await
+        .unwrap_err();
     assert_eq!(refusal(&refused).1, "PERMISSION_MISSING");
     let mut wrong = definition.clone();
     wrong.follow_up_hours = 0;
-    let refused = revise(&administrator, &shipped.etag, wrong).await.unwrap_err();
+    let refused = revise(&administrator, &shipped.etag, wrong)
+        .await
+        .unwrap_err();
     assert_eq!(violations(&refused), ["definition.follow_up_hours"]);
-    let revised = revise(&administrator, &shipped.etag, definition.clone()).await.unwrap();
+    let revised = revise(&administrator, &shipped.etag, definition.clone())
+        .await
+        .unwrap();
     assert_eq!(revised.versions.len(), 2);
-    let refused = revise(&administrator, &shipped.etag, definition).await.unwrap_err();
+    let refused = revise(&administrator, &shipped.etag, definition)
+        .await
+        .unwrap_err();
     assert_eq!(refusal(&refused).1, "ETAG_MISMATCH");
 
     let customer = enter(&li, person()).await;
@@ -314,25 +335,52 @@ async fn stages_are_promised_by_rule_or_by_word() {
     assert_eq!(get(&li, &by_word).await.late_time, None);
     let tasks = follow_ups(&suite.caller("zhao.lei"), "kind = LATE AND state = OPEN").await;
     assert_eq!(tasks.len(), 1);
-    assert_eq!((&tasks[0].department, tasks[0].assignee.as_str()), (&support, ""));
+    assert_eq!(
+        (&tasks[0].department, tasks[0].assignee.as_str()),
+        (&support, "")
+    );
 
     // Another promise is another occasion, and the one that was not kept is settled.
     let then = in_hours(30);
     let one = get(&li, &by_rule).await;
-    let wrong = promise(&li, &one, OrderStage::Short, ago(&suite, 1), "").await.unwrap_err();
+    let wrong = promise(&li, &one, OrderStage::Short, ago(&suite, 1), "")
+        .await
+        .unwrap_err();
     assert_eq!(violations(&wrong), ["stage", "promised_time"]);
-    let hidden = promise(&suite.caller("ma.chao"), &one, OrderStage::Confirmed, then, "").await;
+    let hidden = promise(
+        &suite.caller("ma.chao"),
+        &one,
+        OrderStage::Confirmed,
+        then,
+        "",
+    )
+    .await;
     assert_eq!(refusal(&hidden.unwrap_err()).1, "NOT_FOUND_OR_OUT_OF_SCOPE");
-    let auditor = promise(&suite.caller("dong.jie"), &one, OrderStage::Confirmed, then, "").await;
+    let auditor = promise(
+        &suite.caller("dong.jie"),
+        &one,
+        OrderStage::Confirmed,
+        then,
+        "",
+    )
+    .await;
     assert_eq!(refusal(&auditor.unwrap_err()).1, "PERMISSION_MISSING");
-    let made = promise(&li, &one, OrderStage::Confirmed, then, ID).await.unwrap();
-    let again = promise(&li, &one, OrderStage::Confirmed, then, ID).await.unwrap();
+    let made = promise(&li, &one, OrderStage::Confirmed, then, ID)
+        .await
+        .unwrap();
+    let again = promise(&li, &one, OrderStage::Confirmed, then, ID)
+        .await
+        .unwrap();
     assert_eq!(made, again);
-    let stale = promise(&li, &one, OrderStage::Confirmed, then, "").await.unwrap_err();
+    let stale = promise(&li, &one, OrderStage::Confirmed, then, "")
+        .await
+        .unwrap_err();
     assert_eq!(refusal(&stale).1, "ETAG_MISMATCH");
     eventually(async || get(&li, &by_rule).await.late_time.is_none().then_some(())).await;
     let made = get(&li, &made).await;
-    let delivery = promise(&li, &made, OrderStage::Delivered, in_hours(90), "").await.unwrap();
+    let delivery = promise(&li, &made, OrderStage::Delivered, in_hours(90), "")
+        .await
+        .unwrap();
     assert!(delivery.promised_time.is_some());
     assert_eq!(delivery.promises.len(), 1);
 
@@ -343,6 +391,8 @@ async fn stages_are_promised_by_rule_or_by_word() {
     assert_eq!(tasks.len(), 2);
     tell(&li, &by_rule, OrderStage::Paid, suite.clock.now()).await;
     let one = get(&li, &by_rule).await;
-    let kept = promise(&li, &one, OrderStage::Confirmed, in_hours(5), "").await.unwrap_err();
+    let kept = promise(&li, &one, OrderStage::Confirmed, in_hours(5), "")
+        .await
+        .unwrap_err();
     assert_eq!(refusal(&kept).1, "STATE_NOT_ALLOWED");
 }

@@ -87,7 +87,11 @@ impl Inventory {
 
     fn held(&self) -> usize {
         let shelves = self.0.lock().unwrap();
-        shelves.held.values().filter(|(pieces, _)| !pieces.is_empty()).count()
+        shelves
+            .held
+            .values()
+            .filter(|(pieces, _)| !pieces.is_empty())
+            .count()
     }
 
     fn calls(&self) -> Vec<(&'static str, String)> {
@@ -246,7 +250,10 @@ async fn an_inventory_that_answers_too_late_holds_nothing_twice_and_nothing_for_
     assert_eq!(one.stock(), OrderStock::Asked);
     let one = supplied(&suite, &one, OrderStock::Reserved).await;
     let calls = inventory.calls();
-    assert!(calls.len() >= 3 && calls.iter().all(|call| *call == calls[0]), "{calls:?}");
+    assert!(
+        calls.len() >= 3 && calls.iter().all(|call| *call == calls[0]),
+        "{calls:?}"
+    );
     assert_eq!(inventory.free("A"), 3);
     inventory.plays([Next::Fails, Next::Late]);
     cancel(&suite, &one).await;
@@ -271,7 +278,10 @@ async fn an_inventory_that_answers_too_late_holds_nothing_twice_and_nothing_for_
         occurred_time: Some(to_proto(suite.clock.now())),
         ..Default::default()
     };
-    orders(&suite.caller(LI)).record_stage(shipped).await.unwrap();
+    orders(&suite.caller(LI))
+        .record_stage(shipped)
+        .await
+        .unwrap();
     nothing_held(&suite, &inventory).await;
     assert_eq!(inventory.free("A"), 1);
 }
@@ -305,7 +315,11 @@ async fn an_inventory_is_asked_and_the_customer_chooses() {
         ..Default::default()
     };
     let mut client = StockServiceClient::new(suite.caller(LI));
-    let waits = client.choose_on_shortage(request).await.unwrap().into_inner();
+    let waits = client
+        .choose_on_shortage(request)
+        .await
+        .unwrap()
+        .into_inner();
     assert_eq!(waits.stock(), OrderStock::Waiting);
     inventory.put("A", 1);
     let done = supplied(&suite, &waits, OrderStock::Reserved).await;

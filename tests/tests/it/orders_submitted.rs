@@ -100,7 +100,10 @@ impl OrderSystemConnectorService for OrderSystem {
         let takes = self.next("submit", &order.submission_id).await?;
         let reference = format!("ERP-{}", order.order_number);
         if takes {
-            self.has.lock().unwrap().insert(order.submission_id.clone(), order);
+            self.has
+                .lock()
+                .unwrap()
+                .insert(order.submission_id.clone(), order);
         }
         if late {
             tokio::time::sleep(Duration::from_secs(5)).await;
@@ -257,7 +260,10 @@ async fn an_order_system_that_answers_too_late_has_an_order_once() {
     assert!(heard.iter().all(|call| *call == heard[0]), "{heard:?}");
     let has = system.has();
     assert_eq!(has.len(), 1);
-    assert_eq!((&has[0].order_number, &has[0].total), (&one.number, &one.total));
+    assert_eq!(
+        (&has[0].order_number, &has[0].total),
+        (&one.number, &one.total)
+    );
     assert_eq!(has[0].lines.len(), 1);
     assert_eq!(submission.name, format!("submissions/{}", heard[0].1));
     assert_eq!(submission.reference, format!("ERP-{}", one.number));
@@ -276,7 +282,11 @@ async fn an_order_system_that_answers_too_late_has_an_order_once() {
     cancel(&li, &one).await.unwrap();
     in_state(&suite, &one, SubmissionState::Withdrawn).await;
     assert!(system.has().is_empty());
-    let asked = system.heard().iter().filter(|call| call.0 == "withdraw").count();
+    let asked = system
+        .heard()
+        .iter()
+        .filter(|call| call.0 == "withdraw")
+        .count();
     assert_eq!(asked, 2);
 }
 
@@ -326,7 +336,8 @@ async fn what_the_order_system_will_not_do_is_done_by_hand() {
     cancel(&li, &changed).await.unwrap();
     let open = eventually(async || {
         let due = tasks(&suite.caller(LI)).await;
-        due.into_iter().find(|one| one.state() == FollowUpState::Open)
+        due.into_iter()
+            .find(|one| one.state() == FollowUpState::Open)
     })
     .await;
     assert!(open.reason.contains("撤单"), "{}", open.reason);
@@ -334,7 +345,9 @@ async fn what_the_order_system_will_not_do_is_done_by_hand() {
     let filter = format!("order = \"{}\" AND state = WITHDRAWING", one.name);
     let withdrawing = listed(&li, &filter).await.remove(0);
     assert_eq!(withdrawing.next_attempt_time, None);
-    let done = mark(&li, &withdrawing, SubmissionState::Withdrawn, "", "").await.unwrap();
+    let done = mark(&li, &withdrawing, SubmissionState::Withdrawn, "", "")
+        .await
+        .unwrap();
     assert_eq!(done.state(), SubmissionState::Withdrawn);
     let due = tasks(&li).await;
     assert!(due.iter().all(|one| one.state() == FollowUpState::Settled));
@@ -364,15 +377,24 @@ async fn without_an_order_system_orders_are_submitted_by_hand() {
     assert_eq!(submission.order, one.name);
     let name = submission.name.clone();
     let mut client = SubmissionServiceClient::new(li.clone());
-    let got = client.get_submission(GetSubmissionRequest { name }).await.unwrap();
+    let got = client
+        .get_submission(GetSubmissionRequest { name })
+        .await
+        .unwrap();
     assert_eq!(got.into_inner(), *submission);
 
     let accepted = SubmissionState::Accepted;
-    let refused = mark(&li, submission, SubmissionState::Pending, "", "").await.unwrap_err();
+    let refused = mark(&li, submission, SubmissionState::Pending, "", "")
+        .await
+        .unwrap_err();
     assert_eq!(violations(&refused), ["state"]);
-    let refused = mark(&li, submission, SubmissionState::Refused, "", "").await.unwrap_err();
+    let refused = mark(&li, submission, SubmissionState::Refused, "", "")
+        .await
+        .unwrap_err();
     assert_eq!(violations(&refused), ["note"]);
-    let refused = mark(&li, submission, SubmissionState::Withdrawn, "", "").await.unwrap_err();
+    let refused = mark(&li, submission, SubmissionState::Withdrawn, "", "")
+        .await
+        .unwrap_err();
     assert_eq!(refusal(&refused).1, "STATE_NOT_ALLOWED");
     let wang = suite.caller("wang.fang");
     let refused = mark(&wang, submission, accepted, "", "").await.unwrap_err();
@@ -381,8 +403,14 @@ async fn without_an_order_system_orders_are_submitted_by_hand() {
     let refused = mark(&suite.caller("dong.jie"), submission, accepted, "", "").await;
     assert_eq!(refusal(&refused.unwrap_err()).1, "PERMISSION_MISSING");
     let marked = mark(&li, submission, accepted, "", ID).await.unwrap();
-    assert_eq!(marked, mark(&li, submission, accepted, "", ID).await.unwrap());
-    assert_eq!((marked.state(), marked.reference.as_str()), (accepted, "SAP-7"));
+    assert_eq!(
+        marked,
+        mark(&li, submission, accepted, "", ID).await.unwrap()
+    );
+    assert_eq!(
+        (marked.state(), marked.reference.as_str()),
+        (accepted, "SAP-7")
+    );
     assert!(marked.marked_by.starts_with("employees/"));
     let stale = mark(&li, submission, accepted, "", "").await.unwrap_err();
     assert_eq!(refusal(&stale).1, "ETAG_MISMATCH");
@@ -400,12 +428,18 @@ async fn without_an_order_system_orders_are_submitted_by_hand() {
     assert_eq!(listed(&li, &filter).await[0].state(), accepted);
     // Cancelled, somebody takes it out.
     cancel(&li, &two).await.unwrap();
-    assert_eq!(listed(&li, &filter).await[0].state(), SubmissionState::Withdrawing);
+    assert_eq!(
+        listed(&li, &filter).await[0].state(),
+        SubmissionState::Withdrawing
+    );
     assert_eq!(tasks(&li).await.len(), 1);
     // What nobody entered yet is not to be taken out.
     let three = place(&li, order(&customer.name)).await;
     cancel(&li, &three).await.unwrap();
     let filter = format!("order = \"{}\"", three.name);
-    assert_eq!(listed(&li, &filter).await[0].state(), SubmissionState::Withdrawn);
+    assert_eq!(
+        listed(&li, &filter).await[0].state(),
+        SubmissionState::Withdrawn
+    );
     assert_eq!(tasks(&li).await.len(), 1);
 }

@@ -49,7 +49,11 @@ pub(crate) async fn counted(caller: &Caller, sku: &str) -> (i32, i32) {
         filter: format!("sku = \"{sku}\""),
         ..Default::default()
     };
-    let page = stock(caller).list_stock(request).await.unwrap().into_inner();
+    let page = stock(caller)
+        .list_stock(request)
+        .await
+        .unwrap()
+        .into_inner();
     let [item] = page.items.as_slice() else {
         panic!("{page:?}")
     };
@@ -115,7 +119,11 @@ async fn shortages(caller: &Caller, state: FollowUpState) -> usize {
     };
     let mut client = FollowUpServiceClient::new(caller.clone());
     let page = client.list_follow_ups(request).await.unwrap().into_inner();
-    assert!(page.follow_ups.iter().all(|one| one.kind() == FollowUpKind::Shortage));
+    assert!(
+        page.follow_ups
+            .iter()
+            .all(|one| one.kind() == FollowUpKind::Shortage)
+    );
     page.follow_ups.len()
 }
 
@@ -137,9 +145,14 @@ async fn the_last_piece_is_for_one() {
     for one in all.collect::<Vec<_>>() {
         found.push(one.await.unwrap());
     }
-    let reserved = found.iter().filter(|one| one.stock() == OrderStock::Reserved);
+    let reserved = found
+        .iter()
+        .filter(|one| one.stock() == OrderStock::Reserved);
     assert_eq!(reserved.count(), 5);
-    let short: Vec<_> = found.iter().filter(|one| one.stock() == OrderStock::Short).collect();
+    let short: Vec<_> = found
+        .iter()
+        .filter(|one| one.stock() == OrderStock::Short)
+        .collect();
     assert_eq!(short.len(), 7);
     assert!(short.iter().all(|one| one.stage() == OrderStage::Short));
     assert_eq!(counted(&li, "KJ").await, (5, 5));
@@ -181,28 +194,50 @@ async fn what_is_short_is_for_the_customer_to_choose() {
     let one = place(&li, of(&customer.name, &lines)).await;
     use LineStock::{NotKept, Reserved, Short, Waiting};
     let now = get(&li, &one).await;
-    assert_eq!(states(&now), [Short, Reserved, NotKept, LineStock::Unspecified]);
+    assert_eq!(
+        states(&now),
+        [Short, Reserved, NotKept, LineStock::Unspecified]
+    );
     assert_eq!(now.lines[0].alternatives, ["C"]);
-    assert_eq!((now.stage(), now.stock()), (OrderStage::Short, OrderStock::Short));
+    assert_eq!(
+        (now.stage(), now.stock()),
+        (OrderStage::Short, OrderStock::Short)
+    );
 
-    let wrong = chosen(&one, vec![choice(1, ShortageChoice::Wait), choice(9, ShortageChoice::Wait)]);
+    let wrong = chosen(
+        &one,
+        vec![
+            choice(1, ShortageChoice::Wait),
+            choice(9, ShortageChoice::Wait),
+        ],
+    );
     let refused = choose(&li, wrong).await.unwrap_err();
     assert_eq!(violations(&refused), ["choices[0].line", "choices[1].line"]);
     let empty = ChooseOnShortageRequest {
         note: String::new(),
         ..chosen(&one, Vec::new())
     };
-    assert_eq!(violations(&choose(&li, empty).await.unwrap_err()), ["note", "choices"]);
+    assert_eq!(
+        violations(&choose(&li, empty).await.unwrap_err()),
+        ["note", "choices"]
+    );
     let wait = chosen(&one, vec![choice(0, ShortageChoice::Wait)]);
-    let refused = choose(&suite.caller("wang.fang"), wait.clone()).await.unwrap_err();
+    let refused = choose(&suite.caller("wang.fang"), wait.clone())
+        .await
+        .unwrap_err();
     assert_eq!(refusal(&refused).1, "NOT_FOUND_OR_OUT_OF_SCOPE");
-    let refused = choose(&suite.caller("zhang.min"), wait.clone()).await.unwrap_err();
+    let refused = choose(&suite.caller("zhang.min"), wait.clone())
+        .await
+        .unwrap_err();
     assert_eq!(refusal(&refused).1, "PERMISSION_MISSING");
     let waiting = choose(&li, wait.clone()).await.unwrap();
     assert_eq!(states(&waiting)[..2], [Waiting, Reserved]);
     assert_eq!(waiting.stock(), OrderStock::Waiting);
     assert_eq!(waiting.steps.len(), 1);
-    assert_eq!(refusal(&choose(&li, wait).await.unwrap_err()).1, "ETAG_MISMATCH");
+    assert_eq!(
+        refusal(&choose(&li, wait).await.unwrap_err()).1,
+        "ETAG_MISMATCH"
+    );
     assert_eq!(shortages(&li, FollowUpState::Done).await, 1);
 
     // Another waits behind it, for less.
@@ -228,14 +263,22 @@ async fn what_is_short_is_for_the_customer_to_choose() {
         ..choice(0, ShortageChoice::Alternative)
     };
     let without = choice(2, ShortageChoice::Without);
-    let two = choose(&li, chosen(&two, vec![instead, without])).await.unwrap();
+    let two = choose(&li, chosen(&two, vec![instead, without]))
+        .await
+        .unwrap();
     assert_eq!(two.lines.len(), 2);
     assert_eq!((two.lines[0].sku.as_str(), two.lines[0].quantity), ("C", 4));
     assert_eq!(states(&two), [Reserved, Reserved]);
-    assert_eq!((two.stage(), two.stock()), (OrderStage::Submitted, OrderStock::Reserved));
+    assert_eq!(
+        (two.stage(), two.stock()),
+        (OrderStage::Submitted, OrderStock::Reserved)
+    );
     assert_eq!(counted(&li, "C").await, (9, 5));
     let refused = chosen(&two, vec![choice(0, ShortageChoice::Wait)]);
-    assert_eq!(refusal(&choose(&li, refused).await.unwrap_err()).1, "STATE_NOT_ALLOWED");
+    assert_eq!(
+        refusal(&choose(&li, refused).await.unwrap_err()).1,
+        "STATE_NOT_ALLOWED"
+    );
 
     // What leaves is gone, whoever tells it and however often; what is called off is free again.
     let shipped = RecordStageRequest {
@@ -273,13 +316,20 @@ async fn stock_is_said_by_who_may() {
         reason: "盘点".into(),
         ..Default::default()
     };
-    let refused = stock(&administrator).set_stock(again.clone()).await.unwrap_err();
+    let refused = stock(&administrator)
+        .set_stock(again.clone())
+        .await
+        .unwrap_err();
     assert_eq!(refusal(&refused).1, "ETAG_MISMATCH");
     let seen = SetStockRequest {
         etag: item.etag,
         ..again.clone()
     };
-    let item = stock(&administrator).set_stock(seen).await.unwrap().into_inner();
+    let item = stock(&administrator)
+        .set_stock(seen)
+        .await
+        .unwrap()
+        .into_inner();
     assert_eq!((item.on_hand, item.alternatives.len()), (4, 0));
     for _ in 0..2 {
         let item = adjust(&administrator, "A", -1, ID).await.unwrap();
@@ -297,7 +347,13 @@ async fn stock_is_said_by_who_may() {
         ..again
     };
     let refused = stock(&administrator).set_stock(wrong).await.unwrap_err();
-    let expected = ["reason", "on_hand", "alternatives[0]", "alternatives[1]", "etag"];
+    let expected = [
+        "reason",
+        "on_hand",
+        "alternatives[0]",
+        "alternatives[1]",
+        "etag",
+    ];
     assert_eq!(violations(&refused), expected);
     let refused = adjust(&li, "A", 1, "").await.unwrap_err();
     assert_eq!(refusal(&refused).1, "PERMISSION_MISSING");

@@ -110,7 +110,10 @@ async fn an_order_is_cleared_up_with_its_customer() {
     assert_eq!(to_clear_up(&li).await, 1);
     let due = tasks(&li).await;
     assert_eq!(due.len(), 1);
-    assert_eq!((due[0].kind(), &due[0].subject), (FollowUpKind::ClearUp, &one.name));
+    assert_eq!(
+        (due[0].kind(), &due[0].subject),
+        (FollowUpKind::ClearUp, &one.name)
+    );
 
     let wrong = ClearUpOrderRequest {
         note: String::new(),
@@ -127,7 +130,10 @@ async fn an_order_is_cleared_up_with_its_customer() {
     let refused = clear_up(&li, clearing(&one, &["7"])).await.unwrap_err();
     assert_eq!(violations(&refused), ["confirmed[0]"]);
     let refused = clear_up(&suite.caller("wang.fang"), clearing(&one, &["1"])).await;
-    assert_eq!(refusal(&refused.unwrap_err()).1, "NOT_FOUND_OR_OUT_OF_SCOPE");
+    assert_eq!(
+        refusal(&refused.unwrap_err()).1,
+        "NOT_FOUND_OR_OUT_OF_SCOPE"
+    );
     let refused = clear_up(&suite.caller("zhang.min"), clearing(&one, &["1"])).await;
     assert_eq!(refusal(&refused.unwrap_err()).1, "PERMISSION_MISSING");
 
@@ -150,7 +156,10 @@ async fn an_order_is_cleared_up_with_its_customer() {
     let priced = clear_up(&li, request).await.unwrap();
     assert_eq!(priced.total, money(2499 + 9950, 510_000_000));
     let states: Vec<_> = priced.findings.iter().map(|one| one.state()).collect();
-    assert_eq!(states, [OrderFindingState::Open, OrderFindingState::Corrected]);
+    assert_eq!(
+        states,
+        [OrderFindingState::Open, OrderFindingState::Corrected]
+    );
     let below = ClearUpOrderRequest {
         lines: vec![OrderLine {
             discount: money(20_000, 0),
@@ -158,7 +167,10 @@ async fn an_order_is_cleared_up_with_its_customer() {
         }],
         ..clearing(&priced, &[])
     };
-    assert_eq!(violations(&clear_up(&li, below).await.unwrap_err()), ["lines"]);
+    assert_eq!(
+        violations(&clear_up(&li, below).await.unwrap_err()),
+        ["lines"]
+    );
     let clear = clear_up(&li, clearing(&priced, &["1"])).await.unwrap();
     assert_eq!(clear.intake(), OrderIntake::Clear);
     assert_eq!(clear.steps.len(), 3);
@@ -170,7 +182,10 @@ async fn an_order_is_cleared_up_with_its_customer() {
     assert_eq!(refusal(&over).1, "STATE_NOT_ALLOWED");
     let mut sql = suite.database.connect().await.unwrap();
     let counted = "SELECT count(*) FROM orders.journal WHERE type = 'order.cleared_up'";
-    let counted: i64 = sqlx::query_scalar(counted).fetch_one(&mut sql).await.unwrap();
+    let counted: i64 = sqlx::query_scalar(counted)
+        .fetch_one(&mut sql)
+        .await
+        .unwrap();
     assert_eq!(counted, 3);
 }
 
@@ -193,7 +208,10 @@ async fn history_is_not_cleared_up() {
     let old = place(&erp, of_shop(25)).await;
     assert_eq!((old.intake(), old.findings.len()), (OrderIntake::Clear, 0));
     let new = place(&erp, of_shop(1)).await;
-    assert_eq!((new.intake(), new.findings.len()), (OrderIntake::ToClearUp, 2));
+    assert_eq!(
+        (new.intake(), new.findings.len()),
+        (OrderIntake::ToClearUp, 2)
+    );
     let head = suite.caller("zhang.min");
     assert_eq!(tasks(&head).await.len(), 1);
     let ended = RecordStageRequest {
@@ -218,7 +236,10 @@ async fn history_is_not_cleared_up() {
         order: Some(wrong),
         request_id: String::new(),
     };
-    let refused = orders(&suite.caller(LI)).create_order(request).await.unwrap_err();
+    let refused = orders(&suite.caller(LI))
+        .create_order(request)
+        .await
+        .unwrap_err();
     let expected = ["order.lines[0].discount", "order.lines[1].tax"];
     assert_eq!(violations(&refused), expected);
 }

@@ -112,7 +112,13 @@ impl Orders {
         let before = order.lines.clone();
         if !changed.lines.is_empty() {
             let (mut fields, mut lines) = (Fields::new(), changed.lines.clone());
-            let total = check_lines(&mut fields, "", &mut lines, &order.currency, self.most_lines);
+            let total = check_lines(
+                &mut fields,
+                "",
+                &mut lines,
+                &order.currency,
+                self.most_lines,
+            );
             fields.finish()?;
             let of = (at_hand.row.id, call.now);
             self.release(connection, order, of).await?;

@@ -196,7 +196,10 @@ impl Orders {
             let opened = self.follow_findings(connection, &by, &order, about);
             entries.extend(opened.await?);
         }
-        if self.see_to_supply(connection, &mut order, about, &by).await? {
+        if self
+            .see_to_supply(connection, &mut order, about, &by)
+            .await?
+        {
             let none = OrderStock::NotKept;
             let follows = self.after_supply(connection, &by, &mut order, about, none);
             entries.extend(follows.await?);

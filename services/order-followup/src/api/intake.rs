@@ -4,8 +4,8 @@ use jiff::{SignedDuration, Timestamp};
 use kefu_contracts::{
     journal::{OrderClearedUp, event},
     order::{
-        ClearUpOrderRequest, FollowUpKind, FollowUpState, Order, OrderContact, OrderIntake, OrderLine,
-        OrderStep, OrderStepKind, order_intake_service_server::OrderIntakeService,
+        ClearUpOrderRequest, FollowUpKind, FollowUpState, Order, OrderContact, OrderIntake,
+        OrderLine, OrderStep, OrderStepKind, order_intake_service_server::OrderIntakeService,
     },
 };
 use kefu_journal::Entry;
@@ -76,9 +76,8 @@ impl Intake {
         }
         let few = request.confirmed.len() <= MOST_CONFIRMED;
         fields.ensure(few, "confirmed", Violation::TooMany(MOST_CONFIRMED));
-        let says = !request.confirmed.is_empty()
-            || !request.lines.is_empty()
-            || request.contact.is_some();
+        let says =
+            !request.confirmed.is_empty() || !request.lines.is_empty() || request.contact.is_some();
         fields.ensure(says, "confirmed", Violation::Required);
         fields.finish()?;
         let claim = Claim::of(&call, request_id, &request);
@@ -128,7 +127,13 @@ impl Orders {
         let before = order.lines.clone();
         if !said.lines.is_empty() {
             let (mut fields, mut lines) = (Fields::new(), said.lines.clone());
-            let total = check_lines(&mut fields, "", &mut lines, &order.currency, self.most_lines);
+            let total = check_lines(
+                &mut fields,
+                "",
+                &mut lines,
+                &order.currency,
+                self.most_lines,
+            );
             fields.finish()?;
             lines.iter_mut().for_each(stock::clear);
             order.lines = lines;

@@ -82,7 +82,9 @@ impl Orders {
             order.promised_time = Some(to_proto(promised.at));
         } else {
             promises::put(connection, row.id, row.customer_id, promised).await?;
-            order.promises.retain(|other| other.stage() != promised.stage);
+            order
+                .promises
+                .retain(|other| other.stage() != promised.stage);
             order.promises.push(told(promised));
             order.promises.sort_by_key(|promise| promise.stage);
         }

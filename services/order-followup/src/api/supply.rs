@@ -269,7 +269,10 @@ impl Orders {
             let at = by.now();
             let told = Reached { at, stage };
             let kind = "order.stage_recorded";
-            entries.extend(self.tell(connection, by, order, about, (told, kind)).await?);
+            entries.extend(
+                self.tell(connection, by, order, about, (told, kind))
+                    .await?,
+            );
         }
         let kind = FollowUpKind::Shortage;
         if now == OrderStock::Short {
@@ -289,7 +292,9 @@ impl Orders {
             entries.extend(self.desk.open(connection, by, wanted).await?);
         } else if before == OrderStock::Short {
             let (how, what) = (FollowUpState::Done, "客户已选择。");
-            let closed = self.desk.close(connection, by, &order.name, kind, how, what);
+            let closed = self
+                .desk
+                .close(connection, by, &order.name, kind, how, what);
             entries.extend(closed.await?);
         }
         Ok(entries)
@@ -332,7 +337,15 @@ impl Orders {
         let told = current(reached(&order.events)).unwrap_or(event);
         order.set_stage(told.stage);
         let (parties, placed_at) = (about.parties, about.placed_at);
-        let fact = changed(order, about.id, parties, placed_at, before, event, about.revision);
+        let fact = changed(
+            order,
+            about.id,
+            parties,
+            placed_at,
+            before,
+            event,
+            about.revision,
+        );
         Ok(Some(journaled(by, kind, order, about, fact)))
     }
 }

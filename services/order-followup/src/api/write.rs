@@ -47,7 +47,10 @@ const ENDED_WITH: [FollowUpKind; 2] = [FollowUpKind::ClearUp, FollowUpKind::Shor
 
 /// Whether the order system tells of this stage, and so has the order.
 fn passes(stage: OrderStage) -> bool {
-    !matches!(stage, OrderStage::Submitted | OrderStage::Short | OrderStage::Cancelled)
+    !matches!(
+        stage,
+        OrderStage::Submitted | OrderStage::Short | OrderStage::Cancelled
+    )
 }
 
 impl Orders {
@@ -144,16 +147,34 @@ impl Orders {
                 if told.is_some() {
                     entries.extend(told);
                     let fact = self.write_review(connection, at_hand, review, *at).await?;
-                    entries.push(journaled(&by, "order.reviewed", &at_hand.order, about, fact));
+                    entries.push(journaled(
+                        &by,
+                        "order.reviewed",
+                        &at_hand.order,
+                        about,
+                        fact,
+                    ));
                 }
             }
             Action::Review(review, at) => {
                 let fact = self.write_review(connection, at_hand, review, *at).await?;
-                entries.push(journaled(&by, "order.reviewed", &at_hand.order, about, fact));
+                entries.push(journaled(
+                    &by,
+                    "order.reviewed",
+                    &at_hand.order,
+                    about,
+                    fact,
+                ));
             }
             Action::Promise(promised) => {
                 let fact = self.promise(connection, at_hand, *promised).await?;
-                entries.push(journaled(&by, "order.promised", &at_hand.order, about, fact));
+                entries.push(journaled(
+                    &by,
+                    "order.promised",
+                    &at_hand.order,
+                    about,
+                    fact,
+                ));
             }
             Action::ClearUp(said) => {
                 let fact = self.clear(call, at_hand, said)?;
@@ -172,18 +193,26 @@ impl Orders {
                 self.choose(call, at_hand, chosen)?;
                 let fact = at_hand.as_it_is(call, about);
                 entries.push(journaled(&by, "order.chosen", &at_hand.order, about, fact));
-                entries.extend(self.follow_findings(connection, &by, &at_hand.order, about).await?);
+                entries.extend(
+                    self.follow_findings(connection, &by, &at_hand.order, about)
+                        .await?,
+                );
             }
             Action::Change(changed) => {
                 entries.extend(self.take_back(connection, &by, about.id).await?);
                 self.change(connection, call, at_hand, changed).await?;
                 let fact = at_hand.as_it_is(call, about);
                 entries.push(journaled(&by, "order.changed", &at_hand.order, about, fact));
-                entries.extend(self.follow_findings(connection, &by, &at_hand.order, about).await?);
+                entries.extend(
+                    self.follow_findings(connection, &by, &at_hand.order, about)
+                        .await?,
+                );
             }
             Action::Cancel(wish, reason) => {
                 amendment::ensure(*wish, before.stage)?;
-                order.steps.push(step(call, OrderStepKind::Cancelled, reason));
+                order
+                    .steps
+                    .push(step(call, OrderStepKind::Cancelled, reason));
                 let event = Reached {
                     at: call.now,
                     stage: OrderStage::Cancelled,
@@ -196,11 +225,7 @@ impl Orders {
     }
 
     /// Seals an order again, as it says something else now.
-    async fn reseal(
-        &self,
-        connection: &mut PgConnection,
-        at_hand: &AtHand,
-    ) -> Result<(), Fault> {
+    async fn reseal(&self, connection: &mut PgConnection, at_hand: &AtHand) -> Result<(), Fault> {
         let (id, order) = (at_hand.row.id, &at_hand.order);
         self.rewrite(connection, &at_hand.key, id, order).await
     }
@@ -274,7 +299,15 @@ impl AtHand {
             stage,
         };
         let (parties, placed_at) = (about.parties, about.placed_at);
-        changed(&self.order, about.id, parties, placed_at, stage, now, about.revision)
+        changed(
+            &self.order,
+            about.id,
+            parties,
+            placed_at,
+            stage,
+            now,
+            about.revision,
+        )
     }
 }
 

@@ -53,9 +53,19 @@ pub(crate) fn check(fields: &mut Fields, order: &mut Order, intake: &Intake) -> 
         "order.lines",
         Violation::Required,
     );
-    let total = check_lines(fields, "order", &mut order.lines, &order.currency, intake.most_lines);
+    let total = check_lines(
+        fields,
+        "order",
+        &mut order.lines,
+        &order.currency,
+        intake.most_lines,
+    );
     let contact = (order.contact_name.as_str(), order.contact_phone.as_str());
-    check_contact(fields, ["order.contact_name", "order.contact_phone"], contact);
+    check_contact(
+        fields,
+        ["order.contact_name", "order.contact_phone"],
+        contact,
+    );
     let placed = fields.past("order.placed_time", order.placed_time.as_ref(), intake.now);
     let promised_at = fields.time("order.promised_time", order.promised_time.as_ref());
     let placed_at = placed.unwrap_or(intake.now);
@@ -140,9 +150,8 @@ fn check_promises(
         let path = |field: &str| format!("order.promises[{at}].{field}");
         let stage = fields.required_enum::<OrderStage>(path("stage"), promise.stage);
         // Delivery has a field of its own.
-        let can_be = stage.is_none_or(|stage| {
-            PROMISED.contains(&stage) && stage != OrderStage::Delivered
-        });
+        let can_be =
+            stage.is_none_or(|stage| PROMISED.contains(&stage) && stage != OrderStage::Delivered);
         fields.ensure(can_be, path("stage"), Violation::NotApplicable);
         let once = !promises.iter().any(|other| Some(other.stage) == stage);
         fields.ensure(once, path("stage"), Violation::Duplicate);

@@ -232,7 +232,10 @@ mod tests {
     /// Clause OP-3.4.1.
     #[test]
     fn what_is_not_plausible_is_found_field_by_field() {
-        assert_eq!(order(vec![line("a", 100, 5, 500)]).intake(), OrderIntake::Clear);
+        assert_eq!(
+            order(vec![line("a", 100, 5, 500)]).intake(),
+            OrderIntake::Clear
+        );
         let mut odd = vec![line("a", 101, 0, 1), line("b", 1, 5, 6), line("a", 1, 5, 0)];
         odd[1].specification = " ".into();
         let odd = order(odd);
@@ -265,9 +268,15 @@ mod tests {
         let before = one.lines.clone();
         let ids = |ids: &[&str]| ids.iter().map(|id| (*id).to_owned()).collect::<Vec<_>>();
         let wrong = clear_up(&mut one, &before, &ids(&["1", "9"]), POLICY).unwrap_err();
-        assert_eq!(wrong.violations, [("confirmed[1]".to_owned(), Violation::Unknown)]);
+        assert_eq!(
+            wrong.violations,
+            [("confirmed[1]".to_owned(), Violation::Unknown)]
+        );
         let cleared = clear_up(&mut one, &before, &ids(&["1"]), POLICY).unwrap();
-        assert_eq!((cleared.confirmed, cleared.corrected), (ids(&["1"]), ids(&[])));
+        assert_eq!(
+            (cleared.confirmed, cleared.corrected),
+            (ids(&["1"]), ids(&[]))
+        );
         assert_eq!(open(&one), [(PriceZero, "lines[0].unit_price")]);
         assert_eq!(one.intake(), OrderIntake::ToClearUp);
         // The line is another now: what was confirmed of it is asked again.

@@ -19,8 +19,7 @@ pub(crate) enum Got {
 /// Lines that are to be asked for, in an order in which two orders never wait for each other.
 pub(crate) fn to_ask(lines: &[OrderLine]) -> Vec<usize> {
     in_sku_order(lines, |line| {
-        !line.sku.is_empty()
-            && matches!(line.stock(), LineStock::Unspecified | LineStock::Waiting)
+        !line.sku.is_empty() && matches!(line.stock(), LineStock::Unspecified | LineStock::Waiting)
     })
 }
 
@@ -92,7 +91,8 @@ pub(crate) fn choose(lines: &mut Vec<OrderLine>, choices: &[Choice]) -> Result<(
         let once = !choices[..at].iter().any(|one| one.line == choice.line);
         fields.ensure(once, &field, Violation::Duplicate);
         let line = lines.get_mut(choice.line);
-        let line = line.filter(|line| matches!(line.stock(), LineStock::Short | LineStock::Waiting));
+        let line =
+            line.filter(|line| matches!(line.stock(), LineStock::Short | LineStock::Waiting));
         let Some(line) = line else {
             if once {
                 fields.refuse(field, Violation::NotApplicable);
@@ -114,7 +114,10 @@ pub(crate) fn choose(lines: &mut Vec<OrderLine>, choices: &[Choice]) -> Result<(
             }
             (ShortageChoice::Without, _) => without.push(choice.line),
             (ShortageChoice::Alternative | ShortageChoice::Unspecified, _) => {
-                fields.refuse(format_args!("choices[{at}].alternative"), Violation::Required);
+                fields.refuse(
+                    format_args!("choices[{at}].alternative"),
+                    Violation::Required,
+                );
             }
         }
     }
@@ -166,7 +169,12 @@ mod tests {
     #[test]
     fn the_customer_waits_takes_another_or_does_without() {
         use LineStock::{Reserved, Short, Unspecified, Waiting};
-        let mut lines = vec![line("a", Short), line("b", Short), line("c", Short), line("d", Reserved)];
+        let mut lines = vec![
+            line("a", Short),
+            line("b", Short),
+            line("c", Short),
+            line("d", Reserved),
+        ];
         choose(
             &mut lines,
             &[
@@ -176,9 +184,15 @@ mod tests {
             ],
         )
         .unwrap();
-        let left: Vec<_> = lines.iter().map(|one| (one.sku.as_str(), one.quantity, one.stock())).collect();
+        let left: Vec<_> = lines
+            .iter()
+            .map(|one| (one.sku.as_str(), one.quantity, one.stock()))
+            .collect();
         // Pieces stay, and nobody says for the suite what is set aside.
-        assert_eq!(left, [("a", 2, Waiting), ("x", 2, Unspecified), ("d", 2, Reserved)]);
+        assert_eq!(
+            left,
+            [("a", 2, Waiting), ("x", 2, Unspecified), ("d", 2, Reserved)]
+        );
         assert_eq!(to_ask(&lines), [0, 1]);
     }
 
@@ -204,19 +218,28 @@ mod tests {
         assert_eq!(wrong.unwrap_err().violations, expected);
         let mut last = vec![line("a", LineStock::Short)];
         let nothing = choose(&mut last, &[chosen(0, ShortageChoice::Without, "")]).unwrap_err();
-        assert_eq!(nothing.violations, [("choices".to_owned(), Violation::NotApplicable)]);
+        assert_eq!(
+            nothing.violations,
+            [("choices".to_owned(), Violation::NotApplicable)]
+        );
     }
 
     #[test]
     fn who_waits_goes_on_waiting() {
         let mut one = line("a", LineStock::Waiting);
         put(&mut one, Got::Short(vec!["b".into()]));
-        assert_eq!((one.stock(), one.alternatives.len()), (LineStock::Waiting, 0));
+        assert_eq!(
+            (one.stock(), one.alternatives.len()),
+            (LineStock::Waiting, 0)
+        );
         put(&mut one, Got::Reserved);
         assert_eq!(one.stock(), LineStock::Reserved);
         let mut new = line("a", LineStock::Unspecified);
         put(&mut new, Got::Short(vec!["b".into()]));
-        assert_eq!((new.stock(), new.alternatives.as_slice()), (LineStock::Short, &["b".to_owned()][..]));
+        assert_eq!(
+            (new.stock(), new.alternatives.as_slice()),
+            (LineStock::Short, &["b".to_owned()][..])
+        );
     }
 
     proptest! {

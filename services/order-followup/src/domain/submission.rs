@@ -98,14 +98,23 @@ mod tests {
         for state in STATES.into_iter().filter(|state| *state != Withdrawn) {
             assert_eq!(leads(Step::Gone, state), Some(Withdrawn));
         }
-        let steps = [Step::Accept, Step::Refuse, Step::Cancel(true), Step::Withdrawn, Step::Gone];
+        let steps = [
+            Step::Accept,
+            Step::Refuse,
+            Step::Cancel(true),
+            Step::Withdrawn,
+            Step::Gone,
+        ];
         for step in steps {
             assert_eq!(leads(step, Withdrawn), None, "{step:?}");
             assert_eq!(leads(step, Unspecified), None, "{step:?}");
         }
         assert_eq!(leads(Step::Withdrawn, Accepted), None);
         for state in STATES {
-            assert_eq!(said(state).is_some(), !matches!(state, Pending | Withdrawing));
+            assert_eq!(
+                said(state).is_some(),
+                !matches!(state, Pending | Withdrawing)
+            );
         }
     }
 

@@ -56,7 +56,9 @@ async fn supply(
     let key = service.key_of(&row).await?;
     let mut order = service.unseal_whole(&key, &row)?;
     let (by, about, before) = (By::Itself { now, request }, row.about(), order.stock());
-    let asked = service.see_to_supply(connection, &mut order, about, &by).await?;
+    let asked = service
+        .see_to_supply(connection, &mut order, about, &by)
+        .await?;
     if !asked || order.stock() == before {
         // Nothing came of it; what is set aside of other lines is kept all the same.
         service.rewrite(connection, &key, row.id, &order).await?;

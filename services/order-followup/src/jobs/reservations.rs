@@ -89,7 +89,10 @@ async fn take(
     let mut all = Vec::with_capacity(taken.len());
     for one in taken {
         let asked = match one.act {
-            Act::Reserve => service.whole_of(connection, one.order_id).await?.map(wanted),
+            Act::Reserve => service
+                .whole_of(connection, one.order_id)
+                .await?
+                .map(wanted),
             _ => None,
         };
         all.push((one, asked.unwrap_or_default()));

@@ -104,7 +104,9 @@ async fn take(
         let event = changed(row.parts(), row.state(), row.attempts, row.revision);
         let (request, resource) = (request.to_string(), name(SUBMISSIONS, row.id));
         let (kind, customer) = ("submission.attempted", Some(row.customer_id));
-        entries.push(Entry::by_itself(now, request, kind, resource, customer, event));
+        entries.push(Entry::by_itself(
+            now, request, kind, resource, customer, event,
+        ));
         asked.push((row, what));
     }
     if !entries.is_empty() {
@@ -157,7 +159,10 @@ async fn keep(
 ) -> Result<(), Fault> {
     let state = row.state();
     // Somebody said meanwhile what became of it.
-    if !matches!(state, SubmissionState::Pending | SubmissionState::Withdrawing) {
+    if !matches!(
+        state,
+        SubmissionState::Pending | SubmissionState::Withdrawing
+    ) {
         return Ok(());
     }
     // The order was cancelled while it was on its way: it is taken out next, whatever was said.
@@ -186,7 +191,9 @@ async fn keep(
         }
         Answer::Withdrawn => {
             let said = Said::default();
-            orders.step(connection, by, row, Step::Withdrawn, said).await?
+            orders
+                .step(connection, by, row, Step::Withdrawn, said)
+                .await?
         }
         Answer::Not(_) if state == SubmissionState::Withdrawing => {
             submissions::give_up(connection, row.id).await?;

@@ -160,7 +160,10 @@ pub(crate) struct Found {
 pub(crate) async fn keep(connection: &mut PgConnection, found: &[Found]) -> Result<(), Fault> {
     let at = |at: Option<Timestamp>| at.map(ToSqlx::to_sqlx);
     let ids: Vec<_> = found.iter().map(|one| one.id).collect();
-    let late: Vec<_> = found.iter().map(|one| at(one.late.map(|late| late.at))).collect();
+    let late: Vec<_> = found
+        .iter()
+        .map(|one| at(one.late.map(|late| late.at)))
+        .collect();
     let late_stages: Vec<_> = found
         .iter()
         .map(|one| one.late.map_or(0, |late| late.stage as i16))

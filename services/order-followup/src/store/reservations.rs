@@ -20,10 +20,16 @@ pub(crate) enum Act {
 
 impl Act {
     fn of(number: i16) -> Result<Self, Fault> {
-        [Self::Reserve, Self::Hold, Self::Release, Self::Consume, Self::End]
-            .into_iter()
-            .find(|act| *act as i16 == number)
-            .ok_or_else(|| Fault::internal("a reservation that is none"))
+        [
+            Self::Reserve,
+            Self::Hold,
+            Self::Release,
+            Self::Consume,
+            Self::End,
+        ]
+        .into_iter()
+        .find(|act| *act as i16 == number)
+        .ok_or_else(|| Fault::internal("a reservation that is none"))
     }
 }
 

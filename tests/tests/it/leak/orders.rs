@@ -96,7 +96,11 @@ async fn late(
     department: Uuid,
     values: &mut Values,
 ) -> Order {
-    let ago = |days: i64| Some(to_proto(suite.clock.now() - SignedDuration::from_hours(24 * days)));
+    let ago = |days: i64| {
+        Some(to_proto(
+            suite.clock.now() - SignedDuration::from_hours(24 * days),
+        ))
+    };
     let late = Order {
         department: name("departments", department),
         placed_time: ago(40),
@@ -121,12 +125,7 @@ async fn late(
 }
 
 /// Far too many for nothing, of which one is right and the other was corrected.
-async fn cleared(
-    maker: &Caller,
-    customer: &str,
-    department: Uuid,
-    values: &mut Values,
-) -> Order {
+async fn cleared(maker: &Caller, customer: &str, department: Uuid, values: &mut Values) -> Order {
     let mut odd = filled(customer, values);
     odd.department = name("departments", department);
     odd.lines[0].quantity = 500;

@@ -230,7 +230,9 @@ pub(super) async fn make(suite: &TestSuite) -> World {
             duty,
         );
     }
-    for (name, facts) in super::orders::planted(suite, &erp, &files, &departments, &mut values).await {
+    for (name, facts) in
+        super::orders::planted(suite, &erp, &files, &departments, &mut values).await
+    {
         // Duty on an order, or what it makes due, is duty on the customer's file (CF-9.1).
         world.add(name, facts);
     }

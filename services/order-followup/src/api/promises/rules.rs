@@ -53,7 +53,9 @@ impl Promises {
             .await?;
         let shown = Shown::of_company(RULES);
         let views = &self.0.core.views;
-        views.record(&call, "promise_rules.viewed", &[shown]).await?;
+        views
+            .record(&call, "promise_rules.viewed", &[shown])
+            .await?;
         Ok(Answer::read(all(versions)))
     }
 

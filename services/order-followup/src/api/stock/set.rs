@@ -59,7 +59,12 @@ impl Stock {
         fields.ensure(sound, "on_hand", range);
         let few = request.alternatives.len() <= MOST_ALTERNATIVES;
         fields.ensure(few, "alternatives", Violation::TooMany(MOST_ALTERNATIVES));
-        for (at, other) in request.alternatives.iter().enumerate().take(MOST_ALTERNATIVES) {
+        for (at, other) in request
+            .alternatives
+            .iter()
+            .enumerate()
+            .take(MOST_ALTERNATIVES)
+        {
             let field = format!("alternatives[{at}]");
             fields.required_text(&field, other, LONGEST_SKU);
             fields.ensure(*other != request.sku, field, Violation::Contradiction);
@@ -90,7 +95,11 @@ impl Stock {
         fields.ensure(request.by != 0, "by", Violation::Required);
         let sound = (-MOST_PIECES..=MOST_PIECES).contains(&request.by);
         let (least, most) = (-MOST_PIECES, MOST_PIECES);
-        fields.ensure(sound, "by", Violation::OutOfRange(least.into(), most.into()));
+        fields.ensure(
+            sound,
+            "by",
+            Violation::OutOfRange(least.into(), most.into()),
+        );
         fields.finish()?;
         let (sku, how) = (request.sku, How::By(request.by));
         self.say(call, Said { sku, how, claim }).await

@@ -108,7 +108,11 @@ impl Submissions {
         orders::lock(connection, seen.order_id).await?;
         let row = submissions::lock(connection, marked.id).await?;
         let row = row.ok_or_else(not_found)?;
-        let key = self.0.sealer.open_key(row.customer_id, &row.wrapped).await?;
+        let key = self
+            .0
+            .sealer
+            .open_key(row.customer_id, &row.wrapped)
+            .await?;
         let sealer = self.0.submission_sealer();
         if let Some(claim) = &marked.claim
             && let Some(kept) = idempotency::find(connection, claim).await?
@@ -126,7 +130,10 @@ impl Submissions {
             note: &marked.note,
         };
         let by = By::Call(call);
-        let entries = self.0.step(connection, &by, &row, marked.step, said).await?;
+        let entries = self
+            .0
+            .step(connection, &by, &row, marked.step, said)
+            .await?;
         let position = kefu_journal::append(connection, &entries).await?;
         let now = submissions::lock(connection, marked.id).await?;
         let submission = self.0.open_submission(&key, &now.ok_or_else(not_found)?)?;

@@ -2,7 +2,9 @@
 
 use kefu_contracts::{
     journal::{SubmissionChanged, event},
-    order::{FollowUpKind, FollowUpState, Order, OrderStage, OrderStock, Submission, SubmissionState},
+    order::{
+        FollowUpKind, FollowUpState, Order, OrderStage, OrderStock, Submission, SubmissionState,
+    },
 };
 use kefu_journal::Entry;
 use kefu_service::{error::Fault, fields::name};
@@ -45,7 +47,9 @@ impl Orders {
         }
         let (id, customer, now) = (self.core.deps.ids.next()?, about.parties.customer, by.now());
         let (key, _) = self.sealer.key(connection, customer, now).await?;
-        let sealed = self.submission_sealer().seal(&key, id, &Submission::default())?;
+        let sealed = self
+            .submission_sealer()
+            .seal(&key, id, &Submission::default())?;
         let first = self.has_order_system.then_some(now);
         let of = (id, about.id, customer);
         if !submissions::insert(connection, of, &sealed, now, first).await? {
@@ -53,7 +57,12 @@ impl Orders {
         }
         let fact = changed((id, about.id, customer), SubmissionState::Pending, 0, 1);
         let resource = name(SUBMISSIONS, id);
-        Ok(Some(by.fact("submission.written", resource, Some(customer), fact)))
+        Ok(Some(by.fact(
+            "submission.written",
+            resource,
+            Some(customer),
+            fact,
+        )))
     }
 
     /// Refuses to change an order of which the order system may have heard; takes back one that
@@ -102,7 +111,10 @@ impl Orders {
     ) -> Result<Vec<Entry>, Fault> {
         let row = submissions::of_order(connection, order).await?;
         let waits = |row: &StoredSubmission| {
-            matches!(row.state(), SubmissionState::Pending | SubmissionState::Refused)
+            matches!(
+                row.state(),
+                SubmissionState::Pending | SubmissionState::Refused
+            )
         };
         match row.filter(waits) {
             Some(row) => {

@@ -139,7 +139,12 @@ pub(crate) fn check(fields: &mut Fields, rules: &PromiseDefinition) {
             from < stage && (from == Submitted || PROMISED.contains(&from))
         });
         fields.ensure(before, &after, Violation::Contradiction);
-        check_rule(fields, &place, rule.hours, [&rule.department, &rule.concerned]);
+        check_rule(
+            fields,
+            &place,
+            rule.hours,
+            [&rule.department, &rule.concerned],
+        );
         let once = seen.insert((rule.stage, &rule.department));
         fields.ensure(once, place, Violation::Duplicate);
     }
@@ -150,7 +155,12 @@ pub(crate) fn check(fields: &mut Fields, rules: &PromiseDefinition) {
         let known = fields.required_enum::<OrderStage>(&stage, rule.stage);
         let goes_on = known.is_none_or(|stage| !is_over(stage));
         fields.ensure(goes_on, &stage, Violation::NotApplicable);
-        check_rule(fields, &place, rule.hours, [&rule.department, &rule.concerned]);
+        check_rule(
+            fields,
+            &place,
+            rule.hours,
+            [&rule.department, &rule.concerned],
+        );
         let once = seen.insert((rule.stage, &rule.department));
         fields.ensure(once, place, Violation::Duplicate);
     }
@@ -164,7 +174,11 @@ pub(crate) fn check(fields: &mut Fields, rules: &PromiseDefinition) {
 
 fn check_rule(fields: &mut Fields, place: &str, hours: i32, [department, concerned]: [&String; 2]) {
     in_bounds(fields, format!("{place}.hours"), hours, MOST_HOURS);
-    fields.optional_name(format_args!("{place}.department"), department, "departments");
+    fields.optional_name(
+        format_args!("{place}.department"),
+        department,
+        "departments",
+    );
     fields.optional_name(format_args!("{place}.concerned"), concerned, "departments");
 }
 

@@ -60,7 +60,10 @@ fn an_order_is_late_from_the_moment_that_was_promised_until_the_stage_is_reached
     let judged = judge(&one, &rules, at(31));
     assert_eq!((found(&judged), judged.next), ((None, None), Some(at(102))));
     let judged = judge(&one, &rules, at(102));
-    assert_eq!(found(&judged), (late(Shipped, 102), Some(reached(Paid, 30))));
+    assert_eq!(
+        found(&judged),
+        (late(Shipped, 102), Some(reached(Paid, 30)))
+    );
     // News of before changes nothing, what moves the order on does.
     one.reached.push(reached(Confirmed, 2));
     assert_eq!(found(&judge(&one, &rules, at(102))), found(&judged));
@@ -74,11 +77,20 @@ fn what_somebody_promised_counts_before_the_rules() {
     let mut one = standing(&[reached(Submitted, 0)]);
     one.promised = vec![reached(Confirmed, 40), reached(Delivered, 90)];
     assert_eq!(found(&judge(&one, &shipped(), at(39))), (None, None));
-    assert_eq!(found(&judge(&one, &shipped(), at(40))), (late(Confirmed, 40), None));
+    assert_eq!(
+        found(&judge(&one, &shipped(), at(40))),
+        (late(Confirmed, 40), None)
+    );
     // The first that is not kept is told; the others wait for it.
-    assert_eq!(found(&judge(&one, &shipped(), at(95))).0, late(Confirmed, 40));
+    assert_eq!(
+        found(&judge(&one, &shipped(), at(95))).0,
+        late(Confirmed, 40)
+    );
     one.reached.push(reached(Shipped, 41));
-    assert_eq!(found(&judge(&one, &shipped(), at(95))).0, late(Delivered, 90));
+    assert_eq!(
+        found(&judge(&one, &shipped(), at(95))).0,
+        late(Delivered, 90)
+    );
 }
 
 /// Clause OP-3.4.4: an order that is over is never late or stuck, whatever was promised.
@@ -92,7 +104,10 @@ fn what_is_over_is_never_late_or_stuck() {
     assert_eq!(judge(&standing(&[]), &shipped(), at(9)), Judged::default());
     // What is short has reached nothing by it.
     let one = standing(&[reached(Submitted, 0), reached(Short, 1)]);
-    assert_eq!(found(&judge(&one, &shipped(), at(24))).0, late(Confirmed, 24));
+    assert_eq!(
+        found(&judge(&one, &shipped(), at(24))).0,
+        late(Confirmed, 24)
+    );
 }
 
 /// Clause OP-3.4.4: trouble goes to the department concerned.
@@ -119,7 +134,10 @@ fn the_department_that_a_rule_names_sees_to_it() {
         department: LOGISTICS,
         ..one
     };
-    assert_eq!(judge(&theirs, &rules, at(1)).stuck.unwrap().concerned, LOGISTICS);
+    assert_eq!(
+        judge(&theirs, &rules, at(1)).stuck.unwrap().concerned,
+        LOGISTICS
+    );
 }
 
 #[test]
@@ -134,8 +152,11 @@ fn told() -> impl Strategy<Value = Vec<Reached>> {
     let stage = prop::sample::select(vec![
         Submitted, Confirmed, Paid, Picking, Short, Shipped, Delivered, Completed, Cancelled,
     ]);
-    prop::collection::vec((stage, 0..300_i64), 1..8)
-        .prop_map(|all| all.into_iter().map(|(stage, hour)| reached(stage, hour)).collect())
+    prop::collection::vec((stage, 0..300_i64), 1..8).prop_map(|all| {
+        all.into_iter()
+            .map(|(stage, hour)| reached(stage, hour))
+            .collect()
+    })
 }
 
 proptest! {
@@ -223,7 +244,11 @@ fn rules_count_from_when_they_are_in_force() {
         effective_time: hour.map(|hour| to_proto(at(hour))),
         ..PromiseRulesVersion::default()
     };
-    let mut versions = vec![version(0, None, 1), version(1, Some(5), 2), version(2, Some(9), 3)];
+    let mut versions = vec![
+        version(0, None, 1),
+        version(1, Some(5), 2),
+        version(2, Some(9), 3),
+    ];
     versions[2].withdrawn = true;
     let hours = |hour| in_force(&versions, at(hour)).follow_up_hours;
     assert_eq!((hours(4), hours(5), hours(50)), (1, 2, 2));
