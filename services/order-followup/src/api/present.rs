@@ -115,9 +115,10 @@ impl Orders {
         row: &StoredOrder,
         cleared: ClassSet,
     ) -> Result<(Order, Account), Fault> {
-        let (opened, account) = self
+        let (opened, mut account) = self
             .sealer
             .open::<Order>(key, row.id, &row.sealed, cleared)?;
+        account.omitted.retain(|field| row.has(field));
         let mut order = row.with_columns(opened);
         for review in &row.reviews {
             order

@@ -253,8 +253,13 @@ impl StoredOrder {
         Ok(stored)
     }
 
+    /// Whether what was read has this field: some belong to the whole alone.
+    pub(crate) fn has(&self, field: &str) -> bool {
+        self.is_whole || !matches!(field, "findings" | "steps")
+    }
+
     /// The record: the opened fields with those that are kept in columns. What was found and
-    /// cleared up belongs to the whole alone.
+    /// settled belongs to the whole alone.
     pub(crate) fn with_columns(&self, opened: Order) -> Order {
         let (findings, steps) = match self.is_whole {
             true => (opened.findings, opened.steps),
