@@ -73,7 +73,7 @@ pub(crate) async fn end_all(
 ) -> Result<(), Fault> {
     sqlx::query!(
         "UPDATE orders.reservation
-         SET act = CASE act WHEN 1 THEN 3 ELSE $2 END, attempts = 0, next_attempt_at = $3
+         SET act = CASE act WHEN 1 THEN 3 ELSE $2::smallint END, attempts = 0, next_attempt_at = $3
          WHERE order_id = $1 AND act IN (1, 2)",
         order,
         act as i16,
