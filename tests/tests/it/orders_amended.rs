@@ -59,7 +59,7 @@ async fn tell(suite: &TestSuite, caller: &Caller, one: &Order, stage: OrderStage
 #[tokio::test(flavor = "multi_thread")]
 async fn an_order_is_changed_until_it_is_confirmed() {
     let suite = TestSuite::start().await;
-    let (administrator, li) = (suite.caller("dong.jie"), suite.caller(LI));
+    let (administrator, li) = (suite.caller("han.bing"), suite.caller(LI));
     set(&administrator, "A", 5, &[]).await;
     set(&administrator, "B", 1_000, &[]).await;
     let customer = enter(&li, person()).await;
@@ -149,7 +149,7 @@ async fn an_order_is_changed_until_it_is_confirmed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_order_is_cancelled_until_it_leaves() {
     let suite = TestSuite::start().await;
-    let (administrator, li) = (suite.caller("dong.jie"), suite.caller(LI));
+    let (administrator, li) = (suite.caller("han.bing"), suite.caller(LI));
     let head = suite.caller("zhang.min");
     set(&administrator, "A", 5, &[]).await;
     let customer = enter(&li, person()).await;

@@ -359,7 +359,7 @@ async fn what_the_order_system_will_not_do_is_done_by_hand() {
 async fn without_an_order_system_orders_are_submitted_by_hand() {
     let suite = TestSuite::start().await;
     let (li, erp) = (suite.caller(LI), suite.caller_for("erp", "integration"));
-    set(&suite.caller("dong.jie"), "A", 1, &[]).await;
+    set(&suite.caller("han.bing"), "A", 1, &[]).await;
     let customer = enter(&li, person()).await;
     let one = place(&li, order(&customer.name)).await;
     place(&li, of(&customer.name, &[("A", 2)])).await;

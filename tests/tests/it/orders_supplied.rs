@@ -14,7 +14,7 @@ use tonic::Status;
 use crate::records::{enter, order, orders, person, place, refusal, violations};
 
 const LI: &str = "li.wei";
-const ADMINISTRATOR: &str = "dong.jie";
+const ADMINISTRATOR: &str = "han.bing";
 const ID: &str = "0190c5a8-0000-7000-8000-00000000cc03";
 
 fn stock(caller: &Caller) -> StockServiceClient<Caller> {

@@ -39,7 +39,7 @@ async fn an_order_whose_process_is_killed_leaves_nothing_aside() {
         reason: "盘点".into(),
         ..Default::default()
     };
-    let administrator = site.token("dong.jie");
+    let administrator = site.token("han.bing");
     eventually(async || {
         let mut stock = StockServiceClient::new(site.gateway());
         let item = request(item.clone(), &administrator, "administration", "");

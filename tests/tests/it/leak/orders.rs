@@ -147,7 +147,7 @@ async fn cleared(maker: &Caller, customer: &str, department: Uuid, values: &mut 
 
 /// Of which there is nothing, but something else.
 async fn short(suite: &TestSuite, caller: &Caller, customer: &str, values: &mut Values) -> Order {
-    let administrator = suite.caller("dong.jie");
+    let administrator = suite.caller("han.bing");
     let (wanted, other) = (values.text(), values.text());
     set(&administrator, &wanted, 0, &[&other]).await;
     set(&administrator, &other, 9, &[]).await;
