@@ -300,7 +300,13 @@ async fn what_is_short_is_for_the_customer_to_choose() {
     };
     orders(&li).record_stage(called_off).await.unwrap();
     assert_eq!(get(&li, &one).await.stock(), OrderStock::Released);
-    assert_eq!(counted(&li, "A").await, (3, 0));
+    // Who waited for it has it now.
+    eventually(async || {
+        let other = get(&li, &other).await;
+        (other.stock() == OrderStock::Reserved).then_some(())
+    })
+    .await;
+    assert_eq!(counted(&li, "A").await, (3, 1));
 }
 
 /// Clause OP-3.4.2: how much there is is said by who may, once however often it is sent, and on

@@ -120,12 +120,17 @@ impl Orders {
         if self.has_inventory {
             reservations::end_all(connection, id, Act::Release, now).await?;
         }
-        for at in held(&order.lines) {
-            let line = &mut order.lines[at];
+        let held = held(&order.lines);
+        for at in &held {
+            let line = &mut order.lines[*at];
             if !self.has_inventory {
                 stock::release(connection, &line.sku, line.quantity).await?;
             }
             line.set_stock(LineStock::Released);
+        }
+        if !held.is_empty() {
+            // Perhaps somebody waits for it.
+            back_orders::try_all(connection, now).await?;
         }
         end(order);
         Ok(())
