@@ -132,6 +132,7 @@ fn lines_of(row: &Reader<'_>, fields: &LineFields, currency: &str) -> Vec<OrderL
             freight: row.money("freight", &fields.freight, currency),
             discount: row.money("discount", &fields.discount, currency),
             tax: row.money("tax", &fields.tax, currency),
+            ..OrderLine::default()
         })
         .collect()
 }

@@ -29,8 +29,10 @@ impl Effect for KnownCustomers {
             }
             // What a journal says last of a customer is that the file is gone.
             for gone in entries.iter().filter_map(Destroyed::of) {
-                scrub::customer(connection, gone.customer, self.clock.now()).await?;
-                gone.scrubbed(connection, self.clock.now()).await?;
+                let now = self.clock.now();
+                self.orders.let_go(connection, gone.customer, now).await?;
+                scrub::customer(connection, gone.customer, now).await?;
+                gone.scrubbed(connection, now).await?;
                 self.vault.forget(gone.customer);
             }
             Ok(())

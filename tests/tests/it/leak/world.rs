@@ -562,6 +562,7 @@ fn line(values: &mut Values) -> OrderLine {
         freight: money(10),
         discount: money(1),
         tax: money(2),
+        ..OrderLine::default()
     }
 }
 
