@@ -58,7 +58,7 @@ pub(super) async fn planted(
     let own = facts(&one, call_centre, Some(LI));
     all.push((refused(&li, &one, values).await, own.clone()));
     all.push((one.name, own));
-    maker.after(&li);
+    let _ = maker.after(&li);
     all
 }
 
