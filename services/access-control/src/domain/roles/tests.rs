@@ -89,6 +89,8 @@ fn sales_and_marketing_clear_no_contact_data() {
                 "ticket.handling.get",
                 "ticket.inspection_rules.get",
                 "ticket.articles.read",
+                "order.promise_rules.get",
+                "order.stock.list",
             ]
             .contains(&one.as_str())
     }));
