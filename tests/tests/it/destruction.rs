@@ -596,6 +596,7 @@ async fn it_is_known_of_every_table_what_a_destruction_does_to_it() {
         "analytics.request",
         "analytics.review_fact",
         "analytics.ticket_fact",
+        "orders.follow_up",
         "orders.journal",
         "orders.purchase_order",
         "orders.request",

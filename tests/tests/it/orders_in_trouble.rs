@@ -92,6 +92,22 @@ async fn to_judge(suite: &TestSuite) -> i64 {
     count.fetch_one(&mut sql).await.unwrap()
 }
 
+/// Turns the clock on, and waits until the gateway has its policy of that time.
+pub(crate) async fn turn(suite: &TestSuite, by: Duration) {
+    suite.clock.advance(by);
+    ready(suite).await;
+}
+
+/// The gateway has its policy of now.
+pub(crate) async fn ready(suite: &TestSuite) {
+    eventually(async || {
+        let mut client = orders(&suite.caller(LI));
+        let request = ListOrdersRequest::default();
+        client.list_orders(request).await.ok()
+    })
+    .await;
+}
+
 /// All that is due to be judged has been.
 async fn judged(suite: &TestSuite) {
     eventually(async || (to_judge(suite).await == 0).then_some(())).await;
@@ -105,12 +121,12 @@ async fn late_and_stuck_orders_are_found_before_the_customer_asks() {
     let li = suite.caller(LI);
     let customer = enter(&li, person()).await;
     let placed = place(&li, order(&customer.name)).await;
-    suite.clock.advance(hours(23));
+    turn(&suite, hours(23)).await;
     judged(&suite).await;
     let li = suite.caller(LI);
     assert_eq!(get(&li, &placed).await.late_time, None);
 
-    suite.clock.advance(hours(1) + GRACE);
+    turn(&suite, hours(1) + GRACE).await;
     let li = suite.caller(LI);
     let late = eventually(async || {
         let one = get(&li, &placed).await;
@@ -153,7 +169,7 @@ async fn late_and_stuck_orders_are_found_before_the_customer_asks() {
     assert_eq!(tasks.len(), 1);
     assert_eq!(tasks[0].state(), FollowUpState::Settled);
 
-    suite.clock.advance(hours(72));
+    turn(&suite, hours(72)).await;
     let li = suite.caller(LI);
     let stuck = eventually(async || get(&li, &placed).await.stuck_time).await;
     assert_eq!(stuck, to_proto(confirmed));
@@ -209,7 +225,7 @@ async fn imported_orders_are_judged_once_when_all_was_told() {
             tell(&erp, &one, OrderStage::Delivered, ago(&suite, 1_000)).await;
         }
     }
-    suite.clock.advance(GRACE);
+    turn(&suite, GRACE).await;
     judged(&suite).await;
     let undelivered = i64::try_from(ALL - ALL / 10).unwrap();
     for kind in ["order.late", "order.stuck"] {
@@ -224,12 +240,12 @@ async fn imported_orders_are_judged_once_when_all_was_told() {
     // nothing new.
     drop(twin);
     let _twin = suite.twin();
-    suite.clock.advance(hours(9_000));
+    turn(&suite, hours(9_000)).await;
     let erp = suite.caller_for("erp", "integration");
     let late = found(&erp, "late_stage = DELIVERED").await;
     let one = get(&erp, &late[0]).await;
     tell(&erp, &one, OrderStage::Shipped, shipped_at(&one)).await;
-    suite.clock.advance(GRACE);
+    turn(&suite, GRACE).await;
     judged(&suite).await;
     assert_eq!(journaled(&suite, "follow_up.opened").await, 2 * undelivered);
     assert_eq!(journaled(&suite, "follow_up.settled").await, 0);
@@ -334,7 +350,7 @@ async fn stages_are_promised_by_rule_or_by_word() {
     let by_word = place(&li, by_word).await;
     assert_eq!(by_word.promises.len(), 1);
     assert_eq!(get(&li, &by_word).await.promises, by_word.promises);
-    suite.clock.advance(hours(3));
+    turn(&suite, hours(3)).await;
     let li = suite.caller(LI);
     eventually(async || get(&li, &by_rule).await.late_time).await;
     assert_eq!(get(&li, &by_word).await.late_time, None);
@@ -389,7 +405,7 @@ async fn stages_are_promised_by_rule_or_by_word() {
     assert!(delivery.promised_time.is_some());
     assert_eq!(delivery.promises.len(), 1);
 
-    suite.clock.advance(hours(31));
+    turn(&suite, hours(31)).await;
     let li = suite.caller(LI);
     eventually(async || get(&li, &by_rule).await.late_time).await;
     let tasks = follow_ups(&suite.caller("zhao.lei"), "kind = LATE").await;

@@ -25,6 +25,7 @@ use tokio_stream::wrappers::TcpListenerStream;
 use tonic::{Code, Request, Response, Status, transport::Server};
 
 use crate::{
+    orders_in_trouble::ready,
     orders_supplied::of,
     records::{enter, orders, person, place},
 };
@@ -200,18 +201,23 @@ impl InventoryConnectorService for Inventory {
 
 /// The order once it is supplied like this, however often the pauses are turned over.
 async fn supplied(suite: &TestSuite, one: &Order, stock: OrderStock) -> Order {
+    let wanted = one.name.trim_start_matches("orders/");
     eventually(async || {
-        let name = one.name.clone();
-        let li = suite.caller(LI);
-        let now = orders(&li).get_order(GetOrderRequest { name }).await;
-        let now = now.unwrap().into_inner();
-        if now.stock() == stock {
-            return Some(now);
+        let mut sql = suite.database.connect().await.unwrap();
+        let found = "SELECT stock FROM orders.purchase_order WHERE id = $1::uuid";
+        let found = sqlx::query_scalar(found).bind(wanted);
+        let found: i16 = found.fetch_one(&mut sql).await.unwrap();
+        if found == stock as i16 {
+            return Some(());
         }
         suite.clock.advance(Duration::from_secs(30));
         None
     })
-    .await
+    .await;
+    ready(suite).await;
+    let name = one.name.clone();
+    let now = orders(&suite.caller(LI)).get_order(GetOrderRequest { name });
+    now.await.unwrap().into_inner()
 }
 
 async fn cancel(suite: &TestSuite, one: &Order) {
@@ -234,6 +240,7 @@ async fn nothing_held(suite: &TestSuite, inventory: &Inventory) {
         None
     })
     .await;
+    ready(suite).await;
 }
 
 /// Clause OP-3.4.2: an inventory that fails, or sets something aside and says so too late, is asked

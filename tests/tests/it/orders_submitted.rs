@@ -26,6 +26,7 @@ use tokio_stream::wrappers::TcpListenerStream;
 use tonic::{Code, Request, Response, Status, transport::Server};
 
 use crate::{
+    orders_in_trouble::ready,
     orders_supplied::{of, set},
     records::{enter, order, orders, person, place, refusal, violations},
 };
@@ -175,6 +176,7 @@ async fn in_state(suite: &TestSuite, one: &Order, state: SubmissionState) -> Sub
         None
     })
     .await;
+    ready(suite).await;
     let li = suite.caller(LI);
     let filter = format!("order = \"{}\"", one.name);
     listed(&li, &filter).await.remove(0)
