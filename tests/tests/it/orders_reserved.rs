@@ -216,8 +216,9 @@ async fn supplied(suite: &TestSuite, one: &Order, stock: OrderStock) -> Order {
     .await;
     ready(suite).await;
     let name = one.name.clone();
-    let now = orders(&suite.caller(LI)).get_order(GetOrderRequest { name });
-    now.await.unwrap().into_inner()
+    let mut client = orders(&suite.caller(LI));
+    let now = client.get_order(GetOrderRequest { name }).await;
+    now.unwrap().into_inner()
 }
 
 async fn cancel(suite: &TestSuite, one: &Order) {
