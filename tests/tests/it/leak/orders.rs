@@ -25,6 +25,7 @@ use uuid::Uuid;
 
 use super::values::Values;
 use crate::{
+    orders_in_trouble::turn,
     orders_supplied::set,
     records::{order, orders, place},
 };
@@ -113,7 +114,7 @@ async fn late(
     };
     let late = place(maker, late).await;
     // Judged when all that a system has to tell is told.
-    suite.clock.advance(Duration::from_secs(61));
+    turn(suite, Duration::from_secs(61)).await;
     eventually(async || {
         let request = GetOrderRequest {
             name: late.name.clone(),
