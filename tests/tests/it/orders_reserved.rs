@@ -40,11 +40,14 @@ enum Next {
     Fails,
 }
 
+/// Pieces of each, and the answer that was given.
+type Held = (Vec<(String, i32)>, Vec<ReservedLine>);
+
 #[derive(Default)]
 struct Shelves {
     free: BTreeMap<String, i32>,
     /// Pieces set aside, and the answer that was given, by the id under which that was done.
-    held: BTreeMap<String, (Vec<(String, i32)>, Vec<ReservedLine>)>,
+    held: BTreeMap<String, Held>,
     released: BTreeSet<String>,
     calls: Vec<(&'static str, String)>,
     parts: VecDeque<Next>,
