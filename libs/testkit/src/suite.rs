@@ -55,25 +55,18 @@ impl TestSuite {
 
     /// A suite whose gateway has other rules.
     pub async fn with(change: impl FnOnce(&mut GatewayConfig)) -> Self {
-        // Boxed: what is put together is too large to be moved about.
-        Box::pin(Self::put_together(
-            |parts| change(&mut parts.gateway),
-            false,
-        ))
-        .await
+        Self::put_together(|parts| change(&mut parts.gateway), false).await
     }
 
     /// A suite of which any service has other rules.
     pub async fn with_parts(change: impl FnOnce(&mut Parts)) -> Self {
-        // Boxed: what is put together is too large to be moved about.
-        Box::pin(Self::put_together(change, false)).await
+        Self::put_together(change, false).await
     }
 
     /// The same, with access-control in a server of its own, reached over a socket: it
     /// can be stopped and started.
     pub async fn with_access_control_apart(change: impl FnOnce(&mut GatewayConfig)) -> Self {
-        // Boxed: what is put together is too large to be moved about.
-        Box::pin(Self::put_together(|parts| change(&mut parts.gateway), true)).await
+        Self::put_together(|parts| change(&mut parts.gateway), true).await
     }
 
     async fn put_together(change: impl FnOnce(&mut Parts), apart: bool) -> Self {
