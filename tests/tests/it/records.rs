@@ -177,10 +177,11 @@ pub(crate) async fn place(caller: &Caller, order: Order) -> Order {
         order: Some(order),
         request_id: String::new(),
     };
-    let mut client = orders(caller);
-    // Boxed: an order is too large to be moved about.
-    let placed = Box::pin(client.create_order(request)).await;
-    placed.unwrap().into_inner()
+    orders(caller)
+        .create_order(request)
+        .await
+        .unwrap()
+        .into_inner()
 }
 
 /// Code and reason of a refusal.
