@@ -161,6 +161,7 @@ pub fn parts(
         },
         customer_profile: kefu_customer_profile::CustomerProfileConfig::default(),
         ticket: kefu_ticket::TicketConfig::default(),
+        order_followup: kefu_order_followup::OrderFollowupConfig::default(),
         access_control_apart: None,
     })
 }

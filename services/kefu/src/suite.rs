@@ -7,6 +7,7 @@ use kefu_access::{ContextSigner, ContextVerifier};
 use kefu_access_control::config::AccessControlConfig;
 use kefu_customer_profile::CustomerProfileConfig;
 use kefu_gateway::{GatewayConfig, GatewayDeps, Upstreams};
+use kefu_order_followup::OrderFollowupConfig;
 use kefu_service::{
     clock::Clock, core::Deps, database::Db, error::Fault, host::Hosted, ids::Ids, peer::Late,
     server::GrpcService,
@@ -39,6 +40,8 @@ pub struct Parts {
     pub customer_profile: CustomerProfileConfig,
     /// Ticket's rules.
     pub ticket: TicketConfig,
+    /// Order-followup's rules.
+    pub order_followup: OrderFollowupConfig,
     /// Access-control where it is run apart; none: put together with the others.
     pub access_control_apart: Option<GrpcService>,
 }
@@ -129,7 +132,7 @@ impl Parts {
             },
         )?;
         let order_followup = kefu_order_followup::build(
-            Default::default(),
+            self.order_followup.clone(),
             self.deps(&databases.order_followup),
             kefu_order_followup::Peers {
                 customer_profile: profile.clone(),

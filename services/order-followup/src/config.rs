@@ -1,12 +1,30 @@
 use kefu_service::error::Fault;
 use serde::{Deserialize, Serialize};
 
+use crate::{connectors::ConnectorConfig, domain::finding::Plausible};
+
 /// Section `order_followup` of the configuration.
 #[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct OrderFollowupConfig {
     /// Most lines of one order, 1–1000.
     pub most_lines: usize,
+    /// How long after a system told something of an order it is judged whether it is late or
+    /// stuck, as systems tell what happened one by one; 0–3600.
+    pub transfer_grace_seconds: u16,
+    /// Most pieces of a line that nobody wonders about; more are asked about. 1–1,000,000.
+    pub usual_quantity: i32,
+    /// Whether a line without a specification is asked about.
+    pub specification_required: bool,
+    /// Whether an order without a contact of its own is asked about.
+    pub contact_required: bool,
+    /// Within how many hours what is wrong with an order is seen to; 1–720.
+    pub follow_up_hours: u16,
+    /// The company's order system (kefu.order.v1.OrderSystemConnectorService).
+    pub order_system: ConnectorConfig,
+    /// The company's inventory (kefu.order.v1.InventoryConnectorService); the built-in table
+    /// where there is none.
+    pub inventory: ConnectorConfig,
     /// By so many hours a follow-up is missed before each next level of escalation; rising,
     /// up to 10.
     pub escalate_after_hours: Vec<u16>,
@@ -66,6 +84,13 @@ impl Default for OrderFollowupConfig {
     fn default() -> Self {
         Self {
             most_lines: 200,
+            transfer_grace_seconds: 60,
+            usual_quantity: 100,
+            specification_required: true,
+            contact_required: false,
+            follow_up_hours: 24,
+            order_system: ConnectorConfig::default(),
+            inventory: ConnectorConfig::default(),
             escalate_after_hours: vec![4, 24, 72],
             watch_streams: 16,
             watch_heartbeat_seconds: 15,
@@ -80,6 +105,29 @@ impl OrderFollowupConfig {
             return Err(Fault::internal(
                 "order_followup.most_lines must be from 1 to 1000",
             ));
+        }
+        if self.transfer_grace_seconds > 3600 {
+            return Err(Fault::internal(
+                "order_followup.transfer_grace_seconds must be at most 3600",
+            ));
+        }
+        if !(1..=1_000_000).contains(&self.usual_quantity) {
+            return Err(Fault::internal(
+                "order_followup.usual_quantity must be from 1 to 1,000,000",
+            ));
+        }
+        if !(1..=720).contains(&self.follow_up_hours) {
+            return Err(Fault::internal(
+                "order_followup.follow_up_hours must be from 1 to 720",
+            ));
+        }
+        for (name, connector) in [
+            ("order_system", &self.order_system),
+            ("inventory", &self.inventory),
+        ] {
+            if let Some(problem) = connector.problem() {
+                return Err(Fault::internal(format!("order_followup.{name}: {problem}")));
+            }
         }
         if self.watch_streams == 0 {
             return Err(Fault::internal(
@@ -98,5 +146,14 @@ impl OrderFollowupConfig {
             ));
         }
         self.confirmation.check()
+    }
+
+    /// What is asked of an order that is taken in.
+    pub(crate) fn plausible(&self) -> Plausible {
+        Plausible {
+            usual_quantity: self.usual_quantity,
+            specification: self.specification_required,
+            contact: self.contact_required,
+        }
     }
 }

@@ -221,18 +221,17 @@ impl By<'_> {
         row: &StoredFollowUp,
         event: event::Event,
     ) -> Entry {
-        self.about(kind, name(FOLLOW_UPS, row.id), row.customer_id, event)
+        self.fact(kind, name(FOLLOW_UPS, row.id), Some(row.customer_id), event)
     }
 
-    /// An entry about something of a customer's.
-    pub(crate) fn about(
+    /// What the journal says of anything else that happens with it.
+    pub(crate) fn fact(
         &self,
         kind: &'static str,
         resource: String,
-        customer: Uuid,
+        customer: Option<Uuid>,
         event: event::Event,
     ) -> Entry {
-        let customer = Some(customer);
         match self {
             Self::Call(call) => entry(call, EntryKind::Change, kind, resource, customer, event),
             Self::Itself { now, request } => {

@@ -1,6 +1,7 @@
 //! Orders from intake to the customer's word that all is well. Owns orders,
-//! their lines, what was told about their stages, the customers' reviews, after-sales cases, what
-//! is to be done for customers (follow-ups), by what plans they are visited, and their points.
+//! their lines, what was told about their stages, what is promised of them, the customers' reviews,
+//! after-sales cases, what is to be done for customers (follow-ups), by what plans they are visited,
+//! and their points.
 //!
 //! Stages: told by events in any order (the table in `domain::stage`); an order
 //! is completed only by its customer's word. How a follow-up is closed is a table of its kind
@@ -11,11 +12,13 @@
 mod api;
 mod campaigns;
 mod config;
+mod connectors;
 mod desk;
 mod domain;
 mod error;
 mod jobs;
 mod points;
+mod ports;
 mod store;
 mod visits;
 
@@ -23,11 +26,14 @@ use std::sync::Arc;
 
 use kefu_contracts::order::{
     after_sales_service_server::AfterSalesServiceServer,
+    amendment_service_server::AmendmentServiceServer,
     campaign_service_server::CampaignServiceServer,
     completion_service_server::CompletionServiceServer,
     follow_up_service_server::FollowUpServiceServer, loyalty_service_server::LoyaltyServiceServer,
-    order_service_server::OrderServiceServer,
+    order_intake_service_server::OrderIntakeServiceServer,
+    order_service_server::OrderServiceServer, promise_service_server::PromiseServiceServer,
     relationship_service_server::RelationshipServiceServer,
+    stock_service_server::StockServiceServer, submission_service_server::SubmissionServiceServer,
     visit_service_server::VisitServiceServer, watch_service_server::WatchServiceServer,
 };
 use kefu_service::{
@@ -43,6 +49,7 @@ use kefu_service::{
 use tonic::service::Routes;
 
 pub use config::OrderFollowupConfig;
+pub use connectors::ConnectorConfig;
 
 /// Name of the service.
 pub const NAME: &str = "order-followup";
@@ -71,9 +78,10 @@ pub fn build(config: OrderFollowupConfig, deps: Deps, peers: Peers) -> Result<Ho
     let desk = desk::Desk::new(&core, &config);
     let points = points::Points::new(&core);
     let visits = visits::Visits::new(&core, desk.clone());
+    let orders = api::Orders::new(&core, &config, desk.clone());
     let wake = Wake::default();
     let profiles = core.identity.calling(peers.customer_profile.clone());
-    let jobs = vec![
+    let mut jobs = vec![
         core.follow(
             "customer-profile",
             peers.customer_profile,
@@ -82,6 +90,7 @@ pub fn build(config: OrderFollowupConfig, deps: Deps, peers: Peers) -> Result<Ho
                 vault: core.deps.vault.clone(),
                 ids: core.deps.ids.clone(),
                 desk: desk.clone(),
+                orders: orders.clone(),
             }),
         ),
         core.follow(
@@ -96,20 +105,41 @@ pub fn build(config: OrderFollowupConfig, deps: Deps, peers: Peers) -> Result<Ho
         jobs::missed(core.deps.clone(), desk.clone()),
         jobs::points(core.deps.clone(), points.clone()),
         jobs::relations(core.deps.clone(), visits.clone()),
+        jobs::judgement(core.deps.clone(), desk.clone()),
+        jobs::back_orders(core.deps.clone(), orders.clone()),
         wake.job(core.deps.db.clone(), core.deps.clock.clone()),
         jobs::greetings(core.deps.clone(), desk.clone(), profiles.clone()),
         jobs::campaigns(core.deps.clone(), desk.clone(), profiles.clone()),
         rewrap::job(&core.deps),
     ];
-    let orders = api::Orders::new(&core, &config, desk.clone());
     let completions = api::confirmation::Completions(orders.clone());
     let cases = api::cases::Cases::new(&core, desk.clone(), peers.access_control.clone());
     let follow_ups = api::follow_ups::FollowUps::new(&core, desk, peers.access_control);
     let watch = api::watch::Watch::new(&core, orders.clone(), follow_ups.clone(), &wake, &config);
     let files = FileExport::server(orders.clone(), &store::records::WHOLE, core.views.clone());
     let facts = RecordFacts::server(&core.deps, store::records::FACTS);
+    if let Some(system) = connectors::order_system(&config.order_system, &core)? {
+        jobs.push(jobs::submissions(core.deps.clone(), orders.clone(), system));
+    }
+    if let Some(inventory) = connectors::inventory(&config.inventory, &core)? {
+        jobs.push(jobs::reservations(
+            core.deps.clone(),
+            orders.clone(),
+            inventory,
+        ));
+    }
+    let promises = api::promises::Promises(orders.clone());
+    let intake = api::intake::Intake(orders.clone());
+    let amendments = api::amendments::Amendments(orders.clone());
+    let stock = api::stock::Stock(orders.clone());
+    let submissions = api::submissions::Submissions(orders.clone());
     let routes = Routes::new(OrderServiceServer::new(orders))
         .add_service(CompletionServiceServer::new(completions))
+        .add_service(PromiseServiceServer::new(promises))
+        .add_service(OrderIntakeServiceServer::new(intake))
+        .add_service(AmendmentServiceServer::new(amendments))
+        .add_service(StockServiceServer::new(stock))
+        .add_service(SubmissionServiceServer::new(submissions))
         .add_service(FollowUpServiceServer::new(follow_ups))
         .add_service(AfterSalesServiceServer::new(cases))
         .add_service(LoyaltyServiceServer::new(api::loyalty::Loyalty::new(

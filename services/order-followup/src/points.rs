@@ -126,7 +126,7 @@ impl Points {
             };
             postings::insert(connection, &new).await?;
             let kind = journaled_as(movement.kind);
-            entries.push(by.about(kind, name(POSTINGS, id), customer, posted(&new)));
+            entries.push(by.fact(kind, name(POSTINGS, id), Some(customer), posted(&new)));
         }
         accounts::settle(connection, customer, &account, by.now()).await?;
         Ok(entries)

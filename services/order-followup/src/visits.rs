@@ -102,7 +102,7 @@ impl Visits {
             revision: 1,
         });
         let resource = name(VISITS, id);
-        let mut entries = vec![by.about("visit.planned", resource.clone(), customer, event)];
+        let mut entries = vec![by.fact("visit.planned", resource.clone(), Some(customer), event)];
         let wanted = Wanted {
             kind: FollowUpKind::Visit,
             cause: format!("visit:{id}"),
@@ -175,10 +175,10 @@ pub(crate) fn changed(by: &By<'_>, step: Step, row: &StoredVisit, change: &Chang
         visited_at: change.visited_at.map(to_proto),
         revision: row.revision + 1,
     });
-    by.about(
+    by.fact(
         step.journaled_as(),
         name(VISITS, row.id),
-        row.customer_id,
+        Some(row.customer_id),
         event,
     )
 }

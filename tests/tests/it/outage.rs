@@ -61,7 +61,7 @@ async fn access_control_may_go_and_come_back() {
     let suite = TestSuite::with_access_control_apart(|gateway| {
         gateway.max_snapshot_age_seconds = BOUND;
     });
-    let mut world = World::of(suite.await).await;
+    let mut world = Box::pin(World::of(suite.await)).await;
     let share = world.granted().await;
     let agent = world.suite.caller("li.wei");
     open(&agent, ticket(&world.shared.name)).await;

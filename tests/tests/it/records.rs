@@ -159,6 +159,7 @@ pub(crate) fn order(customer: &str) -> Order {
         currency: "CNY".into(),
         lines: vec![OrderLine {
             product: "空气净化器".into(),
+            specification: "KJ500".into(),
             quantity: 2,
             unit_price: Some(Money {
                 currency_code: "CNY".into(),

@@ -36,7 +36,7 @@ pub(crate) struct World {
 
 impl World {
     async fn new() -> Self {
-        Self::of(TestSuite::start().await).await
+        Box::pin(Self::of(TestSuite::start().await)).await
     }
 
     /// Two customers, each with a ticket and an order.

@@ -365,7 +365,7 @@ async fn looks_at_a_file_are_listed() {
 /// which classes and until when, and that it is over; not who.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_grant_is_in_the_history_of_the_file() {
-    let world = World::of(TestSuite::start().await).await;
+    let world = Box::pin(World::of(TestSuite::start().await)).await;
     let (suite, file) = (&world.suite, &world.shared.name);
     let share = world.granted().await;
     let told = async |acts: &[&str]| {

@@ -157,6 +157,7 @@ fn order(customer: &str) -> Order {
             quantity: 1,
             unit_price: Some(price(1299)),
             freight: Some(price(0)),
+            ..Default::default()
         }],
         ..Default::default()
     }

@@ -111,8 +111,12 @@ fn of_order(fields: &OrderFields) -> Vec<Placed<'_>> {
         values.extend(of_row(&[stage, time], &[]));
     }
     if let Some(lines) = lines {
-        let LineFields { each, product, specification, category, quantity, unit_price, freight } = lines;
-        values.extend(placed(Some(each), &[product, quantity, unit_price], &[specification, category, freight]));
+        let LineFields { each, product, specification, category, quantity, unit_price, freight, discount, tax } = lines;
+        values.extend(placed(
+            Some(each),
+            &[product, quantity, unit_price],
+            &[specification, category, freight, discount, tax],
+        ));
     }
     if let Some(reviews) = reviews {
         let ReviewFields { each, external_ref, score, comment, answered_time, arrived } = reviews;

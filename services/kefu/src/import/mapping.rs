@@ -204,6 +204,8 @@ pub(super) struct LineFields {
     pub(super) quantity: Value,
     pub(super) unit_price: Value,
     pub(super) freight: Option<Value>,
+    pub(super) discount: Option<Value>,
+    pub(super) tax: Option<Value>,
 }
 
 /// A stage is recorded where its time has a value.

@@ -130,6 +130,9 @@ fn lines_of(row: &Reader<'_>, fields: &LineFields, currency: &str) -> Vec<OrderL
             quantity: row.whole("quantity", &fields.quantity),
             unit_price: row.money("unit_price", &fields.unit_price, currency),
             freight: row.money("freight", &fields.freight, currency),
+            discount: row.money("discount", &fields.discount, currency),
+            tax: row.money("tax", &fields.tax, currency),
+            ..OrderLine::default()
         })
         .collect()
 }

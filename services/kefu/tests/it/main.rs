@@ -3,5 +3,6 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod kills;
+mod order_kills;
 mod policy;
 mod processes;

@@ -17,11 +17,14 @@ use uuid::Uuid;
 
 use super::{
     Orders,
+    amendments::Changed,
+    intake::Clearing,
     present::{Journaled, Outcome, Parties},
+    stock::Chosen,
     write::AtHand,
 };
 use crate::{
-    domain::{completion::Attempt, stage::Reached},
+    domain::{amendment::Wish, completion::Attempt, stage::Reached},
     store::{
         orders,
         records::{StoredOrder, WHOLE},
@@ -42,6 +45,16 @@ pub(super) struct Command {
 pub(super) enum Action {
     /// It reached a stage.
     Stage(Reached),
+    /// A stage is promised for a moment.
+    Promise(Reached),
+    /// Its customer said what is right of what was not plausible.
+    ClearUp(Box<Clearing>),
+    /// Its customer chose what to do about what is short.
+    Choose(Box<Chosen>),
+    /// Its customer wishes it otherwise.
+    Change(Box<Changed>),
+    /// Its customer wants none of it, and why.
+    Cancel(Wish, String),
     /// Its customer said something at that time.
     Review(Review, Timestamp),
     /// Its customer said at that time that all is well.

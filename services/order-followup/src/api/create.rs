@@ -1,15 +1,14 @@
+use jiff::{SignedDuration, Timestamp};
 use kefu_access::Clearance;
 use kefu_contracts::{
     access::SubjectKind,
-    journal::EntryKind,
-    order::{CreateOrderRequest, Order, OrderStage},
+    order::{CreateOrderRequest, Order, OrderIntake, OrderStage, OrderStock},
 };
 use kefu_service::{
     call::{Answer, Call},
     error::{Fault, Violation},
     fields::{Fields, etag, name},
     idempotency::{self, Claim, Kept},
-    present::entry,
     time,
 };
 use sqlx::PgConnection;
@@ -17,15 +16,17 @@ use uuid::Uuid;
 
 use super::{
     Orders,
-    present::{Journaled, Outcome, Parties, changed},
+    present::{Journaled, Outcome, Parties, changed, journaled},
+    supply::About,
 };
 use crate::{
+    desk::By,
     domain::{
         entry::{Intake, Taken, check, clear_outputs},
-        stage::Reached,
+        stage::{Reached, current},
     },
     error,
-    store::{customers, events, orders},
+    store::{customers, events, orders, promises, records::reached},
 };
 
 /// An order that passed every check that needs no database.
@@ -143,6 +144,10 @@ impl Orders {
             stage: OrderStage::Submitted,
         };
         let mut order = composed(call, &new, submitted);
+        // What happened elsewhere long ago is not to be cleared up here.
+        if !is_history(call, submitted.at) {
+            self.plausible.examine(&mut order);
+        }
         let sealed = self.sealer.seal(&key, new.id, &order)?;
         let row = orders::NewRow {
             id: new.id,
@@ -154,7 +159,9 @@ impl Orders {
                 .filter(|reference| !reference.is_empty()),
             currency: &order.currency,
             sealed: &sealed,
+            intake: order.intake(),
             promised_at: new.taken.promised_at,
+            look_at: self.look_at(call),
             now: call.now,
         };
         let Some(number) = orders::insert(connection, &row).await? else {
@@ -163,7 +170,17 @@ impl Orders {
             return given.ok_or_else(|| error::taken("order.external_ref"));
         };
         order.number = number;
-        events::record(connection, call, new.id, new.parties.customer, submitted).await?;
+        let (by, customer) = (By::Call(call), new.parties.customer);
+        events::record(connection, &by, new.id, customer, submitted).await?;
+        for promised in &new.taken.promises {
+            promises::put(connection, new.id, customer, *promised).await?;
+        }
+        let about = About {
+            id: new.id,
+            parties: new.parties,
+            placed_at: submitted.at,
+            revision: 1,
+        };
         let before = OrderStage::Unspecified;
         let event = changed(
             &order,
@@ -174,16 +191,24 @@ impl Orders {
             submitted,
             1,
         );
-        let customer = Some(new.parties.customer);
-        let entry = entry(
-            call,
-            EntryKind::Change,
-            "order.created",
-            order.name.clone(),
-            customer,
-            event,
-        );
-        let position = kefu_journal::append(connection, &[entry]).await?;
+        let mut entries = vec![journaled(&by, "order.created", &order, about, event)];
+        if order.intake() == OrderIntake::ToClearUp {
+            let opened = self.follow_findings(connection, &by, &order, about);
+            entries.extend(opened.await?);
+        }
+        if self
+            .see_to_supply(connection, &mut order, about, &by)
+            .await?
+        {
+            let none = OrderStock::NotKept;
+            let follows = self.after_supply(connection, &by, &mut order, about, none);
+            entries.extend(follows.await?);
+            self.rewrite(connection, &key, new.id, &order).await?;
+            let now_at = current(reached(&order.events)).unwrap_or(submitted);
+            orders::turn(connection, new.id, now_at).await?;
+        }
+        entries.extend(self.submit(connection, &by, &order, about).await?);
+        let position = kefu_journal::append(connection, &entries).await?;
         if let Some(claim) = &new.claim {
             let answer = self.sealer.seal_answer(&key, new.id, &order)?;
             let kept = Kept {
@@ -191,7 +216,7 @@ impl Orders {
                 answer,
                 position,
             };
-            idempotency::keep(connection, call, claim, customer, &kept).await?;
+            idempotency::keep(connection, call, claim, Some(customer), &kept).await?;
         }
         Ok(Outcome {
             order,
@@ -223,6 +248,12 @@ impl Orders {
     }
 }
 
+/// Whether a system transfers what was placed more than a day ago.
+fn is_history(call: &Call, placed_at: Timestamp) -> bool {
+    let long_ago = call.now.duration_since(placed_at) > SignedDuration::from_hours(24);
+    call.context.subject.kind == SubjectKind::SystemAccount && long_ago
+}
+
 /// The order as it will stand, but for its number, which the database gives.
 fn composed(call: &Call, new: &Entry, submitted: Reached) -> Order {
     let mut order = new.order.clone();
@@ -237,7 +268,7 @@ fn composed(call: &Call, new: &Entry, submitted: Reached) -> Order {
     order.total = Some(new.taken.total.clone());
     order.placed_time = Some(time::to_proto(submitted.at));
     order.promised_time = new.taken.promised_at.map(time::to_proto);
-    order.events = vec![events::told(call, submitted)];
+    order.events = vec![events::told(&By::Call(call), submitted)];
     order.etag = etag(1);
     order.create_time = Some(time::to_proto(call.now));
     order.update_time = order.create_time;

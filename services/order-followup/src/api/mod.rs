@@ -1,5 +1,6 @@
 //! `kefu.order.v1.OrderService`: request → rules → store → answer.
 
+pub(crate) mod amendments;
 pub(crate) mod campaigns;
 pub(crate) mod cases;
 mod command;
@@ -8,26 +9,38 @@ pub(crate) mod confirmation;
 mod create;
 mod files;
 pub(crate) mod follow_ups;
+pub(crate) mod intake;
 mod list;
 pub(crate) mod loyalty;
 mod present;
+pub(crate) mod promises;
 mod read;
 pub(crate) mod relations;
+pub(crate) mod stock;
+pub(crate) mod submissions;
+pub(crate) mod supply;
 pub(crate) mod visits;
 pub(crate) mod watch;
 mod write;
 
+use jiff::{SignedDuration, Timestamp};
+use kefu_access::SubjectKind;
 use kefu_contracts::order::{
     CompleteOrderRequest, CreateOrderRequest, GetOrderRequest, ListOrdersRequest,
     ListOrdersResponse, Order, RecordReviewRequest, RecordStageRequest,
     order_service_server::OrderService,
 };
-use kefu_service::{call::answer, core::Core, sealed::Sealer};
+use kefu_service::{
+    call::{Call, answer},
+    core::Core,
+    sealed::Sealer,
+};
 use tonic::{Request, Response, Status};
 
 use crate::{
     config::{ConfirmationConfig, OrderFollowupConfig},
     desk::Desk,
+    domain::finding::Plausible,
 };
 
 /// The handlers and what they share.
@@ -39,7 +52,13 @@ pub(crate) struct Orders {
     attempt_sealer: Sealer,
     desk: Desk,
     confirmation: ConfirmationConfig,
+    has_order_system: bool,
+    has_inventory: bool,
     most_lines: usize,
+    plausible: Plausible,
+    /// Within how many hours something is seen to, where no rule of its own says.
+    follow_up_hours: u16,
+    transfer_grace: SignedDuration,
 }
 
 impl Orders {
@@ -52,8 +71,23 @@ impl Orders {
             attempt_sealer: sealer("orders.confirmation_attempt"),
             desk,
             confirmation: config.confirmation,
+            has_order_system: !config.order_system.uri.is_empty(),
+            has_inventory: !config.inventory.uri.is_empty(),
             most_lines: config.most_lines,
+            plausible: config.plausible(),
+            follow_up_hours: config.follow_up_hours,
+            transfer_grace: SignedDuration::from_secs(config.transfer_grace_seconds.into()),
         }
+    }
+
+    /// When an order of which this call tells something is judged anew: a system tells what
+    /// happened one by one, and not before it has told all of it.
+    fn look_at(&self, call: &Call) -> Timestamp {
+        match call.context.subject.kind {
+            SubjectKind::SystemAccount => call.now.checked_add(self.transfer_grace),
+            _ => Ok(call.now),
+        }
+        .unwrap_or(call.now)
     }
 }
 

@@ -8,7 +8,7 @@ use kefu_contracts::{
     journal::{OrderChanged, event},
     order::{Order, OrderStage},
 };
-use kefu_journal::Cursor;
+use kefu_journal::{Cursor, Entry};
 use kefu_service::{
     call::{Answer, Call},
     error::Fault,
@@ -18,15 +18,15 @@ use kefu_service::{
 use kefu_vault::CustomerKey;
 use uuid::Uuid;
 
-use super::Orders;
-use crate::{domain::stage::Reached, store::records::StoredOrder};
+use super::{Orders, supply::About};
+use crate::{desk::By, domain::stage::Reached, store::records::StoredOrder};
 
 /// Whose an order is.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Parties {
-    pub(super) customer: Uuid,
-    pub(super) department: Uuid,
-    pub(super) owner: Option<Uuid>,
+pub(crate) struct Parties {
+    pub(crate) customer: Uuid,
+    pub(crate) department: Uuid,
+    pub(crate) owner: Option<Uuid>,
 }
 
 impl Parties {
@@ -101,7 +101,7 @@ impl Orders {
 
     /// Opens a row whole, for rules and for the journal; never for an answer
     /// that is not disclosed.
-    pub(super) fn unseal_whole(
+    pub(crate) fn unseal_whole(
         &self,
         key: &CustomerKey,
         row: &StoredOrder,
@@ -115,9 +115,10 @@ impl Orders {
         row: &StoredOrder,
         cleared: ClassSet,
     ) -> Result<(Order, Account), Fault> {
-        let (opened, account) = self
+        let (opened, mut account) = self
             .sealer
             .open::<Order>(key, row.id, &row.sealed, cleared)?;
+        account.omitted.retain(|field| row.has(field));
         let mut order = row.with_columns(opened);
         for review in &row.reviews {
             order
@@ -183,6 +184,18 @@ impl Orders {
             Journaled::Nothing => Answer::read(order),
         })
     }
+}
+
+/// What the journal says of an order.
+pub(super) fn journaled(
+    by: &By<'_>,
+    kind: &'static str,
+    order: &Order,
+    about: About,
+    fact: event::Event,
+) -> Entry {
+    let (resource, customer) = (order.name.clone(), Some(about.parties.customer));
+    by.fact(kind, resource, customer, fact)
 }
 
 /// The facts of a change, for the journal. `event` is what happened, which need

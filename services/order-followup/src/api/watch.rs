@@ -68,6 +68,10 @@ impl Watchable for Orders {
         let id = match event {
             Event::OrderChanged(order) => &order.order_id,
             Event::OrderReviewed(review) => &review.order_id,
+            Event::OrderTroubled(trouble) => &trouble.order_id,
+            Event::OrderPromised(promise) => &promise.order_id,
+            Event::OrderClearedUp(cleared) => &cleared.order_id,
+            Event::OrderSupplied(supplied) => &supplied.order_id,
             _ => return None,
         };
         Uuid::from_slice(id).ok()

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use jiff::{SignedDuration, Timestamp};
 use kefu_contracts::{
     google::r#type::Money,
-    order::{CustomerTier, LoyaltyDefinition, LoyaltyRulesVersion, Reward},
+    order::{CustomerTier, LoyaltyDefinition, Reward},
 };
 use kefu_service::{error::Violation, fields::Fields};
 

@@ -30,18 +30,35 @@ pub(crate) fn amount(nanos: i128, currency: &str) -> Option<Money> {
     })
 }
 
-/// What the lines come to: Σ quantity × unit price + freight; `None` when an
-/// amount is not one, or the sum is more than Money can say.
+/// What the pieces of a line come to; `None` when its price is no amount of this currency.
+pub(crate) fn goods(line: &OrderLine, currency: &str) -> Option<i128> {
+    nanos(line.unit_price.as_ref()?, currency)?.checked_mul(line.quantity.into())
+}
+
+/// What is taken off a line.
+pub(crate) fn discount(line: &OrderLine, currency: &str) -> Option<i128> {
+    optional(line.discount.as_ref(), currency)
+}
+
+fn optional(money: Option<&Money>, currency: &str) -> Option<i128> {
+    money.map_or(Some(0), |money| nanos(money, currency))
+}
+
+/// What the lines come to: Σ quantity × unit price − discount + tax + freight; `None` when an
+/// amount is not one, or the sum is below zero or more than Money can say.
 pub(crate) fn total(lines: &[OrderLine], currency: &str) -> Option<Money> {
     let mut sum = 0_i128;
     for line in lines {
-        let freight = line
-            .freight
-            .as_ref()
-            .map_or(Some(0), |freight| nanos(freight, currency))?;
-        let price = nanos(line.unit_price.as_ref()?, currency)?;
-        let goods = price.checked_mul(line.quantity.into())?;
-        sum = sum.checked_add(goods)?.checked_add(freight)?;
+        let freight = optional(line.freight.as_ref(), currency)?;
+        let tax = optional(line.tax.as_ref(), currency)?;
+        sum = sum
+            .checked_add(goods(line, currency)?)?
+            .checked_sub(discount(line, currency)?)?
+            .checked_add(tax)?
+            .checked_add(freight)?;
+    }
+    if sum < 0 {
+        return None;
     }
     amount(sum, currency)
 }
@@ -71,14 +88,18 @@ mod tests {
 
     fn any_line() -> impl Strategy<Value = OrderLine> {
         let price = (0..1_000_000_i64, 0..1_000_000_000_i32);
-        let freight = prop::option::of((0..1000_i64, 0..1_000_000_000_i32));
-        (1..50_i32, price, freight).prop_map(|(quantity, (units, nanos), freight)| {
-            line(
-                quantity,
-                money(units, nanos),
-                freight.map(|(units, nanos)| money(units, nanos)),
-            )
-        })
+        let extra = || prop::option::of((0..1000_i64, 0..1_000_000_000_i32));
+        (1..50_i32, price, [extra(), extra(), extra()]).prop_map(
+            |(quantity, (units, nanos), extras)| {
+                let [freight, discount, tax] =
+                    extras.map(|extra| extra.map(|(units, nanos)| money(units, nanos)));
+                OrderLine {
+                    discount,
+                    tax,
+                    ..line(quantity, money(units, nanos), freight)
+                }
+            },
+        )
     }
 
     proptest! {
@@ -93,17 +114,23 @@ mod tests {
         /// Clause OP-3.4.1: the same as putting the pieces down one by one.
         #[test]
         fn a_total_is_what_counting_by_hand_gives(lines in prop::collection::vec(any_line(), 0..8)) {
-            let (mut units, mut nanos) = (0_i64, 0_i64);
-            let mut put = |money: &Money| {
-                nanos += i64::from(money.nanos);
-                units += money.units + nanos / 1_000_000_000;
-                nanos %= 1_000_000_000;
+            // Cents in one heap and what is taken off in another, as at a till.
+            let (mut paid, mut off) = ((0_i64, 0_i64), (0_i64, 0_i64));
+            let put = |heap: &mut (i64, i64), money: &Money| {
+                heap.1 += i64::from(money.nanos);
+                heap.0 += money.units + heap.1 / 1_000_000_000;
+                heap.1 %= 1_000_000_000;
             };
             for line in &lines {
-                (0..line.quantity).for_each(|_| put(line.unit_price.as_ref().unwrap()));
-                line.freight.iter().for_each(&mut put);
+                (0..line.quantity).for_each(|_| put(&mut paid, line.unit_price.as_ref().unwrap()));
+                line.freight.iter().chain(&line.tax).for_each(|money| put(&mut paid, money));
+                line.discount.iter().for_each(|money| put(&mut off, money));
             }
-            prop_assert_eq!(total(&lines, "CNY"), Some(money(units, i32::try_from(nanos).unwrap())));
+            let borrow = i64::from(paid.1 < off.1);
+            let units = paid.0 - off.0 - borrow;
+            let nanos = paid.1 - off.1 + borrow * 1_000_000_000;
+            let expected = (units >= 0).then(|| money(units, i32::try_from(nanos).unwrap()));
+            prop_assert_eq!(total(&lines, "CNY"), expected);
         }
 
         #[test]
@@ -121,7 +148,7 @@ mod tests {
             let sum = total(&[line(quantity, price.clone(), None)], "CNY");
             let expected = super::nanos(&price, "CNY")
                 .map(|each| each * i128::from(quantity))
-                .filter(|all| i64::try_from(all / UNIT).is_ok());
+                .filter(|all| *all >= 0 && i64::try_from(all / UNIT).is_ok());
             prop_assert_eq!(sum.and_then(|sum| super::nanos(&sum, "CNY")), expected);
         }
     }
@@ -171,5 +198,16 @@ mod tests {
         assert_eq!(total(&lines, "CNY"), Some(money(0, 510_000_000)));
         assert_eq!(total(&[line(2, money(i64::MAX, 0), None)], "CNY"), None);
         assert_eq!(total(&[], "CNY"), Some(money(0, 0)));
+        let taxed = OrderLine {
+            discount: Some(money(0, 50_000_000)),
+            tax: Some(money(0, 130_000_000)),
+            ..line(1, money(1, 0), None)
+        };
+        assert_eq!(total(&[taxed], "CNY"), Some(money(1, 80_000_000)));
+        let below = OrderLine {
+            discount: Some(money(2, 0)),
+            ..line(1, money(1, 0), None)
+        };
+        assert_eq!(total(&[below], "CNY"), None);
     }
 }

@@ -10,8 +10,8 @@ use jiff::{
 use kefu_contracts::{
     google::r#type::Date as WireDate,
     order::{
-        CustomerTier, Importance, RelationPlanDefinition, RelationPlansVersion, RelationRule,
-        VisitMethod, VisitResponsible,
+        CustomerTier, Importance, RelationPlanDefinition, RelationRule, VisitMethod,
+        VisitResponsible,
     },
 };
 use kefu_service::{error::Violation, fields::Fields};

@@ -46,6 +46,16 @@ pub(crate) fn may_become(stage: OrderStage, next: OrderStage) -> bool {
     rule_of(stage).is_some_and(|rule| rule.next.contains(&next))
 }
 
+/// Whether an order at this stage is over.
+pub(crate) fn is_over(stage: OrderStage) -> bool {
+    matches!(stage, Completed | Cancelled)
+}
+
+/// Whether the goods of an order at this stage have left.
+pub(crate) fn has_left(stage: OrderStage) -> bool {
+    matches!(stage, Shipped | Delivered | Completed)
+}
+
 /// An order reached a stage. Ordered by time, then by stage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Reached {

@@ -15,6 +15,7 @@ use uuid::Uuid;
 
 use super::greetings;
 use crate::{
+    api::Orders,
     campaigns,
     desk::{By, Desk},
     store::{
@@ -31,6 +32,8 @@ pub(crate) struct KnownCustomers {
     pub(crate) vault: Arc<Vault>,
     pub(crate) ids: Ids,
     pub(crate) desk: Desk,
+    /// Lets go of what is set aside for who is destroyed.
+    pub(crate) orders: Orders,
 }
 
 impl Effect for KnownCustomers {
@@ -52,8 +55,10 @@ impl Effect for KnownCustomers {
             }
             // What a journal says last of a customer is that the file is gone.
             for gone in entries.iter().filter_map(Destroyed::of) {
-                scrub::customer(connection, gone.customer, self.clock.now()).await?;
-                gone.scrubbed(connection, self.clock.now()).await?;
+                let now = self.clock.now();
+                self.orders.let_go(connection, gone.customer, now).await?;
+                scrub::customer(connection, gone.customer, now).await?;
+                gone.scrubbed(connection, now).await?;
                 self.vault.forget(gone.customer);
             }
             Ok(())

@@ -2,23 +2,22 @@
 
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
-use kefu_access::SubjectKind;
 use kefu_contracts::order::StageEvent;
-use kefu_service::{call::Call, error::Fault, fields::subject_name, time};
+use kefu_service::{error::Fault, fields::subject_name, time};
 use sqlx::{PgConnection, Row, postgres::PgRow};
 use uuid::Uuid;
 
-use crate::domain::stage::Reached;
+use crate::{desk::By, domain::stage::Reached};
 
 /// Records that an order reached a stage; `false` when that was told before.
 pub(crate) async fn record(
     connection: &mut PgConnection,
-    call: &Call,
+    by: &By<'_>,
     order: Uuid,
     customer: Uuid,
     reached: Reached,
 ) -> Result<bool, Fault> {
-    let subject = &call.context.subject;
+    let (actor, is_system) = by.who().unzip();
     let written = sqlx::query!(
         "INSERT INTO orders.stage_event
              (order_id, customer_id, stage, occurred_at, recorded_at, actor_id, actor_is_system)
@@ -28,40 +27,33 @@ pub(crate) async fn record(
         customer,
         reached.stage as i16,
         reached.at.to_sqlx() as _,
-        call.now.to_sqlx() as _,
-        subject.id,
-        subject.kind == SubjectKind::SystemAccount
+        by.now().to_sqlx() as _,
+        actor,
+        is_system.unwrap_or_default()
     )
     .execute(connection)
     .await?;
     Ok(written.rows_affected() == 1)
 }
 
-/// The event that this call tells, as the contract carries it.
-pub(crate) fn told(call: &Call, reached: Reached) -> StageEvent {
-    let subject = &call.context.subject;
-    let is_system = subject.kind == SubjectKind::SystemAccount;
-    event(
-        reached.stage as i32,
-        reached.at,
-        call.now,
-        subject.id,
-        is_system,
-    )
+/// An event that is told now, as the contract carries it.
+pub(crate) fn told(by: &By<'_>, reached: Reached) -> StageEvent {
+    event(reached.stage as i32, reached.at, by.now(), by.who())
 }
 
 fn event(
     stage: i32,
     occurred: Timestamp,
     recorded: Timestamp,
-    actor: Uuid,
-    is_system: bool,
+    actor: Option<(Uuid, bool)>,
 ) -> StageEvent {
     StageEvent {
         stage,
         occurred_time: Some(time::to_proto(occurred)),
         recorded_time: Some(time::to_proto(recorded)),
-        actor: subject_name(actor, is_system),
+        actor: actor
+            .map(|(id, is_system)| subject_name(id, is_system))
+            .unwrap_or_default(),
     }
 }
 
@@ -70,7 +62,7 @@ pub(crate) fn read(row: &PgRow) -> Result<Vec<StageEvent>, Fault> {
     let stages: Option<Vec<i16>> = row.try_get("event_stages")?;
     let occurred: Option<Vec<jiff_sqlx::Timestamp>> = row.try_get("event_occurred")?;
     let recorded: Option<Vec<jiff_sqlx::Timestamp>> = row.try_get("event_recorded")?;
-    let actors: Option<Vec<Uuid>> = row.try_get("event_actors")?;
+    let actors: Option<Vec<Option<Uuid>>> = row.try_get("event_actors")?;
     let systems: Option<Vec<bool>> = row.try_get("event_systems")?;
     let times = occurred
         .unwrap_or_default()
@@ -90,8 +82,7 @@ pub(crate) fn read(row: &PgRow) -> Result<Vec<StageEvent>, Fault> {
                 stage.into(),
                 occurred.to_jiff(),
                 recorded.to_jiff(),
-                actor,
-                is_system,
+                actor.map(|actor| (actor, is_system)),
             )
         })
         .collect())

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
-use kefu_contracts::order::OrderStage;
+use kefu_contracts::order::{OrderIntake, OrderStage, OrderStock};
 use kefu_service::error::Fault;
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -19,7 +19,10 @@ pub(crate) struct NewRow<'a> {
     pub(crate) external_ref: Option<&'a str>,
     pub(crate) currency: &'a str,
     pub(crate) sealed: &'a [u8],
+    pub(crate) intake: OrderIntake,
     pub(crate) promised_at: Option<Timestamp>,
+    /// When it is judged whether it is late or stuck.
+    pub(crate) look_at: Timestamp,
     pub(crate) now: Timestamp,
 }
 
@@ -33,8 +36,8 @@ pub(crate) async fn insert(
     let number = sqlx::query_scalar!(
         "INSERT INTO orders.purchase_order
              (id, customer_id, stage, stage_at, department_id, owner_id, external_ref, currency, sealed, placed_at,
-              promised_at, revision, created_at, updated_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $4, $10, 1, $11, $11)
+              promised_at, look_at, intake, revision, created_at, updated_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $4, $10, $11, $12, 1, $13, $13)
          ON CONFLICT (external_ref) DO NOTHING
          RETURNING number",
         row.id,
@@ -47,6 +50,8 @@ pub(crate) async fn insert(
         row.currency,
         row.sealed,
         row.promised_at.map(ToSqlx::to_sqlx) as _,
+        row.look_at.to_sqlx() as _,
+        row.intake as i16,
         row.now.to_sqlx() as _
     )
     .fetch_optional(connection)
@@ -75,19 +80,45 @@ pub(crate) async fn lock(connection: &mut PgConnection, id: Uuid) -> Result<Opti
     Ok(locked)
 }
 
-/// Puts the next revision of a locked order down, at this stage.
+/// Number of an order, and whose it is.
+pub(crate) async fn numbered(
+    connection: &mut PgConnection,
+    id: Uuid,
+) -> Result<Option<(String, Locked)>, Fault> {
+    let row = sqlx::query!(
+        "SELECT number, customer_id, department_id, owner_id FROM orders.purchase_order WHERE id = $1",
+        id
+    )
+    .fetch_optional(connection)
+    .await?;
+    Ok(row.map(|row| {
+        let locked = Locked {
+            customer_id: row.customer_id,
+            department_id: row.department_id,
+            owner_id: row.owner_id,
+        };
+        (row.number, locked)
+    }))
+}
+
+/// Puts the next revision of a locked order down, at this stage. It is judged anew at
+/// `look_at`; at once where it is in trouble, as that may be over.
 pub(crate) async fn settle(
     connection: &mut PgConnection,
     id: Uuid,
     current: Reached,
+    look_at: Timestamp,
     now: Timestamp,
 ) -> Result<(), Fault> {
     sqlx::query!(
-        "UPDATE orders.purchase_order SET stage = $2, stage_at = $3, revision = revision + 1, updated_at = $4
+        "UPDATE orders.purchase_order
+         SET stage = $2, stage_at = $3, revision = revision + 1, updated_at = $5,
+             look_at = CASE WHEN late_at IS NULL AND stuck_at IS NULL THEN $4::timestamptz ELSE $5 END
          WHERE id = $1",
         id,
         current.stage as i16,
         current.at.to_sqlx() as _,
+        look_at.to_sqlx() as _,
         now.to_sqlx() as _
     )
     .execute(connection)
@@ -118,4 +149,40 @@ pub(crate) async fn standing(
         paid: row.paid,
         delivered: row.delivered.map(|at| at.to_jiff()),
     })
+}
+
+/// Puts what a locked order says anew down; [`settle`] makes it a revision.
+pub(crate) async fn rewrite(
+    connection: &mut PgConnection,
+    id: Uuid,
+    (intake, stock): (OrderIntake, OrderStock),
+    sealed: &[u8],
+) -> Result<(), Fault> {
+    sqlx::query!(
+        "UPDATE orders.purchase_order SET intake = $2, stock = $3, sealed = $4 WHERE id = $1",
+        id,
+        intake as i16,
+        stock as i16,
+        sealed
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Puts down at which stage an order is that was entered in this transaction.
+pub(crate) async fn turn(
+    connection: &mut PgConnection,
+    id: Uuid,
+    current: Reached,
+) -> Result<(), Fault> {
+    sqlx::query!(
+        "UPDATE orders.purchase_order SET stage = $2, stage_at = $3 WHERE id = $1",
+        id,
+        current.stage as i16,
+        current.at.to_sqlx() as _
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
 }

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use kefu_access::{DutySql, ScopeColumns};
 use kefu_contracts::{
-    order::{Order, OrderStage, StageEvent},
+    order::{Order, OrderIntake, OrderStage, OrderStock, StageEvent},
     policy::DataClass,
 };
 use kefu_service::{
@@ -24,17 +24,17 @@ use super::{
     completion::{self, StoredAttempt},
     events, follow_ups,
     points::{accounts, postings},
-    relations,
+    promises, relations,
     reviews::StoredReview,
-    visits,
+    submissions, visits,
 };
 use crate::domain::stage::Reached;
 
 macro_rules! columns {
     () => {
         "o.id, o.number, o.customer_id, o.stage, o.stage_at, o.department_id, o.owner_id, o.external_ref, o.currency,
-         o.sealed, o.placed_at, o.promised_at, o.confirmation, o.revision, o.created_at, o.updated_at,
-         k.kek_id, k.wrapped"
+         o.sealed, o.placed_at, o.promised_at, o.late_at, o.late_stage, o.stuck_at, o.intake, o.stock, o.confirmation,
+         o.revision, o.created_at, o.updated_at, k.kek_id, k.wrapped"
     };
 }
 macro_rules! from {
@@ -90,13 +90,19 @@ pub(crate) const FACTS: &[FactsOf] = &[
         record: &postings::RECORD,
         selectable: None,
     },
+    FactsOf {
+        collection: submissions::SUBMISSIONS,
+        record: &submissions::RECORD,
+        selectable: None,
+    },
 ];
 
-/// The same with events and reviews, all of one moment.
+/// The same with events, promises and reviews, all of one moment.
 pub(crate) const WHOLE: RecordSpec = RecordSpec {
     columns: concat!(
         columns!(),
         ", e.event_stages, e.event_occurred, e.event_recorded, e.event_actors, e.event_systems,
+         p.promise_stages, p.promise_times,
          r.review_ids, r.review_refs, r.review_scores, r.review_answered, r.review_sealed,
          a.attempt_ids, a.attempt_outcomes, a.attempt_times, a.attempt_actors, a.attempt_systems, a.attempt_sealed,
          w.complaints"
@@ -111,6 +117,10 @@ pub(crate) const WHOLE: RecordSpec = RecordSpec {
                      array_agg(actor_is_system ORDER BY occurred_at, stage) AS event_systems
               FROM orders.stage_event WHERE order_id = o.id
           ) e CROSS JOIN LATERAL (
+              SELECT array_agg(stage ORDER BY stage) AS promise_stages,
+                     array_agg(promised_at ORDER BY stage) AS promise_times
+              FROM orders.stage_promise WHERE order_id = o.id
+          ) p CROSS JOIN LATERAL (
               SELECT array_agg(id ORDER BY answered_at, id) AS review_ids,
                      array_agg(external_ref ORDER BY answered_at, id) AS review_refs,
                      array_agg(score ORDER BY answered_at, id) AS review_scores,
@@ -159,14 +169,7 @@ const fn field(name: &'static str, column: &'static str, kind: FilterKind) -> Fi
 
 const FIELDS: &[FilterField] = &[
     field("customer", "o.customer_id", FilterKind::Name("customers")),
-    field(
-        "stage",
-        "o.stage",
-        FilterKind::Enum {
-            prefix: "ORDER_STAGE_",
-            parse: |name| OrderStage::from_str_name(name).map(|stage| stage as i32),
-        },
-    ),
+    field("stage", "o.stage", STAGE),
     field(
         "department",
         "o.department_id",
@@ -176,7 +179,31 @@ const FIELDS: &[FilterField] = &[
     field("external_ref", "o.external_ref", FilterKind::Text),
     field("placed_time", "o.placed_at", FilterKind::Time),
     field("promised_time", "o.promised_at", FilterKind::Time),
+    field("late_time", "o.late_at", FilterKind::Time),
+    field("late_stage", "o.late_stage", STAGE),
+    field("stuck_time", "o.stuck_at", FilterKind::Time),
+    field(
+        "intake",
+        "o.intake",
+        FilterKind::Enum {
+            prefix: "ORDER_INTAKE_",
+            parse: |name| OrderIntake::from_str_name(name).map(|intake| intake as i32),
+        },
+    ),
+    field(
+        "stock",
+        "o.stock",
+        FilterKind::Enum {
+            prefix: "ORDER_STOCK_",
+            parse: |name| OrderStock::from_str_name(name).map(|stock| stock as i32),
+        },
+    ),
 ];
+
+const STAGE: FilterKind = FilterKind::Enum {
+    prefix: "ORDER_STAGE_",
+    parse: |name| OrderStage::from_str_name(name).map(|stage| stage as i32),
+};
 
 /// A row as it was read, its classified fields still sealed.
 pub(crate) struct StoredOrder {
@@ -196,6 +223,7 @@ pub(crate) struct StoredOrder {
     pub(crate) reviews: Vec<StoredReview>,
     /// Of a whole row only.
     pub(crate) attempts: Vec<StoredAttempt>,
+    is_whole: bool,
     columns: Order,
 }
 
@@ -206,12 +234,15 @@ impl StoredOrder {
             row.try_get::<jiff_sqlx::Timestamp, _>(column)
                 .map(|at| at.to_jiff())
         };
+        let perhaps = |column| {
+            let at = row.try_get::<Option<jiff_sqlx::Timestamp>, _>(column);
+            at.map(|at| at.map(|at| time::to_proto(at.to_jiff())))
+        };
         let id: Uuid = row.try_get("id")?;
         let customer_id: Uuid = row.try_get("customer_id")?;
         let department_id: Uuid = row.try_get("department_id")?;
         let owner_id: Option<Uuid> = row.try_get("owner_id")?;
         let stage = i32::from(row.try_get::<i16, _>("stage")?);
-        let promised_at: Option<jiff_sqlx::Timestamp> = row.try_get("promised_at")?;
         let revision = row.try_get("revision")?;
         let placed_at = time("placed_at")?;
         let columns = Order {
@@ -226,7 +257,12 @@ impl StoredOrder {
                 .unwrap_or_default(),
             currency: row.try_get("currency")?,
             placed_time: Some(time::to_proto(placed_at)),
-            promised_time: promised_at.map(|at| time::to_proto(at.to_jiff())),
+            promised_time: perhaps("promised_at")?,
+            late_time: perhaps("late_at")?,
+            late_stage: row.try_get::<i16, _>("late_stage")?.into(),
+            stuck_time: perhaps("stuck_at")?,
+            intake: row.try_get::<i16, _>("intake")?.into(),
+            stock: row.try_get::<i16, _>("stock")?.into(),
             confirmation: row.try_get::<i16, _>("confirmation")?.into(),
             etag: etag(revision),
             create_time: Some(time::to_proto(time("created_at")?)),
@@ -252,6 +288,7 @@ impl StoredOrder {
             matched: row.try_get("matched")?,
             reviews: Vec::new(),
             attempts: Vec::new(),
+            is_whole: false,
             columns,
         })
     }
@@ -260,17 +297,33 @@ impl StoredOrder {
     pub(crate) fn read_whole(row: &PgRow) -> Result<Self, Fault> {
         let mut stored = Self::read(row)?;
         stored.columns.events = events::read(row)?;
+        stored.columns.promises = promises::read(row)?;
         stored.reviews = StoredReview::read(row)?;
         stored.attempts = StoredAttempt::read(row)?;
         stored.columns.complaints = completion::complaints(row)?;
+        stored.is_whole = true;
         Ok(stored)
     }
 
-    /// The record: the opened fields with those that are kept in columns.
+    /// Whether what was read has this field: some belong to the whole alone.
+    pub(crate) fn has(&self, field: &str) -> bool {
+        self.is_whole || !matches!(field, "findings" | "steps")
+    }
+
+    /// The record: the opened fields with those that are kept in columns. What was found and
+    /// settled belongs to the whole alone.
     pub(crate) fn with_columns(&self, opened: Order) -> Order {
+        let (findings, steps) = match self.is_whole {
+            true => (opened.findings, opened.steps),
+            false => (Vec::new(), Vec::new()),
+        };
         Order {
             lines: opened.lines,
             total: opened.total,
+            contact_name: opened.contact_name,
+            contact_phone: opened.contact_phone,
+            findings,
+            steps,
             ..self.columns.clone()
         }
     }
@@ -327,6 +380,11 @@ mod tests {
             "external_ref",
             "placed_time",
             "promised_time",
+            "late_time",
+            "late_stage",
+            "stuck_time",
+            "intake",
+            "stock",
         ];
         assert_eq!(names, promised);
     }

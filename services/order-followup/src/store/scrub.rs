@@ -3,8 +3,10 @@
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
 use kefu_service::{destroyed::destroy_key, error::Fault};
-use sqlx::PgConnection;
+use sqlx::{PgConnection, postgres::PgRow};
 use uuid::Uuid;
+
+use super::back_orders;
 
 /// Scrubs everything of a customer. Nobody takes an order from them from then on: whoever is
 /// about to holds the row that goes first.
@@ -21,7 +23,28 @@ pub(crate) async fn customer(
     .await?;
     destroy_key(connection, customer).await?;
     sqlx::query!(
-        "UPDATE orders.purchase_order SET sealed = '', external_ref = NULL, owner_id = NULL WHERE customer_id = $1",
+        "UPDATE orders.purchase_order
+         SET sealed = '', external_ref = NULL, owner_id = NULL, look_at = NULL, late_at = NULL, late_stage = 0,
+             stuck_at = NULL, stock = CASE stock WHEN 6 THEN 6 ELSE 1 END
+         WHERE customer_id = $1",
+        customer
+    )
+    .execute(&mut *connection)
+    .await?;
+    sqlx::query!(
+        "DELETE FROM orders.submission WHERE customer_id = $1",
+        customer
+    )
+    .execute(&mut *connection)
+    .await?;
+    sqlx::query!(
+        "DELETE FROM orders.back_order WHERE customer_id = $1",
+        customer
+    )
+    .execute(&mut *connection)
+    .await?;
+    sqlx::query!(
+        "DELETE FROM orders.stage_promise WHERE customer_id = $1",
         customer
     )
     .execute(&mut *connection)
@@ -107,4 +130,22 @@ async fn relation(connection: &mut PgConnection, customer: Uuid) -> Result<(), F
             .await?;
     }
     Ok(())
+}
+
+/// Orders of a customer for which something is set aside, whole; the key still opens them.
+pub(crate) async fn supplied(
+    connection: &mut PgConnection,
+    customer: Uuid,
+) -> Result<Vec<PgRow>, Fault> {
+    let ids = sqlx::query_scalar!(
+        "SELECT id FROM orders.purchase_order WHERE customer_id = $1 AND stock IN (2, 3, 4, 7) FOR UPDATE",
+        customer
+    )
+    .fetch_all(&mut *connection)
+    .await?;
+    let mut rows = Vec::with_capacity(ids.len());
+    for id in ids {
+        rows.push(back_orders::whole(connection, id).await?);
+    }
+    Ok(rows)
 }

@@ -1,8 +1,8 @@
-//! Rules that the company sets, in versions: added, and never changed (IH-6, OP-3.3).
+//! Rules that the company sets, in versions: added, and never changed (IH-6, OP-3.3, OP-3.4.4).
 
 use kefu_contracts::order::{
     AfterSalesDefinition, AfterSalesVersion, LoyaltyDefinition, LoyaltyRulesVersion,
-    RelationPlanDefinition, RelationPlansVersion,
+    PromiseDefinition, PromiseRulesVersion, RelationPlanDefinition, RelationPlansVersion,
 };
 use kefu_service::{
     error::Fault,
@@ -10,7 +10,7 @@ use kefu_service::{
 };
 use sqlx::PgConnection;
 
-use crate::domain::{case::rules::shipped, loyalty, relation};
+use crate::domain::{case::rules::shipped, loyalty, promise, relation};
 
 /// Whose rules they are.
 pub(crate) struct OrderRules;
@@ -28,6 +28,13 @@ versioned!(
     LoyaltyDefinition,
     "orders.loyalty_version",
     loyalty::shipped
+);
+versioned!(
+    OrderRules,
+    PromiseRulesVersion,
+    PromiseDefinition,
+    "orders.promise_rules_version",
+    promise::rules::shipped
 );
 versioned!(
     OrderRules,

@@ -40,6 +40,12 @@ pub(super) struct Planted {
     pub(super) facts: RowFacts,
 }
 
+impl Planted {
+    pub(super) fn new(name: String, facts: RowFacts) -> Self {
+        Self { name, facts }
+    }
+}
+
 /// The cases.
 pub(super) async fn planted(
     suite: &TestSuite,

@@ -9,6 +9,7 @@ pub(crate) mod dump;
 mod logs;
 mod offers;
 mod oracle;
+mod orders;
 mod package;
 mod post;
 mod relationship;

@@ -41,7 +41,7 @@ use kefu_testkit::{Caller, TestSuite, employee_id};
 use prost_types::FieldMask;
 use uuid::Uuid;
 
-use super::{after_sales, post::knowledge::Secret, relationship, values::Values};
+use super::{after_sales, orders, post::knowledge::Secret, relationship, values::Values};
 use crate::{
     attachments::{announced, put},
     data_requests::{ask, asked, copied, data_requests},
@@ -240,10 +240,14 @@ pub(super) async fn make(suite: &TestSuite) -> World {
     after_sales::complained(&erp, &bought[COMPLAINED]).await;
     after_sales::done_by_hand(suite, &files[0], departments["call_centre"], &mut values).await;
     let cases = after_sales::planted(suite, &erp, &bought, &departments, &mut values).await;
-    for one in cases.into_iter().chain(after_sales::due(&erp).await) {
+    let taken = orders::planted(suite, &erp, &files, &departments, &mut values).await;
+    for one in cases.into_iter().chain(taken) {
         world.add(one);
     }
     world.relate(suite, &files, &mut values).await;
+    for one in after_sales::due(&erp).await {
+        world.add(one);
+    }
     // Whoever reaches a ticket reaches what its customer said about it.
     for (name, ticket) in surveyed(suite, &erp, &mut values).await {
         let facts = world.facts[&ticket].clone();
@@ -585,6 +589,9 @@ fn line(values: &mut Values) -> OrderLine {
         quantity: 2,
         unit_price: money(1299),
         freight: money(10),
+        discount: money(1),
+        tax: money(2),
+        ..OrderLine::default()
     }
 }
 

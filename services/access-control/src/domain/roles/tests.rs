@@ -94,6 +94,8 @@ fn sales_and_marketing_clear_no_contact_data() {
                 "order.after_sales_rules.get",
                 "order.loyalty_rules.get",
                 "order.relation_plans.get",
+                "order.promise_rules.get",
+                "order.stock.list",
             ]
             .contains(&one.as_str())
     }));

@@ -60,6 +60,7 @@ fn a_correct_order_is_taken_in_with_its_total_and_time() {
     let expected = Taken {
         placed_at: NOW,
         promised_at: None,
+        promises: Vec::new(),
         total: price(2608).unwrap(),
     };
     assert_eq!(taken(&mut order(), false), Ok(expected));
@@ -75,9 +76,14 @@ fn everything_that_is_wrong_is_told_at_once() {
         quantity: 0,
         unit_price: None,
         freight: price(-1),
+        discount: price(-1),
+        sku: "x".repeat(61),
+        ..OrderLine::default()
     };
     let found = violations(Order {
         currency: "cny".into(),
+        contact_name: "x".repeat(101),
+        contact_phone: "my own".into(),
         external_ref: "x".repeat(121),
         lines: vec![
             wrong.clone(),
@@ -107,15 +113,21 @@ fn everything_that_is_wrong_is_told_at_once() {
             ("order.lines[0].product", Violation::Required),
             ("order.lines[0].specification", Violation::TooLong(500)),
             ("order.lines[0].category", Violation::ControlCharacters),
+            ("order.lines[0].sku", Violation::TooLong(60)),
             ("order.lines[0].quantity", pieces),
             ("order.lines[0].unit_price", Violation::Required),
             ("order.lines[0].freight", Violation::Amount),
+            ("order.lines[0].discount", Violation::Amount),
             ("order.lines[1].product", Violation::Required),
             ("order.lines[1].specification", Violation::TooLong(500)),
             ("order.lines[1].category", Violation::ControlCharacters),
+            ("order.lines[1].sku", Violation::TooLong(60)),
             ("order.lines[1].quantity", pieces),
             ("order.lines[1].unit_price", Violation::Amount),
             ("order.lines[1].freight", Violation::Amount),
+            ("order.lines[1].discount", Violation::Amount),
+            ("order.contact_name", Violation::TooLong(100)),
+            ("order.contact_phone", Violation::Phone),
             ("order.placed_time", Violation::InFuture),
             ("order.promised_time", Violation::Time),
         ]
@@ -226,4 +238,42 @@ fn what_only_the_suite_says_is_not_taken_from_the_caller() {
     clear_outputs(&mut order, uuid::Uuid::from_u128(1));
     assert_eq!(order.name, "orders/00000000-0000-0000-0000-000000000001");
     assert!(order.number.is_empty() && order.reviews.is_empty() && order.events.is_empty());
+}
+
+/// Clause OP-3.4.4: stages are promised with the order, each once, and delivery by its own field.
+#[test]
+fn stages_are_promised_with_the_order() {
+    let promise = |stage: OrderStage, seconds: i64| StagePromise {
+        stage: stage.into(),
+        promised_time: Some(prost_types::Timestamp { seconds, nanos: 0 }),
+    };
+    let mut promised = Order {
+        promises: vec![
+            promise(OrderStage::Shipped, 1_700_000_500),
+            promise(OrderStage::Confirmed, 1_700_000_100),
+        ],
+        ..order()
+    };
+    let found = taken(&mut promised, false).unwrap().promises;
+    let stages: Vec<_> = found.iter().map(|promise| promise.stage).collect();
+    assert_eq!(stages, [OrderStage::Confirmed, OrderStage::Shipped]);
+    assert_eq!(promised.promises[0].stage(), OrderStage::Confirmed);
+    let wrong = violations(Order {
+        promises: vec![
+            promise(OrderStage::Delivered, 1_700_000_500),
+            promise(OrderStage::Paid, 1_600_000_000),
+            promise(OrderStage::Paid, 1_700_000_500),
+            StagePromise::default(),
+        ],
+        ..order()
+    });
+    let expected = [
+        ("promises[0].stage", Violation::NotApplicable),
+        ("promises[1].promised_time", Violation::Contradiction),
+        ("promises[2].stage", Violation::Duplicate),
+        ("promises[3].stage", Violation::Required),
+        ("promises[3].promised_time", Violation::Required),
+    ];
+    let expected = expected.map(|(field, what)| (format!("order.{field}"), what));
+    assert_eq!(wrong, expected);
 }

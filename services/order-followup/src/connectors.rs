@@ -1,0 +1,254 @@
+//! The company's connectors for orders, over gRPC (kefu.order.v1, `order_system_connector.proto` and
+//! `inventory_connector.proto`).
+//! Each call has a deadline and is signed like every call between services: a connector can
+//! tell who asks.
+
+use std::{sync::Arc, time::Duration};
+
+use kefu_contracts::order::{
+    ConsumeStockRequest, Order, ReleaseStockRequest, ReserveLine, ReserveOutcome,
+    ReserveStockRequest, ReservedLine, SubmitOrderOutcome, SubmitOrderRequest, SubmitOrderResponse,
+    WithdrawOrderOutcome, WithdrawOrderRequest,
+    inventory_connector_service_client::InventoryConnectorServiceClient,
+    order_system_connector_service_client::OrderSystemConnectorServiceClient,
+};
+use kefu_service::{
+    core::Core,
+    error::Fault,
+    peer::{PeerService, remote},
+};
+use serde::{Deserialize, Serialize};
+use tonic::{Code, Request, Response, Status};
+use uuid::Uuid;
+
+use crate::{
+    domain::stock::Got,
+    ports::{Inventory, NotTaken, OrderSystem, Pieces, Taken},
+};
+
+const LONGEST_REFERENCE: usize = 200;
+const MOST_ALTERNATIVES: usize = 20;
+
+/// A connector of the company. Without one it is done by hand.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ConnectorConfig {
+    /// Its URI; empty where there is none.
+    pub uri: String,
+    /// How long one answer is waited for.
+    pub timeout_ms: u64,
+}
+
+impl Default for ConnectorConfig {
+    fn default() -> Self {
+        Self {
+            uri: String::new(),
+            timeout_ms: 3_000,
+        }
+    }
+}
+
+impl ConnectorConfig {
+    pub(crate) fn problem(&self) -> Option<&'static str> {
+        match self.timeout_ms {
+            1..=20_000 => None,
+            _ => Some("timeout_ms must be 1 to 20,000"),
+        }
+    }
+}
+
+/// The order system that is configured.
+///
+/// # Errors
+/// When its URI is none.
+pub(crate) fn order_system(
+    config: &ConnectorConfig,
+    core: &Core,
+) -> Result<Option<Arc<dyn OrderSystem>>, Fault> {
+    let connector = Connector::of(config, core)?;
+    Ok(connector.map(|one| Arc::new(one) as Arc<dyn OrderSystem>))
+}
+
+/// The inventory that is configured.
+///
+/// # Errors
+/// When its URI is none.
+pub(crate) fn inventory(
+    config: &ConnectorConfig,
+    core: &Core,
+) -> Result<Option<Arc<dyn Inventory>>, Fault> {
+    let connector = Connector::of(config, core)?;
+    Ok(connector.map(|one| Arc::new(one) as Arc<dyn Inventory>))
+}
+
+struct Connector {
+    peer: PeerService,
+    timeout: Duration,
+}
+
+impl Connector {
+    fn of(config: &ConnectorConfig, core: &Core) -> Result<Option<Self>, Fault> {
+        if config.uri.is_empty() {
+            return Ok(None);
+        }
+        Ok(Some(Self {
+            peer: core.identity.calling(remote(&config.uri)?),
+            timeout: Duration::from_millis(config.timeout_ms),
+        }))
+    }
+
+    /// What is sent, with its deadline.
+    fn request<M>(&self, message: M) -> Request<M> {
+        let mut request = Request::new(message);
+        request.set_timeout(self.timeout);
+        request
+    }
+
+    /// What comes back in time.
+    async fn heard<M>(
+        &self,
+        id: Uuid,
+        answer: impl Future<Output = Result<Response<M>, Status>>,
+    ) -> Result<M, NotTaken> {
+        let code = match tokio::time::timeout(self.timeout, answer).await {
+            Ok(Ok(answer)) => return Ok(answer.into_inner()),
+            Ok(Err(status)) => status.code(),
+            Err(_) => Code::DeadlineExceeded,
+        };
+        tracing::warn!(%id, ?code, "a connector does not answer as it should");
+        match is_silence(code) {
+            true => Err(NotTaken::Silent),
+            false => Err(NotTaken::Refused),
+        }
+    }
+}
+
+#[tonic::async_trait]
+impl OrderSystem for Connector {
+    async fn submit(&self, id: Uuid, order: &Order) -> Result<Taken, NotTaken> {
+        let request = self.request(SubmitOrderRequest {
+            submission_id: id.to_string(),
+            order_number: order.number.clone(),
+            customer: order.customer.clone(),
+            currency: order.currency.clone(),
+            lines: order.lines.clone(),
+            total: order.total.clone(),
+            placed_time: order.placed_time,
+            promised_time: order.promised_time,
+        });
+        let mut client = OrderSystemConnectorServiceClient::new(self.peer.clone());
+        read(self.heard(id, client.submit_order(request)).await?)
+    }
+
+    async fn withdraw(&self, id: Uuid) -> Result<(), NotTaken> {
+        let request = self.request(WithdrawOrderRequest {
+            submission_id: id.to_string(),
+        });
+        let mut client = OrderSystemConnectorServiceClient::new(self.peer.clone());
+        let answer = self.heard(id, client.withdraw_order(request)).await?;
+        match answer.outcome() {
+            WithdrawOrderOutcome::Withdrawn => Ok(()),
+            _ => Err(NotTaken::Refused),
+        }
+    }
+}
+
+#[tonic::async_trait]
+impl Inventory for Connector {
+    async fn reserve(&self, id: Uuid, pieces: &[Pieces]) -> Result<Vec<Got>, NotTaken> {
+        let line = |one: &Pieces| ReserveLine {
+            sku: one.sku.clone(),
+            quantity: one.quantity,
+        };
+        let request = self.request(ReserveStockRequest {
+            reservation_id: id.to_string(),
+            lines: pieces.iter().map(line).collect(),
+        });
+        let mut client = InventoryConnectorServiceClient::new(self.peer.clone());
+        let answer = self.heard(id, client.reserve_stock(request)).await?;
+        if answer.lines.len() != pieces.len() {
+            return Err(NotTaken::Refused);
+        }
+        answer.lines.into_iter().map(got).collect()
+    }
+
+    async fn release(&self, id: Uuid) -> Result<(), NotTaken> {
+        let request = self.request(ReleaseStockRequest {
+            reservation_id: id.to_string(),
+        });
+        let mut client = InventoryConnectorServiceClient::new(self.peer.clone());
+        self.heard(id, client.release_stock(request)).await?;
+        Ok(())
+    }
+
+    async fn consume(&self, id: Uuid) -> Result<(), NotTaken> {
+        let request = self.request(ConsumeStockRequest {
+            reservation_id: id.to_string(),
+        });
+        let mut client = InventoryConnectorServiceClient::new(self.peer.clone());
+        self.heard(id, client.consume_stock(request)).await?;
+        Ok(())
+    }
+}
+
+fn got(line: ReservedLine) -> Result<Got, NotTaken> {
+    match line.outcome() {
+        ReserveOutcome::Reserved => Ok(Got::Reserved),
+        ReserveOutcome::NotKept => Ok(Got::NotKept),
+        ReserveOutcome::Short => {
+            let mut alternatives = line.alternatives;
+            alternatives.truncate(MOST_ALTERNATIVES);
+            Ok(Got::Short(alternatives))
+        }
+        ReserveOutcome::Unspecified => Err(NotTaken::Refused),
+    }
+}
+
+/// Whether asking again may help.
+fn is_silence(code: Code) -> bool {
+    matches!(
+        code,
+        Code::Unavailable
+            | Code::DeadlineExceeded
+            | Code::Cancelled
+            | Code::Aborted
+            | Code::Unknown
+            | Code::ResourceExhausted
+            | Code::Internal
+    )
+}
+
+fn read(answer: SubmitOrderResponse) -> Result<Taken, NotTaken> {
+    let reference = answer.reference.as_str();
+    let said =
+        reference.chars().count() <= LONGEST_REFERENCE && !reference.chars().any(char::is_control);
+    if answer.outcome() != SubmitOrderOutcome::Accepted || !said {
+        return Err(NotTaken::Refused);
+    }
+    Ok(Taken {
+        reference: answer.reference,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Clause OP-3.4.3: nothing counts as taken that was not.
+    #[test]
+    fn only_answers_of_the_contract_are_taken() {
+        let answer = |outcome: i32, reference: &str| {
+            read(SubmitOrderResponse {
+                outcome,
+                reference: reference.into(),
+            })
+            .is_ok()
+        };
+        assert!(answer(1, "ERP-1") && answer(1, ""));
+        let long = "x".repeat(201);
+        for (outcome, reference) in [(0, "r"), (2, "r"), (9, "r"), (1, "a\nb"), (1, &long)] {
+            assert!(!answer(outcome, reference), "{outcome} {reference:?}");
+        }
+        assert!(is_silence(Code::Unavailable) && !is_silence(Code::InvalidArgument));
+    }
+}
