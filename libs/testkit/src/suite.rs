@@ -23,7 +23,7 @@ use kefu_service::{
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
-use crate::{Caller, TestDatabase, TurnableClock, apart::AccessControl};
+use crate::{Caller, TestDatabase, TurnableClock, apart::AccessControl, eventually};
 
 /// The example company of `kefu dev`.
 pub const COMPANY: &str = include_str!("../../../services/access-control/example_company.toml");
@@ -116,7 +116,7 @@ impl TestSuite {
             _running: running,
             ending,
         };
-        suite.ready().await;
+        suite.policy_is_fresh().await;
         suite
     }
 
@@ -174,21 +174,17 @@ impl TestSuite {
         found.unwrap().1.cancel();
     }
 
-    /// Waits until the gateway has its policy.
-    async fn ready(&self) {
-        let ready = async {
-            let mut client = OrganisationServiceClient::new(self.caller("dong.jie"));
-            while client
+    /// Waits until the gateway has heard of the policy by the time that it is now: it lets
+    /// nobody through before it has, nor once the clock was turned far.
+    pub async fn policy_is_fresh(&self) {
+        let mut client = OrganisationServiceClient::new(self.caller("dong.jie"));
+        eventually(async || {
+            client
                 .list_departments(ListDepartmentsRequest {})
                 .await
-                .is_err()
-            {
-                tokio::time::sleep(Duration::from_millis(10)).await;
-            }
-        };
-        tokio::time::timeout(Duration::from_secs(30), ready)
-            .await
-            .expect("the gateway got its policy");
+                .ok()
+        })
+        .await;
     }
 }
 

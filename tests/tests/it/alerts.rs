@@ -9,7 +9,7 @@ use kefu_contracts::access::{
 };
 use kefu_service::clock::Clock;
 use kefu_testkit::{Caller, TestSuite, employee_id, eventually};
-use tonic::{Code, Status};
+use tonic::Code;
 
 use crate::records::{enter, get, person};
 
@@ -21,24 +21,19 @@ fn incidents(caller: &Caller) -> IncidentServiceClient<Caller> {
     IncidentServiceClient::new(caller.clone())
 }
 
-/// What a look at the alerts of reading brings, once it brings something.
-async fn looked<T>(by: &Caller, wanted: impl Fn(Result<Vec<Alert>, Status>) -> Option<T>) -> T {
+/// Waits for an alert about somebody's reading of so many customers.
+async fn raised(by: &Caller, count: i64) -> Alert {
     let request = ListAlertsRequest {
         rule: AlertRule::Reads as i32,
         open_only: true,
         ..ListAlertsRequest::default()
     };
     eventually(async || {
-        let answer = alerts(by).list_alerts(request.clone()).await;
-        wanted(answer.map(|answer| answer.into_inner().alerts))
+        let listed = alerts(by).list_alerts(request.clone()).await.unwrap();
+        let mut all = listed.into_inner().alerts.into_iter();
+        all.find(|alert| alert.count == count)
     })
     .await
-}
-
-/// Waits for an alert about somebody's reading of so many customers.
-async fn raised(by: &Caller, count: i64) -> Alert {
-    let large = |alert: &Alert| alert.count == count;
-    looked(by, |listed| listed.unwrap().into_iter().find(large)).await
 }
 
 /// A suite at the beginning of an hour: what is read in a test is read in one window.
@@ -47,8 +42,7 @@ async fn at_the_full_hour() -> TestSuite {
     let gone = suite.clock.now().as_second().rem_euclid(3600);
     let left = u64::try_from(3600 - gone).unwrap();
     suite.clock.advance(Duration::from_secs(left));
-    // Until the gateway has heard of its policy again.
-    looked(&suite.caller("dong.jie"), Result::ok).await;
+    suite.policy_is_fresh().await;
     suite
 }
 

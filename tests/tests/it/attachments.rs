@@ -384,12 +384,9 @@ async fn what_did_not_become_whole_is_swept() {
     })
     .await;
     assert!(objects(&suite).is_empty());
-    let late = eventually(async || {
-        let erp = suite.caller_for("erp", "integration");
-        let refused = upload(&erp, &name, 0, text).await.unwrap_err();
-        (refused.code() != Code::Unavailable).then_some(refused)
-    })
-    .await;
+    suite.policy_is_fresh().await;
+    let erp = suite.caller_for("erp", "integration");
+    let late = upload(&erp, &name, 0, text).await.unwrap_err();
     assert_eq!(late.code(), Code::NotFound);
 }
 

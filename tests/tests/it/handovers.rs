@@ -35,7 +35,7 @@ fn hand_overs(caller: &Caller) -> HandOverServiceClient<Caller> {
     HandOverServiceClient::new(caller.clone())
 }
 
-fn department(code: &str) -> String {
+pub(crate) fn department(code: &str) -> String {
     name("departments", department_id(code))
 }
 

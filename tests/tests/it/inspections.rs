@@ -272,16 +272,6 @@ fn figures(count: i64, average: i32, passed: i64, rate: i32) -> Option<Inspectio
     })
 }
 
-/// The clock has moved: waits until the gateway has heard of the policy since.
-async fn fresh(suite: &TestSuite) {
-    eventually(async || {
-        let request = GetInspectionRulesRequest {};
-        let mut client = inspections(&suite.caller(AGENT));
-        client.get_inspection_rules(request).await.ok().map(drop)
-    })
-    .await;
-}
-
 /// How often this is in the ticket service's journal.
 async fn journaled(suite: &TestSuite, kind: &str) -> i64 {
     let mut sql = suite.database.connect().await.unwrap();
@@ -595,7 +585,7 @@ async fn a_result_is_objected_to_once_and_decided_by_somebody_else() {
     );
 
     suite.clock.advance(Duration::from_secs(7 * 86_400 + 1));
-    fresh(&suite).await;
+    suite.policy_is_fresh().await;
     let agent = for_quality(&suite, AGENT);
     let late = appeal(&agent, &finals[2], reason, "").await.unwrap_err();
     assert_eq!(said(&late, "state"), "APPEAL_OVER");
@@ -628,7 +618,7 @@ async fn so_many_of_each_agent_are_drawn_when_a_period_is_over() {
         suite.clock.advance(Duration::from_secs(86_400));
         eventually(async || (journaled(&suite, "inspections.drawn").await >= days).then_some(()))
             .await;
-        fresh(&suite).await;
+        suite.policy_is_fresh().await;
         let mut sql = suite.database.connect().await.unwrap();
         let found: Vec<(uuid::Uuid, i64)> =
             sqlx::query_as("SELECT agent_id, count(*) FROM ticket.inspection GROUP BY agent_id")

@@ -121,15 +121,6 @@ async fn routed(suite: &TestSuite, count: i64) {
     eventually(async || (journaled(suite).await >= count).then_some(())).await;
 }
 
-/// The clock has moved: waits until the gateway has heard of the policy since.
-async fn policy_is_fresh(caller: &Caller) {
-    eventually(async || {
-        let agents = queues(caller).list_agents(ListAgentsRequest {}).await;
-        agents.ok().map(drop)
-    })
-    .await;
-}
-
 async fn journaled(suite: &TestSuite) -> i64 {
     let mut sql = suite.database.connect().await.unwrap();
     let routed = "SELECT count(*) FROM ticket.journal WHERE type = 'ticket.routed'";
@@ -268,7 +259,7 @@ async fn what_is_given_back_goes_to_another_who_is_there() {
         Presence::Available
     );
     suite.clock.advance(Duration::from_secs(121));
-    policy_is_fresh(&head).await;
+    suite.policy_is_fresh().await;
     present(&li, Presence::Available).await;
     let customer = enter(&erp, person()).await;
     let first = opened(&erp, &customer.name).await;

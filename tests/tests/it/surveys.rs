@@ -20,7 +20,7 @@ use kefu_contracts::{
         survey_service_client::SurveyServiceClient,
     },
 };
-use kefu_testkit::{Caller, TestSuite, employee_id, eventually};
+use kefu_testkit::{Caller, TestSuite, employee_id};
 use tonic::{Code, Response, Status};
 
 use crate::{
@@ -184,14 +184,10 @@ async fn a_resolution_is_asked_about_by_a_link() {
     }
 
     suite.clock.advance(Duration::from_secs(24 * 3600 + 1));
-    let used_up = eventually(|| async {
-        let page = suite.caller_for("erp", "integration");
-        let refused = question(&page, &token).await.unwrap_err();
-        (refusal(&refused).1 != "POLICY_STALE").then_some(refused)
-    })
-    .await;
-    assert_eq!(whole(&used_up), wrong);
+    suite.policy_is_fresh().await;
     let page = suite.caller_for("erp", "integration");
+    let used_up = question(&page, &token).await.unwrap_err();
+    assert_eq!(whole(&used_up), wrong);
     let used_up = give(&page, &token, (1, 1), "").await.unwrap_err();
     assert_eq!(whole(&used_up), wrong);
 }
@@ -223,13 +219,9 @@ async fn every_attempt_is_asked_about_in_its_time() {
     let token = issue(&erp, &survey, Channel::Email).await.unwrap().token;
 
     suite.clock.advance(Duration::from_secs(14 * 86_400 + 1));
-    let late = eventually(|| async {
-        let page = suite.caller_for("erp", "integration");
-        let refused = question(&page, &token).await.unwrap_err();
-        (refusal(&refused).1 != "POLICY_STALE").then_some(refused)
-    })
-    .await;
+    suite.policy_is_fresh().await;
     let page = suite.caller_for("erp", "integration");
+    let late = question(&page, &token).await.unwrap_err();
     let wrong = question(&page, "wrong").await.unwrap_err();
     assert_eq!(whole(&late), whole(&wrong));
     let current = survey_of(&page, &twice).await;

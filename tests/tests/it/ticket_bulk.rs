@@ -1,5 +1,8 @@
 //! One action on many tickets.
 
+mod tags;
+mod transfers;
+
 use kefu_contracts::{
     common::Reason,
     ticket::{

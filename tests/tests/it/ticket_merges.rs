@@ -1,6 +1,7 @@
 //! Tickets that become part of another: what is shown where, what is counted, and the way back.
 
 mod conversation;
+mod files;
 mod refusals;
 
 use std::{collections::BTreeMap, time::Duration};
@@ -262,12 +263,9 @@ async fn a_merge_is_undone_within_a_day() {
         .unwrap();
     suite.clock.advance(Duration::from_secs(24 * 3600 + 1));
     let late = suite.caller(HEAD).after(&li);
-    // The gateway has to have heard of the policy since.
-    let refused = eventually(async || {
-        let refused = unmerge(&late, &source).await.unwrap_err();
-        (refusal(&refused).1 == "STATE_NOT_ALLOWED").then_some(refused)
-    })
-    .await;
+    suite.policy_is_fresh().await;
+    let refused = unmerge(&late, &source).await.unwrap_err();
+    assert_eq!(refusal(&refused).1, "STATE_NOT_ALLOWED");
     assert_eq!(said(&refused, "state"), "MERGED");
 }
 

@@ -261,8 +261,7 @@ async fn what_is_found_follows_the_ticket() {
         sqlx::query_as(marks).fetch_all(&mut sql).await.unwrap();
     assert_eq!(again, marked);
 
-    // Until the gateway has heard of its policy again.
-    eventually(async || found(&agent, "").await.ok()).await;
+    suite.policy_is_fresh().await;
     let (customer, gone) = full(&suite).await;
     let of = "SELECT count(*) FROM ticket.text_mark WHERE ticket_id = $1";
     let count = async |sql: &mut sqlx::PgConnection| -> i64 {

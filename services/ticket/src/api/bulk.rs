@@ -4,8 +4,8 @@ mod each;
 
 use kefu_contracts::ticket::{
     BulkAssignTicketsRequest, BulkChangeResponse, BulkCloseTicketsRequest,
-    BulkSuspendTicketsRequest, BulkTicket, BulkUpdateTicketsRequest, WaitingFor,
-    bulk_service_server::BulkService,
+    BulkSuspendTicketsRequest, BulkTagTicketsRequest, BulkTicket, BulkTransferTicketsRequest,
+    BulkUpdateTicketsRequest, WaitingFor, bulk_service_server::BulkService,
 };
 use kefu_service::{
     call::{Answer, Call, answer},
@@ -15,7 +15,7 @@ use kefu_service::{
 use tonic::{Request, Response, Status};
 
 use super::Tickets;
-use crate::domain::{action::Action, change::Change};
+use crate::domain::{action::Action, change::Change, entry::MEDIUM, tag::Tagging};
 
 /// The handlers.
 #[derive(Clone)]
@@ -69,6 +69,16 @@ bulk!(BulkSuspendTicketsRequest: |self, fields| {
     Action::Suspend(whom.unwrap_or_default())
 });
 
+bulk!(BulkTagTicketsRequest: |self, fields| {
+    Action::Tag(Tagging::alter(fields, self.add_tags, self.remove_tags))
+});
+
+bulk!(BulkTransferTicketsRequest: |self, fields| {
+    let department = fields.name("department", &self.department, "departments");
+    fields.required_text("reason", &self.reason, MEDIUM);
+    Action::Transfer(department.unwrap_or_default(), self.reason)
+});
+
 bulk!(BulkCloseTicketsRequest: |self, _fields| Action::Close);
 
 impl Bulk {
@@ -102,6 +112,20 @@ impl BulkService for Bulk {
     async fn bulk_suspend_tickets(
         &self,
         request: Request<BulkSuspendTicketsRequest>,
+    ) -> Result<Response<BulkChangeResponse>, Status> {
+        answer(request, |call, body| self.change(call, body)).await
+    }
+
+    async fn bulk_tag_tickets(
+        &self,
+        request: Request<BulkTagTicketsRequest>,
+    ) -> Result<Response<BulkChangeResponse>, Status> {
+        answer(request, |call, body| self.change(call, body)).await
+    }
+
+    async fn bulk_transfer_tickets(
+        &self,
+        request: Request<BulkTransferTicketsRequest>,
     ) -> Result<Response<BulkChangeResponse>, Status> {
         answer(request, |call, body| self.change(call, body)).await
     }

@@ -29,10 +29,11 @@ use super::{
     present::{actor, changed, compensated, escalated},
     replay::Written,
     surveys::invite,
+    tags::as_written,
 };
 use crate::{
     domain::{
-        action::{Action, Around, Note, standing},
+        action::{Around, Note, standing},
         handling::{escalates, in_force},
         moment,
         notice::told_of,
@@ -46,7 +47,6 @@ use crate::{
         macros,
         messages::{self, NewMessage},
         records::{RECORD, StoredTicket},
-        tags,
         texts::{self, Own},
         tickets, versions,
     },
@@ -143,29 +143,17 @@ impl Tickets {
             false => (0, HandlingDefinition::default()),
         };
         let before = Own::of(&ticket);
-        let tagged;
-        let wanted = match &wanted.action {
-            Action::Tag(tags) => {
-                let tags = tags::as_written(connection, tags, call.now).await?;
-                let action = Action::Tag(tags);
-                tagged = Wanted {
-                    action,
-                    ..wanted.clone()
-                };
-                &tagged
-            }
-            _ => wanted,
-        };
+        let wanted = as_written(connection, wanted, call.now).await?;
         let changed = decide(
             call,
-            wanted,
+            &wanted,
             &clearance,
             (ticket, row.revision),
             last,
             (rules.0, &rules.1),
         )?;
         let position = self
-            .write(connection, call, wanted, &row, &key, &changed)
+            .write(connection, call, &wanted, &row, &key, &changed)
             .await?;
         let mut ticket = changed.ticket;
         let own = Own::of(&ticket);

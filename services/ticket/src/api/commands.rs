@@ -29,7 +29,9 @@ use crate::{
         change::Change,
         compensation::check_amount,
         entry::{LONG, MEDIUM},
-        moment, tag, talk,
+        moment,
+        tag::Tagging,
+        talk,
     },
     store::{attachments::ATTACHMENTS, macros::MACROS},
 };
@@ -223,7 +225,7 @@ command!(TransferTicketRequest: |self, fields| {
     Action::Transfer(department.unwrap_or_default(), self.reason)
 });
 
-command!(TagTicketRequest: |self, fields| Action::Tag(tag::check(fields, self.tags)));
+command!(TagTicketRequest: |self, fields| Action::Tag(Tagging::put(fields, self.tags)));
 
 command!(TakeOverTicketRequest: |self, fields| {
     fields.required_text("reason", &self.reason, MEDIUM);

@@ -98,15 +98,13 @@ pub(super) async fn details(
     if cleared.contains(DataClass::Service) {
         details.messages = messages::list(connection, ticket, revision).await?;
         details.parts = merges::parts(connection, ticket, revision).await?;
-        details.attachments = attachments::list(connection, ticket, files_before).await?;
-        for part in &details.parts {
-            let files = attachments::list(connection, part.id, i64::MAX).await?;
-            details.attachments.extend(files);
-        }
+        let parts = details.parts.iter().map(|part| (part.id, i64::MAX));
+        let whole: Vec<_> = [(ticket, files_before)].into_iter().chain(parts).collect();
+        details.attachments = attachments::list(connection, &whole).await?;
     } else {
         details.held_back = (
             messages::any(connection, ticket, revision).await?,
-            attachments::any(connection, ticket, files_before).await?,
+            attachments::any(connection, (ticket, files_before), revision).await?,
         );
     }
     details.seen = records::within(connection, call, &details.others()).await?;

@@ -1,5 +1,8 @@
 //! `kefu.ticket.v1.TagService`: words that tickets are found by.
 
+use std::borrow::Cow;
+
+use jiff::Timestamp;
 use kefu_contracts::ticket::{
     ListTagsRequest, ListTagsResponse, TagTicketRequest, Ticket, tag_service_server::TagService,
 };
@@ -8,10 +11,11 @@ use kefu_service::{
     error::Fault,
     present::Shown,
 };
+use sqlx::PgConnection;
 use tonic::{Request, Response, Status};
 
-use super::Tickets;
-use crate::store::tags;
+use super::{Tickets, commands::Wanted};
+use crate::{domain::action::Action, store::tags};
 
 /// The handlers.
 #[derive(Clone)]
@@ -50,4 +54,21 @@ impl TagService for Tags {
     ) -> Result<Response<ListTagsResponse>, Status> {
         answer(request, |call, body| self.list(call, body)).await
     }
+}
+
+/// The command with the tags that come as the company wrote them first; those that are new are
+/// the company's from then on.
+pub(super) async fn as_written<'a>(
+    connection: &mut PgConnection,
+    wanted: &'a Wanted,
+    now: Timestamp,
+) -> Result<Cow<'a, Wanted>, Fault> {
+    let Action::Tag(tagging) = &wanted.action else {
+        return Ok(Cow::Borrowed(wanted));
+    };
+    let coming = tags::as_written(connection, tagging.coming(), now).await?;
+    Ok(Cow::Owned(Wanted {
+        action: Action::Tag(tagging.written(coming)),
+        ..wanted.clone()
+    }))
 }

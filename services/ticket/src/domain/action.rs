@@ -19,14 +19,14 @@ use super::{
     complaint::{ensure_ready, stage},
     handling::escalates,
     state::{Event, Standing},
+    tag::Tagging,
 };
 
 /// What somebody wants done.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Action {
     Update(Change),
-    /// In the place of those that it has.
-    Tag(Vec<String>),
+    Tag(Tagging),
     /// Another department is responsible; why is kept as an internal message.
     Transfer(Uuid, String),
     /// Whether the request is served; by what that is judged is kept as an internal message.
@@ -271,7 +271,7 @@ impl Action {
         let at = Some(to_proto(around.at));
         match self {
             Self::Update(change) => change.take(ticket, around.rules, around.now)?,
-            Self::Tag(tags) => ticket.tags.clone_from(tags),
+            Self::Tag(tagging) => tagging.apply(&mut ticket.tags)?,
             Self::Transfer(department, reason) => {
                 ticket.department = name("departments", *department);
                 return Ok(Some(Note::internal(reason)));

@@ -114,20 +114,22 @@ pub(crate) struct ShownAttachment {
     pub(crate) finished_at: Option<Timestamp>,
 }
 
-/// Those of a ticket that were whole before it came to a revision, oldest first.
+/// Those of these tickets that were whole before each came to a revision, oldest first.
 pub(crate) async fn list(
     connection: &mut PgConnection,
-    ticket: Uuid,
-    revision: i64,
+    tickets: &[(Uuid, i64)],
 ) -> Result<Vec<ShownAttachment>, Fault> {
+    let (ids, revisions): (Vec<Uuid>, Vec<i64>) = tickets.iter().copied().unzip();
     let rows = sqlx::query!(
-        r#"SELECT id, author_id, author_is_system, message_id, sealed,
-                  finished_at AS "finished_at: jiff_sqlx::Timestamp"
-           FROM ticket.attachment WHERE ticket_id = $1 AND state = $2 AND revision < $3
-           ORDER BY finished_at, id"#,
-        ticket,
-        WHOLE,
-        revision
+        r#"SELECT a.id, a.author_id, a.author_is_system, a.message_id, a.sealed,
+                  a.finished_at AS "finished_at: jiff_sqlx::Timestamp"
+           FROM unnest($1::uuid[], $2::int8[]) AS asked(ticket_id, revision)
+           JOIN ticket.attachment a ON a.ticket_id = asked.ticket_id AND a.revision < asked.revision
+           WHERE a.state = $3
+           ORDER BY a.finished_at, a.id"#,
+        &ids,
+        &revisions,
+        WHOLE
     )
     .fetch_all(connection)
     .await?;
@@ -144,18 +146,27 @@ pub(crate) async fn list(
     Ok(all.collect())
 }
 
-/// Whether there are any, for those who may not see them.
+/// Whether there are any of a ticket before a revision, or of what was part of it as of another,
+/// for those who may not see them.
 pub(crate) async fn any(
     connection: &mut PgConnection,
-    ticket: Uuid,
+    (ticket, before): (Uuid, i64),
     revision: i64,
 ) -> Result<bool, Fault> {
     let any = sqlx::query_scalar!(
-        r#"SELECT EXISTS (SELECT 1 FROM ticket.attachment
-                          WHERE ticket_id = $1 AND state = $2 AND revision < $3) AS "any!""#,
+        r#"WITH RECURSIVE part (id) AS (
+               SELECT m.source_id FROM ticket.merge m
+               WHERE m.target_id = $1 AND m.undone_at IS NULL AND m.target_revision <= $3
+               UNION
+               SELECT m.source_id FROM part p JOIN ticket.merge m ON m.target_id = p.id AND m.undone_at IS NULL
+           )
+           SELECT EXISTS (SELECT FROM ticket.attachment WHERE ticket_id = $1 AND revision < $2 AND state = $4)
+               OR EXISTS (SELECT FROM part p JOIN ticket.attachment a ON a.ticket_id = p.id
+                          WHERE a.state = $4) AS "any!""#,
         ticket,
-        WHOLE,
-        revision
+        before,
+        revision,
+        WHOLE
     )
     .fetch_one(connection)
     .await?;

@@ -327,7 +327,7 @@ fn unplanted(schema: &Schema, known: &[Known]) -> Vec<String> {
             if !planted.contains(field.full_name()) {
                 let class = schema.policy(&field).0.as_str_name();
                 gaps.push(format!(
-                    "{} is {class} and no record has anything in it: plant a canary in leak/world.rs",
+                    "{} is {class} and no record has anything in it: plant a canary in leak/world",
                     field.full_name()
                 ));
             }

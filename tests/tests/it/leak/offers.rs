@@ -32,66 +32,95 @@ pub(super) struct Term {
 #[derive(Debug)]
 struct SealedTerm {
     name: &'static str,
-    field: &'static str,
-    /// Of the messages in the field; empty where it is text itself.
-    inner: &'static str,
+    /// Where it looks: a field, and that of the messages in it; empty where it is text itself.
+    places: &'static [(&'static str, &'static str)],
     operator: &'static str,
+    /// Fewest characters that are looked for.
+    shortest: usize,
 }
 
-const fn sealed(
-    name: &'static str,
-    field: &'static str,
-    inner: &'static str,
-    operator: &'static str,
-) -> SealedTerm {
+const fn whole(name: &'static str, places: &'static [(&'static str, &'static str)]) -> SealedTerm {
     SealedTerm {
         name,
-        field,
-        inner,
-        operator,
+        places,
+        operator: "=",
+        shortest: 0,
     }
 }
 
-const SEALED: [SealedTerm; 9] = [
-    sealed("number", "file_number", "", "="),
-    sealed("phone", "phones", "number", "="),
-    sealed("email", "emails", "address", "="),
-    sealed("id_card", "id_card", "", "="),
-    sealed("credit_code", "credit_code", "", "="),
-    sealed("region", "region", "", "="),
-    sealed("tag", "tags", "", "="),
-    sealed("name", "display_name", "", ":"),
-    sealed("address", "addresses", "street", ":"),
+const fn words(
+    name: &'static str,
+    places: &'static [(&'static str, &'static str)],
+    shortest: usize,
+) -> SealedTerm {
+    SealedTerm {
+        name,
+        places,
+        operator: ":",
+        shortest,
+    }
+}
+
+const SEALED: [SealedTerm; 12] = [
+    whole("number", &[("file_number", "")]),
+    whole("phone", &[("phones", "number")]),
+    whole("email", &[("emails", "address")]),
+    whole("id_card", &[("id_card", "")]),
+    whole("credit_code", &[("credit_code", "")]),
+    whole("region", &[("region", "")]),
+    whole("tag", &[("tags", "")]),
+    words("name", &[("display_name", "")], 1),
+    words("address", &[("addresses", "street")], 1),
+    words("subject", &[("subject", "")], 2),
+    words("resolution", &[("resolution", "")], 2),
+    words(
+        "text",
+        &[
+            ("description", ""),
+            ("subject", ""),
+            ("resolution", ""),
+            ("messages", "body"),
+        ],
+        2,
+    ),
 ];
 
 impl SealedTerm {
     fn texts(&self, record: &DynamicMessage) -> Vec<String> {
-        let value = record.get_field_by_name(self.field);
-        let value = value.as_deref();
-        if self.inner.is_empty() {
-            let texts = value.map(schema::texts).unwrap_or_default();
-            return texts.into_iter().map(str::to_owned).collect();
-        }
-        let messages = value.map(schema::messages).unwrap_or_default().into_iter();
-        messages.map(|one| schema::text(one, self.inner)).collect()
+        let places = self.places.iter();
+        let texts = places.flat_map(|(field, inner)| {
+            let value = record.get_field_by_name(field);
+            let value = value.as_deref();
+            if inner.is_empty() {
+                let texts = value.map(schema::texts).unwrap_or_default();
+                return texts.into_iter().map(str::to_owned).collect::<Vec<_>>();
+            }
+            let messages = value.map(schema::messages).unwrap_or_default().into_iter();
+            messages.map(|one| schema::text(one, inner)).collect()
+        });
+        texts.collect()
     }
 
-    /// A term for what every record has there; of words also one that many have.
+    /// A term for what every record has there; of words also some that many have.
     fn add_terms(
         &'static self,
         record: &MessageDescriptor,
         known: &[Known],
         terms: &mut Vec<Term>,
     ) {
-        let field = record.get_field_by_name(self.field).unwrap();
+        let field = record.get_field_by_name(self.places[0].0).unwrap();
         let known = known.iter().filter(|one| one.kind == record.full_name());
         let mut texts: BTreeSet<String> = known.flat_map(|one| self.texts(&one.whole)).collect();
-        texts.remove("");
         if self.operator == ":" {
-            let first = texts.iter().filter_map(|text| text.chars().next());
-            let first: BTreeSet<char> = first.take(2).collect();
-            texts.extend(first.into_iter().map(String::from));
+            let words = texts.iter().flat_map(|text| text.split('，'));
+            let words: BTreeSet<String> = words.map(str::to_owned).collect();
+            let short = words.iter().filter(|word| !word.is_empty());
+            let short = short.map(|word| word.chars().take(self.shortest).collect());
+            let short: BTreeSet<String> = short.take(2).collect();
+            texts.extend(words);
+            texts.extend(short);
         }
+        texts.remove("");
         for text in texts {
             terms.push(Term {
                 field: field.clone(),
@@ -110,6 +139,13 @@ impl SealedTerm {
             ":" => text.contains(wanted),
             _ => text == wanted,
         })
+    }
+}
+
+impl Term {
+    /// What it is called in a filter.
+    fn name(&self) -> &str {
+        self.sealed.map_or(self.field.name(), |sealed| sealed.name)
     }
 }
 
@@ -156,10 +192,17 @@ impl Offer {
             return None;
         };
         let mut terms = Vec::new();
-        let names = names.split_once('.').map_or(names, |(names, _)| names);
-        for name in names.split(',').map(str::trim) {
-            // What may stand for a value is said behind the name.
-            let name = name.split_once(" (").map_or(name, |(name, _)| name);
+        let (names, rest) = names.split_once('.').unwrap_or((names, ""));
+        // What may stand for a value is said behind the name.
+        let names = names.split(',').map(str::trim);
+        let names = names.map(|name| name.split_once(" (").map_or(name, |(name, _)| name));
+        let mut names: Vec<&str> = names.collect();
+        for name in by_words(rest) {
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        for name in names {
             // Of the company's own, and there is none in this world: no ticket waits in one.
             if (input.name(), name) == ("ListQueuedTicketsRequest", "queue") {
                 continue;
@@ -174,7 +217,7 @@ impl Offer {
             }
             let here = |field: &str| record.get_field_by_name(field).is_some();
             let mut sealed = SEALED.iter();
-            if let Some(sealed) = sealed.find(|one| one.name == name && here(one.field)) {
+            if let Some(sealed) = sealed.find(|one| one.name == name && here(one.places[0].0)) {
                 sealed.add_terms(&record, known, &mut terms);
                 continue;
             }
@@ -192,7 +235,7 @@ impl Offer {
             }
             if terms.len() == before {
                 findings.push(format!(
-                    "{}: no record has a value in {name}: plant one in leak/world.rs",
+                    "{}: no record has a value in {name}: plant one in leak/world",
                     filter.full_name()
                 ));
             }
@@ -214,6 +257,12 @@ impl Offer {
     }
 }
 
+/// What is also filtered by, as examples show: `text:打印机`.
+fn by_words(comment: &str) -> impl Iterator<Item = &str> {
+    let examples = comment.split('`').skip(1).step_by(2);
+    examples.filter_map(|one| Some(one.split_once(':')?.0))
+}
+
 /// Filters on what the contract does not offer: every classified text, with what
 /// some record has in it.
 pub(super) fn forbidden(
@@ -227,7 +276,8 @@ pub(super) fn forbidden(
         return filters;
     };
     for (field, value) in one.whole.fields() {
-        let offered = offer.terms.iter().any(|term| term.field == field);
+        let mut terms = offer.terms.iter();
+        let offered = terms.any(|term| term.operator == "=" && term.name() == field.name());
         if schema.policy(&field).0 == DataClass::System || offered {
             continue;
         }
@@ -273,10 +323,11 @@ pub(super) fn enum_name(kind: &EnumDescriptor, number: i32) -> String {
 }
 
 /// Whether a record is found by a term.
-pub(super) fn found_by(term: &Term, record: &DynamicMessage) -> bool {
+pub(super) fn found_by(term: &Term, known: &Known) -> bool {
     if let Some(sealed) = term.sealed {
-        return sealed.finds(&term.value, record);
+        return sealed.finds(&term.value, &known.whole);
     }
+    let record = &known.listed;
     let same = record.has_field(&term.field) && *record.get_field(&term.field) == term.value;
     let order = || {
         let name = term.field.name();

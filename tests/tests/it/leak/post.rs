@@ -407,7 +407,7 @@ impl Post<'_> {
             if !is_register(door.method) {
                 self.find(
                     door,
-                    "gets what this test has none of: make one in leak/world.rs",
+                    "gets what this test has none of: make one in leak/world",
                 );
             }
             return;

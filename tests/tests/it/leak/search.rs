@@ -126,7 +126,7 @@ fn canaries_within(
             let hidden = hidden(mask, text);
             assert!(
                 hidden.len() >= SHORTEST,
-                "{} of {name} hides only {hidden:?}: plant a longer value in leak/world.rs",
+                "{} of {name} hides only {hidden:?}: plant a longer value in leak/world",
                 field.full_name()
             );
             into.push(Canary {

@@ -83,7 +83,7 @@ fn summarise() -> Action {
 fn actions() -> Vec<Action> {
     vec![
         Action::Update(urgent()),
-        Action::Tag(vec!["加急".into()]),
+        Action::Tag(Tagging::Put(vec!["加急".into()])),
         Action::Transfer(Uuid::from_u128(7), "归他们管".into()),
         Action::Check(Legitimacy::Granted, "在保".into()),
         Action::Check(Legitimacy::Refused, "过保".into()),

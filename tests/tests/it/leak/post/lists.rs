@@ -46,12 +46,13 @@ impl Post<'_> {
             let class = self.leak.schema.policy(&term.field).0;
             let matching = visible.iter().filter(|(one, clearance)| {
                 (class == DataClass::System || clearance.classes.contains(class))
-                    && offers::found_by(term, &one.listed)
+                    && offers::found_by(term, one)
             });
             let matching: Vec<&Known> = matching.map(|(one, _)| *one).collect();
-            let seen = self
-                .pages(door, &[("filter", string(&term.written))], 200)
-                .await;
+            // What is found by words is also gone through.
+            let size = if term.operator == ":" { 2 } else { 200 };
+            let filter = [("filter", string(&term.written))];
+            let seen = self.pages(door, &filter, size).await;
             self.check_list(door, &term.written, seen, &matching);
         }
         for filter in offers::forbidden(&self.leak.schema, &offer.record, offer, &self.leak.known) {
