@@ -115,7 +115,14 @@ pub fn build(config: OrderFollowupConfig, deps: Deps, peers: Peers) -> Result<Ho
     let completions = api::confirmation::Completions(orders.clone());
     let cases = api::cases::Cases::new(&core, desk.clone(), peers.access_control.clone());
     let follow_ups = api::follow_ups::FollowUps::new(&core, desk, peers.access_control);
-    let watch = api::watch::Watch::new(&core, orders.clone(), follow_ups.clone(), &wake, &config);
+    let watch = api::watch::Watch::new(
+        &core,
+        orders.clone(),
+        follow_ups.clone(),
+        cases.clone(),
+        &wake,
+        &config,
+    );
     let files = FileExport::server(orders.clone(), &store::records::WHOLE, core.views.clone());
     let facts = RecordFacts::server(&core.deps, store::records::FACTS);
     if let Some(system) = connectors::order_system(&config.order_system, &core)? {

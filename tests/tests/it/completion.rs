@@ -43,7 +43,7 @@ async fn due(caller: &Caller, order: &Order) -> Vec<FollowUp> {
     page.into_inner().follow_ups
 }
 
-fn attempt(order: &Order, outcome: AttemptOutcome, words: &str) -> RecordAttemptRequest {
+pub(crate) fn attempt(order: &Order, outcome: AttemptOutcome, words: &str) -> RecordAttemptRequest {
     RecordAttemptRequest {
         name: order.name.clone(),
         etag: order.etag.clone(),
@@ -54,7 +54,7 @@ fn attempt(order: &Order, outcome: AttemptOutcome, words: &str) -> RecordAttempt
     }
 }
 
-async fn tried(caller: &Caller, request: RecordAttemptRequest) -> Result<Order, Status> {
+pub(crate) async fn tried(caller: &Caller, request: RecordAttemptRequest) -> Result<Order, Status> {
     let mut client = CompletionServiceClient::new(caller.clone());
     client
         .record_attempt(request)

@@ -1,19 +1,23 @@
-//! Orders and follow-ups as they change: each sees what a list would show them, and learns of
+//! Orders, follow-ups and cases as they change: each sees what a list would show them, and learns of
 //! nothing else. What a stream is stood on is tested in `watches`.
 
 use std::time::Duration;
 
 use kefu_contracts::order::{
-    CompleteFollowUpRequest, CreateFollowUpRequest, FollowUp, ListOrdersRequest, OrderStage,
-    RecordReviewRequest, RecordStageRequest, Review, WatchFollowUpsRequest, WatchOrdersRequest,
-    WatchOrdersResponse, follow_up_service_client::FollowUpServiceClient,
-    watch_service_client::WatchServiceClient,
+    AttemptOutcome, CaseKind, CompleteFollowUpRequest, Confirmation, CreateFollowUpRequest,
+    FollowUp, ListOrdersRequest, OrderStage, RecordReviewRequest, RecordStageRequest, Review,
+    WatchCasesRequest, WatchFollowUpsRequest, WatchOrdersRequest, WatchOrdersResponse,
+    follow_up_service_client::FollowUpServiceClient, watch_service_client::WatchServiceClient,
 };
 use kefu_service::{clock::Clock, fields::name, time::to_proto};
 use kefu_testkit::{Caller, TestSuite, employee_id};
 use tonic::{Status, Streaming};
 
-use crate::records::{enter, order, orders, person, place, refusal, violations};
+use crate::{
+    after_sales::{assign_case, case, register, told},
+    completion::{attempt, tried},
+    records::{enter, order, orders, person, place, refusal, violations},
+};
 
 const LI: &str = "li.wei";
 const NOBODY: &str = "orders/0190c5a8-0000-7000-8000-0000000000ab";
@@ -161,4 +165,73 @@ async fn what_is_to_be_done_comes_and_leaves() {
     };
     desk.complete_follow_up(done).await.unwrap();
     assert_eq!(next(&mut stream).await.left, [made.name]);
+}
+
+/// Clause OP-3.4.5: who asks customers sees an order leave the list of those to be asked once
+/// somebody asked, whoever it was.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_to_be_asked_is_shown_until_somebody_asked() {
+    let suite = TestSuite::start().await;
+    let li = suite.caller(LI);
+    let customer = enter(&li, person()).await;
+    let bought = place(&li, order(&customer.name)).await;
+    let to_ask = WatchOrdersRequest {
+        filter: "confirmation = DUE".into(),
+        ..Default::default()
+    };
+    let mut stream = watch(&li, to_ask).await.unwrap();
+    assert!(next(&mut stream).await.caught_up);
+    told(&li, &bought, OrderStage::Delivered, suite.clock.now()).await;
+    let shown = next(&mut stream).await;
+    assert_eq!(shown.changed[0].confirmation(), Confirmation::Due);
+    let not_there = attempt(&shown.changed[0], AttemptOutcome::NotArrived, "没收到");
+    tried(&li, not_there).await.unwrap();
+    assert_eq!(next(&mut stream).await.left, [bought.name]);
+}
+
+/// Clause IH-6: a case comes to whom it is given, and leaves with it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_case_comes_and_leaves_with_whom_it_is_given_to() {
+    let suite = TestSuite::start().await;
+    let (li, wang) = (suite.caller(LI), suite.caller("wang.fang"));
+    let erp = suite.caller_for("erp", "integration");
+    let customer = enter(&li, person()).await;
+    let bought = place(&li, order(&customer.name)).await;
+    let mut client = WatchServiceClient::new(li.clone());
+    let mine = WatchCasesRequest {
+        filter: "assignee = me".into(),
+        ..Default::default()
+    };
+    let mut stream = client.watch_cases(mine).await.unwrap().into_inner();
+    assert!(next(&mut stream).await.caught_up);
+    let registered = register(&erp, case(CaseKind::Repair, &bought, 1))
+        .await
+        .unwrap();
+    let of_li = name("employees", employee_id(LI));
+    let given = assign_case(&erp, &registered, &of_li).await.unwrap();
+    let mut shown = next(&mut stream).await;
+    while shown.changed.is_empty() {
+        shown = next(&mut stream).await;
+    }
+    assert_eq!(shown.changed[0].name, given.name);
+    assert_eq!(shown.changed[0].assignee, of_li);
+    let of_wang = name("employees", employee_id("wang.fang"));
+    assign_case(&erp, &given, &of_wang).await.unwrap();
+    let mut shown = next(&mut stream).await;
+    while shown.left.is_empty() {
+        shown = next(&mut stream).await;
+    }
+    assert_eq!(shown.left, [given.name]);
+
+    let wrong = WatchCasesRequest {
+        filter: "colour = red".into(),
+        ..Default::default()
+    };
+    let mut client = WatchServiceClient::new(wang);
+    let refused = client.watch_cases(wrong).await.unwrap_err();
+    assert_eq!(violations(&refused), ["filter"]);
+    let marketing = suite.caller_for("zheng.xue", "marketing");
+    let mut client = WatchServiceClient::new(marketing);
+    let refused = client.watch_cases(WatchCasesRequest::default()).await;
+    assert_eq!(refusal(&refused.unwrap_err()).1, "PERMISSION_MISSING");
 }

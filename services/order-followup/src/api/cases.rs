@@ -114,7 +114,11 @@ impl Cases {
     }
 
     /// Opens what the call's rules clear of a row, and says how it is shown.
-    async fn present(&self, call: &Call, row: &StoredCase) -> Result<(Case, Shown), Fault> {
+    pub(super) async fn present(
+        &self,
+        call: &Call,
+        row: &StoredCase,
+    ) -> Result<(Case, Shown), Fault> {
         let clearance = call.context.clearance(row.matched, call.now);
         let key = self.sealer.open_key(row.customer_id, &row.wrapped).await?;
         let (opened, account) =

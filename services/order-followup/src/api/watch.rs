@@ -1,12 +1,14 @@
-//! `kefu.order.v1.WatchService`: orders and follow-ups of a list as they change (OP-3.3, OP-3.4.4).
+//! `kefu.order.v1.WatchService`: orders, follow-ups and cases of a list as they change (OP-3.3, OP-3.4.4,
+//! IH-6).
 
 use std::time::Duration;
 
 use kefu_contracts::{
     journal::event::Event,
     order::{
-        FollowUp, Order, WatchFollowUpsRequest, WatchFollowUpsResponse, WatchOrdersRequest,
-        WatchOrdersResponse, watch_service_server::WatchService,
+        Case, FollowUp, Order, WatchCasesRequest, WatchCasesResponse, WatchFollowUpsRequest,
+        WatchFollowUpsResponse, WatchOrdersRequest, WatchOrdersResponse,
+        watch_service_server::WatchService,
     },
 };
 use kefu_service::{
@@ -21,20 +23,22 @@ use sqlx::postgres::PgRow;
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
-use super::{Orders, follow_ups::FollowUps};
+use super::{Orders, cases::Cases, follow_ups::FollowUps};
 use crate::{
     config::OrderFollowupConfig,
     store::{
+        cases::{self, CASES, StoredCase},
         follow_ups::{self, FOLLOW_UPS, StoredFollowUp},
         records::{self, StoredOrder},
     },
 };
 
-/// The handlers; a caller's open answers of either kind take seats of one row.
+/// The handlers; a caller's open answers of whatever kind take seats of one row.
 #[derive(Clone)]
 pub(crate) struct Watch {
     orders: watch::Watch<Orders>,
     follow_ups: watch::Watch<FollowUps>,
+    cases: watch::Watch<Cases>,
 }
 
 impl Watch {
@@ -42,17 +46,34 @@ impl Watch {
         core: &Core,
         orders: Orders,
         follow_ups: FollowUps,
+        cases: Cases,
         wake: &Wake,
         config: &OrderFollowupConfig,
     ) -> Self {
         let seats = Seats::new(config.watch_streams);
         let heartbeat = Duration::from_secs(config.watch_heartbeat_seconds.into());
-        let of_orders = watch::Watch::new(core, orders, wake.clone(), seats.clone(), heartbeat);
+        let (wake, beat) = (|| wake.clone(), heartbeat);
         Self {
-            orders: of_orders,
-            follow_ups: watch::Watch::new(core, follow_ups, wake.clone(), seats, heartbeat),
+            orders: watch::Watch::new(core, orders, wake(), seats.clone(), beat),
+            follow_ups: watch::Watch::new(core, follow_ups, wake(), seats.clone(), beat),
+            cases: watch::Watch::new(core, cases, wake(), seats, beat),
         }
     }
+}
+
+/// What is told, in a message of the contracts whose fields are the same for all.
+macro_rules! responds {
+    ($response:ident, $record:ty) => {
+        fn response(told: Told<$record>) -> $response {
+            $response {
+                changed: told.changed,
+                left: told.left,
+                resume_token: told.resume_token,
+                caught_up: told.caught_up,
+                relist: told.relist,
+            }
+        }
+    };
 }
 
 #[tonic::async_trait]
@@ -72,6 +93,8 @@ impl Watchable for Orders {
             Event::OrderPromised(promise) => &promise.order_id,
             Event::OrderClearedUp(cleared) => &cleared.order_id,
             Event::OrderSupplied(supplied) => &supplied.order_id,
+            Event::ConfirmationChanged(question) => &question.order_id,
+            Event::ComplaintOfOrder(complaint) => &complaint.order_id,
             _ => return None,
         };
         Uuid::from_slice(id).ok()
@@ -83,15 +106,7 @@ impl Watchable for Orders {
         Ok((row.id, record, shown))
     }
 
-    fn response(told: Told<Order>) -> WatchOrdersResponse {
-        WatchOrdersResponse {
-            changed: told.changed,
-            left: told.left,
-            resume_token: told.resume_token,
-            caught_up: told.caught_up,
-            relist: told.relist,
-        }
-    }
+    responds!(WatchOrdersResponse, Order);
 }
 
 #[tonic::async_trait]
@@ -116,21 +131,41 @@ impl Watchable for FollowUps {
         Ok((row.id, record, shown))
     }
 
-    fn response(told: Told<FollowUp>) -> WatchFollowUpsResponse {
-        WatchFollowUpsResponse {
-            changed: told.changed,
-            left: told.left,
-            resume_token: told.resume_token,
-            caught_up: told.caught_up,
-            relist: told.relist,
-        }
+    responds!(WatchFollowUpsResponse, FollowUp);
+}
+
+#[tonic::async_trait]
+impl Watchable for Cases {
+    type Record = Case;
+    type Response = WatchCasesResponse;
+
+    const RECORD: &'static RecordSpec = &cases::RECORD;
+    const COLLECTION: &'static str = CASES;
+    const VIEWED: &'static str = "case.viewed";
+
+    fn named(event: &Event, _caller: Uuid) -> Option<Uuid> {
+        let id = match event {
+            Event::CaseChanged(case) => &case.case_id,
+            Event::CasePaymentChanged(payment) => &payment.case_id,
+            _ => return None,
+        };
+        Uuid::from_slice(id).ok()
     }
+
+    async fn present(&self, call: &Call, row: &PgRow) -> Result<(Uuid, Case, Shown), Fault> {
+        let row = StoredCase::read(row)?;
+        let (record, shown) = self.present(call, &row).await?;
+        Ok((row.id, record, shown))
+    }
+
+    responds!(WatchCasesResponse, Case);
 }
 
 #[tonic::async_trait]
 impl WatchService for Watch {
     type WatchOrdersStream = Answers<WatchOrdersResponse>;
     type WatchFollowUpsStream = Answers<WatchFollowUpsResponse>;
+    type WatchCasesStream = Answers<WatchCasesResponse>;
 
     async fn watch_orders(
         &self,
@@ -156,5 +191,18 @@ impl WatchService for Watch {
             held: &body.held,
         };
         self.follow_ups.answer(call, asked).await
+    }
+
+    async fn watch_cases(
+        &self,
+        request: Request<WatchCasesRequest>,
+    ) -> Result<Response<Self::WatchCasesStream>, Status> {
+        let (call, body) = (call::of(&request)?, request.into_inner());
+        let asked = AskedToWatch {
+            filter: &body.filter,
+            resume_token: &body.resume_token,
+            held: &body.held,
+        };
+        self.cases.answer(call, asked).await
     }
 }

@@ -73,7 +73,7 @@ pub(crate) const RECORD: RecordSpec = RecordSpec {
             },
         ),
         FilterField::system("department", "c.department_id", FilterKind::Name("departments")),
-        FilterField::system("assignee", "c.assignee_id", FilterKind::Name("employees")),
+        FilterField::system("assignee", "c.assignee_id", FilterKind::Person),
         FilterField::system("due_time", "c.due_at", FilterKind::Time),
         FilterField::system("create_time", "c.created_at", FilterKind::Time),
     ],

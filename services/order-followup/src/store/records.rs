@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use kefu_access::{DutySql, ScopeColumns};
 use kefu_contracts::{
-    order::{Order, OrderIntake, OrderStage, OrderStock, StageEvent},
+    order::{Confirmation, Order, OrderIntake, OrderStage, OrderStock, StageEvent},
     policy::DataClass,
 };
 use kefu_service::{
@@ -196,6 +196,14 @@ const FIELDS: &[FilterField] = &[
         FilterKind::Enum {
             prefix: "ORDER_STOCK_",
             parse: |name| OrderStock::from_str_name(name).map(|stock| stock as i32),
+        },
+    ),
+    field(
+        "confirmation",
+        "o.confirmation",
+        FilterKind::Enum {
+            prefix: "CONFIRMATION_",
+            parse: |name| Confirmation::from_str_name(name).map(|stands| stands as i32),
         },
     ),
 ];

@@ -32,7 +32,7 @@ pub(crate) const RECORD: RecordSpec = RecordSpec {
             "r.department_id",
             FilterKind::Name("departments"),
         ),
-        FilterField::system("owner", "r.owner_id", FilterKind::Name("employees")),
+        FilterField::system("owner", "r.owner_id", FilterKind::Person),
         FilterField::system("known_time", "r.known_at", FilterKind::Time),
     ],
     ..RecordSpec::PLAIN

@@ -64,7 +64,7 @@ pub(crate) const RECORD: RecordSpec = RecordSpec {
             },
         ),
         FilterField::system("department", "v.department_id", FilterKind::Name("departments")),
-        FilterField::system("owner", "v.owner_id", FilterKind::Name("employees")),
+        FilterField::system("owner", "v.owner_id", FilterKind::Person),
         FilterField::system("due_time", "v.due_at", FilterKind::Time),
     ],
     ..RecordSpec::PLAIN

@@ -139,7 +139,7 @@ pub(crate) const DEPARTMENT: FilterField = FilterField::system(
     FilterKind::Name("departments"),
 );
 pub(crate) const ASSIGNEE: FilterField =
-    FilterField::system("assignee", "t.assignee_id", FilterKind::Name("employees"));
+    FilterField::system("assignee", "t.assignee_id", FilterKind::Person);
 pub(crate) const RECEIVED_TIME: FilterField =
     FilterField::system("received_time", "t.received_at", FilterKind::Time);
 

@@ -57,6 +57,8 @@ const KNOWN: &[&str] = &[
     "WatchOrdersRequest.held",
     "WatchFollowUpsRequest.resume_token",
     "WatchFollowUpsRequest.held",
+    "WatchCasesRequest.resume_token",
+    "WatchCasesRequest.held",
     "ListMentionsRequest.unread_only",
     "ExplainClockRequest.parent",
     "ExplainClockRequest.metric",

@@ -160,7 +160,7 @@ fn spoken(purpose: Purpose) -> String {
 async fn prepare(suite: &TestSuite) -> Leak {
     let schema = Schema::read();
     let begun = post::begun(suite, &schema).await;
-    let world = world::make(suite).await;
+    let world = Box::pin(world::make(suite)).await;
     let mut known = Vec::new();
     let mut gaps = Vec::new();
     for (name, facts) in &world.facts {

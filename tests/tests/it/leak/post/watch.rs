@@ -30,6 +30,10 @@ const WATCHES: &[(&str, &str)] = &[
         "/kefu.order.v1.WatchService/WatchFollowUps",
         "kefu.order.v1.FollowUp",
     ),
+    (
+        "/kefu.order.v1.WatchService/WatchCases",
+        "kefu.order.v1.Case",
+    ),
 ];
 
 /// The records that a method lets be watched, if it does.
