@@ -40,7 +40,11 @@ async fn due(caller: &Caller, order: &Order) -> Vec<FollowUp> {
     };
     let mut client = FollowUpServiceClient::new(caller.clone());
     let page = client.list_follow_ups(request).await.unwrap();
-    page.into_inner().follow_ups
+    let mut all = page.into_inner().follow_ups;
+    // That it is late as well is told apart.
+    let late = |one: &FollowUp| matches!(one.kind(), FollowUpKind::Late | FollowUpKind::Stuck);
+    all.retain(|one| !late(one));
+    all
 }
 
 pub(crate) fn attempt(order: &Order, outcome: AttemptOutcome, words: &str) -> RecordAttemptRequest {

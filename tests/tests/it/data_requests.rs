@@ -19,7 +19,7 @@ use kefu_service::{
     clock::Clock,
     time::{from_proto, to_proto},
 };
-use kefu_testkit::{Caller, TestSuite, employee_id};
+use kefu_testkit::{Caller, TestSuite, employee_id, eventually};
 use tonic::{Code, Status};
 
 use crate::{
@@ -481,8 +481,8 @@ async fn an_overdue_request_is_found() {
         .unwrap();
     fulfil(&agent, &done, 0).await.unwrap();
     suite.clock.advance(Duration::from_secs(25 * 3600));
-    let noted = async || {
-        let mut sql = suite.database.connect().await.unwrap();
+    let mut sql = suite.database.connect().await.unwrap();
+    let mut noted = async || {
         let noted: Vec<String> = sqlx::query_scalar(
             "SELECT resource FROM profile.journal WHERE type = 'data_request.overdue'",
         )
@@ -491,9 +491,7 @@ async fn an_overdue_request_is_found() {
         .unwrap();
         noted
     };
-    let looked = async { while noted().await.is_empty() {} };
-    let looked = tokio::time::timeout(Duration::from_secs(30), looked).await;
-    looked.expect("the job looked");
+    eventually(async || (!noted().await.is_empty()).then_some(())).await;
     suite.clock.advance(Duration::from_secs(3600));
     assert_eq!(noted().await, [late.name]);
 }

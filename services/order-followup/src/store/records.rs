@@ -393,6 +393,7 @@ mod tests {
             "stuck_time",
             "intake",
             "stock",
+            "confirmation",
         ];
         assert_eq!(names, promised);
     }

@@ -34,7 +34,7 @@ async fn many_become_another_departments() {
     let request = BulkTransferTicketsRequest {
         tickets: given,
         request_id: "0190c5a8-0000-7000-8000-00000000ee05".into(),
-        department: department("complaints"),
+        department: department("sales"),
         reason: "归口变更".into(),
     };
     let told = results(bulk(&head).bulk_transfer_tickets(request.clone()).await);
@@ -47,11 +47,11 @@ async fn many_become_another_departments() {
         told
     );
     let erp = erp.after(&head);
-    for (at, to) in [(0, "complaints"), (1, "it"), (2, "complaints")] {
+    for (at, to) in [(0, "sales"), (1, "it"), (2, "technical_support")] {
         let now = get(&erp, &all[at]).await.unwrap();
         assert_eq!(now.department, department(to));
         let reasons = now.messages.iter().filter(|one| one.body == "归口变更");
-        assert_eq!(reasons.count(), usize::from(to == "complaints"));
+        assert_eq!(reasons.count(), usize::from(to == "sales"));
     }
 }
 
