@@ -41,9 +41,9 @@ async fn due(caller: &Caller, order: &Order) -> Vec<FollowUp> {
     let mut client = FollowUpServiceClient::new(caller.clone());
     let page = client.list_follow_ups(request).await.unwrap();
     let mut all = page.into_inner().follow_ups;
-    // That it is late as well is told apart.
-    let late = |one: &FollowUp| matches!(one.kind(), FollowUpKind::Late | FollowUpKind::Stuck);
-    all.retain(|one| !late(one));
+    // Not that it is late, or to be taken out of the order system.
+    let of_the_question = [FollowUpKind::Confirmation, FollowUpKind::Dissatisfied];
+    all.retain(|one| of_the_question.contains(&one.kind()));
     all
 }
 

@@ -44,11 +44,11 @@ fn odd(customer: &str) -> Order {
     odd
 }
 
-fn clearing(one: &Order, confirmed: &[&str]) -> ClearUpOrderRequest {
+fn clearing(one: &Order, confirmed: &[i32]) -> ClearUpOrderRequest {
     ClearUpOrderRequest {
         name: one.name.clone(),
         etag: one.etag.clone(),
-        confirmed: confirmed.iter().map(|id| (*id).to_owned()).collect(),
+        confirmed: confirmed.to_vec(),
         note: "客户来电确认".into(),
         ..Default::default()
     }
@@ -127,24 +127,24 @@ async fn an_order_is_cleared_up_with_its_customer() {
     assert_eq!(violations(&refused), ["note", "contact.phone"]);
     let refused = clear_up(&li, clearing(&one, &[])).await.unwrap_err();
     assert_eq!(violations(&refused), ["confirmed"]);
-    let refused = clear_up(&li, clearing(&one, &["7"])).await.unwrap_err();
+    let refused = clear_up(&li, clearing(&one, &[7])).await.unwrap_err();
     assert_eq!(violations(&refused), ["confirmed[0]"]);
-    let refused = clear_up(&suite.caller("wang.fang"), clearing(&one, &["1"])).await;
+    let refused = clear_up(&suite.caller("wang.fang"), clearing(&one, &[1])).await;
     assert_eq!(
         refusal(&refused.unwrap_err()).1,
         "NOT_FOUND_OR_OUT_OF_SCOPE"
     );
-    let refused = clear_up(&suite.caller("zhang.min"), clearing(&one, &["1"])).await;
+    let refused = clear_up(&suite.caller("zhang.min"), clearing(&one, &[1])).await;
     assert_eq!(refusal(&refused.unwrap_err()).1, "PERMISSION_MISSING");
 
     let request = ClearUpOrderRequest {
         request_id: ID.into(),
-        ..clearing(&one, &["1"])
+        ..clearing(&one, &[1])
     };
     let half = clear_up(&li, request.clone()).await.unwrap();
     assert_eq!(half, clear_up(&li, request).await.unwrap());
     assert_eq!(half.intake(), OrderIntake::ToClearUp);
-    let stale = clear_up(&li, clearing(&one, &["2"])).await.unwrap_err();
+    let stale = clear_up(&li, clearing(&one, &[2])).await.unwrap_err();
     assert_eq!(refusal(&stale).1, "ETAG_MISMATCH");
     // The price is corrected; what was confirmed of the line is asked again, as it is another.
     let mut lines = half.lines.clone();
@@ -171,14 +171,14 @@ async fn an_order_is_cleared_up_with_its_customer() {
         violations(&clear_up(&li, below).await.unwrap_err()),
         ["lines"]
     );
-    let clear = clear_up(&li, clearing(&priced, &["1"])).await.unwrap();
+    let clear = clear_up(&li, clearing(&priced, &[1])).await.unwrap();
     assert_eq!(clear.intake(), OrderIntake::Clear);
     assert_eq!(clear.steps.len(), 3);
-    assert_eq!(clear.steps[1].corrected, ["2"]);
+    assert_eq!(clear.steps[1].corrected, [2]);
     assert_eq!(to_clear_up(&li).await, 0);
     let done = tasks(&li).await;
     assert_eq!(done[0].state(), FollowUpState::Done);
-    let over = clear_up(&li, clearing(&clear, &["1"])).await.unwrap_err();
+    let over = clear_up(&li, clearing(&clear, &[1])).await.unwrap_err();
     assert_eq!(refusal(&over).1, "STATE_NOT_ALLOWED");
     let mut sql = suite.database.connect().await.unwrap();
     let counted = "SELECT count(*) FROM orders.journal WHERE type = 'order.cleared_up'";
@@ -222,7 +222,7 @@ async fn history_is_not_cleared_up() {
     };
     let ended = orders(&erp).record_stage(ended).await.unwrap().into_inner();
     assert_eq!(tasks(&head).await[0].state(), FollowUpState::Settled);
-    let refused = clear_up(&erp, clearing(&ended, &["1"])).await.unwrap_err();
+    let refused = clear_up(&erp, clearing(&ended, &[1])).await.unwrap_err();
     assert_eq!(refusal(&refused).1, "STATE_NOT_ALLOWED");
 
     let mut wrong = odd(&customer.name);

@@ -40,7 +40,7 @@ const LONGEST_NOTE: usize = 2000;
 /// What a customer said of findings.
 #[derive(Debug, Clone)]
 pub(super) struct Clearing {
-    confirmed: Vec<String>,
+    confirmed: Vec<i32>,
     /// None: as they are.
     lines: Vec<OrderLine>,
     contact: Option<OrderContact>,

@@ -72,7 +72,7 @@ impl Plausible {
 
     /// Looks at an order whose lines were others before. What the customer confirmed of a line
     /// that is as it was stays so.
-    fn examine_again(self, order: &mut Order, before: &[OrderLine]) -> Vec<String> {
+    fn examine_again(self, order: &mut Order, before: &[OrderLine]) -> Vec<i32> {
         let found = self.look(order);
         let mut corrected = Vec::new();
         for finding in &mut order.findings {
@@ -82,7 +82,7 @@ impl Plausible {
             match finding.state() {
                 Open if !still => {
                     finding.set_state(Corrected);
-                    corrected.push(finding.id.clone());
+                    corrected.push(finding.number);
                 }
                 Confirmed | Corrected if still => {
                     let same = line_of(&finding.field).is_some_and(|at| {
@@ -112,8 +112,8 @@ impl Plausible {
 /// What became of findings by what a customer said.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Cleared {
-    pub(crate) confirmed: Vec<String>,
-    pub(crate) corrected: Vec<String>,
+    pub(crate) confirmed: Vec<i32>,
+    pub(crate) corrected: Vec<i32>,
 }
 
 /// Clears up what was confirmed, and what is no longer found in the order as it is now.
@@ -123,26 +123,26 @@ pub(crate) struct Cleared {
 pub(crate) fn clear_up(
     order: &mut Order,
     before: &[OrderLine],
-    confirmed: &[String],
+    confirmed: &[i32],
     plausible: Plausible,
 ) -> Result<Cleared, Fault> {
     let mut fields = Fields::new();
-    for (at, id) in confirmed.iter().enumerate() {
+    for (at, number) in confirmed.iter().enumerate() {
         let mut open = order.findings.iter().filter(|one| one.state() == Open);
-        let known = open.any(|one| one.id == *id);
+        let known = open.any(|one| one.number == *number);
         fields.ensure(known, format_args!("confirmed[{at}]"), Violation::Unknown);
     }
     fields.finish()?;
     let corrected = plausible.examine_again(order, before);
     for finding in &mut order.findings {
-        if finding.state() == Open && confirmed.contains(&finding.id) {
+        if finding.state() == Open && confirmed.contains(&finding.number) {
             finding.set_state(Confirmed);
         }
     }
     settle(order);
-    let still = |id: &&String| !corrected.contains(id);
+    let still = |number: &&i32| !corrected.contains(number);
     Ok(Cleared {
-        confirmed: confirmed.iter().filter(still).cloned().collect(),
+        confirmed: confirmed.iter().filter(still).copied().collect(),
         corrected,
     })
 }
@@ -161,8 +161,9 @@ fn settle(order: &mut Order) {
 }
 
 fn add(findings: &mut Vec<OrderFinding>, code: OrderFindingCode, field: String) {
+    let number = i32::try_from(findings.len() + 1).unwrap_or(i32::MAX);
     findings.push(OrderFinding {
-        id: (findings.len() + 1).to_string(),
+        number,
         code: code.into(),
         field,
         state: Open.into(),
@@ -266,32 +267,31 @@ mod tests {
     fn findings_are_cleared_up_one_by_one() {
         let mut one = order(vec![line("a", 500, 0, 0), line("b", 1, 5, 0)]);
         let before = one.lines.clone();
-        let ids = |ids: &[&str]| ids.iter().map(|id| (*id).to_owned()).collect::<Vec<_>>();
-        let wrong = clear_up(&mut one, &before, &ids(&["1", "9"]), POLICY).unwrap_err();
+        let wrong = clear_up(&mut one, &before, &[1, 9], POLICY).unwrap_err();
         assert_eq!(
             wrong.violations,
             [("confirmed[1]".to_owned(), Violation::Unknown)]
         );
-        let cleared = clear_up(&mut one, &before, &ids(&["1"]), POLICY).unwrap();
+        let cleared = clear_up(&mut one, &before, &[1], POLICY).unwrap();
         assert_eq!(
             (cleared.confirmed, cleared.corrected),
-            (ids(&["1"]), ids(&[]))
+            (vec![1], vec![])
         );
         assert_eq!(open(&one), [(PriceZero, "lines[0].unit_price")]);
         assert_eq!(one.intake(), OrderIntake::ToClearUp);
         // The line is another now: what was confirmed of it is asked again.
         one.lines[0] = line("a", 600, 7, 0);
         let cleared = clear_up(&mut one, &before, &[], POLICY).unwrap();
-        assert_eq!(cleared.corrected, ids(&["2"]));
+        assert_eq!(cleared.corrected, [2]);
         assert_eq!(open(&one), [(QuantityUnusual, "lines[0].quantity")]);
         let before = one.lines.clone();
         one.lines[1] = line("a", 1, 5, 0);
-        clear_up(&mut one, &before, &ids(&["1"]), POLICY).unwrap();
+        clear_up(&mut one, &before, &[1], POLICY).unwrap();
         assert_eq!(open(&one), [(LineDuplicate, "lines[1]")]);
         let before = one.lines.clone();
         one.lines.pop();
         let cleared = clear_up(&mut one, &before, &[], POLICY).unwrap();
-        assert_eq!(cleared.corrected, ids(&["3"]));
+        assert_eq!(cleared.corrected, [3]);
         assert_eq!(one.intake(), OrderIntake::Clear);
     }
 
@@ -313,8 +313,8 @@ mod tests {
             let mut one = order(lines(&steps[0].0));
             for (made, confirms) in &steps {
                 let before = std::mem::replace(&mut one.lines, lines(made));
-                let confirmed: Vec<String> = match confirms {
-                    true => one.findings.iter().filter(|one| one.state() == Open).map(|one| one.id.clone()).collect(),
+                let confirmed: Vec<i32> = match confirms {
+                    true => one.findings.iter().filter(|one| one.state() == Open).map(|one| one.number).collect(),
                     false => Vec::new(),
                 };
                 clear_up(&mut one, &before, &confirmed, POLICY).unwrap();
@@ -329,7 +329,7 @@ mod tests {
                 prop_assert_eq!(one.intake() == OrderIntake::Clear, open_count(&one) == 0);
             }
             let (before, all) = (one.lines.clone(), one.findings.iter().filter(|one| one.state() == Open));
-            let all: Vec<String> = all.map(|one| one.id.clone()).collect();
+            let all: Vec<i32> = all.map(|one| one.number).collect();
             clear_up(&mut one, &before, &all, POLICY).unwrap();
             prop_assert_eq!(one.intake(), OrderIntake::Clear);
         }

@@ -136,7 +136,7 @@ async fn cleared(maker: &Caller, customer: &str, department: Uuid, values: &mut 
     let clearing = ClearUpOrderRequest {
         name: odd.name.clone(),
         etag: odd.etag.clone(),
-        confirmed: vec!["1".into()],
+        confirmed: vec![1],
         lines,
         note: values.text(),
         ..Default::default()
