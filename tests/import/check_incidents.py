@@ -14,10 +14,11 @@ import argparse
 import csv
 import json
 import pathlib
-import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
+
+from suite import Gateway, options_of
 
 HERE = pathlib.Path(__file__).parent
 
@@ -25,12 +26,8 @@ HERE = pathlib.Path(__file__).parent
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("log", help="incidents.csv")
-    parser.add_argument("--kefu", default="kefu", help="the binary")
-    parser.add_argument("--address", default="http://127.0.0.1:7700")
-    parser.add_argument("--login", default="erp")
-    parser.add_argument("--purpose", default="integration")
     parser.add_argument("--targets", default=HERE / "incidents-targets.json")
-    return parser.parse_args()
+    return options_of(parser)
 
 
 # The log.
@@ -70,33 +67,19 @@ def of_log(path):
 # The suite.
 
 
-class Suite:
+class Suite(Gateway):
     def __init__(self, options):
-        self.options = options
+        super().__init__(options)
         self.targets = json.loads(pathlib.Path(options.targets).read_text(encoding="utf-8"))
-
-    def call(self, method, request):
-        options = self.options
-        command = [options.kefu, "call", method, "-", "--address", options.address]
-        command += ["--as", options.login, "--purpose", options.purpose]
-        body = json.dumps(request)
-        done = subprocess.run(command, input=body, capture_output=True, text=True, check=False)
-        if done.returncode != 0:
-            sys.exit(f"{method} {body}: {done.stderr}")
-        return json.loads(done.stdout)
 
     def tickets(self):
         """All tickets that came from the log, by the incident's number."""
-        found, token = {}, ""
-        while True:
-            page = self.call("ListTickets", {"pageSize": 200, "pageToken": token})
-            for ticket in page.get("tickets", []):
-                kind, _, number = ticket.get("externalRef", "").partition(":")
-                if kind == "incident":
-                    found[number] = ticket
-            token = page.get("nextPageToken", "")
-            if not token:
-                return found
+        found = {}
+        for ticket in self.all("ListTickets", "tickets"):
+            kind, _, number = ticket.get("externalRef", "").partition(":")
+            if kind == "incident":
+                found[number] = ticket
+        return found
 
     def of(self, ticket):
         """What it says of one."""

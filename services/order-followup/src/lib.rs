@@ -113,7 +113,12 @@ pub fn build(config: OrderFollowupConfig, deps: Deps, peers: Peers) -> Result<Ho
         rewrap::job(&core.deps),
     ];
     let completions = api::confirmation::Completions(orders.clone());
-    let cases = api::cases::Cases::new(&core, desk.clone(), peers.access_control.clone());
+    let cases = api::cases::Cases::new(
+        &core,
+        desk.clone(),
+        points.clone(),
+        peers.access_control.clone(),
+    );
     let follow_ups = api::follow_ups::FollowUps::new(&core, desk, peers.access_control);
     let watch = api::watch::Watch::new(
         &core,

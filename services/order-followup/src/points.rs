@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use crate::{
     desk::By,
-    domain::points::Movement,
+    domain::{loyalty, points::Movement},
     store::{
         customers,
         points::{
@@ -39,6 +39,29 @@ pub(crate) struct Posting<'a> {
     pub(crate) rules_version: i32,
 }
 
+/// Why points of an order go back.
+pub(crate) enum Occasion {
+    /// It came to nothing: all of them.
+    Cancelled,
+    /// So much of it was paid back, of so much that was left of it: their share.
+    Refunded {
+        case: Uuid,
+        number: i32,
+        nanos: i128,
+        left: i128,
+    },
+}
+
+impl Occasion {
+    /// Names it, for each once.
+    fn name(&self, order: Uuid) -> String {
+        match self {
+            Self::Cancelled => format!("cancelled:{order}"),
+            Self::Refunded { case, number, .. } => format!("refunded:{case}:{number}"),
+        }
+    }
+}
+
 impl Points {
     pub(crate) fn new(core: &Core) -> Self {
         Self {
@@ -51,14 +74,14 @@ impl Points {
         &self.sealer
     }
 
-    /// Takes back what an order had earned, once for an occasion, and never more than it earned,
-    /// whatever the occasions are; what the customer has spent of it is owed.
+    /// Takes back what an order had earned, or a share of it, once for an occasion, and never more
+    /// than it earned, whatever the occasions are; what the customer has spent of it is owed.
     pub(crate) async fn take_back(
         &self,
         connection: &mut PgConnection,
         by: &By<'_>,
         (order, customer): (Uuid, Uuid),
-        occasion: &str,
+        occasion: &Occasion,
     ) -> Result<Vec<Entry>, Fault> {
         // Not destroyed until the transaction ends.
         if !customers::is_known(connection, customer).await? {
@@ -69,11 +92,18 @@ impl Points {
         };
         let mut account = accounts::lock(connection, customer, by.now()).await?;
         let left = earned - postings::reversed_of(connection, order).await?;
-        if !postings::reverse_once(connection, occasion, order, customer, left).await? {
+        let back = match occasion {
+            Occasion::Cancelled => left,
+            Occasion::Refunded {
+                nanos, left: of, ..
+            } => loyalty::share(left, *nanos, *of),
+        };
+        let occasion = occasion.name(order);
+        if !postings::reverse_once(connection, &occasion, order, customer, back).await? {
             return Ok(Vec::new());
         }
         let mut movements = account.ledger.expire(by.now());
-        movements.extend(account.ledger.take_back(left));
+        movements.extend(account.ledger.take_back(back));
         let posting = Posting {
             customer,
             order: Some(order),

@@ -3,18 +3,24 @@
 use std::time::Duration;
 
 use kefu_contracts::order::{
-    CompleteOrderRequest, CorrectPointsRequest, CustomerTier, DecideOnPointsCorrectionRequest,
-    EarningRule, GetLoyaltyRulesRequest, GetPointsAccountRequest, GetPointsPostingRequest,
-    ListPointsAccountsRequest, ListPointsPostingsRequest, LoyaltyDefinition, LoyaltyRules, Order,
-    OrderStage, PointsAccount, PointsKind, PointsPosting, RecordStageRequest, Review,
-    ReviseLoyaltyRulesRequest, Reward, SpendPointsRequest, TierBonus,
-    loyalty_service_client::LoyaltyServiceClient,
+    Case, CaseKind, CasePaymentKind, CasePaymentState, CompleteOrderRequest, CorrectPointsRequest,
+    CustomerTier, DecideOnPointsCorrectionRequest, EarningRule, GetLoyaltyRulesRequest,
+    GetOrderRequest, GetPointsAccountRequest, GetPointsPostingRequest, ListPointsAccountsRequest,
+    ListPointsPostingsRequest, LoyaltyDefinition, LoyaltyRules, Order, OrderStage, PointsAccount,
+    PointsKind, PointsPosting, RecordStageRequest, Review, ReviseLoyaltyRulesRequest, Reward,
+    SpendPointsRequest, TierBonus, loyalty_service_client::LoyaltyServiceClient,
 };
 use kefu_service::{clock::Clock, fields::name, time::to_proto};
 use kefu_testkit::{Caller, TestSuite, employee_id, eventually};
 use tonic::{Code, Status};
 
-use crate::records::{enter, order, orders, person, place, refusal, said, violations};
+use crate::{
+    after_sales::{
+        answer_plan, case, check_cover, decide_on_case_payment, of_line, plan_case,
+        propose_case_payment, record_case_payment, register, told,
+    },
+    records::{enter, order, orders, person, place, refusal, said, violations},
+};
 
 const LI: &str = "li.wei";
 const HEAD: &str = "zhang.min";
@@ -153,10 +159,18 @@ async fn completed(suite: &TestSuite, caller: &Caller, order: Order) -> Order {
         occurred_time: Some(to_proto(suite.clock.now())),
         ..Default::default()
     };
-    let delivered = client.record_stage(stage).await.unwrap().into_inner();
+    client.record_stage(stage).await.unwrap();
+    complete(caller, &placed).await
+}
+
+/// The customer says that all is well.
+async fn complete(caller: &Caller, order: &Order) -> Order {
+    let name = order.name.clone();
+    let mut client = orders(caller);
+    let now = client.get_order(GetOrderRequest { name }).await.unwrap();
     let complete = CompleteOrderRequest {
-        name: delivered.name,
-        etag: delivered.etag,
+        name: order.name.clone(),
+        etag: now.into_inner().etag,
         request_id: String::new(),
         review: Some(Review {
             score: 5,
@@ -166,6 +180,36 @@ async fn completed(suite: &TestSuite, caller: &Caller, order: Order) -> Order {
     };
     let answer = client.complete_order(complete).await.unwrap();
     answer.into_inner()
+}
+
+/// So much is paid back of an order, by a case of its own.
+async fn refunded(
+    suite: &TestSuite,
+    caller: &Caller,
+    order: &Order,
+    units: i64,
+    reference: &str,
+) -> Case {
+    let one = register(caller, case(CaseKind::Refund, order, 1))
+        .await
+        .unwrap();
+    let one = check_cover(caller, &one).await.unwrap();
+    let refund = CasePaymentKind::Refund;
+    let one = propose_case_payment(caller, &one, refund, of_line(units), None, "退款")
+        .await
+        .unwrap();
+    let head = suite.caller(HEAD).after(caller);
+    let one = match one.payments[0].state() {
+        CasePaymentState::Asked => decide_on_case_payment(&head, &one, 1, true, "同意")
+            .await
+            .unwrap(),
+        _ => one,
+    };
+    let caller = caller.after(&head);
+    let one = plan_case(&caller, &one, "退款", None, None).await.unwrap();
+    let one = answer_plan(&caller, &one, true, "").await.unwrap();
+    let erp = suite.caller_for("erp", "integration").after(&caller);
+    record_case_payment(&erp, &one, 1, reference).await.unwrap()
 }
 
 /// The account once so much is on it.
@@ -306,6 +350,41 @@ async fn no_two_spends_take_the_same_points() {
     ] {
         assert!(sqlx::query(wrong).execute(&mut sql).await.is_err(), "{wrong}");
     }
+}
+
+/// Clauses OP-3.3, IH-6: money that goes back takes its share of the points with it, once, also
+/// where it went back before they were earned; what was spent of them is owed.
+#[tokio::test(flavor = "multi_thread")]
+async fn points_go_back_with_the_money_of_an_order() {
+    let suite = TestSuite::start().await;
+    let _twin = suite.twin();
+    let (li, admin) = (suite.caller(LI), suite.caller("han.bing"));
+    let shipped = client(&li)
+        .get_loyalty_rules(GetLoyaltyRulesRequest {})
+        .await;
+    let etag = shipped.unwrap().into_inner().etag;
+    revise(&admin, rules(0), &etag).await.unwrap();
+    let customer = enter(&li, person()).await.name;
+    let bought = completed(&suite, &li, order(&customer)).await;
+    let earned = eventually_has(&li, &customer, EARNED).await;
+    spend(&li, &earned, "mug", ID).await.unwrap();
+    // Half of the money takes half of the points, of which 599 are left.
+    let half = refunded(&suite, &li, &bought, 1300, "TK-2026-61").await;
+    let taken = EARNED * 1300 / 2599;
+    let owed = taken - 599;
+    let left = account(&li, &customer).await.unwrap();
+    assert_eq!(left.balance, 0);
+    let again = record_case_payment(&li, &half, 1, "TK-2026-61").await;
+    assert_eq!(refusal(&again.unwrap_err()).1, "PERMISSION_MISSING");
+    assert_eq!(account(&li, &customer).await.unwrap(), left);
+    // Nothing was earned yet by what goes back before it is completed.
+    let later = place(&li, order(&customer)).await;
+    told(&li, &later, OrderStage::Delivered, suite.clock.now()).await;
+    refunded(&suite, &li, &later, 599, "TK-2026-62").await;
+    assert_eq!(account(&li, &customer).await.unwrap(), left);
+    complete(&li, &later).await;
+    eventually_has(&li, &customer, 2000 - owed).await;
+    assert_eq!(unbalanced(&suite).await, 0);
 }
 
 /// Clause OP-3.3: points end in their time, once; what has ended is not there to be spent.

@@ -34,6 +34,7 @@ use tonic::{Request, Response, Status};
 
 use crate::{
     desk::Desk,
+    points::Points,
     store::cases::{CASES, RECORD, StoredCase},
 };
 
@@ -67,6 +68,7 @@ const LIST: ListSpec<'static, StoredCase> = ListSpec {
 pub(crate) struct Cases {
     core: Core,
     desk: Desk,
+    points: Points,
     sealer: Sealer,
     /// Of the orders that cases are of.
     order_sealer: Sealer,
@@ -75,10 +77,16 @@ pub(crate) struct Cases {
 }
 
 impl Cases {
-    pub(crate) fn new(core: &Core, desk: Desk, access_control: GrpcService) -> Self {
+    pub(crate) fn new(
+        core: &Core,
+        desk: Desk,
+        points: Points,
+        access_control: GrpcService,
+    ) -> Self {
         let sealer = |table| Sealer::new(core.deps.vault.clone(), table);
         Self {
             desk,
+            points,
             sealer: sealer("orders.after_sales_case"),
             order_sealer: sealer("orders.purchase_order"),
             people: core.identity.calling(access_control),

@@ -267,6 +267,7 @@ fn composed(call: &Call, new: &Entry, submitted: Reached) -> Order {
         .unwrap_or_default();
     order.total = Some(new.taken.total.clone());
     order.placed_time = Some(time::to_proto(submitted.at));
+    order.stage_time = order.placed_time;
     order.promised_time = new.taken.promised_at.map(time::to_proto);
     order.events = vec![events::told(&By::Call(call), submitted)];
     order.etag = etag(1);

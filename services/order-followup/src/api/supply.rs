@@ -7,7 +7,7 @@ use kefu_contracts::{
     order::{FollowUpKind, FollowUpState, LineStock, Order, OrderIntake, OrderStage, OrderStock},
 };
 use kefu_journal::Entry;
-use kefu_service::error::Fault;
+use kefu_service::{error::Fault, time::to_proto};
 use kefu_vault::CustomerKey;
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -341,6 +341,7 @@ impl Orders {
         order.events.insert(at, events::told(by, event));
         let told = current(reached(&order.events)).unwrap_or(event);
         order.set_stage(told.stage);
+        order.stage_time = Some(to_proto(told.at));
         let (parties, placed_at) = (about.parties, about.placed_at);
         let fact = changed(
             order,

@@ -273,10 +273,7 @@ mod tests {
             [("confirmed[1]".to_owned(), Violation::Unknown)]
         );
         let cleared = clear_up(&mut one, &before, &[1], POLICY).unwrap();
-        assert_eq!(
-            (cleared.confirmed, cleared.corrected),
-            (vec![1], vec![])
-        );
+        assert_eq!((cleared.confirmed, cleared.corrected), (vec![1], vec![]));
         assert_eq!(open(&one), [(PriceZero, "lines[0].unit_price")]);
         assert_eq!(one.intake(), OrderIntake::ToClearUp);
         // The line is another now: what was confirmed of it is asked again.

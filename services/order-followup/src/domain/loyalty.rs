@@ -26,8 +26,14 @@ pub(crate) fn shipped() -> LoyaltyDefinition {
     LoyaltyDefinition::default()
 }
 
-/// What an order of this total earns a customer of this tier, in whole points.
-pub(crate) fn earned(rules: &LoyaltyDefinition, total: &Money, tier: CustomerTier) -> i64 {
+/// What an order of this total, of which so many nanos were paid back, earns a customer of this
+/// tier, in whole points.
+pub(crate) fn earned(
+    rules: &LoyaltyDefinition,
+    total: &Money,
+    refunded: i128,
+    tier: CustomerTier,
+) -> i64 {
     let mut earnings = rules.earnings.iter();
     let Some(rule) = earnings.find(|rule| rule.currency == total.currency_code) else {
         return 0;
@@ -35,12 +41,23 @@ pub(crate) fn earned(rules: &LoyaltyDefinition, total: &Money, tier: CustomerTie
     let mut bonuses = rules.bonuses.iter();
     let percent = bonuses.find(|bonus| bonus.tier() == tier);
     let percent = percent.map_or(100, |bonus| bonus.percent);
-    let amount = nanos(total, &rule.currency).unwrap_or_default().max(0);
+    let paid = nanos(total, &rule.currency).unwrap_or_default();
+    let amount = paid.saturating_sub(refunded).max(0);
     let points = amount
         .saturating_mul(rule.points_per_hundred.into())
         .saturating_mul(percent.into())
         / HUNDRED;
     i64::try_from(points).unwrap_or(i64::MAX).min(MOST_POINTS)
+}
+
+/// How many of these points of an order go back with this refund: the share that it is of the money
+/// that was left of the order, all with the last of it. Parts of a point stay the customer's.
+pub(crate) fn share(points: i64, refund: i128, money_left: i128) -> i64 {
+    if refund >= money_left {
+        return points;
+    }
+    let share = i128::from(points).saturating_mul(refund.max(0)) / money_left;
+    i64::try_from(share).unwrap_or(points)
 }
 
 /// When points that come at this moment end.
@@ -146,19 +163,19 @@ mod tests {
     fn only_whole_points_are_given_and_only_for_a_currency_that_earns() {
         let rules = rules(100, 150);
         assert_eq!(
-            earned(&rules, &yuan(99, 999_999_999), CustomerTier::Normal),
+            earned(&rules, &yuan(99, 999_999_999), 0, CustomerTier::Normal),
             99
         );
-        assert_eq!(earned(&rules, &yuan(99, 0), CustomerTier::Gold), 148);
-        assert_eq!(earned(&rules, &yuan(-5, 0), CustomerTier::Gold), 0);
+        assert_eq!(earned(&rules, &yuan(99, 0), 0, CustomerTier::Gold), 148);
+        assert_eq!(earned(&rules, &yuan(-5, 0), 0, CustomerTier::Gold), 0);
         let dollars = Money {
             currency_code: "USD".into(),
             ..yuan(100, 0)
         };
-        assert_eq!(earned(&rules, &dollars, CustomerTier::Gold), 0);
-        assert_eq!(earned(&shipped(), &yuan(100, 0), CustomerTier::Gold), 0);
+        assert_eq!(earned(&rules, &dollars, 0, CustomerTier::Gold), 0);
+        assert_eq!(earned(&shipped(), &yuan(100, 0), 0, CustomerTier::Gold), 0);
         assert_eq!(
-            earned(&rules, &yuan(i64::MAX, 0), CustomerTier::Gold),
+            earned(&rules, &yuan(i64::MAX, 0), 0, CustomerTier::Gold),
             MOST_POINTS
         );
     }
@@ -171,8 +188,29 @@ mod tests {
         ) {
             let total = yuan(fen / 100, i32::try_from(fen % 100).unwrap() * 10_000_000);
             let by_hand = fen * i64::from(points) * i64::from(percent) / (100 * 100 * 100);
-            let found = earned(&rules(points, percent), &total, CustomerTier::Gold);
+            let found = earned(&rules(points, percent), &total, 0, CustomerTier::Gold);
             prop_assert_eq!(found, by_hand.min(MOST_POINTS));
+        }
+    }
+
+    proptest! {
+        /// Clause OP-3.3: in whatever parts an order is paid back, of its points there is never less
+        /// than nothing and, while some of its money is left, never less than the share of that
+        /// money; with the last of it all are gone.
+        #[test]
+        fn points_go_back_with_the_money(
+            points in 0..1_000_000_i64, parts in prop::collection::vec(1..100_000_i64, 1..8),
+        ) {
+            let total: i64 = parts.iter().sum();
+            let (mut left, mut money) = (points, total);
+            for part in parts {
+                let back = share(left, part.into(), money.into());
+                prop_assert!((0..=left).contains(&back));
+                left -= back;
+                money -= part;
+                prop_assert!(i128::from(left) * i128::from(total) >= i128::from(points) * i128::from(money));
+            }
+            prop_assert_eq!(left, 0);
         }
     }
 

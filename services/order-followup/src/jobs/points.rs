@@ -18,9 +18,9 @@ use uuid::Uuid;
 use crate::{
     desk::By,
     domain::loyalty,
-    points::{Points, Posting},
+    points::{Occasion, Points, Posting},
     store::{
-        customers,
+        cases, customers, orders,
         points::{accounts, own_cursor, postings},
         relations, versions,
     },
@@ -122,10 +122,9 @@ async fn settle(
     match order.stage() {
         OrderStage::Completed => earn(connection, look, order, order_id, customer).await,
         OrderStage::Cancelled => {
-            let (of, occasion) = ((order_id, customer), format!("cancelled:{order_id}"));
-            let points = &look.points;
+            let (of, points) = ((order_id, customer), &look.points);
             points
-                .take_back(connection, &look.by(), of, &occasion)
+                .take_back(connection, &look.by(), of, &Occasion::Cancelled)
                 .await
         }
         _ => Ok(Vec::new()),
@@ -155,7 +154,10 @@ async fn earn(
     else {
         return Ok(Vec::new());
     };
-    let points = loyalty::earned(rules, total, tier);
+    // No refund of it is paid meanwhile: either this or that sees the other.
+    orders::lock(connection, order_id).await?;
+    let refunded = cases::refunded_of(connection, order_id).await?;
+    let points = loyalty::earned(rules, total, refunded, tier);
     if points == 0 {
         return Ok(Vec::new());
     }

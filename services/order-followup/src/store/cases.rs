@@ -295,6 +295,14 @@ pub(crate) async fn had_a_hand(
     Ok(had || case.columns.assignee == name("employees", who))
 }
 
+/// A payment that was made.
+pub(crate) struct Paid<'a> {
+    pub(crate) number: i32,
+    pub(crate) reference: &'a [u8],
+    /// Of which order how many nanos of its currency went back; none: it is no refund of one.
+    pub(crate) refund: Option<(Uuid, i128)>,
+}
+
 /// Notes under which reference a payment was made.
 ///
 /// # Errors
@@ -302,16 +310,18 @@ pub(crate) async fn had_a_hand(
 pub(crate) async fn pay(
     connection: &mut PgConnection,
     case: &StoredCase,
-    number: i32,
-    reference: &[u8],
+    paid: &Paid<'_>,
 ) -> Result<(), Fault> {
+    let (order, nanos) = paid.refund.unzip();
     let written = sqlx::query!(
-        "INSERT INTO orders.case_payment_reference (case_id, number, customer_id, reference)
-         VALUES ($1, $2, $3, $4) ON CONFLICT (reference) DO NOTHING",
+        "INSERT INTO orders.case_payment_reference (case_id, number, customer_id, reference, order_id, refunded)
+         VALUES ($1, $2, $3, $4, $5, $6::text::numeric) ON CONFLICT (reference) DO NOTHING",
         case.id,
-        number,
+        paid.number,
         case.customer_id,
-        reference
+        paid.reference,
+        order,
+        nanos.unwrap_or_default().to_string()
     )
     .execute(connection)
     .await?;
@@ -319,6 +329,19 @@ pub(crate) async fn pay(
         1 => Ok(()),
         _ => Err(crate::error::taken("reference")),
     }
+}
+
+/// What has been paid back of an order, in nanos of its currency.
+pub(crate) async fn refunded_of(connection: &mut PgConnection, order: Uuid) -> Result<i128, Fault> {
+    let sum = sqlx::query_scalar!(
+        r#"SELECT coalesce(sum(refunded), 0)::text AS "sum!" FROM orders.case_payment_reference
+           WHERE order_id = $1"#,
+        order
+    )
+    .fetch_one(connection)
+    .await?;
+    let unread = |_| Fault::internal("an amount that is no number");
+    sum.parse().map_err(unread)
 }
 
 #[cfg(test)]

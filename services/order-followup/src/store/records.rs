@@ -252,12 +252,13 @@ impl StoredOrder {
         let owner_id: Option<Uuid> = row.try_get("owner_id")?;
         let stage = i32::from(row.try_get::<i16, _>("stage")?);
         let revision = row.try_get("revision")?;
-        let placed_at = time("placed_at")?;
+        let (placed_at, stage_at) = (time("placed_at")?, time("stage_at")?);
         let columns = Order {
             name: name("orders", id),
             number: row.try_get("number")?,
             customer: name("customers", customer_id),
             stage,
+            stage_time: Some(time::to_proto(stage_at)),
             department: name("departments", department_id),
             owner: owner_id.map(|id| name("employees", id)).unwrap_or_default(),
             external_ref: row
@@ -284,7 +285,7 @@ impl StoredOrder {
             department_id,
             owner_id,
             current: Reached {
-                at: time("stage_at")?,
+                at: stage_at,
                 stage: columns.stage(),
             },
             placed_at,

@@ -4,10 +4,10 @@
 use kefu_access::{Clearance, Purpose, RowFacts};
 use kefu_contracts::{
     common::Reason,
-    order::{AfterSalesDefinition, Case},
+    order::{AfterSalesDefinition, Case, CasePaymentKind},
     policy::DataClass,
 };
-use kefu_journal::Cursor;
+use kefu_journal::{Cursor, Entry};
 use kefu_service::{
     call::{Answer, Call},
     entitlements::{self, Asked},
@@ -27,15 +27,24 @@ use super::{
     follow::{changed, paid},
 };
 use crate::{
-    domain::case::{
-        account::{difference, taken},
-        action::{Action, Around, OrderStanding},
-        rules::in_force,
-        state::is_over,
+    desk::By,
+    domain::{
+        case::{
+            account::{difference, taken},
+            action::{Action, Around, OrderStanding},
+            rules::in_force,
+            state::is_over,
+        },
+        money,
     },
+    points::Occasion,
     store::{
-        cases::{self, RECORD, StoredCase},
-        line_accounts, orders, versions,
+        back_orders,
+        cases::{self, Paid, RECORD, StoredCase},
+        line_accounts, orders,
+        points::postings,
+        records::StoredOrder,
+        versions,
     },
 };
 
@@ -161,15 +170,24 @@ impl Cases {
     ) -> Result<Cursor, Fault> {
         let sealed = self.sealer.seal(key, row.id, after)?;
         cases::update(connection, row.id, after, &sealed, call.now).await?;
+        let mut back = Vec::new();
         if let Action::Pay { number, reference } = &wanted.action {
             let index = self.sealer.vault().index_key();
             let blind = index.blind("orders.case_payment_reference", "reference", reference);
-            cases::pay(connection, row, *number, &blind.to_vec()).await?;
+            let blind = blind.to_vec();
+            let paid = Paid {
+                number: *number,
+                reference: &blind,
+                refund: refund(row, after, *number),
+            };
+            back = self.points_back(connection, call, row, &paid).await?;
+            cases::pay(connection, row, &paid).await?;
         }
         let kind = wanted.action.journaled_as();
         let mut entries = vec![changed(call, kind, after, before.state())];
         entries.extend(paid(call, &wanted.action, before, after));
         entries.extend(self.follow(connection, call, Some(before), after).await?);
+        entries.extend(back);
         let position = kefu_journal::append(connection, &entries).await?;
         if let Some(claim) = &wanted.claim {
             let kept = Kept {
@@ -180,6 +198,38 @@ impl Cases {
             idempotency::keep(connection, call, claim, Some(row.customer_id), &kept).await?;
         }
         Ok(position)
+    }
+
+    /// With money that goes back of an order its share of the points that the order earned does.
+    async fn points_back(
+        &self,
+        connection: &mut PgConnection,
+        call: &Call,
+        row: &StoredCase,
+        paid: &Paid<'_>,
+    ) -> Result<Vec<Entry>, Fault> {
+        let Some((order, nanos)) = paid.refund else {
+            return Ok(Vec::new());
+        };
+        // Nothing is earned by it meanwhile: either this or that sees the other.
+        orders::lock(connection, order).await?;
+        if postings::earned_by(connection, order).await?.is_none() {
+            return Ok(Vec::new());
+        }
+        let before = cases::refunded_of(connection, order).await?;
+        let whole = back_orders::whole(connection, order).await?;
+        let whole = self.open_order(&StoredOrder::read(&whole)?).await?;
+        let total = whole.total.as_ref();
+        let total = total.and_then(|total| money::nanos(total, &whole.currency));
+        let occasion = Occasion::Refunded {
+            case: row.id,
+            number: paid.number,
+            nanos,
+            left: total.unwrap_or_default().saturating_sub(before),
+        };
+        let (by, of) = (By::Call(call), (order, row.customer_id));
+        let points = &self.points;
+        points.take_back(connection, &by, of, &occasion).await
     }
 
     /// The answer that was given to this request before, as far as the caller reaches the case now.
@@ -198,6 +248,18 @@ impl Cases {
         let case = self.sealer.open_answer(&key, kept.resource_id, answer)?;
         Ok((case, clearance.unwrap_or_default(), kept.position))
     }
+}
+
+/// Of which order how much goes back by this payment; none: it is no refund of one.
+fn refund(row: &StoredCase, case: &Case, number: i32) -> Option<(Uuid, i128)> {
+    let mut payments = case.payments.iter();
+    let payment = payments.find(|payment| payment.number == number)?;
+    let amount = payment.amount.as_ref()?;
+    let is_refund = payment.kind() == CasePaymentKind::Refund;
+    let nanos = money::nanos(amount, &amount.currency_code)?;
+    row.order_id
+        .filter(|_| is_refund)
+        .map(|order| (order, nanos))
 }
 
 /// What one may not see one may not overwrite, and whoever moves money sees it.

@@ -170,15 +170,16 @@ impl Cases {
         if row.customer_id != customer {
             return Err(wrong("case.customer", Violation::Contradiction));
         }
-        let key = self
-            .order_sealer
-            .open_key(row.customer_id, &row.wrapped)
-            .await?;
+        Ok((self.open_order(&row).await?, row.department_id))
+    }
+
+    /// What an order says, whole; never for an answer.
+    pub(super) async fn open_order(&self, row: &StoredOrder) -> Result<Order, Fault> {
+        let sealer = &self.order_sealer;
+        let key = sealer.open_key(row.customer_id, &row.wrapped).await?;
         let everything = ClassSet::of(Order::CLASSES);
-        let (opened, _) = self
-            .order_sealer
-            .open(&key, row.id, &row.sealed, everything)?;
-        Ok((row.with_columns(opened), row.department_id))
+        let (opened, _) = sealer.open(&key, row.id, &row.sealed, everything)?;
+        Ok(row.with_columns(opened))
     }
 
     /// The case as it will stand, but for its number, which the database gives.
