@@ -284,7 +284,7 @@ async fn rules_of_rating_are_entered_once_and_right() {
     assert_eq!(all_rules(&administrator).await.len(), 2);
 }
 
-async fn say(caller: &Caller, statement: RatingStatement) -> Result<Rating, Status> {
+pub(crate) async fn say(caller: &Caller, statement: RatingStatement) -> Result<Rating, Status> {
     let request = RecordRatingStatementRequest {
         statement: Some(statement),
         request_id: String::new(),
@@ -304,7 +304,7 @@ async fn take_back(caller: &Caller, file: &str, statement: &str) -> Result<Ratin
     gone.map(|answer| answer.into_inner())
 }
 
-fn breach(file: &str) -> RatingStatement {
+pub(crate) fn breach(file: &str) -> RatingStatement {
     RatingStatement {
         customer: file.into(),
         condition: CreditCondition::Breach.into(),

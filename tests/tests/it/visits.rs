@@ -6,12 +6,12 @@ use jiff::Timestamp;
 use kefu_access_control::seed::department_id;
 use kefu_contracts::{
     order::{
-        CompleteFollowUpRequest, DropFollowUpRequest, DropVisitRequest, FollowUp, FollowUpKind,
-        FollowUpState, GetRelationRequest, GetVisitRequest, Importance, ListFollowUpsRequest,
-        ListRelationsRequest, ListVisitsRequest, MoveVisitRequest, RecordVisitRequest, Relation,
-        RelationPlanDefinition, RelationPlans, RelationRule, ReviseRelationPlansRequest,
-        ScheduleVisitRequest, SetImportanceRequest, Visit, VisitMethod, VisitOrigin,
-        VisitResponsible, VisitState, follow_up_service_client::FollowUpServiceClient,
+        CompleteFollowUpRequest, CustomerCredit, DropFollowUpRequest, DropVisitRequest, FollowUp,
+        FollowUpKind, FollowUpState, GetRelationRequest, GetVisitRequest, Importance,
+        ListFollowUpsRequest, ListRelationsRequest, ListVisitsRequest, MoveVisitRequest,
+        RecordVisitRequest, Relation, RelationPlanDefinition, RelationPlans, RelationRule,
+        ReviseRelationPlansRequest, ScheduleVisitRequest, SetImportanceRequest, Visit, VisitMethod,
+        VisitOrigin, VisitResponsible, VisitState, follow_up_service_client::FollowUpServiceClient,
         relationship_service_client::RelationshipServiceClient,
         visit_service_client::VisitServiceClient,
     },
@@ -24,6 +24,7 @@ use tonic::{Code, Status};
 
 use crate::{
     merges::{again, archived, asks, keeper, merge},
+    rating::{breach, say},
     records::{enter, person, refusal, said, violations},
 };
 
@@ -482,6 +483,30 @@ async fn important_customers_are_visited_as_the_plan_says() {
         (listed.total_size, &listed.relations[0].name),
         (1, &now.name)
     );
+}
+
+/// Clauses OP-3.3, IH-8.2: whose credit becomes another is visited by another rule, and no relation
+/// says of which it is.
+#[tokio::test(flavor = "multi_thread")]
+async fn customers_are_visited_by_their_credit() {
+    let suite = TestSuite::start().await;
+    let (li, admin) = (suite.caller(LI), suite.caller("han.bing"));
+    let mut wary = rule("wary", 1);
+    wary.credits = vec![CustomerCredit::C.into()];
+    revise(&admin, plan(vec![wary], 60), "r1").await.unwrap();
+    let customer = enter(&li, person()).await.name;
+    looked(&suite).await;
+    assert!(list(&li, "").await.is_empty());
+    let archive = suite.caller_for("feng.yulan", "administration").after(&li);
+    say(&archive, breach(&customer)).await.unwrap();
+    let planned = eventually(async || list(&li, "").await.pop()).await;
+    assert_eq!(planned.customer, customer);
+    let mut wrong = rule("wary", 1);
+    wrong.credits = vec![9];
+    let refused = revise(&admin, plan(vec![wrong], 60), "r2")
+        .await
+        .unwrap_err();
+    assert_eq!(violations(&refused), ["definition.rules[0].credits[0]"]);
 }
 
 /// Clauses OP-3.3, IH-2.2: nobody is visited under a file that is part of another.

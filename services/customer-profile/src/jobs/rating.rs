@@ -171,6 +171,7 @@ impl Turn {
                 customer_id: customer.as_bytes().to_vec(),
                 rules_version: rating.rules_version,
                 changed,
+                credit: rating.credit.into(),
             });
             entries.push(self.entry("rating.changed", event));
             kefu_journal::append(connection, &entries).await?;

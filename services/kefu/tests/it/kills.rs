@@ -22,7 +22,7 @@ use kefu_testkit::eventually;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::processes::{Process, Site, enter, enter_nth, request};
+use crate::processes::{Process, Site, Stop, enter, enter_nth, request};
 
 /// Bound of what comes about by itself.
 const BOUND: Duration = Duration::from_secs(60);
@@ -100,41 +100,15 @@ async fn a_destruction_whose_process_is_killed_happens_once() {
     let id: Uuid = customer.split_once('/').unwrap().1.parse().unwrap();
     let destruction = agreed_but_for_one(&site, &customer).await;
 
-    // It stops in the middle until the lock is let go of.
     let mut sql = site.database.connect().await.unwrap();
-    let stop = format!(
-        "UPDATE access.destruction SET cooling_seconds = 1;
-         CREATE FUNCTION profile.stop() RETURNS trigger LANGUAGE plpgsql AS
-             'BEGIN PERFORM pg_advisory_xact_lock(4712); RETURN NEW; END';
-         CREATE TRIGGER stop BEFORE UPDATE ON profile.customer FOR EACH ROW WHEN (OLD.id = '{id}')
-             EXECUTE FUNCTION profile.stop();
-         SELECT pg_advisory_lock(4712);"
-    );
-    sqlx::raw_sql(sqlx::AssertSqlSafe(stop))
+    sqlx::query("UPDATE access.destruction SET cooling_seconds = 1")
         .execute(&mut sql)
         .await
         .unwrap();
-    approve(&site, "chen.guodong", destruction).await;
-    let mut look = site.database.connect().await.unwrap();
-    let waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
-                   AND wait_event_type = 'Lock' AND wait_event = 'advisory'";
-    let mut count = async |expected: i64| {
-        eventually(async || {
-            let found: i64 = sqlx::query_scalar(waiting)
-                .fetch_one(&mut look)
-                .await
-                .unwrap();
-            (found == expected).then_some(())
-        })
+    let change = format!("UPDATE ON profile.customer FOR EACH ROW WHEN (OLD.id = '{id}')");
+    let stop = Stop::at(&site, "profile", &change).await;
+    stop.kill(profile, approve(&site, "chen.guodong", destruction))
         .await;
-    };
-    count(1).await;
-    drop(profile);
-    sqlx::raw_sql("SELECT pg_advisory_unlock(4712)")
-        .execute(&mut sql)
-        .await
-        .unwrap();
-    count(0).await;
     let archived = CustomerState::InReview as i16;
     assert_eq!(state(&mut sql, id).await, (archived, 0, 0));
 
@@ -206,38 +180,12 @@ async fn a_merge_whose_process_is_killed_has_not_happened() {
             .await
     };
 
-    // It stops when everything is done but the journal.
     let mut sql = site.database.connect().await.unwrap();
-    let stop = "CREATE FUNCTION profile.stop() RETURNS trigger LANGUAGE plpgsql AS
-                    'BEGIN PERFORM pg_advisory_xact_lock(4713); RETURN NEW; END';
-                CREATE TRIGGER stop BEFORE INSERT ON profile.journal FOR EACH ROW WHEN (NEW.type = 'merge.made')
-                    EXECUTE FUNCTION profile.stop();
-                SELECT pg_advisory_lock(4713);";
-    sqlx::raw_sql(stop).execute(&mut sql).await.unwrap();
     let before = standing(&mut sql, ids).await;
-    let mut look = site.database.connect().await.unwrap();
-    let waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
-                   AND wait_event_type = 'Lock' AND wait_event = 'advisory'";
-    let mut waits = async |expected: i64| {
-        eventually(async || {
-            let found: i64 = sqlx::query_scalar(waiting)
-                .fetch_one(&mut look)
-                .await
-                .unwrap();
-            (found == expected).then_some(())
-        })
-        .await;
-    };
-    let (cut_off, ()) = tokio::join!(merge(), async {
-        waits(1).await;
-        drop(profile);
-    });
+    // It stops when everything is done but the journal.
+    let stop = Stop::before(&site, "profile", "merge.made").await;
+    let cut_off = stop.kill(profile, merge()).await;
     assert!(cut_off.is_err());
-    sqlx::raw_sql("SELECT pg_advisory_unlock(4713)")
-        .execute(&mut sql)
-        .await
-        .unwrap();
-    waits(0).await;
     assert_eq!(standing(&mut sql, ids).await, before);
 
     let _profile = site.start("customer-profile");

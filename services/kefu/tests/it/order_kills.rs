@@ -3,14 +3,24 @@
 use kefu_contracts::{
     google::r#type::Money,
     order::{
-        CreateOrderRequest, Order, OrderLine, OrderStock, SetStockRequest,
-        order_service_client::OrderServiceClient, stock_service_client::StockServiceClient,
+        AnswerPlanRequest, Case, CaseKind, CaseLine, CasePaymentKind, CasePaymentState,
+        CheckCoverRequest, CompleteOrderRequest, CreateOrderRequest, DecideOnCasePaymentRequest,
+        EarningRule, LoyaltyDefinition, Order, OrderLine, OrderStage, OrderStock, PlanCaseRequest,
+        ProposeCasePaymentRequest, RecordCasePaymentRequest, RecordStageRequest, RefundLine,
+        RegisterCaseRequest, Review, ReviseLoyaltyRulesRequest, SetStockRequest,
+        after_sales_service_client::AfterSalesServiceClient,
+        loyalty_service_client::LoyaltyServiceClient, order_service_client::OrderServiceClient,
+        stock_service_client::StockServiceClient,
     },
+};
+use kefu_service::{
+    clock::{Clock, SystemClock},
+    time::to_proto,
 };
 use kefu_testkit::eventually;
 use sqlx::PgConnection;
 
-use crate::processes::{Site, enter, request};
+use crate::processes::{Site, Stop, enter, request};
 
 /// Pieces set aside, orders, submissions, and what is to be done about orders.
 async fn standing(sql: &mut PgConnection) -> (i32, i64, i64, i64) {
@@ -75,35 +85,9 @@ async fn an_order_whose_process_is_killed_leaves_nothing_aside() {
     };
 
     let mut sql = site.database.connect().await.unwrap();
-    let stop = "CREATE FUNCTION orders.stop() RETURNS trigger LANGUAGE plpgsql AS
-                    'BEGIN PERFORM pg_advisory_xact_lock(4714); RETURN NEW; END';
-                CREATE TRIGGER stop BEFORE INSERT ON orders.journal FOR EACH ROW WHEN (NEW.type = 'order.supplied')
-                    EXECUTE FUNCTION orders.stop();
-                SELECT pg_advisory_lock(4714);";
-    sqlx::raw_sql(stop).execute(&mut sql).await.unwrap();
-    let mut look = site.database.connect().await.unwrap();
-    let waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
-                   AND wait_event_type = 'Lock' AND wait_event = 'advisory'";
-    let mut waits = async |expected: i64| {
-        eventually(async || {
-            let found: i64 = sqlx::query_scalar(waiting)
-                .fetch_one(&mut look)
-                .await
-                .unwrap();
-            (found == expected).then_some(())
-        })
-        .await;
-    };
-    let (cut_off, ()) = tokio::join!(placing(), async {
-        waits(1).await;
-        drop(orders);
-    });
+    let stop = Stop::before(&site, "orders", "order.supplied").await;
+    let cut_off = stop.kill(orders, placing()).await;
     assert!(cut_off.is_err());
-    sqlx::raw_sql("SELECT pg_advisory_unlock(4714)")
-        .execute(&mut sql)
-        .await
-        .unwrap();
-    waits(0).await;
     assert_eq!(standing(&mut sql).await, (0, 0, 0, 0));
 
     let _orders = site.start("order-followup");
@@ -111,4 +95,277 @@ async fn an_order_whose_process_is_killed_leaves_nothing_aside() {
     assert_eq!(made.stock(), OrderStock::Reserved);
     assert_eq!(placing().await.unwrap().into_inner(), made, "once");
     assert_eq!(standing(&mut sql).await, (1, 1, 1, 0));
+}
+
+/// Answers of a method, asked by this post.
+macro_rules! call {
+    ($site:expr, $client:ident, $method:ident, $body:expr, $token:expr, $purpose:literal) => {
+        $client::new($site.gateway())
+            .$method(request($body, $token, $purpose, ""))
+            .await
+            .map(tonic::Response::into_inner)
+    };
+}
+
+fn yuan(units: i64) -> Money {
+    Money {
+        currency_code: "CNY".into(),
+        units,
+        nanos: 0,
+    }
+}
+
+/// An order of 1,000 yuan, delivered and right by its customer's word.
+async fn completed(site: &Site, agent: &str) -> Order {
+    let (customer, place) = enter(&site.gateway(), agent).await;
+    let line = OrderLine {
+        product: "空气净化器".into(),
+        specification: "KJ500".into(),
+        quantity: 1,
+        unit_price: Some(yuan(1_000)),
+        ..Default::default()
+    };
+    let body = CreateOrderRequest {
+        order: Some(Order {
+            customer,
+            currency: "CNY".into(),
+            lines: vec![line],
+            ..Default::default()
+        }),
+        request_id: "0190c5a8-0000-7000-8000-000000004715".into(),
+    };
+    let placed = eventually(async || {
+        let mut orders = OrderServiceClient::new(site.gateway());
+        let placing = orders.create_order(request(body.clone(), agent, "service", &place));
+        placing.await.ok()
+    })
+    .await
+    .into_inner();
+    let told = RecordStageRequest {
+        name: placed.name,
+        stage: OrderStage::Delivered.into(),
+        occurred_time: Some(to_proto(SystemClock.now())),
+        ..Default::default()
+    };
+    let told = call!(
+        site,
+        OrderServiceClient,
+        record_stage,
+        told,
+        agent,
+        "service"
+    )
+    .unwrap();
+    let complete = CompleteOrderRequest {
+        name: told.name,
+        etag: told.etag,
+        review: Some(Review {
+            score: 4,
+            arrived: true,
+            ..Default::default()
+        }),
+        ..Default::default()
+    };
+    call!(
+        site,
+        OrderServiceClient,
+        complete_order,
+        complete,
+        agent,
+        "service"
+    )
+    .unwrap()
+}
+
+/// A case of it by which 100 yuan are to be paid back, granted and agreed upon.
+async fn to_refund(site: &Site, agent: &str, order: &Order) -> Case {
+    let case = Case {
+        customer: order.customer.clone(),
+        order: order.name.clone(),
+        kind: CaseKind::Refund.into(),
+        lines: vec![CaseLine {
+            line: 1,
+            quantity: 1,
+            ..Default::default()
+        }],
+        problem: "外壳划伤".into(),
+        ..Default::default()
+    };
+    let body = RegisterCaseRequest {
+        case: Some(case),
+        ..Default::default()
+    };
+    let case = call!(
+        site,
+        AfterSalesServiceClient,
+        register_case,
+        body,
+        agent,
+        "service"
+    )
+    .unwrap();
+    let body = CheckCoverRequest {
+        name: case.name,
+        etag: case.etag,
+        ..Default::default()
+    };
+    let case = call!(
+        site,
+        AfterSalesServiceClient,
+        check_cover,
+        body,
+        agent,
+        "service"
+    )
+    .unwrap();
+    let body = ProposeCasePaymentRequest {
+        name: case.name,
+        etag: case.etag,
+        kind: CasePaymentKind::Refund.into(),
+        lines: vec![RefundLine {
+            line: 1,
+            amount: Some(yuan(100)),
+        }],
+        reason: "部分退款".into(),
+        ..Default::default()
+    };
+    let proposed = call!(
+        site,
+        AfterSalesServiceClient,
+        propose_case_payment,
+        body,
+        agent,
+        "service"
+    );
+    let case = proposed.unwrap();
+    let body = DecideOnCasePaymentRequest {
+        name: case.name.clone(),
+        etag: case.etag.clone(),
+        number: 1,
+        approve: true,
+        reason: "同意".into(),
+        ..Default::default()
+    };
+    let head = site.token("zhang.min");
+    let case = match case.payments[0].state() {
+        CasePaymentState::Asked => call!(
+            site,
+            AfterSalesServiceClient,
+            decide_on_case_payment,
+            body,
+            &head,
+            "service"
+        )
+        .unwrap(),
+        _ => case,
+    };
+    let body = PlanCaseRequest {
+        name: case.name,
+        etag: case.etag,
+        plan: "退款".into(),
+        ..Default::default()
+    };
+    let case = call!(
+        site,
+        AfterSalesServiceClient,
+        plan_case,
+        body,
+        agent,
+        "service"
+    )
+    .unwrap();
+    let body = AnswerPlanRequest {
+        name: case.name,
+        etag: case.etag,
+        agree: true,
+        ..Default::default()
+    };
+    call!(
+        site,
+        AfterSalesServiceClient,
+        answer_plan,
+        body,
+        agent,
+        "service"
+    )
+    .unwrap()
+}
+
+/// Clauses IH-6, OP-3.3: order-followup dies when a refund is noted as paid and its points are taken,
+/// but for the journal: neither happened, and both happen once when it is told again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refund_whose_process_is_killed_takes_no_points() {
+    let site = Site::prepare().await;
+    let _others =
+        ["access-control", "gateway", "customer-profile"].map(|service| site.start(service));
+    let orders = site.start("order-followup");
+    let (agent, administrator) = (site.token("li.wei"), site.token("han.bing"));
+    let rules = ReviseLoyaltyRulesRequest {
+        definition: Some(LoyaltyDefinition {
+            earnings: vec![EarningRule {
+                currency: "CNY".into(),
+                points_per_hundred: 100,
+            }],
+            ..Default::default()
+        }),
+        reason: "会员计划".into(),
+        etag: "r1".into(),
+        ..Default::default()
+    };
+    eventually(async || {
+        let rules = rules.clone();
+        call!(
+            site,
+            LoyaltyServiceClient,
+            revise_loyalty_rules,
+            rules,
+            &administrator,
+            "administration"
+        )
+        .ok()
+    })
+    .await;
+    let order = completed(&site, &agent).await;
+    let mut sql = site.database.connect().await.unwrap();
+    eventually(async || (refunded(&mut sql).await == (0, 0, 1_000)).then_some(())).await;
+    let case = to_refund(&site, &agent, &order).await;
+    let erp = site.token("erp");
+    let paying = async || {
+        let body = RecordCasePaymentRequest {
+            name: case.name.clone(),
+            etag: case.etag.clone(),
+            request_id: "0190c5a8-0000-7000-8000-000000004716".into(),
+            number: 1,
+            reference: "TK-2026-4716".into(),
+        };
+        call!(
+            site,
+            AfterSalesServiceClient,
+            record_case_payment,
+            body,
+            &erp,
+            "integration"
+        )
+    };
+
+    let stop = Stop::before(&site, "orders", "points.reversed").await;
+    let cut_off = stop.kill(orders, paying()).await;
+    assert!(cut_off.is_err());
+    assert_eq!(refunded(&mut sql).await, (0, 0, 1_000));
+
+    let _orders = site.start("order-followup");
+    let paid = eventually(async || paying().await.ok()).await;
+    assert_eq!(paying().await.unwrap(), paid, "once");
+    assert_eq!(refunded(&mut sql).await, (1, 1, 900));
+}
+
+/// Payments noted, occasions on which points went back, and points that there are.
+async fn refunded(sql: &mut PgConnection) -> (i64, i64, i64) {
+    sqlx::query_as(
+        "SELECT (SELECT count(*) FROM orders.case_payment_reference), (SELECT count(*) FROM orders.points_reversal),
+                (SELECT coalesce(sum(balance), 0)::int8 FROM orders.points_account)",
+    )
+    .fetch_one(sql)
+    .await
+    .unwrap()
 }

@@ -31,6 +31,7 @@ use kefu_service::{
     ids::{Ids, system_randomness},
 };
 use kefu_testkit::{TestDatabase, eventually};
+use sqlx::{AssertSqlSafe, PgConnection};
 use tempfile::TempDir;
 use tonic::{
     Code, Request,
@@ -302,4 +303,63 @@ fn a_wrong_configuration_does_not_start() {
         text.contains("ticket.server.listen") && text.contains("nonsense"),
         "{text}"
     );
+}
+
+/// Where a service stops in the middle of a transaction, until it is let go on.
+pub(crate) struct Stop {
+    held: PgConnection,
+    look: PgConnection,
+}
+
+/// Names the lock that a stopped transaction waits for.
+const STOP: i64 = 4710;
+
+impl Stop {
+    /// Everything is done but the entry of this type in the journal.
+    pub(crate) async fn before(site: &Site, schema: &str, kind: &str) -> Self {
+        let entry = format!("INSERT ON {schema}.journal FOR EACH ROW WHEN (NEW.type = '{kind}')");
+        Self::at(site, schema, &entry).await
+    }
+
+    /// What a trigger may be before.
+    pub(crate) async fn at(site: &Site, schema: &str, change: &str) -> Self {
+        let mut held = site.database.connect().await.unwrap();
+        let stop = format!(
+            "CREATE FUNCTION {schema}.stop() RETURNS trigger LANGUAGE plpgsql AS
+                 'BEGIN PERFORM pg_advisory_xact_lock({STOP}); RETURN NEW; END';
+             CREATE TRIGGER stop BEFORE {change} EXECUTE FUNCTION {schema}.stop();
+             SELECT pg_advisory_lock({STOP});"
+        );
+        sqlx::raw_sql(AssertSqlSafe(stop))
+            .execute(&mut held)
+            .await
+            .unwrap();
+        let look = site.database.connect().await.unwrap();
+        Self { held, look }
+    }
+
+    /// Kills the service once a call has come there; what the call came to.
+    pub(crate) async fn kill<T>(mut self, service: Process, call: impl Future<Output = T>) -> T {
+        let (answer, ()) = tokio::join!(call, async {
+            self.waits(1).await;
+            drop(service);
+        });
+        sqlx::query("SELECT pg_advisory_unlock($1)")
+            .bind(STOP)
+            .execute(&mut self.held)
+            .await
+            .unwrap();
+        self.waits(0).await;
+        answer
+    }
+
+    async fn waits(&mut self, expected: i64) {
+        let waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
+                       AND wait_event_type = 'Lock' AND wait_event = 'advisory'";
+        eventually(async || {
+            let found = sqlx::query_scalar::<_, i64>(waiting);
+            (found.fetch_one(&mut self.look).await.unwrap() == expected).then_some(())
+        })
+        .await;
+    }
 }

@@ -1,4 +1,4 @@
-//! When customers are visited, how, and by whom: by their tier and importance (OP-3.3).
+//! When customers are visited, how, and by whom: by their tier, credit and importance (OP-3.3).
 
 use std::collections::BTreeSet;
 
@@ -10,8 +10,8 @@ use jiff::{
 use kefu_contracts::{
     google::r#type::Date as WireDate,
     order::{
-        CustomerTier, Importance, RelationPlanDefinition, RelationRule, VisitMethod,
-        VisitResponsible,
+        CustomerCredit, CustomerTier, Importance, RelationPlanDefinition, RelationRule,
+        VisitMethod, VisitResponsible,
     },
 };
 use kefu_service::{error::Violation, fields::Fields};
@@ -33,13 +33,13 @@ pub(crate) fn shipped() -> RelationPlanDefinition {
 /// The rule by which a customer is visited; none: they are not.
 pub(crate) fn rule(
     plan: &RelationPlanDefinition,
-    tier: CustomerTier,
-    importance: Importance,
+    (tier, credit, importance): (CustomerTier, CustomerCredit, Importance),
 ) -> Option<&RelationRule> {
+    let any_or = |all: &[i32], one: i32| all.is_empty() || all.contains(&one);
     plan.rules.iter().find(|rule| {
-        let tiers = rule.tiers.is_empty() || rule.tiers.contains(&tier.into());
-        let all = rule.importances.is_empty();
-        tiers && (all || rule.importances.contains(&importance.into()))
+        any_or(&rule.tiers, tier.into())
+            && any_or(&rule.credits, credit.into())
+            && any_or(&rule.importances, importance.into())
     })
 }
 
@@ -175,6 +175,9 @@ pub(crate) fn check(fields: &mut Fields, plan: &RelationPlanDefinition) {
 fn check_rule(fields: &mut Fields, place: &impl Fn(&str) -> String, rule: &RelationRule) {
     for (at, tier) in rule.tiers.iter().enumerate() {
         fields.required_enum::<CustomerTier>(place(&format!("tiers[{at}]")), *tier);
+    }
+    for (at, credit) in rule.credits.iter().enumerate() {
+        fields.required_enum::<CustomerCredit>(place(&format!("credits[{at}]")), *credit);
     }
     for (at, importance) in rule.importances.iter().enumerate() {
         let field = place(&format!("importances[{at}]"));

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use kefu_contracts::{
     journal::{ConsentRecorded, CustomerChanged, Entry, event::Event},
-    order::CustomerTier,
+    order::{CustomerCredit, CustomerTier},
     policy::Purpose,
     profile::{ConsentDecision, CustomerState, MergeState},
 };
@@ -46,6 +46,9 @@ impl Effect for KnownCustomers {
             for entry in entries {
                 if let Some(told) = told(entry) {
                     relations::learn(connection, &told, self.clock.now()).await?;
+                }
+                if let Some((rated, credit)) = rated(entry) {
+                    relations::learn_credit(connection, rated, credit, self.clock.now()).await?;
                 }
                 if let Some((absorbed, active)) = merged(entry) {
                     let now = self.clock.now();
@@ -129,6 +132,19 @@ fn told(entry: &Entry) -> Option<Told> {
         tier: CustomerTier::try_from(changed.tier).unwrap_or_default(),
         active: is_served(changed),
     })
+}
+
+/// Who is rated otherwise than before, and of which credit they are.
+fn rated(entry: &Entry) -> Option<(Uuid, CustomerCredit)> {
+    let event = entry.event.as_ref()?.event.as_ref()?;
+    let Event::RatingChanged(rating) = event else {
+        return None;
+    };
+    // Numbered alike; unspecified in entries of before it was said.
+    let credit = CustomerCredit::try_from(rating.credit).ok()?;
+    let known = credit != CustomerCredit::Unspecified;
+    let customer = Uuid::from_slice(&rating.customer_id).ok()?;
+    known.then_some((customer, credit))
 }
 
 /// The file that became part of another, or is one by itself again; and which of the two.

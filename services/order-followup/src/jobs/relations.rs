@@ -77,7 +77,7 @@ async fn settle(
         return visits.end(connection, by, customer).await;
     }
     let plan = version.and_then(|version| version.definition.as_ref());
-    let rule = plan.and_then(|plan| relation::rule(plan, one.tier, one.importance));
+    let rule = plan.and_then(|plan| relation::rule(plan, (one.tier, one.credit, one.importance)));
     let (mut again_at, mut entries) = (None, Vec::new());
     let waits = visits::is_planned(connection, customer).await?;
     if let Some((plan, rule)) = plan.zip(rule).filter(|_| !waits)

@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
 use kefu_access::{DutySql, ScopeColumns};
-use kefu_contracts::order::{CustomerTier, Importance, Relation};
+use kefu_contracts::order::{CustomerCredit, CustomerTier, Importance, Relation};
 use kefu_service::{
     error::Fault,
     fields::{etag, name},
@@ -137,6 +137,26 @@ pub(crate) async fn learn(
     Ok(())
 }
 
+/// Remembers of which credit the customer is; where that is another than before, it is looked anew
+/// whether they are visited.
+pub(crate) async fn learn_credit(
+    connection: &mut PgConnection,
+    customer: Uuid,
+    credit: CustomerCredit,
+    now: Timestamp,
+) -> Result<(), Fault> {
+    sqlx::query!(
+        "UPDATE orders.customer_relation SET credit = $2, look_at = $3, revision = revision + 1
+         WHERE customer_id = $1 AND credit <> $2",
+        customer,
+        credit as i16,
+        now.to_sqlx() as _
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
 /// Remembers whether the customer is served under this file.
 pub(crate) async fn activate(
     connection: &mut PgConnection,
@@ -215,6 +235,7 @@ pub(crate) struct ToLookAt {
     pub(crate) department_id: Uuid,
     pub(crate) owner_id: Option<Uuid>,
     pub(crate) tier: CustomerTier,
+    pub(crate) credit: CustomerCredit,
     pub(crate) importance: Importance,
     pub(crate) active: bool,
     pub(crate) counted_from: Timestamp,
@@ -228,7 +249,7 @@ pub(crate) async fn to_look_at(
     most: i64,
 ) -> Result<Vec<ToLookAt>, Fault> {
     let rows = sqlx::query!(
-        r#"SELECT customer_id, department_id, owner_id, tier, importance, active,
+        r#"SELECT customer_id, department_id, owner_id, tier, credit, importance, active,
                   counted_from AS "counted_from: jiff_sqlx::Timestamp"
            FROM orders.customer_relation
            WHERE look_at <= $2 OR active AND (plan_version < $1 OR plan_version > $1)
@@ -244,6 +265,7 @@ pub(crate) async fn to_look_at(
         department_id: row.department_id,
         owner_id: row.owner_id,
         tier: CustomerTier::try_from(i32::from(row.tier)).unwrap_or_default(),
+        credit: CustomerCredit::try_from(i32::from(row.credit)).unwrap_or_default(),
         importance: Importance::try_from(i32::from(row.importance)).unwrap_or_default(),
         active: row.active,
         counted_from: row.counted_from.to_jiff(),

@@ -199,7 +199,7 @@ async fn prepare(suite: &TestSuite) -> Leak {
     for method in oracle::public().filter(|method| method.effect == Effect::Read) {
         let descriptor = schema.method(method.path);
         gaps.extend(calls::unknown(&descriptor));
-        if let Some(offer) = Offer::read(&descriptor, &known, &mut gaps) {
+        if let Some(offer) = Offer::read(&schema, &descriptor, &known, &mut gaps) {
             offers.insert(method.path, offer);
         }
     }

@@ -1,7 +1,7 @@
 //! What lists offer to be filtered and ordered by, as the contracts say it, and what each
 //! filter has to find.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use kefu_contracts::policy::DataClass;
 use prost_reflect::{
@@ -61,6 +61,9 @@ const fn words(
     }
 }
 
+/// Whole texts that are looked for by their words: every post asks for each, for every purpose.
+const WORDS: usize = 8;
+
 const SEALED: [SealedTerm; 12] = [
     whole("number", &[("file_number", "")]),
     whole("phone", &[("phones", "number")]),
@@ -101,7 +104,7 @@ impl SealedTerm {
         texts.collect()
     }
 
-    /// A term for what every record has there; of words also some that many have.
+    /// A term for what every record has there; of words some, and those that many have.
     fn add_terms(
         &'static self,
         record: &MessageDescriptor,
@@ -111,16 +114,21 @@ impl SealedTerm {
         let field = record.get_field_by_name(self.places[0].0).unwrap();
         let known = known.iter().filter(|one| one.kind == record.full_name());
         let mut texts: BTreeSet<String> = known.flat_map(|one| self.texts(&one.whole)).collect();
+        texts.remove("");
         if self.operator == ":" {
-            let words = texts.iter().flat_map(|text| text.split('，'));
-            let words: BTreeSet<String> = words.map(str::to_owned).collect();
-            let short = words.iter().filter(|word| !word.is_empty());
+            let mut words: BTreeMap<String, usize> = BTreeMap::new();
+            for word in texts.iter().flat_map(|text| text.split('，')) {
+                *words.entry(word.to_owned()).or_default() += 1;
+            }
+            let short = words.keys().take(2);
             let short = short.map(|word| word.chars().take(self.shortest).collect());
-            let short: BTreeSet<String> = short.take(2).collect();
-            texts.extend(words);
+            let short: Vec<String> = short.collect();
+            let step = texts.len().div_ceil(WORDS).max(1);
+            texts = texts.into_iter().step_by(step).collect();
+            let shared = words.into_iter().filter(|(_, count)| *count > 1);
+            texts.extend(shared.map(|(word, _)| word));
             texts.extend(short);
         }
-        texts.remove("");
         for text in texts {
             terms.push(Term {
                 field: field.clone(),
@@ -159,6 +167,7 @@ pub(super) struct Offer {
 impl Offer {
     /// What the list of this method offers; findings where it cannot be told.
     pub(super) fn read(
+        schema: &Schema,
         method: &MethodDescriptor,
         known: &[Known],
         findings: &mut Vec<String>,
@@ -215,7 +224,10 @@ impl Offer {
             if name == "watcher" {
                 continue;
             }
-            let here = |field: &str| record.get_field_by_name(field).is_some();
+            let here = |field: &str| {
+                let field = record.get_field_by_name(field);
+                field.is_some_and(|field| schema.policy(&field).0 != DataClass::System)
+            };
             let mut sealed = SEALED.iter();
             if let Some(sealed) = sealed.find(|one| one.name == name && here(one.places[0].0)) {
                 sealed.add_terms(&record, known, &mut terms);

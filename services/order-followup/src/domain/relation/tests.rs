@@ -76,7 +76,11 @@ fn the_first_rule_that_fits_a_customer_counts() {
         ],
         ..RelationPlanDefinition::default()
     };
-    let found = |tier, importance| rule(&plan, tier, importance).map(|rule| rule.id.as_str());
+    let good = CustomerCredit::A;
+    let found = |tier, importance| {
+        let rule = rule(&plan, (tier, good, importance));
+        rule.map(|rule| rule.id.as_str())
+    };
     assert_eq!(found(CustomerTier::Diamond, Importance::Key), Some("key"));
     assert_eq!(
         found(CustomerTier::Diamond, Importance::Normal),
@@ -88,7 +92,18 @@ fn the_first_rule_that_fits_a_customer_counts() {
     );
     assert_eq!(found(CustomerTier::Normal, Importance::Important), None);
     assert_eq!(found(CustomerTier::Unspecified, Importance::Normal), None);
-    assert!(rule(&shipped(), CustomerTier::Gold, Importance::Key).is_none());
+    let who = (CustomerTier::Gold, good, Importance::Key);
+    assert!(rule(&shipped(), who).is_none());
+    let mut wary = plan.rules[1].clone();
+    wary.id = "wary".into();
+    wary.credits = vec![CustomerCredit::B.into(), CustomerCredit::C.into()];
+    let plan = RelationPlanDefinition {
+        rules: vec![wary],
+        ..plan
+    };
+    let found = |credit| rule(&plan, (CustomerTier::Gold, credit, Importance::Normal)).is_some();
+    let all = [CustomerCredit::A, CustomerCredit::B, CustomerCredit::C];
+    assert_eq!(all.map(found), [false, true, true]);
 }
 
 proptest! {
