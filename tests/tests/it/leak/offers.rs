@@ -224,12 +224,14 @@ impl Offer {
             if name == "watcher" {
                 continue;
             }
-            let here = |field: &str| {
-                let field = record.get_field_by_name(field);
-                field.is_some_and(|field| schema.policy(&field).0 != DataClass::System)
-            };
+            let here = |field: &str| record.get_field_by_name(field).is_some();
+            // A field of the company's own may be called like what is looked for in sealed ones.
+            let own = record.get_field_by_name(name);
+            let own = own.is_some_and(|field| schema.policy(&field).0 == DataClass::System);
             let mut sealed = SEALED.iter();
-            if let Some(sealed) = sealed.find(|one| one.name == name && here(one.places[0].0)) {
+            if let Some(sealed) =
+                sealed.find(|one| !own && one.name == name && here(one.places[0].0))
+            {
                 sealed.add_terms(&record, known, &mut terms);
                 continue;
             }
