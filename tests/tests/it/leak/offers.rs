@@ -225,13 +225,12 @@ impl Offer {
                 continue;
             }
             let here = |field: &str| record.get_field_by_name(field).is_some();
-            // A field of the company's own may be called like what is looked for in sealed ones.
+            // A field of the company's own may be called like one that is sealed elsewhere.
             let own = record.get_field_by_name(name);
             let own = own.is_some_and(|field| schema.policy(&field).0 == DataClass::System);
-            let mut sealed = SEALED.iter();
-            if let Some(sealed) =
-                sealed.find(|one| !own && one.name == name && here(one.places[0].0))
-            {
+            let mut sealed = SEALED.iter().filter(|one| one.name == name);
+            let sealed = sealed.find(|one| here(one.places[0].0));
+            if let Some(sealed) = sealed.filter(|one| !own || one.places[0].0 != name) {
                 sealed.add_terms(&record, known, &mut terms);
                 continue;
             }

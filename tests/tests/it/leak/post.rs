@@ -141,7 +141,13 @@ impl Post<'_> {
                 continue;
             }
             if door.context.is_none() {
-                self.knock(&door).await;
+                // It is refused before its fields are looked at: for some purposes is enough.
+                if matches!(
+                    self.purpose,
+                    Purpose::Unspecified | Purpose::Service | Purpose::Marketing
+                ) {
+                    self.knock(&door).await;
+                }
             } else if method.effect == Effect::Write {
                 self.change(&door).await;
             } else if !is_register(method) || method.service == QUALITY {
