@@ -120,15 +120,18 @@ impl World {
 
     /// What keeps customers is where their files are, and of whoever follows an order up.
     async fn relate(&mut self, suite: &TestSuite, files: &[String], values: &mut Values) {
-        let known = files.iter().enumerate().map(|(at, file)| {
-            let open = orders::ORDERS
+        let orders = || {
+            self.facts
                 .iter()
-                .filter(|(of, _, _, over)| *of == at && !over);
-            let owners = open.filter_map(|(_, _, owner, _)| owner.map(employee_id));
+                .filter(|(name, _)| name.starts_with("orders/"))
+        };
+        let known = files.iter().map(|file| {
+            let of = &self.facts[file];
+            let own = orders().filter(|(_, order)| order.customer == of.customer);
             let facts = RowFacts {
-                duty: owners.collect(),
+                duty: own.flat_map(|(_, order)| order.duty.clone()).collect(),
                 consents: Vec::new(),
-                ..self.facts[file].clone()
+                ..of.clone()
             };
             (file.clone(), facts)
         });

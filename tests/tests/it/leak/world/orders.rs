@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// Customer, department, owner, cancelled.
-pub(super) const ORDERS: &[(usize, &str, Option<&str>, bool)] = &[
+const ORDERS: &[(usize, &str, Option<&str>, bool)] = &[
     (0, "call_centre", Some("wang.fang"), false),
     (1, "complaints", Some("luo.yong"), false),
     (4, "technical_support", Some("ma.chao"), true),
