@@ -7,6 +7,7 @@
 pub mod call;
 pub mod clock;
 pub mod config;
+pub mod connector;
 pub mod consumer;
 pub mod core;
 pub mod database;
@@ -23,6 +24,7 @@ pub mod idempotency;
 pub mod ids;
 pub mod listing;
 pub mod lunar;
+pub mod own_journal;
 pub mod page;
 pub mod peer;
 pub mod position;

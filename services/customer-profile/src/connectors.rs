@@ -12,12 +12,13 @@ use kefu_contracts::profile::{
     identity_connector_service_client::IdentityConnectorServiceClient,
 };
 use kefu_service::{
+    connector::{Line, is_silence},
     core::Core,
     error::Fault,
-    peer::{PeerService, remote},
+    peer::PeerService,
 };
 use serde::{Deserialize, Serialize};
-use tonic::{Code, Request, Status};
+use tonic::Status;
 
 use crate::{
     domain::verification::{MOST_EVIDENCE, fields_of},
@@ -73,13 +74,10 @@ impl ConnectorsConfig {
 /// # Errors
 /// When a URI is none.
 pub(crate) fn open(config: &ConnectorsConfig, core: &Core) -> Result<Ports, Fault> {
-    let line = |uri: &str| -> Result<Option<Line>, Fault> {
-        if uri.is_empty() {
-            return Ok(None);
-        }
-        Ok(Some(Line {
-            peer: core.identity.calling(remote(uri)?),
-            timeout: Duration::from_millis(config.timeout_ms),
+    let line = |uri: &str| -> Result<Option<Patient>, Fault> {
+        let line = Line::to(uri, config.timeout_ms, core)?;
+        Ok(line.map(|line| Patient {
+            line,
             attempts: config.attempts,
             pause: Duration::from_millis(config.pause_ms),
         }))
@@ -91,15 +89,14 @@ pub(crate) fn open(config: &ConnectorsConfig, core: &Core) -> Result<Ports, Faul
     })
 }
 
-/// The way to a connector.
-struct Line {
-    peer: PeerService,
-    timeout: Duration,
+/// The way to a connector, which is asked again while it is silent.
+struct Patient {
+    line: Line,
     attempts: u32,
     pause: Duration,
 }
 
-impl Line {
+impl Patient {
     async fn ask<F, W>(&self, check: VerificationCheck, send: F) -> Result<Answered, Unanswered>
     where
         F: Fn(PeerService) -> W,
@@ -109,11 +106,9 @@ impl Line {
             if attempt > 0 {
                 tokio::time::sleep(self.pause).await;
             }
-            let answer = tokio::time::timeout(self.timeout, send(self.peer.clone())).await;
-            let code = match answer {
-                Ok(Ok(finding)) => return read(check, finding),
-                Ok(Err(status)) => status.code(),
-                Err(_) => Code::DeadlineExceeded,
+            let code = match self.line.heard(send(self.line.peer())).await {
+                Ok(finding) => return read(check, finding),
+                Err(code) => code,
             };
             tracing::warn!(?check, ?code, attempt, "connector gives no answer");
             if !is_silence(code) {
@@ -122,26 +117,6 @@ impl Line {
         }
         Err(Unanswered::Silent)
     }
-
-    fn request<T>(&self, body: T) -> Request<T> {
-        let mut request = Request::new(body);
-        request.set_timeout(self.timeout);
-        request
-    }
-}
-
-/// Whether asking again may help.
-fn is_silence(code: Code) -> bool {
-    matches!(
-        code,
-        Code::Unavailable
-            | Code::DeadlineExceeded
-            | Code::Cancelled
-            | Code::Aborted
-            | Code::Unknown
-            | Code::ResourceExhausted
-            | Code::Internal
-    )
 }
 
 fn read(
@@ -169,7 +144,7 @@ fn read(
     })
 }
 
-struct Documents(Line);
+struct Documents(Patient);
 
 #[tonic::async_trait]
 impl Authority for Documents {
@@ -186,7 +161,7 @@ impl Authority for Documents {
             credit_code: file.credit_code.clone(),
         };
         let send = |peer| {
-            let request = self.0.request(body.clone());
+            let request = self.0.line.request(body.clone());
             async move {
                 let mut client = DocumentConnectorServiceClient::new(peer);
                 let answer = client.check_document(request).await?;
@@ -197,7 +172,7 @@ impl Authority for Documents {
     }
 }
 
-struct Identities(Line);
+struct Identities(Patient);
 
 #[tonic::async_trait]
 impl Authority for Identities {
@@ -211,7 +186,7 @@ impl Authority for Identities {
             credit_code: file.credit_code.clone(),
         };
         let send = |peer| {
-            let request = self.0.request(body.clone());
+            let request = self.0.line.request(body.clone());
             async move {
                 let mut client = IdentityConnectorServiceClient::new(peer);
                 let answer = client.check_identity(request).await?;
@@ -222,7 +197,7 @@ impl Authority for Identities {
     }
 }
 
-struct Accounts(Line);
+struct Accounts(Patient);
 
 #[tonic::async_trait]
 impl Authority for Accounts {
@@ -233,7 +208,7 @@ impl Authority for Accounts {
             bank_card: question.excerpt.bank_card.clone(),
         };
         let send = |peer| {
-            let request = self.0.request(body.clone());
+            let request = self.0.line.request(body.clone());
             async move {
                 let mut client = BankAccountConnectorServiceClient::new(peer);
                 let answer = client.check_account(request).await?;

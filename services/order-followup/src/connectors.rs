@@ -3,7 +3,7 @@
 //! Each call has a deadline and is signed like every call between services: a connector can
 //! tell who asks.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use kefu_contracts::order::{
     ConsumeStockRequest, Order, ReleaseStockRequest, ReserveLine, ReserveOutcome,
@@ -13,12 +13,12 @@ use kefu_contracts::order::{
     order_system_connector_service_client::OrderSystemConnectorServiceClient,
 };
 use kefu_service::{
+    connector::{Line, is_silence},
     core::Core,
     error::Fault,
-    peer::{PeerService, remote},
 };
 use serde::{Deserialize, Serialize};
-use tonic::{Code, Request, Response, Status};
+use tonic::{Response, Status};
 use uuid::Uuid;
 
 use crate::{
@@ -65,8 +65,8 @@ pub(crate) fn order_system(
     config: &ConnectorConfig,
     core: &Core,
 ) -> Result<Option<Arc<dyn OrderSystem>>, Fault> {
-    let connector = Connector::of(config, core)?;
-    Ok(connector.map(|one| Arc::new(one) as Arc<dyn OrderSystem>))
+    let line = Line::to(&config.uri, config.timeout_ms, core)?;
+    Ok(line.map(|line| Arc::new(Connector(line)) as Arc<dyn OrderSystem>))
 }
 
 /// The inventory that is configured.
@@ -77,43 +77,22 @@ pub(crate) fn inventory(
     config: &ConnectorConfig,
     core: &Core,
 ) -> Result<Option<Arc<dyn Inventory>>, Fault> {
-    let connector = Connector::of(config, core)?;
-    Ok(connector.map(|one| Arc::new(one) as Arc<dyn Inventory>))
+    let line = Line::to(&config.uri, config.timeout_ms, core)?;
+    Ok(line.map(|line| Arc::new(Connector(line)) as Arc<dyn Inventory>))
 }
 
-struct Connector {
-    peer: PeerService,
-    timeout: Duration,
-}
+struct Connector(Line);
 
 impl Connector {
-    fn of(config: &ConnectorConfig, core: &Core) -> Result<Option<Self>, Fault> {
-        if config.uri.is_empty() {
-            return Ok(None);
-        }
-        Ok(Some(Self {
-            peer: core.identity.calling(remote(&config.uri)?),
-            timeout: Duration::from_millis(config.timeout_ms),
-        }))
-    }
-
-    /// What is sent, with its deadline.
-    fn request<M>(&self, message: M) -> Request<M> {
-        let mut request = Request::new(message);
-        request.set_timeout(self.timeout);
-        request
-    }
-
     /// What comes back in time.
     async fn heard<M>(
         &self,
         id: Uuid,
         answer: impl Future<Output = Result<Response<M>, Status>>,
     ) -> Result<M, NotTaken> {
-        let code = match tokio::time::timeout(self.timeout, answer).await {
-            Ok(Ok(answer)) => return Ok(answer.into_inner()),
-            Ok(Err(status)) => status.code(),
-            Err(_) => Code::DeadlineExceeded,
+        let code = match self.0.heard(answer).await {
+            Ok(answer) => return Ok(answer.into_inner()),
+            Err(code) => code,
         };
         tracing::warn!(%id, ?code, "a connector does not answer as it should");
         match is_silence(code) {
@@ -126,7 +105,7 @@ impl Connector {
 #[tonic::async_trait]
 impl OrderSystem for Connector {
     async fn submit(&self, id: Uuid, order: &Order) -> Result<Taken, NotTaken> {
-        let request = self.request(SubmitOrderRequest {
+        let request = self.0.request(SubmitOrderRequest {
             submission_id: id.to_string(),
             order_number: order.number.clone(),
             customer: order.customer.clone(),
@@ -136,15 +115,15 @@ impl OrderSystem for Connector {
             placed_time: order.placed_time,
             promised_time: order.promised_time,
         });
-        let mut client = OrderSystemConnectorServiceClient::new(self.peer.clone());
+        let mut client = OrderSystemConnectorServiceClient::new(self.0.peer());
         read(self.heard(id, client.submit_order(request)).await?)
     }
 
     async fn withdraw(&self, id: Uuid) -> Result<(), NotTaken> {
-        let request = self.request(WithdrawOrderRequest {
+        let request = self.0.request(WithdrawOrderRequest {
             submission_id: id.to_string(),
         });
-        let mut client = OrderSystemConnectorServiceClient::new(self.peer.clone());
+        let mut client = OrderSystemConnectorServiceClient::new(self.0.peer());
         let answer = self.heard(id, client.withdraw_order(request)).await?;
         match answer.outcome() {
             WithdrawOrderOutcome::Withdrawn => Ok(()),
@@ -160,11 +139,11 @@ impl Inventory for Connector {
             sku: one.sku.clone(),
             quantity: one.quantity,
         };
-        let request = self.request(ReserveStockRequest {
+        let request = self.0.request(ReserveStockRequest {
             reservation_id: id.to_string(),
             lines: pieces.iter().map(line).collect(),
         });
-        let mut client = InventoryConnectorServiceClient::new(self.peer.clone());
+        let mut client = InventoryConnectorServiceClient::new(self.0.peer());
         let answer = self.heard(id, client.reserve_stock(request)).await?;
         if answer.lines.len() != pieces.len() {
             return Err(NotTaken::Refused);
@@ -173,19 +152,19 @@ impl Inventory for Connector {
     }
 
     async fn release(&self, id: Uuid) -> Result<(), NotTaken> {
-        let request = self.request(ReleaseStockRequest {
+        let request = self.0.request(ReleaseStockRequest {
             reservation_id: id.to_string(),
         });
-        let mut client = InventoryConnectorServiceClient::new(self.peer.clone());
+        let mut client = InventoryConnectorServiceClient::new(self.0.peer());
         self.heard(id, client.release_stock(request)).await?;
         Ok(())
     }
 
     async fn consume(&self, id: Uuid) -> Result<(), NotTaken> {
-        let request = self.request(ConsumeStockRequest {
+        let request = self.0.request(ConsumeStockRequest {
             reservation_id: id.to_string(),
         });
-        let mut client = InventoryConnectorServiceClient::new(self.peer.clone());
+        let mut client = InventoryConnectorServiceClient::new(self.0.peer());
         self.heard(id, client.consume_stock(request)).await?;
         Ok(())
     }
@@ -204,20 +183,6 @@ fn got(line: ReservedLine) -> Result<Got, NotTaken> {
     }
 }
 
-/// Whether asking again may help.
-fn is_silence(code: Code) -> bool {
-    matches!(
-        code,
-        Code::Unavailable
-            | Code::DeadlineExceeded
-            | Code::Cancelled
-            | Code::Aborted
-            | Code::Unknown
-            | Code::ResourceExhausted
-            | Code::Internal
-    )
-}
-
 fn read(answer: SubmitOrderResponse) -> Result<Taken, NotTaken> {
     let reference = answer.reference.as_str();
     let said =
@@ -232,6 +197,8 @@ fn read(answer: SubmitOrderResponse) -> Result<Taken, NotTaken> {
 
 #[cfg(test)]
 mod tests {
+    use tonic::Code;
+
     use super::*;
 
     /// Clause OP-3.4.3: nothing counts as taken that was not.

@@ -2,20 +2,19 @@
 //! Each call has a deadline and is signed like every call between services: a connector can
 //! tell who asks.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use kefu_contracts::ticket::{
     SendNoticeOutcome, SendNoticeRequest, SendNoticeResponse,
     notice_connector_service_client::NoticeConnectorServiceClient,
 };
 use kefu_service::{
+    connector::{Line, is_silence},
     core::Core,
     error::Fault,
     fields::name,
-    peer::{PeerService, remote},
 };
 use serde::{Deserialize, Serialize};
-use tonic::{Code, Request};
 
 use crate::ports::{Messenger, NotTaken, Taken, Word};
 
@@ -57,24 +56,16 @@ pub(crate) fn open(
     config: &NoticesConfig,
     core: &Core,
 ) -> Result<Option<Arc<dyn Messenger>>, Fault> {
-    if config.connector_uri.is_empty() {
-        return Ok(None);
-    }
-    Ok(Some(Arc::new(Connector {
-        peer: core.identity.calling(remote(&config.connector_uri)?),
-        timeout: Duration::from_millis(config.timeout_ms),
-    })))
+    let line = Line::to(&config.connector_uri, config.timeout_ms, core)?;
+    Ok(line.map(|line| Arc::new(Connector(line)) as Arc<dyn Messenger>))
 }
 
-struct Connector {
-    peer: PeerService,
-    timeout: Duration,
-}
+struct Connector(Line);
 
 #[tonic::async_trait]
 impl Messenger for Connector {
     async fn send(&self, word: &Word) -> Result<Taken, NotTaken> {
-        let mut request = Request::new(SendNoticeRequest {
+        let request = self.0.request(SendNoticeRequest {
             notice_id: word.id.to_string(),
             customer: name("customers", word.customer),
             ticket_number: word.ticket_number.clone(),
@@ -83,13 +74,10 @@ impl Messenger for Connector {
             channels: word.channels.iter().map(|one| *one as i32).collect(),
             text: word.text.clone(),
         });
-        request.set_timeout(self.timeout);
-        let mut client = NoticeConnectorServiceClient::new(self.peer.clone());
-        let answer = tokio::time::timeout(self.timeout, client.send_notice(request)).await;
-        let code = match answer {
-            Ok(Ok(answer)) => return read(word, answer.into_inner()),
-            Ok(Err(status)) => status.code(),
-            Err(_) => Code::DeadlineExceeded,
+        let mut client = NoticeConnectorServiceClient::new(self.0.peer());
+        let code = match self.0.heard(client.send_notice(request)).await {
+            Ok(answer) => return read(word, answer.into_inner()),
+            Err(code) => code,
         };
         tracing::warn!(notice = %word.id, ?code, "connector takes no notice");
         match is_silence(code) {
@@ -97,20 +85,6 @@ impl Messenger for Connector {
             false => Err(NotTaken::Refused),
         }
     }
-}
-
-/// Whether asking again may help.
-fn is_silence(code: Code) -> bool {
-    matches!(
-        code,
-        Code::Unavailable
-            | Code::DeadlineExceeded
-            | Code::Cancelled
-            | Code::Aborted
-            | Code::Unknown
-            | Code::ResourceExhausted
-            | Code::Internal
-    )
 }
 
 fn read(word: &Word, answer: SendNoticeResponse) -> Result<Taken, NotTaken> {

@@ -17,11 +17,10 @@ use kefu_contracts::{
         CasePaymentRule, CasePaymentState, CaseState, CheckCoverRequest, CompleteCaseStepRequest,
         ConfirmCaseRequest, Cover, CoverGround, CoverRule, DecideOnCasePaymentRequest,
         EvaluateCaseRequest, FinishCaseRequest, FollowUp, FollowUpKind, GetAfterSalesRulesRequest,
-        GetCaseRequest, ListCasesRequest, ListFollowUpsRequest, Order, OrderLine, OrderStage,
-        OverrideCoverRequest, PlanCaseRequest, ProposeCasePaymentRequest, RecordCasePaymentRequest,
-        RecordStageRequest, RefundLine, RegisterCaseRequest, ReviseAfterSalesRulesRequest,
+        GetCaseRequest, ListCasesRequest, Order, OrderLine, OrderStage, OverrideCoverRequest,
+        PlanCaseRequest, ProposeCasePaymentRequest, RecordCasePaymentRequest, RecordStageRequest,
+        RefundLine, RegisterCaseRequest, ReviseAfterSalesRulesRequest,
         after_sales_service_client::AfterSalesServiceClient,
-        follow_up_service_client::FollowUpServiceClient,
     },
     profile::{
         ListDutiesRequest, ListTimelineRequest, TimelineKind,
@@ -34,6 +33,7 @@ use prost_types::Timestamp as Moment;
 use tonic::{Code, Response, Status};
 
 use crate::{
+    follow_ups::{self, journaled},
     handling::{ADMINISTRATOR, id, reason},
     records::{enter, order, orders, person, place, refusal, said, violations},
 };
@@ -125,13 +125,7 @@ async fn list(caller: &Caller, filter: &str) -> Vec<Case> {
 
 /// What is due by this, open.
 async fn due(caller: &Caller, case: &Case) -> Vec<FollowUp> {
-    let request = ListFollowUpsRequest {
-        filter: "state = OPEN".into(),
-        ..Default::default()
-    };
-    let mut client = FollowUpServiceClient::new(caller.clone());
-    let page = client.list_follow_ups(request).await.unwrap().into_inner();
-    let mut all = page.follow_ups;
+    let mut all = follow_ups::list(caller, "state = OPEN").await;
     all.retain(|one| one.subject.starts_with(&case.name));
     all
 }
@@ -209,13 +203,6 @@ pub(crate) async fn revise(
     };
     let answer = cases(caller).revise_after_sales_rules(request).await;
     answer.map(Response::into_inner)
-}
-
-async fn journaled(suite: &TestSuite, kind: &str) -> i64 {
-    let mut sql = suite.database.connect().await.unwrap();
-    let count = "SELECT count(*) FROM orders.journal WHERE type = $1";
-    let count = sqlx::query_scalar(count).bind(kind);
-    count.fetch_one(&mut sql).await.unwrap()
 }
 
 /// Pieces and nanos that are booked of all lines of all orders.

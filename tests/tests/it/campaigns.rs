@@ -9,15 +9,11 @@ use kefu_contracts::{
     common::Channel,
     order::{
         ApproveCampaignRequest, Campaign, CampaignState, CreateCampaignRequest, EndCampaignRequest,
-        FollowUp, FollowUpState, GetCampaignRequest, ListCampaignsRequest, ListFollowUpsRequest,
+        FollowUp, FollowUpState, GetCampaignRequest, ListCampaignsRequest,
         campaign_service_client::CampaignServiceClient,
-        follow_up_service_client::FollowUpServiceClient,
     },
     policy::Purpose,
-    profile::{
-        Consent, ConsentDecision, Customer, RecordConsentRequest, Selection,
-        consent_service_client::ConsentServiceClient,
-    },
+    profile::{Consent, ConsentDecision, Customer, Selection},
 };
 use kefu_service::{
     clock::Clock,
@@ -28,7 +24,8 @@ use kefu_testkit::{Caller, TestSuite, employee_id, eventually};
 use tonic::{Code, Status};
 
 use crate::{
-    records::{consent, enter, person, refusal, said, said_consent, violations},
+    follow_ups,
+    records::{consent, enter, person, refusal, said, said_consent, say, violations},
     saved_selections::{form, save},
 };
 
@@ -93,22 +90,7 @@ async fn get(caller: &Caller, campaign: &Campaign) -> Result<Campaign, Status> {
 }
 
 async fn contacts(caller: &Caller) -> Vec<FollowUp> {
-    let request = ListFollowUpsRequest {
-        filter: "kind = CAMPAIGN".into(),
-        ..Default::default()
-    };
-    let mut client = FollowUpServiceClient::new(caller.clone());
-    let page = client.list_follow_ups(request).await.unwrap();
-    page.into_inner().follow_ups
-}
-
-async fn say(caller: &Caller, statement: Consent) {
-    let request = RecordConsentRequest {
-        consent: Some(statement),
-        request_id: String::new(),
-    };
-    let mut consents = ConsentServiceClient::new(caller.clone());
-    consents.record_consent(request).await.unwrap();
+    follow_ups::list(caller, "kind = CAMPAIGN").await
 }
 
 /// A reviewed file of li.wei's.

@@ -6,9 +6,8 @@ use std::time::Duration;
 use kefu_contracts::{
     order::{
         AttemptOutcome, CompleteOrderRequest, Confirmation, FollowUp, FollowUpKind, FollowUpState,
-        GetOrderRequest, ListFollowUpsRequest, Order, OrderStage, RecordAttemptRequest,
-        RecordReviewRequest, Review, completion_service_client::CompletionServiceClient,
-        follow_up_service_client::FollowUpServiceClient,
+        GetOrderRequest, Order, OrderStage, RecordAttemptRequest, RecordReviewRequest, Review,
+        completion_service_client::CompletionServiceClient,
     },
     ticket::{ListTicketsRequest, Ticket, TicketKind},
 };
@@ -18,6 +17,7 @@ use tonic::{Code, Response, Status};
 
 use crate::{
     after_sales::told,
+    follow_ups,
     handling::{id, reason},
     records::{
         enter, open, order, orders, person, place, refusal, said, ticket, tickets, violations,
@@ -34,13 +34,8 @@ async fn get(caller: &Caller, order: &Order) -> Order {
 }
 
 async fn due(caller: &Caller, order: &Order) -> Vec<FollowUp> {
-    let request = ListFollowUpsRequest {
-        filter: format!("subject = \"{}\" AND state = OPEN", order.name),
-        ..Default::default()
-    };
-    let mut client = FollowUpServiceClient::new(caller.clone());
-    let page = client.list_follow_ups(request).await.unwrap();
-    let mut all = page.into_inner().follow_ups;
+    let filter = format!("subject = \"{}\" AND state = OPEN", order.name);
+    let mut all = follow_ups::list(caller, &filter).await;
     // Not that it is late, or to be taken out of the order system.
     let of_the_question = [FollowUpKind::Confirmation, FollowUpKind::Dissatisfied];
     all.retain(|one| of_the_question.contains(&one.kind()));
@@ -300,15 +295,10 @@ async fn a_complaint_and_its_order_name_each_other() {
         .collect();
     assert_eq!(named, std::slice::from_ref(&opened.name));
     assert!(due(&li, &one).await.is_empty());
-    let settled = ListFollowUpsRequest {
-        filter: format!("subject = \"{}\" AND state = SETTLED", one.name),
-        ..Default::default()
-    };
-    let mut client = FollowUpServiceClient::new(li.clone());
-    let settled = client.list_follow_ups(settled).await.unwrap().into_inner();
+    let settled = format!("subject = \"{}\" AND state = SETTLED", one.name);
+    let settled = follow_ups::list(&li, &settled).await;
     assert!(
         settled
-            .follow_ups
             .iter()
             .all(|one| one.state() == FollowUpState::Settled)
     );

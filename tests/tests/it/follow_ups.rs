@@ -53,7 +53,8 @@ async fn create(caller: &Caller, follow_up: FollowUp, id: &str) -> Result<Follow
     answer.map(|answer| answer.into_inner())
 }
 
-async fn list(caller: &Caller, filter: &str) -> Vec<FollowUp> {
+/// All that a filter finds for who asks.
+pub(crate) async fn list(caller: &Caller, filter: &str) -> Vec<FollowUp> {
     let request = ListFollowUpsRequest {
         filter: filter.into(),
         ..Default::default()
@@ -136,7 +137,8 @@ async fn drop_it(caller: &Caller, one: &FollowUp) -> Result<FollowUp, Status> {
     answer.map(|answer| answer.into_inner())
 }
 
-async fn journaled(suite: &TestSuite, kind: &str) -> i64 {
+/// Entries of this type in the journal of orders.
+pub(crate) async fn journaled(suite: &TestSuite, kind: &str) -> i64 {
     let mut sql = suite.database.connect().await.unwrap();
     let count = "SELECT count(*) FROM orders.journal WHERE type = $1";
     let count = sqlx::query_scalar(count).bind(kind);

@@ -7,15 +7,13 @@ use kefu_contracts::{
     common::Channel,
     google::r#type::Date as WireDate,
     order::{
-        BirthdayGreeting, Festival, FollowUp, FollowUpState, Greeting, ListFollowUpsRequest,
-        ListRelationsRequest, RelationPlanDefinition,
-        follow_up_service_client::FollowUpServiceClient,
+        BirthdayGreeting, Festival, FollowUp, FollowUpState, Greeting, ListRelationsRequest,
+        RelationPlanDefinition,
     },
     policy::Purpose,
     profile::{
-        Consent, ConsentDecision, Customer, ListBirthdaysRequest, RecordConsentRequest,
+        Consent, ConsentDecision, Customer, ListBirthdaysRequest,
         birthday_service_client::BirthdayServiceClient,
-        consent_service_client::ConsentServiceClient,
     },
 };
 use kefu_service::{clock::Clock, lunar::LunarDay, time::from_proto};
@@ -23,7 +21,8 @@ use kefu_testkit::{Caller, TestSuite, eventually};
 use tonic::Code;
 
 use crate::{
-    records::{consent, enter, person, said_consent, violations},
+    follow_ups,
+    records::{consent, enter, person, said_consent, say, violations},
     visits::{relations, revise},
 };
 
@@ -90,22 +89,7 @@ fn born(day: Date) -> Customer {
 }
 
 async fn greetings(caller: &Caller) -> Vec<FollowUp> {
-    let request = ListFollowUpsRequest {
-        filter: "kind = GREETING".into(),
-        ..Default::default()
-    };
-    let mut client = FollowUpServiceClient::new(caller.clone());
-    let page = client.list_follow_ups(request).await.unwrap();
-    page.into_inner().follow_ups
-}
-
-async fn say(caller: &Caller, statement: Consent) {
-    let request = RecordConsentRequest {
-        consent: Some(statement),
-        request_id: String::new(),
-    };
-    let mut consents = ConsentServiceClient::new(caller.clone());
-    consents.record_consent(request).await.unwrap();
+    follow_ups::list(caller, "kind = GREETING").await
 }
 
 /// Clauses OP-3.3, CC-2.2: whoever agreed to be turned to for that, by that channel, is greeted

@@ -19,6 +19,7 @@ use crate::{
         answer_plan, case, check_cover, decide_on_case_payment, of_line, plan_case,
         propose_case_payment, record_case_payment, register, told,
     },
+    follow_ups::journaled,
     records::{enter, order, orders, person, place, refusal, said, violations},
 };
 
@@ -219,13 +220,6 @@ async fn eventually_has(caller: &Caller, customer: &str, balance: i64) -> Points
         (account.balance == balance).then_some(account)
     })
     .await
-}
-
-async fn journaled(suite: &TestSuite, kind: &str) -> i64 {
-    let mut sql = suite.database.connect().await.unwrap();
-    let count = "SELECT count(*) FROM orders.journal WHERE type = $1";
-    let count = sqlx::query_scalar(count).bind(kind);
-    count.fetch_one(&mut sql).await.unwrap()
 }
 
 /// Every account that is not the sum of what was posted to it.

@@ -14,7 +14,10 @@ use kefu_service::{clock::Clock, fields::name, time::to_proto};
 use kefu_testkit::{Caller, TestSuite, employee_id, eventually};
 use tonic::Status;
 
-use crate::records::{enter, order, orders, person, place, refusal, violations};
+use crate::{
+    follow_ups::journaled,
+    records::{enter, order, orders, person, place, refusal, violations},
+};
 
 const LI: &str = "li.wei";
 const ID: &str = "0190c5a8-0000-7000-8000-00000000cc01";
@@ -75,13 +78,6 @@ async fn follow_ups(caller: &Caller, filter: &str) -> Vec<FollowUp> {
         }
         page_token = page.next_page_token;
     }
-}
-
-async fn journaled(suite: &TestSuite, kind: &str) -> i64 {
-    let mut sql = suite.database.connect().await.unwrap();
-    let count = "SELECT count(*) FROM orders.journal WHERE type = $1";
-    let count = sqlx::query_scalar(count).bind(kind);
-    count.fetch_one(&mut sql).await.unwrap()
 }
 
 async fn to_judge(suite: &TestSuite) -> i64 {

@@ -9,11 +9,10 @@ use std::{
 use kefu::suite::Parts;
 use kefu_contracts::order::{
     CancelOrderRequest, ChangeOrderRequest, FollowUp, FollowUpState, GetSubmissionRequest,
-    ListFollowUpsRequest, ListSubmissionsRequest, MarkSubmissionRequest, Order, OrderStage,
-    RecordStageRequest, Submission, SubmissionState, SubmitOrderOutcome, SubmitOrderRequest,
-    SubmitOrderResponse, WithdrawOrderOutcome, WithdrawOrderRequest, WithdrawOrderResponse,
+    ListSubmissionsRequest, MarkSubmissionRequest, Order, OrderStage, RecordStageRequest,
+    Submission, SubmissionState, SubmitOrderOutcome, SubmitOrderRequest, SubmitOrderResponse,
+    WithdrawOrderOutcome, WithdrawOrderRequest, WithdrawOrderResponse,
     amendment_service_client::AmendmentServiceClient,
-    follow_up_service_client::FollowUpServiceClient,
     order_system_connector_service_server::{
         OrderSystemConnectorService, OrderSystemConnectorServiceServer,
     },
@@ -26,6 +25,7 @@ use tokio_stream::wrappers::TcpListenerStream;
 use tonic::{Code, Request, Response, Status, transport::Server};
 
 use crate::{
+    follow_ups::{self, journaled},
     orders_in_trouble::ready,
     orders_supplied::{of, set},
     records::{enter, order, orders, person, place, refusal, violations},
@@ -230,20 +230,7 @@ async fn change(caller: &Caller, one: &Order, pieces: i32) -> Result<Order, Stat
 }
 
 async fn tasks(caller: &Caller) -> Vec<FollowUp> {
-    let mut client = FollowUpServiceClient::new(caller.clone());
-    let request = ListFollowUpsRequest {
-        filter: "kind = HAND_OVER".into(),
-        ..Default::default()
-    };
-    let page = client.list_follow_ups(request).await.unwrap();
-    page.into_inner().follow_ups
-}
-
-async fn journaled(suite: &TestSuite, kind: &str) -> i64 {
-    let mut sql = suite.database.connect().await.unwrap();
-    let count = "SELECT count(*) FROM orders.journal WHERE type = $1";
-    let count = sqlx::query_scalar(count).bind(kind);
-    count.fetch_one(&mut sql).await.unwrap()
+    follow_ups::list(caller, "kind = HAND_OVER").await
 }
 
 /// Clause OP-3.4.3: an order system that fails, or takes an order and says so too late, is asked

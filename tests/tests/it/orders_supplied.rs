@@ -2,16 +2,18 @@
 
 use kefu_contracts::order::{
     AdjustStockRequest, ChooseOnShortageRequest, CreateOrderRequest, FollowUpKind, FollowUpState,
-    GetOrderRequest, LineChoice, LineStock, ListFollowUpsRequest, ListStockRequest, Order,
-    OrderLine, OrderStage, OrderStock, RecordStageRequest, SetStockRequest, ShortageChoice,
-    StockItem, follow_up_service_client::FollowUpServiceClient,
+    GetOrderRequest, LineChoice, LineStock, ListStockRequest, Order, OrderLine, OrderStage,
+    OrderStock, RecordStageRequest, SetStockRequest, ShortageChoice, StockItem,
     stock_service_client::StockServiceClient,
 };
 use kefu_service::{clock::Clock, time::to_proto};
 use kefu_testkit::{Caller, TestSuite, eventually};
 use tonic::Status;
 
-use crate::records::{enter, order, orders, person, place, refusal, violations};
+use crate::{
+    follow_ups,
+    records::{enter, order, orders, person, place, refusal, violations},
+};
 
 const LI: &str = "li.wei";
 const ADMINISTRATOR: &str = "han.bing";
@@ -113,18 +115,10 @@ async fn get(caller: &Caller, one: &Order) -> Order {
 
 async fn shortages(caller: &Caller, state: FollowUpState) -> usize {
     let state = state.as_str_name().trim_start_matches("FOLLOW_UP_STATE_");
-    let request = ListFollowUpsRequest {
-        filter: format!("kind = SHORTAGE AND state = {state}"),
-        ..Default::default()
-    };
-    let mut client = FollowUpServiceClient::new(caller.clone());
-    let page = client.list_follow_ups(request).await.unwrap().into_inner();
-    assert!(
-        page.follow_ups
-            .iter()
-            .all(|one| one.kind() == FollowUpKind::Shortage)
-    );
-    page.follow_ups.len()
+    let filter = format!("kind = SHORTAGE AND state = {state}");
+    let all = follow_ups::list(caller, &filter).await;
+    assert!(all.iter().all(|one| one.kind() == FollowUpKind::Shortage));
+    all.len()
 }
 
 /// Clause OP-3.4.2: two orders never get the last piece, however many come at once, and what does

@@ -4,9 +4,8 @@ use kefu_contracts::{
     google::r#type::Money,
     order::{
         ClearUpOrderRequest, CreateOrderRequest, FollowUp, FollowUpKind, FollowUpState,
-        ListFollowUpsRequest, ListOrdersRequest, Order, OrderContact, OrderFindingCode,
-        OrderFindingState, OrderIntake, OrderLine, OrderStage, RecordStageRequest,
-        follow_up_service_client::FollowUpServiceClient,
+        ListOrdersRequest, Order, OrderContact, OrderFindingCode, OrderFindingState, OrderIntake,
+        OrderLine, OrderStage, RecordStageRequest,
         order_intake_service_client::OrderIntakeServiceClient,
     },
 };
@@ -14,7 +13,10 @@ use kefu_service::{clock::Clock, time::to_proto};
 use kefu_testkit::{Caller, TestSuite};
 use tonic::Status;
 
-use crate::records::{enter, order, orders, person, place, refusal, violations};
+use crate::{
+    follow_ups,
+    records::{enter, order, orders, person, place, refusal, violations},
+};
 
 const LI: &str = "li.wei";
 const ID: &str = "0190c5a8-0000-7000-8000-00000000cc02";
@@ -61,13 +63,7 @@ async fn clear_up(caller: &Caller, request: ClearUpOrderRequest) -> Result<Order
 }
 
 async fn tasks(caller: &Caller) -> Vec<FollowUp> {
-    let mut client = FollowUpServiceClient::new(caller.clone());
-    let request = ListFollowUpsRequest {
-        filter: "kind = CLEAR_UP".into(),
-        ..Default::default()
-    };
-    let page = client.list_follow_ups(request).await.unwrap();
-    page.into_inner().follow_ups
+    follow_ups::list(caller, "kind = CLEAR_UP").await
 }
 
 async fn to_clear_up(caller: &Caller) -> usize {

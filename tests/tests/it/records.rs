@@ -74,8 +74,17 @@ pub(crate) async fn enter(caller: &Caller, customer: Customer) -> Customer {
 
 /// The customer agrees to a purpose, on the phone.
 pub(crate) async fn consent(caller: &Caller, customer: &str, purpose: Purpose) -> Consent {
+    say(
+        caller,
+        said_consent(customer, purpose, ConsentDecision::Given),
+    )
+    .await
+}
+
+/// What a customer agrees to, or no longer does.
+pub(crate) async fn say(caller: &Caller, statement: Consent) -> Consent {
     let request = RecordConsentRequest {
-        consent: Some(said_consent(customer, purpose, ConsentDecision::Given)),
+        consent: Some(statement),
         request_id: String::new(),
     };
     let mut consents = ConsentServiceClient::new(caller.clone());

@@ -6,12 +6,12 @@ use jiff::Timestamp;
 use kefu_access_control::seed::department_id;
 use kefu_contracts::{
     order::{
-        CompleteFollowUpRequest, CustomerCredit, DropFollowUpRequest, DropVisitRequest, FollowUp,
+        CompleteFollowUpRequest, CustomerCredit, DropFollowUpRequest, DropVisitRequest,
         FollowUpKind, FollowUpState, GetRelationRequest, GetVisitRequest, Importance,
-        ListFollowUpsRequest, ListRelationsRequest, ListVisitsRequest, MoveVisitRequest,
-        RecordVisitRequest, Relation, RelationPlanDefinition, RelationPlans, RelationRule,
-        ReviseRelationPlansRequest, ScheduleVisitRequest, SetImportanceRequest, Visit, VisitMethod,
-        VisitOrigin, VisitResponsible, VisitState, follow_up_service_client::FollowUpServiceClient,
+        ListRelationsRequest, ListVisitsRequest, MoveVisitRequest, RecordVisitRequest, Relation,
+        RelationPlanDefinition, RelationPlans, RelationRule, ReviseRelationPlansRequest,
+        ScheduleVisitRequest, SetImportanceRequest, Visit, VisitMethod, VisitOrigin,
+        VisitResponsible, VisitState, follow_up_service_client::FollowUpServiceClient,
         relationship_service_client::RelationshipServiceClient,
         visit_service_client::VisitServiceClient,
     },
@@ -23,6 +23,7 @@ use kefu_testkit::{Caller, TestSuite, employee_id, eventually};
 use tonic::{Code, Status};
 
 use crate::{
+    follow_ups::{self, journaled},
     merges::{again, archived, asks, keeper, merge},
     rating::{breach, say},
     records::{enter, person, refusal, said, violations},
@@ -156,16 +157,6 @@ async fn drop_it(caller: &Caller, visit: &Visit, reason: &str) -> Result<Visit, 
     answer.map(|answer| answer.into_inner())
 }
 
-async fn to_do(caller: &Caller, filter: &str) -> Vec<FollowUp> {
-    let request = ListFollowUpsRequest {
-        filter: filter.into(),
-        ..Default::default()
-    };
-    let mut client = FollowUpServiceClient::new(caller.clone());
-    let page = client.list_follow_ups(request).await.unwrap();
-    page.into_inner().follow_ups
-}
-
 async fn relation(caller: &Caller, customer: &str) -> Result<Relation, Status> {
     let name = customer.replace("customers/", "relations/");
     let request = GetRelationRequest { name };
@@ -186,13 +177,6 @@ async fn set(
     };
     let answer = relations(caller).set_importance(request).await;
     answer.map(|answer| answer.into_inner())
-}
-
-async fn journaled(suite: &TestSuite, kind: &str) -> i64 {
-    let mut sql = suite.database.connect().await.unwrap();
-    let count = "SELECT count(*) FROM orders.journal WHERE type = $1";
-    let count = sqlx::query_scalar(count).bind(kind);
-    count.fetch_one(&mut sql).await.unwrap()
 }
 
 /// Waits until it was looked at every customer there is, by the plan in force.
@@ -245,7 +229,7 @@ async fn a_visit_is_planned_once_for_each_period() {
     );
     assert_eq!((&first.customer, first.plan_version), (&customer, 1));
     assert_eq!(first.owner, name("employees", employee_id(LI)));
-    let due = to_do(&li, "assignee = me AND kind = VISIT AND state = OPEN").await;
+    let due = follow_ups::list(&li, "assignee = me AND kind = VISIT AND state = OPEN").await;
     assert_eq!((due.len(), &due[0].subject), (1, &first.name));
     assert_eq!(due[0].due_time, first.due_time);
 
@@ -281,7 +265,7 @@ async fn what_came_of_a_visit_leads_to_the_next() {
     assert_eq!(planned.state(), VisitState::Planned);
     assert_eq!(planned.origin(), VisitOrigin::Hand);
     assert_eq!(planned.reason, "安装后回访");
-    let due = to_do(&li, "kind = VISIT").await;
+    let due = follow_ups::list(&li, "kind = VISIT").await;
     assert_eq!((due.len(), &due[0].subject), (1, &planned.name));
     assert!(due[0].reason.contains("安装后回访"));
 
@@ -341,15 +325,15 @@ async fn what_came_of_a_visit_leads_to_the_next() {
     let next = list(&li, "state = PLANNED").await;
     assert_eq!((next.len(), &next[0].name), (1, &done.next_visit));
     assert_eq!(next[0].origin(), VisitOrigin::Appointment);
-    let open = to_do(&li, "kind = VISIT AND state = OPEN").await;
+    let open = follow_ups::list(&li, "kind = VISIT AND state = OPEN").await;
     assert_eq!((open.len(), &open[0].subject), (1, &done.next_visit));
-    let closed = to_do(&li, "kind = VISIT AND state = DONE").await;
+    let closed = follow_ups::list(&li, "kind = VISIT AND state = DONE").await;
     assert_eq!(
         (closed.len(), &*closed[0].outcome),
         (1, "已回访：客户满意，无其他问题")
     );
     let support = suite.caller("zhao.lei").after(&li);
-    let told = to_do(&support, "kind = OTHER").await;
+    let told = follow_ups::list(&support, "kind = OTHER").await;
     assert_eq!((told.len(), told[0].state()), (1, FollowUpState::Open));
     assert!(told[0].reason.contains("说明书看不懂"));
 
@@ -395,7 +379,7 @@ async fn a_visit_is_moved_or_dropped_with_its_reason() {
     assert_eq!(moved.due_time, Some(to_proto(until)));
     let stale = drop_it(&li, &planned, "不需要").await.unwrap_err();
     assert_eq!(refusal(&stale).1, "ETAG_MISMATCH");
-    let open = to_do(&li, "assignee = me AND state = OPEN").await;
+    let open = follow_ups::list(&li, "assignee = me AND state = OPEN").await;
     assert_eq!((open.len(), open[0].kind()), (1, FollowUpKind::Visit));
     assert_eq!(open[0].due_time, moved.due_time);
 
@@ -424,7 +408,7 @@ async fn a_visit_is_moved_or_dropped_with_its_reason() {
     let dropped = drop_it(&li, &moved, "客户不愿被打扰").await.unwrap();
     assert_eq!(dropped.state(), VisitState::Dropped);
     assert_eq!(dropped.result, "客户不愿被打扰");
-    assert!(to_do(&li, "state = OPEN").await.is_empty());
+    assert!(follow_ups::list(&li, "state = OPEN").await.is_empty());
 
     let another = schedule(&li, &customer, in_days(&suite, 1), "")
         .await
@@ -527,8 +511,12 @@ async fn visits_to_a_file_that_became_part_of_another_end() {
     })
     .await;
     assert_eq!((ended.state(), &*ended.closer), (VisitState::Ended, ""));
-    assert!(to_do(&li, "kind = VISIT AND state = OPEN").await.is_empty());
-    let settled = to_do(&li, "kind = VISIT AND state = SETTLED").await;
+    assert!(
+        follow_ups::list(&li, "kind = VISIT AND state = OPEN")
+            .await
+            .is_empty()
+    );
+    let settled = follow_ups::list(&li, "kind = VISIT AND state = SETTLED").await;
     assert_eq!(settled.len(), 1);
     assert_eq!(journaled(&suite, "visit.ended").await, 1);
 }

@@ -25,7 +25,7 @@ use crate::{
     },
     store::{
         back_orders, events, orders,
-        records::{StoredOrder, reached},
+        records::{self, StoredOrder, reached},
         reservations::{self, Act},
         scrub, stock,
     },
@@ -202,8 +202,7 @@ impl Orders {
         connection: &mut PgConnection,
         id: Uuid,
     ) -> Result<Option<Order>, Fault> {
-        let row = back_orders::whole(connection, id).await?;
-        let row = StoredOrder::read_whole(&row)?;
+        let row = records::whole(connection, id).await?;
         if row.sealed.is_empty() {
             return Ok(None);
         }
@@ -313,7 +312,6 @@ impl Orders {
         now: Timestamp,
     ) -> Result<(), Fault> {
         for row in scrub::supplied(connection, customer).await? {
-            let row = StoredOrder::read_whole(&row)?;
             let key = self.sealer.open_key(customer, &row.wrapped).await?;
             let mut order = self.unseal_whole(&key, &row)?;
             self.release(connection, &mut order, (row.id, now)).await?;

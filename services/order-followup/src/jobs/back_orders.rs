@@ -11,10 +11,7 @@ use crate::{
     api::Orders,
     desk::By,
     domain::stage::current,
-    store::{
-        back_orders, orders,
-        records::{StoredOrder, reached},
-    },
+    store::{back_orders, orders, records::reached},
 };
 
 const EVERY: Duration = Duration::from_secs(1);
@@ -52,7 +49,6 @@ async fn supply(
     let Some(row) = back_orders::next(connection, now).await? else {
         return Ok(false);
     };
-    let row = StoredOrder::read_whole(&row)?;
     let key = service.key_of(&row).await?;
     let mut order = service.unseal_whole(&key, &row)?;
     let (by, about, before) = (By::Itself { now, request }, row.about(), order.stock());

@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use kefu_contracts::{
-    journal::{EntryKind, OrderChanged, event::Event},
+    journal::{OrderChanged, event::Event},
     order::{LoyaltyRulesVersion, OrderStage},
 };
-use kefu_journal::{Cursor, Entry};
+use kefu_journal::Entry;
 use kefu_service::{
-    core::Deps, database::Use, error::Fault, host::Job, time::from_proto, versions::in_force,
+    core::Deps, database::Use, error::Fault, host::Job, own_journal, time::from_proto,
+    versions::in_force,
 };
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -21,11 +22,13 @@ use crate::{
     points::{Occasion, Points, Posting},
     store::{
         cases, customers, orders,
-        points::{accounts, own_cursor, postings},
+        points::{accounts, postings},
         relations, versions,
     },
 };
 
+/// Reads the journal on under this name.
+const READER: &str = "points";
 const EVERY: Duration = Duration::from_secs(1);
 /// Entries of one transaction.
 const MOST: u16 = 200;
@@ -82,31 +85,20 @@ async fn step(deps: &Deps, points: &Points, step: Step) -> Result<bool, Fault> {
 /// Reads on in the journal: which orders were completed, or came to nothing.
 fn follow(connection: &mut PgConnection, look: Look) -> Use<'_, bool> {
     Box::pin(async move {
-        // Nothing is locked where there is nothing to read, which is most of the time.
-        let seen = own_cursor::at(connection).await?;
-        let news = kefu_journal::read(connection, seen, &[EntryKind::Change], 1).await?;
-        if news.entries.is_empty() {
-            return Ok(false);
-        }
-        let Some(after) = own_cursor::lock(connection).await? else {
+        let Some(stretch) = own_journal::next(connection, READER, MOST).await? else {
             return Ok(false);
         };
-        let batch = kefu_journal::read(connection, after, &[EntryKind::Change], MOST).await?;
-        let mut last: Option<Cursor> = None;
         let mut entries = Vec::new();
-        for recorded in &batch.entries {
-            last = Some(recorded.cursor);
-            let event = recorded.entry.event.as_ref();
+        for entry in &stretch.entries {
+            let event = entry.event.as_ref();
             if let Some(Event::OrderChanged(order)) = event.and_then(|event| event.event.as_ref()) {
                 entries.extend(settle(connection, &look, order).await?);
             }
         }
-        let Some(last) = last else { return Ok(false) };
         if !entries.is_empty() {
             kefu_journal::append(connection, &entries).await?;
         }
-        own_cursor::set(connection, last).await?;
-        Ok(!batch.caught_up)
+        stretch.done(connection).await
     })
 }
 

@@ -20,8 +20,8 @@ use crate::{
     },
     ports::{Inventory, NotTaken, Pieces},
     store::{
-        back_orders, orders,
-        records::{StoredOrder, reached},
+        orders,
+        records::{self, reached},
         reservations::{self, Act, Reservation},
     },
 };
@@ -197,8 +197,7 @@ async fn keep(
     by: &By<'_>,
 ) -> Result<(), Fault> {
     let (one, asked) = (kept.one, kept.asked);
-    let row = back_orders::whole(connection, one.order_id).await?;
-    let row = StoredOrder::read_whole(&row)?;
+    let row = records::whole(connection, one.order_id).await?;
     if row.sealed.is_empty() {
         return reservations::turn(connection, one.id, Act::Release, Some(by.now())).await;
     }

@@ -3,10 +3,10 @@
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
 use kefu_service::error::Fault;
-use sqlx::{PgConnection, Postgres, QueryBuilder, postgres::PgRow};
+use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::records::WHOLE;
+use super::records::{self, StoredOrder};
 
 /// The order waits from now on, or goes on waiting.
 pub(crate) async fn wait(
@@ -53,7 +53,7 @@ pub(crate) async fn try_all(connection: &mut PgConnection, now: Timestamp) -> Re
 pub(crate) async fn next(
     connection: &mut PgConnection,
     now: Timestamp,
-) -> Result<Option<PgRow>, Fault> {
+) -> Result<Option<StoredOrder>, Fault> {
     // The order first, as everybody does who changes one.
     let order = sqlx::query_scalar!(
         "SELECT o.id FROM orders.purchase_order o JOIN orders.back_order b ON b.order_id = o.id
@@ -63,17 +63,5 @@ pub(crate) async fn next(
     .fetch_optional(&mut *connection)
     .await?;
     let Some(order) = order else { return Ok(None) };
-    whole(connection, order).await.map(Some)
-}
-
-/// An order whole, whatever the scope.
-pub(crate) async fn whole(connection: &mut PgConnection, order: Uuid) -> Result<PgRow, Fault> {
-    let mut query = QueryBuilder::<Postgres>::new("SELECT ");
-    query
-        .push(WHOLE.columns)
-        .push(", 0::int8 AS matched FROM ")
-        .push(WHOLE.from)
-        .push(" WHERE o.id = ")
-        .push_bind(order);
-    Ok(query.build().fetch_one(connection).await?)
+    records::whole(connection, order).await.map(Some)
 }

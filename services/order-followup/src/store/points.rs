@@ -2,5 +2,4 @@
 
 pub(crate) mod accounts;
 pub(crate) mod corrections;
-pub(crate) mod own_cursor;
 pub(crate) mod postings;

@@ -16,7 +16,7 @@ use kefu_service::{
     time,
 };
 use kefu_vault::WrappedKey;
-use sqlx::{PgConnection, Row, postgres::PgRow};
+use sqlx::{PgConnection, Postgres, QueryBuilder, Row, postgres::PgRow};
 use uuid::Uuid;
 
 use super::{
@@ -336,6 +336,21 @@ impl StoredOrder {
             ..self.columns.clone()
         }
     }
+}
+
+/// An order whole, whatever the scope.
+pub(crate) async fn whole(
+    connection: &mut PgConnection,
+    order: Uuid,
+) -> Result<StoredOrder, Fault> {
+    let mut query = QueryBuilder::<Postgres>::new("SELECT ");
+    query
+        .push(WHOLE.columns)
+        .push(", 0::int8 AS matched FROM ")
+        .push(WHOLE.from)
+        .push(" WHERE o.id = ")
+        .push_bind(order);
+    StoredOrder::read_whole(&query.build().fetch_one(connection).await?)
 }
 
 /// Which rules of the call reach this order of this customer; none where none does.

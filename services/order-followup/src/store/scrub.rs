@@ -3,10 +3,10 @@
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
 use kefu_service::{destroyed::destroy_key, error::Fault};
-use sqlx::{PgConnection, postgres::PgRow};
+use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::back_orders;
+use super::records::{self, StoredOrder};
 
 /// Scrubs everything of a customer. Nobody takes an order from them from then on: whoever is
 /// about to holds the row that goes first.
@@ -136,7 +136,7 @@ async fn relation(connection: &mut PgConnection, customer: Uuid) -> Result<(), F
 pub(crate) async fn supplied(
     connection: &mut PgConnection,
     customer: Uuid,
-) -> Result<Vec<PgRow>, Fault> {
+) -> Result<Vec<StoredOrder>, Fault> {
     let ids = sqlx::query_scalar!(
         "SELECT id FROM orders.purchase_order WHERE customer_id = $1 AND stock IN (2, 3, 4, 7) FOR UPDATE",
         customer
@@ -145,7 +145,7 @@ pub(crate) async fn supplied(
     .await?;
     let mut rows = Vec::with_capacity(ids.len());
     for id in ids {
-        rows.push(back_orders::whole(connection, id).await?);
+        rows.push(records::whole(connection, id).await?);
     }
     Ok(rows)
 }

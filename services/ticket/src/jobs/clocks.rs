@@ -8,23 +8,24 @@ use std::{collections::BTreeSet, time::Duration};
 
 use jiff::Timestamp;
 use kefu_contracts::{
-    journal::{ClockPassed, EntryKind, event},
+    journal::{ClockPassed, event},
     ticket::{ClockMetric, NoticeEvent},
 };
-use kefu_journal::{Cursor, Entry};
-use kefu_service::{core::Deps, error::Fault, fields::name, host::Job, time::to_proto};
+use kefu_journal::Entry;
+use kefu_service::{
+    core::Deps, error::Fault, fields::name, host::Job, own_journal, time::to_proto,
+};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::{
     api::{Tickets, notices::by_itself},
     domain::timing::{Timed, Timing},
-    store::{
-        clocks::{self, Passed, Ticket},
-        own_cursor,
-    },
+    store::clocks::{self, Passed, Ticket},
 };
 
+/// Reads the journal on under this name.
+const READER: &str = "clocks";
 const EVERY: Duration = Duration::from_millis(250);
 /// Entries, or tickets, of one transaction.
 const MOST: u16 = 500;
@@ -76,25 +77,13 @@ async fn step(deps: &Deps, tickets: &Tickets, step: Step) -> Result<bool, Fault>
 /// Reads on in the journal: what happened to tickets, targets and calendars.
 fn follow(connection: &mut PgConnection, look: Look) -> kefu_service::database::Use<'_, bool> {
     Box::pin(async move {
-        // Nothing is locked where there is nothing to read, which is most of the time.
-        let seen = own_cursor::at(connection).await?;
-        if kefu_journal::read(connection, seen, &[EntryKind::Change], 1)
-            .await?
-            .entries
-            .is_empty()
-        {
-            return Ok(false);
-        }
-        let Some(after) = own_cursor::lock(connection).await? else {
+        let Some(stretch) = own_journal::next(connection, READER, MOST).await? else {
             return Ok(false);
         };
-        let batch = kefu_journal::read(connection, after, &[EntryKind::Change], MOST).await?;
         let mut tickets = BTreeSet::new();
         let mut all = false;
-        let mut last: Option<Cursor> = None;
-        for recorded in &batch.entries {
-            last = Some(recorded.cursor);
-            let event = recorded.entry.event.as_ref();
+        for entry in &stretch.entries {
+            let event = entry.event.as_ref();
             match event.and_then(|event| event.event.as_ref()) {
                 Some(event::Event::TicketChanged(ticket)) => {
                     tickets.extend(Uuid::from_slice(&ticket.ticket_id).ok());
@@ -105,13 +94,11 @@ fn follow(connection: &mut PgConnection, look: Look) -> kefu_service::database::
                 _ => {}
             }
         }
-        let Some(last) = last else { return Ok(false) };
         if all {
             clocks::read_all_anew(connection).await?;
         }
         read(connection, &look, tickets).await?;
-        own_cursor::set(connection, last).await?;
-        Ok(!batch.caught_up)
+        stretch.done(connection).await
     })
 }
 

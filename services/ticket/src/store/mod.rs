@@ -19,7 +19,6 @@ pub(crate) mod messages;
 pub(crate) mod notices;
 pub(crate) mod offers;
 pub(crate) mod opening;
-pub(crate) mod own_cursor;
 pub(crate) mod queues;
 pub(crate) mod records;
 pub(crate) mod routing;

@@ -39,12 +39,10 @@ use crate::{
     },
     points::Occasion,
     store::{
-        back_orders,
         cases::{self, Paid, RECORD, StoredCase},
         line_accounts, orders,
         points::postings,
-        records::StoredOrder,
-        versions,
+        records, versions,
     },
 };
 
@@ -217,8 +215,8 @@ impl Cases {
             return Ok(Vec::new());
         }
         let before = cases::refunded_of(connection, order).await?;
-        let whole = back_orders::whole(connection, order).await?;
-        let whole = self.open_order(&StoredOrder::read(&whole)?).await?;
+        let whole = records::whole(connection, order).await?;
+        let whole = self.open_order(&whole).await?;
         let total = whole.total.as_ref();
         let total = total.and_then(|total| money::nanos(total, &whole.currency));
         let occasion = Occasion::Refunded {
