@@ -21,6 +21,8 @@ pub type Use<'c, T> = Pin<Box<dyn Future<Output = Result<T, Fault>> + Send + 'c>
 /// Times a transaction is tried when others changed the same at once.
 const ATTEMPTS: u32 = 5;
 
+const SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY";
+
 /// A service's database. Cheap to clone.
 #[derive(Clone)]
 pub struct Db {
@@ -75,6 +77,27 @@ impl Db {
             }
             Err(_) => Err(silent()),
         }
+    }
+
+    /// Runs statements that look at the database as it is at one moment, so that a count agrees
+    /// with its list and a record with its parts, whoever writes meanwhile.
+    ///
+    /// # Errors
+    /// Those of [`Db::run`].
+    pub async fn snapshot<T, F>(&self, work: F) -> Result<T, Fault>
+    where
+        F: for<'c> FnOnce(&'c mut PgConnection) -> Use<'c, T> + Send + 'static,
+        T: Send + 'static,
+    {
+        let run = self.run(move |connection| {
+            Box::pin(async move {
+                let mut moment = connection.begin_with(SNAPSHOT).await?;
+                let outcome = work(&mut moment).await;
+                moment.rollback().await?;
+                outcome
+            })
+        });
+        run.await
     }
 
     /// The row that a statement finds, if any.

@@ -19,9 +19,9 @@ use crate::{
 };
 
 /// A list: its records, and the time by which they are ordered.
-pub struct ListSpec<'a, S> {
+pub struct ListSpec<S> {
     /// Under which every look at the records is taken.
-    pub record: &'a RecordSpec,
+    pub record: &'static RecordSpec,
     /// Name of the time in `order_by`: `placed_time`.
     pub time: &'static str,
     /// Its column, and its direction where nothing is asked for.
@@ -79,7 +79,7 @@ pub struct Page<R> {
 pub async fn page<S>(
     core: &Core,
     call: &Call,
-    list: &ListSpec<'_, S>,
+    list: &ListSpec<S>,
     asked: Asked<'_>,
 ) -> Result<Page<S>, Fault> {
     let mut fields = Fields::new();
@@ -105,7 +105,7 @@ pub async fn page<S>(
         size,
     };
     let (rows, counted) = match search.filter.has_texts() {
-        true => texts::find(core, call, list.record, &search).await?,
+        true => texts::find(core, call, list.record, search).await?,
         false => find(core, call, list.record, &search).await?,
     };
     let records: Vec<S> = rows
@@ -147,7 +147,7 @@ async fn find(
     let mut in_order = page(false);
     let mut sorted = filter.has_words().then(|| page(true));
     let mut count = record.count(call, filter);
-    let run = core.deps.db.run(move |connection| {
+    let run = core.deps.db.snapshot(move |connection| {
         Box::pin(async move {
             let count = count.build_query_scalar();
             let counted: i64 = count.fetch_one(&mut *connection).await?;
@@ -169,7 +169,7 @@ async fn find(
 pub async fn show<'a, S, M>(
     core: &Core,
     call: &Call,
-    list: &ListSpec<'_, S>,
+    list: &ListSpec<S>,
     asked: Asked<'_>,
     kind: &'static str,
     open: impl Fn(S) -> BoxFuture<'a, Result<(M, Shown), Fault>>,
@@ -191,7 +191,7 @@ pub async fn show<'a, S, M>(
     })
 }
 
-impl<S> ListSpec<'_, S> {
+impl<S> ListSpec<S> {
     /// The same records by another time, where `order_by` names that one.
     pub fn or(self, other: Self, order_by: &str) -> Self {
         let named = order_by.strip_suffix(" desc").unwrap_or(order_by);

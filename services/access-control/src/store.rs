@@ -23,14 +23,3 @@ pub(crate) mod refusal;
 pub(crate) mod role;
 pub(crate) mod share;
 pub(crate) mod transfer;
-
-use kefu_service::error::Fault;
-use sqlx::PgConnection;
-
-/// Every statement of the transaction after this sees the database at one moment.
-pub(crate) async fn freeze(connection: &mut PgConnection) -> Result<(), Fault> {
-    sqlx::query("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-        .execute(connection)
-        .await?;
-    Ok(())
-}

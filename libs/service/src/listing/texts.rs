@@ -8,7 +8,7 @@
 //! - What is neither is counted by some of what the index has and shown by going through the records; where that does
 //!   not lead far enough, because it is frequent elsewhere, by all that the index has.
 
-use sqlx::{FromRow, Postgres, QueryBuilder, postgres::PgRow};
+use sqlx::{FromRow, PgConnection, Postgres, QueryBuilder, postgres::PgRow};
 use uuid::Uuid;
 
 use super::Search;
@@ -28,6 +28,19 @@ const MOST: usize = 4_000;
 pub(super) async fn find(
     core: &Core,
     call: &Call,
+    record: &'static RecordSpec,
+    search: Search,
+) -> Result<(Vec<PgRow>, i64), Fault> {
+    let call = call.clone();
+    let find = core.deps.db.snapshot(move |connection| {
+        Box::pin(async move { find_at(connection, &call, record, &search).await })
+    });
+    find.await
+}
+
+async fn find_at(
+    at: &mut PgConnection,
+    call: &Call,
     record: &RecordSpec,
     search: &Search,
 ) -> Result<(Vec<PgRow>, i64), Fault> {
@@ -39,66 +52,60 @@ pub(super) async fn find(
     } = search;
     let (order, after, size) = (*order, *after, *size);
     let among = |most| record.page_among(call, filter, order, after, (size, most));
-    let (looked, have): (i64, i64) = one(core, record.glance(call, filter, order, FIRST)).await?;
+    let (looked, have): (i64, i64) = one(at, record.glance(call, filter, order, FIRST)).await?;
     if looked < FIRST as i64 {
-        return Ok((rows(core, among(FIRST)).await?, have));
+        return Ok((rows(at, among(FIRST)).await?, have));
     }
     let limit = filter.count_limit();
     let mut counted = 0;
     if have * FREQUENT >= looked {
-        (counted,) = one(core, record.count_among(call, filter, order, FAR)).await?;
-        let page = rows(core, among(FAR)).await?;
+        (counted,) = one(at, record.count_among(call, filter, order, FAR)).await?;
+        let page = rows(at, among(FAR)).await?;
         if counted > limit && page.len() > size {
             return Ok((page, counted));
         }
     }
     let mut found = Vec::new();
     for query in filter.look_ups(MOST) {
-        found.push(ids(core, query).await?);
+        found.push(ids(at, query).await?);
     }
     let all_of = |ids: &Vec<Uuid>| ids.len() <= MOST;
     if found.iter().any(all_of) {
         let by = filter.by(found.into_iter().map(|ids| all_of(&ids).then_some(ids)));
-        let (counted,) = one(core, record.count(call, &by)).await?;
+        let (counted,) = one(at, record.count(call, &by)).await?;
         let page = record.page(call, &by, order, after, (size, true));
-        return Ok((rows(core, page).await?, counted));
+        return Ok((rows(at, page).await?, counted));
     }
     if counted <= limit {
         let some = filter.by(found.into_iter().map(Some).take(1));
-        (counted,) = one(core, record.count(call, &some)).await?;
+        (counted,) = one(at, record.count(call, &some)).await?;
     }
     let by_all = filter.by_all();
     if counted <= limit {
-        (counted,) = one(core, record.count(call, &by_all)).await?;
+        (counted,) = one(at, record.count(call, &by_all)).await?;
     }
-    let mut page = rows(core, among(FAR)).await?;
+    let mut page = rows(at, among(FAR)).await?;
     if page.len() <= size {
         let all = record.page(call, &by_all, order, after, (size, true));
-        page = rows(core, all).await?;
+        page = rows(at, all).await?;
     }
     Ok((page, counted))
 }
 
-async fn one<T>(core: &Core, mut query: QueryBuilder<Postgres>) -> Result<T, Fault>
+async fn one<T>(at: &mut PgConnection, mut query: QueryBuilder<Postgres>) -> Result<T, Fault>
 where
-    T: for<'r> FromRow<'r, PgRow> + Send + Unpin + 'static,
+    T: for<'r> FromRow<'r, PgRow> + Send + Unpin,
 {
-    let run = core.deps.db.run(move |connection| {
-        Box::pin(async move { Ok(query.build_query_as().fetch_one(connection).await?) })
-    });
-    run.await
+    Ok(query.build_query_as().fetch_one(at).await?)
 }
 
-async fn rows(core: &Core, mut query: QueryBuilder<Postgres>) -> Result<Vec<PgRow>, Fault> {
-    let run = core.deps.db.run(move |connection| {
-        Box::pin(async move { Ok(query.build().fetch_all(connection).await?) })
-    });
-    run.await
+async fn rows(
+    at: &mut PgConnection,
+    mut query: QueryBuilder<Postgres>,
+) -> Result<Vec<PgRow>, Fault> {
+    Ok(query.build().fetch_all(at).await?)
 }
 
-async fn ids(core: &Core, mut query: QueryBuilder<Postgres>) -> Result<Vec<Uuid>, Fault> {
-    let run = core.deps.db.run(move |connection| {
-        Box::pin(async move { Ok(query.build_query_scalar().fetch_all(connection).await?) })
-    });
-    run.await
+async fn ids(at: &mut PgConnection, mut query: QueryBuilder<Postgres>) -> Result<Vec<Uuid>, Fault> {
+    Ok(query.build_query_scalar().fetch_all(at).await?)
 }

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::{
     binding::{self, Which},
     changes::{self, Record},
-    department, employee, freeze,
+    department, employee,
     role::{self, StoredRole},
     share::{self, StoredShare},
 };
@@ -36,9 +36,8 @@ pub(crate) struct Policy {
 
 /// The whole policy.
 pub(crate) async fn whole(db: &Db, now: Timestamp) -> Result<Policy, Fault> {
-    db.transaction(move |connection| {
+    db.snapshot(move |connection| {
         Box::pin(async move {
-            freeze(connection).await?;
             Ok(Policy {
                 revision: changes::revision(connection).await?,
                 departments: department::list(connection, None).await?,
@@ -67,9 +66,8 @@ pub(crate) async fn since(db: &Db, held: i64, now: Timestamp) -> Result<Policy, 
             ..Policy::default()
         });
     }
-    db.transaction(move |connection| {
+    db.snapshot(move |connection| {
         Box::pin(async move {
-            freeze(connection).await?;
             let revision = changes::revision(connection).await?;
             let changed = changes::since(connection, held).await?;
             Ok(Policy {

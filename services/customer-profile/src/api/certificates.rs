@@ -27,7 +27,7 @@ const ONE: One<StoredCertificate> = One {
     refused: "certificate.refused",
 };
 
-const LIST: ListSpec<'static, StoredCertificate> = ListSpec {
+const LIST: ListSpec<StoredCertificate> = ListSpec {
     record: &CERTIFICATES,
     time: "issue_time",
     order: Order {

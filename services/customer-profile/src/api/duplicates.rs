@@ -37,7 +37,7 @@ const COLLECTION: &str = "duplicates";
 const VIEWED: &str = "duplicate.viewed";
 const REFUSED: &str = "duplicate.refused";
 
-const LIST: ListSpec<'static, StoredDuplicate> = ListSpec {
+const LIST: ListSpec<StoredDuplicate> = ListSpec {
     record: &DUPLICATES,
     time: "find_time",
     order: Order {

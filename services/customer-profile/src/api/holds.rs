@@ -36,7 +36,7 @@ const ONE: One<StoredHold> = One {
     refused: REFUSED,
 };
 
-const HOLD_LIST: ListSpec<'static, StoredHold> = ListSpec {
+const HOLD_LIST: ListSpec<StoredHold> = ListSpec {
     record: &HOLDS,
     time: "open_time",
     order: Order {
@@ -50,7 +50,7 @@ const HOLD_LIST: ListSpec<'static, StoredHold> = ListSpec {
     },
 };
 
-const FILE_LIST: ListSpec<'static, StoredHeldFile> = ListSpec {
+const FILE_LIST: ListSpec<StoredHeldFile> = ListSpec {
     record: &HELD_FILES,
     time: "add_time",
     order: Order {

@@ -49,7 +49,7 @@ const ONE: One<StoredMerge> = One {
     refused: REFUSED,
 };
 
-const LIST: ListSpec<'static, StoredMerge> = ListSpec {
+const LIST: ListSpec<StoredMerge> = ListSpec {
     record: &MERGES,
     time: "merge_time",
     order: Order {

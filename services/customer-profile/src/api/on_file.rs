@@ -50,7 +50,7 @@ pub(super) struct Kind<S: 'static> {
     /// As the journal names that it was shown, or asked for and not.
     pub(super) viewed: &'static str,
     pub(super) refused: &'static str,
-    pub(super) list: ListSpec<'static, S>,
+    pub(super) list: ListSpec<S>,
 }
 
 impl<S: Hanging> Shelf<S> {

@@ -50,7 +50,7 @@ const ONE: One<StoredFinding> = One {
     refused: REFUSED,
 };
 
-const QUALITY_LIST: ListSpec<'static, StoredQuality> = ListSpec {
+const QUALITY_LIST: ListSpec<StoredQuality> = ListSpec {
     record: &QUALITIES,
     time: "confirm_time",
     order: Order {
@@ -64,7 +64,7 @@ const QUALITY_LIST: ListSpec<'static, StoredQuality> = ListSpec {
     },
 };
 
-const FINDING_LIST: ListSpec<'static, StoredFinding> = ListSpec {
+const FINDING_LIST: ListSpec<StoredFinding> = ListSpec {
     record: &FINDINGS,
     time: "find_time",
     order: Order {
@@ -78,7 +78,7 @@ const FINDING_LIST: ListSpec<'static, StoredFinding> = ListSpec {
     },
 };
 
-const REVIEW_LIST: ListSpec<'static, StoredReview> = ListSpec {
+const REVIEW_LIST: ListSpec<StoredReview> = ListSpec {
     record: &REVIEWS,
     time: "review_time",
     order: Order {

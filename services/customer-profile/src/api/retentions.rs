@@ -18,7 +18,7 @@ use uuid::Uuid;
 
 use crate::store::retention::{RETENTIONS, StoredRetention};
 
-const LIST: ListSpec<'static, StoredRetention> = ListSpec {
+const LIST: ListSpec<StoredRetention> = ListSpec {
     record: &RETENTIONS,
     time: "clock_time",
     order: Order {

@@ -20,7 +20,7 @@ use uuid::Uuid;
 use super::{Customers, ask::step, step::Deed};
 use crate::store::revisions::{REVISIONS, Snapshot, StoredRevision};
 
-const LIST: ListSpec<'static, StoredRevision> = ListSpec {
+const LIST: ListSpec<StoredRevision> = ListSpec {
     record: &REVISIONS,
     time: "time",
     order: Order {

@@ -24,7 +24,7 @@ const COLLECTION: &str = "selections";
 const VIEWED: &str = "selection.viewed";
 const REFUSED: &str = "selection.refused";
 
-const LIST: ListSpec<'static, StoredSelection> = ListSpec {
+const LIST: ListSpec<StoredSelection> = ListSpec {
     record: &SELECTIONS,
     time: "create_time",
     order: Order {

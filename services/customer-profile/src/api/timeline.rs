@@ -43,7 +43,7 @@ const MOST_CATEGORIES: usize = 10;
 const OF_HISTORY: ClassSet =
     ClassSet::of(&[DataClass::Purchase, DataClass::Service, DataClass::Relation]);
 
-const ENTRIES: ListSpec<'static, StoredEntry> = ListSpec {
+const ENTRIES: ListSpec<StoredEntry> = ListSpec {
     record: &TIMELINE,
     time: "time",
     order: Order {
@@ -57,7 +57,7 @@ const ENTRIES: ListSpec<'static, StoredEntry> = ListSpec {
     },
 };
 
-const LOOKS: ListSpec<'static, StoredView> = ListSpec {
+const LOOKS: ListSpec<StoredView> = ListSpec {
     record: &VIEWS,
     time: "time",
     order: Order {

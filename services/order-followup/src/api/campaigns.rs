@@ -30,7 +30,7 @@ use crate::{
 const VIEWED: &str = "campaign.viewed";
 const REFUSED: &str = "campaign.refused";
 
-const LIST: ListSpec<'static, StoredCampaign> = ListSpec {
+const LIST: ListSpec<StoredCampaign> = ListSpec {
     record: &RECORD,
     time: "create_time",
     order: Order {

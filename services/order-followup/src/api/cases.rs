@@ -49,7 +49,7 @@ const ONE: One<StoredCase> = One {
     refused: REFUSED,
 };
 
-const LIST: ListSpec<'static, StoredCase> = ListSpec {
+const LIST: ListSpec<StoredCase> = ListSpec {
     record: &RECORD,
     time: "create_time",
     order: Order {

@@ -36,7 +36,7 @@ const ONE: One<StoredFollowUp> = One {
     refused: REFUSED,
 };
 
-const LIST: ListSpec<'static, StoredFollowUp> = ListSpec {
+const LIST: ListSpec<StoredFollowUp> = ListSpec {
     record: &RECORD,
     time: "due_time",
     order: Order {

@@ -9,7 +9,7 @@ use kefu_service::{
 use super::Orders;
 use crate::store::records::{RECORD, StoredOrder};
 
-const LIST: ListSpec<'static, StoredOrder> = ListSpec {
+const LIST: ListSpec<StoredOrder> = ListSpec {
     record: &RECORD,
     time: "placed_time",
     order: Order {

@@ -34,7 +34,7 @@ use crate::{
 const VIEWED: &str = "relation.viewed";
 const REFUSED: &str = "relation.refused";
 
-const LIST: ListSpec<'static, StoredRelation> = ListSpec {
+const LIST: ListSpec<StoredRelation> = ListSpec {
     record: &RECORD,
     time: "known_time",
     order: Order {

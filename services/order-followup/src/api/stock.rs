@@ -35,7 +35,7 @@ use crate::{
 
 const LONGEST_NOTE: usize = 2000;
 
-const LIST: ListSpec<'static, StoredItem> = ListSpec {
+const LIST: ListSpec<StoredItem> = ListSpec {
     record: &RECORD,
     time: "update_time",
     order: By {

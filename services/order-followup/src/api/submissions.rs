@@ -29,7 +29,7 @@ use crate::store::submissions::{RECORD, SUBMISSIONS, StoredSubmission};
 const VIEWED: &str = "submission.viewed";
 const REFUSED: &str = "submission.refused_view";
 
-const LIST: ListSpec<'static, StoredSubmission> = ListSpec {
+const LIST: ListSpec<StoredSubmission> = ListSpec {
     record: &RECORD,
     time: "create_time",
     order: By {

@@ -27,7 +27,7 @@ use crate::{
 const VIEWED: &str = "visit.viewed";
 const REFUSED: &str = "visit.refused";
 
-const LIST: ListSpec<'static, StoredVisit> = ListSpec {
+const LIST: ListSpec<StoredVisit> = ListSpec {
     record: &RECORD,
     time: "due_time",
     order: Order {

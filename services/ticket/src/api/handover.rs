@@ -46,7 +46,7 @@ const ONE: One<StoredOffer> = One {
     refused: REFUSED,
 };
 
-const LIST: ListSpec<'static, StoredOffer> = ListSpec {
+const LIST: ListSpec<StoredOffer> = ListSpec {
     record: &RECORD,
     time: "offer_time",
     order: Order {

@@ -10,7 +10,7 @@ use super::Tickets;
 use crate::store::records::{RECORD, StoredTicket};
 
 /// Tickets, the newest first.
-pub(super) const LIST: ListSpec<'static, StoredTicket> = ListSpec {
+pub(super) const LIST: ListSpec<StoredTicket> = ListSpec {
     record: &RECORD,
     time: "received_time",
     order: Order {

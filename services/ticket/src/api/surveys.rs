@@ -48,7 +48,7 @@ const ONE: One<StoredSurvey> = One {
     refused: REFUSED,
 };
 
-const LIST: ListSpec<'static, StoredSurvey> = ListSpec {
+const LIST: ListSpec<StoredSurvey> = ListSpec {
     record: &RECORD,
     time: "invite_time",
     order: Order {

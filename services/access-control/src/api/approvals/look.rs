@@ -16,7 +16,7 @@ use uuid::Uuid;
 use super::Kind;
 use crate::{
     api::Register,
-    store::{self, approval::Reached, chart},
+    store::{approval::Reached, chart},
 };
 
 /// The request within reach; what is not there and what is not the caller's to know of
@@ -49,11 +49,8 @@ pub(crate) async fn get<K: Kind>(
         .core
         .deps
         .db
-        .transaction(move |connection| {
-            let reader = reader.clone();
+        .snapshot(move |connection| {
             Box::pin(async move {
-                // A request and its steps as they were at one moment.
-                store::freeze(connection).await?;
                 let found = reached::<K>(connection, &reader, id).await?;
                 let chart = chart::at(connection, reader.now).await?;
                 Ok(found.map(|found| (found, chart)))
@@ -93,10 +90,8 @@ pub(crate) async fn list<K: Kind>(
         .core
         .deps
         .db
-        .transaction(move |connection| {
-            let ids = ids.clone();
+        .snapshot(move |connection| {
             Box::pin(async move {
-                store::freeze(connection).await?;
                 let found = K::list(connection, &ids).await?;
                 Ok((found, chart::at(connection, now).await?))
             })

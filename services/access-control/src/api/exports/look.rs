@@ -19,13 +19,12 @@ use crate::{
     api::Register,
     domain::export::EXPORTS,
     store::{
-        self,
         approval::Reached,
         export::{self, RECORD, StoredExport},
     },
 };
 
-const LIST: ListSpec<'static, Reached> = ListSpec {
+const LIST: ListSpec<Reached> = ListSpec {
     record: &RECORD,
     time: "create_time",
     order: Order {
@@ -65,13 +64,7 @@ pub(super) async fn get(
         .core
         .deps
         .db
-        .transaction(move |connection| {
-            let reader = reader.clone();
-            Box::pin(async move {
-                store::freeze(connection).await?;
-                reached(connection, &reader, id).await
-            })
-        })
+        .snapshot(move |connection| Box::pin(async move { reached(connection, &reader, id).await }))
         .await?;
     let views = &register.core.views;
     let Some((reached, stored)) = found else {
@@ -110,13 +103,7 @@ pub(super) async fn list(
         .core
         .deps
         .db
-        .transaction(move |connection| {
-            let ids = ids.clone();
-            Box::pin(async move {
-                store::freeze(connection).await?;
-                export::list(connection, &ids).await
-            })
-        })
+        .snapshot(move |connection| Box::pin(async move { export::list(connection, &ids).await }))
         .await?;
     let found: HashMap<Uuid, StoredExport> = found.into_iter().map(|one| (one.id, one)).collect();
     let rule = &register.flows.share.export;

@@ -21,10 +21,7 @@ use crate::{
         incident::{INCIDENTS, Incident},
         register::EMPLOYEES,
     },
-    store::{
-        self,
-        audit::{self, Look, Looked},
-    },
+    store::audit::{self, Look, Looked},
 };
 
 /// A page of customers, each with everybody who was shown something of them.
@@ -47,10 +44,9 @@ pub(super) async fn list(
         .core
         .deps
         .db
-        .transaction(move |connection| {
+        .snapshot(move |connection| {
             let looked = Looked::of(&incident);
             Box::pin(async move {
-                store::freeze(connection).await?;
                 let log_size = match looked.below {
                     Some(size) => size,
                     None => i64::try_from(audit::head(connection).await?).unwrap_or(i64::MAX),

@@ -17,7 +17,6 @@ use crate::{
     },
     domain::{register::EMPLOYEES, share::SHARES},
     store::{
-        self,
         approval::Reached,
         audit::{self, Looked},
         share::StoredShare,
@@ -47,14 +46,12 @@ pub(super) async fn get(
         .core
         .deps
         .db
-        .transaction(move |connection| {
-            let reader = reader.clone();
+        .snapshot(move |connection| {
             let by_grant = Looked {
                 grant: Some(id),
                 ..Looked::default()
             };
             Box::pin(async move {
-                store::freeze(connection).await?;
                 let Some((reached, _)) = reached::<StoredShare>(connection, &reader, id).await?
                 else {
                     return Ok(None);

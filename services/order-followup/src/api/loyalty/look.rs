@@ -27,7 +27,7 @@ const ACCOUNT_VIEWED: &str = "points_account.viewed";
 const POSTING_VIEWED: &str = "points_posting.viewed";
 pub(super) const REFUSED: &str = "points.refused";
 
-const ACCOUNT_LIST: ListSpec<'static, StoredAccount> = ListSpec {
+const ACCOUNT_LIST: ListSpec<StoredAccount> = ListSpec {
     record: &accounts::USED,
     time: "update_time",
     order: Order {
@@ -41,7 +41,7 @@ const ACCOUNT_LIST: ListSpec<'static, StoredAccount> = ListSpec {
     },
 };
 
-const POSTING_LIST: ListSpec<'static, StoredPosting> = ListSpec {
+const POSTING_LIST: ListSpec<StoredPosting> = ListSpec {
     record: &postings::RECORD,
     time: "post_time",
     order: Order {

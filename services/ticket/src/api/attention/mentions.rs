@@ -20,7 +20,7 @@ use uuid::Uuid;
 use super::Attention;
 use crate::store::attention::{self, MENTION_NAMES, MENTIONS, NewMention, StoredMention};
 
-const LIST: ListSpec<'static, StoredMention> = ListSpec {
+const LIST: ListSpec<StoredMention> = ListSpec {
     record: &MENTIONS,
     time: "mention_time",
     order: Order {

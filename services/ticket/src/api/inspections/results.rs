@@ -24,7 +24,7 @@ const ONE: One<StoredInspection> = One {
     refused: REFUSED,
 };
 
-const LIST: ListSpec<'static, StoredInspection> = ListSpec {
+const LIST: ListSpec<StoredInspection> = ListSpec {
     record: &RECORD,
     time: "final_time",
     order: Order {

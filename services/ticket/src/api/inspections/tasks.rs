@@ -25,7 +25,7 @@ const ONE: One<StoredTask> = One {
     refused: TASK_REFUSED,
 };
 
-const LIST: ListSpec<'static, StoredTask> = ListSpec {
+const LIST: ListSpec<StoredTask> = ListSpec {
     record: &RECORD,
     time: "due_time",
     order: Order {

@@ -72,7 +72,7 @@ impl Knowledge {
         let binding = Binding::of(&call, &filter, "");
         let after = binding.after(key, &request.page_token)?;
         let (mut count, mut page) = (wanted.count(), wanted.page(after, size));
-        let found = self.core.deps.db.run(move |connection| {
+        let found = self.core.deps.db.snapshot(move |connection| {
             Box::pin(async move {
                 let count = count.build_query_scalar();
                 let counted: i64 = count.fetch_one(&mut *connection).await?;

@@ -19,7 +19,7 @@ use crate::store::articles::{self, ARTICLES, DESK, StoredArticle, VERSIONS, read
 
 const VIEWED: &str = "article.viewed";
 
-const LIST: ListSpec<'static, StoredArticle> = ListSpec {
+const LIST: ListSpec<StoredArticle> = ListSpec {
     record: &DESK,
     time: "update_time",
     order: Order {

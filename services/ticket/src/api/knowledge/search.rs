@@ -42,7 +42,7 @@ impl Knowledge {
         let after = binding.after(key, &request.page_token)?;
         let mut count = reading::count(&call, &search);
         let mut page = reading::page(&call, &search, after, size);
-        let found = self.core.deps.db.run(move |connection| {
+        let found = self.core.deps.db.snapshot(move |connection| {
             Box::pin(async move {
                 let count = count.build_query_scalar();
                 let counted: i64 = count.fetch_one(&mut *connection).await?;

@@ -20,7 +20,7 @@ const ONE: One<StoredMacro> = One {
     refused: "macro.refused",
 };
 
-const LIST: ListSpec<'static, StoredMacro> = ListSpec {
+const LIST: ListSpec<StoredMacro> = ListSpec {
     record: &RECORD,
     time: "create_time",
     order: Order {

@@ -18,7 +18,7 @@ const ONE: One<StoredNotice> = One {
     refused: REFUSED,
 };
 
-const LIST: ListSpec<'static, StoredNotice> = ListSpec {
+const LIST: ListSpec<StoredNotice> = ListSpec {
     record: &RECORD,
     time: "create_time",
     order: Order {

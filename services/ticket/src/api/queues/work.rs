@@ -16,7 +16,7 @@ use crate::store::{
     records::StoredTicket,
 };
 
-const LIST: ListSpec<'static, StoredTicket> = ListSpec {
+const LIST: ListSpec<StoredTicket> = ListSpec {
     record: &WORK,
     time: "received_time",
     order: Order {
@@ -57,7 +57,7 @@ impl Queues {
     async fn counts(&self, call: &Call) -> Result<Vec<QueueCount>, Fault> {
         let (call, vault) = (call.clone(), self.core.deps.vault.clone());
         let db = &self.core.deps.db;
-        db.run(move |connection| {
+        db.snapshot(move |connection| {
             Box::pin(async move {
                 let mut filters = vec![format!("assignee = \"{}\"", call.caller())];
                 for queue in queues::find(connection, None).await? {
