@@ -12,7 +12,7 @@ MACHETE = 0.9.2
 # Out of the workspace, with its own lock file: nothing else builds the peers.
 PEERS = cargo run --release --locked --manifest-path tests/peers/Cargo.toml --target-dir $(TARGET)/peers
 
-.PHONY: help setup run test check bench bench-decision bench-gateway bench-search bench-tickets check-incidents check-orders sqlx clean-data
+.PHONY: help setup run test check bench bench-decision bench-gateway bench-search bench-tickets bench-stages check-s3 check-incidents check-orders sqlx clean-data
 
 help: ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1 @\2/p' $(MAKEFILE_LIST) | column -t -s @ 2>/dev/null \
@@ -42,7 +42,7 @@ check: ## formatting, lints, unused dependencies, contracts
 
 bench: ## measure the suite, built for release
 	cargo run --release -p kefu-tests --bin bench
-	@$(MAKE) --no-print-directory bench-decision bench-gateway bench-search bench-tickets
+	@$(MAKE) --no-print-directory bench-decision bench-gateway bench-search bench-tickets bench-stages
 
 bench-decision: ## measure the decision core beside Cedar, regorus and Casbin
 	@$(PEERS) --bin decision
@@ -50,8 +50,11 @@ bench-decision: ## measure the decision core beside Cedar, regorus and Casbin
 bench-gateway: ## measure the gateway beside bare tonic, nginx and Envoy
 	@set -a; eval "$$(sh .ci/peers $(TARGET)/bench-peers)"; $(PEERS) --bin gateway
 
-bench-search: ## measure searches over a million customers (fewer: make bench-search N=100000)
-	cargo run --release -p kefu-tests --bin bench -- search $(N)
+bench-search: ## measure searches over a million customers (fewer: make bench-search N=100000; some: ONLY=tag)
+	cargo run --release -p kefu-tests --bin bench -- search $(N) $(ONLY)
+
+check-s3: setup ## run the test of files in a bucket beside moto, which speaks S3
+	python3 .ci/s3
 
 check-incidents: ## hold imported incidents against their log: make check-incidents LOG=…/incidents.csv
 	python3 tests/import/check_incidents.py $(LOG) --kefu $(TARGET)/debug/kefu
@@ -61,6 +64,9 @@ check-orders: ## hold imported orders against the data they came from: make chec
 
 bench-tickets: ## measure searches over 200,000 tickets with four million messages (fewer: make bench-tickets N=5000)
 	cargo run --release -p kefu-tests --bin bench -- tickets $(N)
+
+bench-stages: ## measure stage events in bulk beside pgbench (fewer orders: make bench-stages N=1000)
+	cargo run --release -p kefu-tests --bin bench -- stages $(N)
 
 sqlx: setup ## refresh the committed query data of all services, or of one: make sqlx P=ticket
 	@sh .ci/sqlx $(P)

@@ -22,3 +22,5 @@ pub use writing::append;
 /// readers stay below the oldest transaction still running, so that an entry
 /// that commits late is never skipped.
 pub const TABLE: &str = include_str!("../journal.sql");
+/// Definition of the index by which changes alone are read, for a later migration of each service.
+pub const CHANGES: &str = include_str!("../changes.sql");

@@ -4,6 +4,7 @@
 //! A service crate brings its rules and its SQL; everything that must be the
 //! same in all of them is here, once.
 
+pub mod bulk;
 pub mod call;
 pub mod clock;
 pub mod config;

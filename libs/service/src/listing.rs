@@ -145,17 +145,20 @@ async fn find(
     let (filter, limit) = (&search.filter, search.filter.count_limit());
     let page = |few| record.page(call, filter, search.order, search.after, (search.size, few));
     let mut in_order = page(false);
-    let mut sorted = filter.has_words().then(|| page(true));
+    let mut sorted = filter.is_about_sealed().then(|| page(true));
     let mut count = record.count(call, filter);
+    // How frequent a sealed value is says which plan is quick, so that each is planned for its own.
+    let kept = !filter.is_about_sealed();
     let run = core.deps.db.snapshot(move |connection| {
         Box::pin(async move {
-            let count = count.build_query_scalar();
+            let count = count.build_query_scalar().persistent(kept);
             let counted: i64 = count.fetch_one(&mut *connection).await?;
             let page = match &mut sorted {
                 Some(sorted) if counted <= limit => sorted,
                 _ => &mut in_order,
             };
-            Ok((page.build().fetch_all(connection).await?, counted))
+            let page = page.build().persistent(kept);
+            Ok((page.fetch_all(connection).await?, counted))
         })
     });
     run.await

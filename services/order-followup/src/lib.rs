@@ -90,6 +90,7 @@ pub fn build(config: OrderFollowupConfig, deps: Deps, peers: Peers) -> Result<Ho
                 vault: core.deps.vault.clone(),
                 ids: core.deps.ids.clone(),
                 desk: desk.clone(),
+                points: points.clone(),
                 orders: orders.clone(),
             }),
         ),

@@ -1,6 +1,7 @@
 //! Posts to accounts of points, in the transaction of what it is for: a reward that is taken,
 //! an order that is completed, an end that has come.
 
+use jiff::Timestamp;
 use kefu_contracts::{
     journal::{PointsPosted, event},
     order::{PointsKind, PointsPosting},
@@ -13,12 +14,10 @@ use uuid::Uuid;
 use crate::{
     desk::By,
     domain::{loyalty, points::Movement},
-    store::{
-        customers,
-        points::{
-            accounts::{self, Locked},
-            postings::{self, NewPosting, POSTINGS},
-        },
+    store::points::{
+        accounts::{self, Locked},
+        merges::{self, Merged},
+        postings::{self, NewPosting, POSTINGS},
     },
 };
 
@@ -37,6 +36,16 @@ pub(crate) struct Posting<'a> {
     pub(crate) reward: &'a str,
     pub(crate) reason: &'a str,
     pub(crate) rules_version: i32,
+    /// By which they move from or to another account.
+    pub(crate) merge: Option<Uuid>,
+}
+
+/// A file that became part of another.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Merge {
+    pub(crate) id: Uuid,
+    pub(crate) absorbed: Uuid,
+    pub(crate) survivor: Uuid,
 }
 
 /// Why points of an order go back.
@@ -84,13 +93,13 @@ impl Points {
         occasion: &Occasion,
     ) -> Result<Vec<Entry>, Fault> {
         // Not destroyed until the transaction ends.
-        if !customers::is_known(connection, customer).await? {
+        let Some(holder) = merges::account_of(connection, customer).await? else {
             return Ok(Vec::new());
-        }
+        };
         let Some(earned) = postings::earned_by(connection, order).await? else {
             return Ok(Vec::new());
         };
-        let mut account = accounts::lock(connection, customer, by.now()).await?;
+        let mut account = accounts::lock(connection, holder, by.now()).await?;
         let left = earned - postings::reversed_of(connection, order).await?;
         let back = match occasion {
             Occasion::Cancelled => left,
@@ -105,12 +114,101 @@ impl Points {
         let mut movements = account.ledger.expire(by.now());
         movements.extend(account.ledger.take_back(back));
         let posting = Posting {
-            customer,
+            customer: holder,
             order: Some(order),
             ..Posting::default()
         };
         self.post(connection, by, account, &movements, &posting)
             .await
+    }
+
+    /// The points of a file that became part of another go with it (IH-2.2), and what it owes.
+    pub(crate) async fn merge(
+        &self,
+        connection: &mut PgConnection,
+        by: &By<'_>,
+        merge: Merge,
+    ) -> Result<Vec<Entry>, Fault> {
+        if !held(connection, merge.absorbed, merge.survivor).await? {
+            return Ok(Vec::new());
+        }
+        let survivor = merges::account_of(connection, merge.survivor).await?;
+        let Some(survivor) = survivor.filter(|one| *one != merge.absorbed) else {
+            return Ok(Vec::new());
+        };
+        let mut merged = Merged {
+            absorbed: merge.absorbed,
+            survivor: merge.survivor,
+            owed: 0,
+        };
+        if !merges::has_account(connection, merge.absorbed).await? {
+            merges::keep(connection, merge.id, &merged).await?;
+            return Ok(Vec::new());
+        }
+        let (mut from, mut to) = two(connection, (merge.absorbed, survivor), by.now()).await?;
+        merged.owed = from.ledger.remit(from.ledger.owed());
+        if !merges::keep(connection, merge.id, &merged).await? {
+            return Ok(Vec::new());
+        }
+        let mut out = from.ledger.expire(by.now());
+        let gone = from.ledger.hand_over(from.ledger.balance());
+        out.extend(gone.out);
+        let mut into = to.ledger.expire(by.now());
+        into.extend(to.ledger.take_over(&gone.lots, merged.owed));
+        let (from, to) = ((merge.absorbed, from, out), (survivor, to, into));
+        self.move_points(connection, by, merge.id, [from, to]).await
+    }
+
+    /// What had come with a file that is one by itself again goes back, as far as it is there yet.
+    pub(crate) async fn part(
+        &self,
+        connection: &mut PgConnection,
+        by: &By<'_>,
+        merge: Merge,
+    ) -> Result<Vec<Entry>, Fault> {
+        if !held(connection, merge.absorbed, merge.survivor).await? {
+            return Ok(Vec::new());
+        }
+        let Some(merged) = merges::forget(connection, merge.id).await? else {
+            return Ok(Vec::new());
+        };
+        let Some(survivor) = merges::account_of(connection, merged.survivor).await? else {
+            return Ok(Vec::new());
+        };
+        let came = postings::came_by(connection, merge.id, by.now()).await?;
+        if came == 0 && merged.owed == 0 {
+            return Ok(Vec::new());
+        }
+        let (mut to, mut from) = two(connection, (merged.absorbed, survivor), by.now()).await?;
+        let mut out = from.ledger.expire(by.now());
+        let gone = from.ledger.hand_over(came);
+        out.extend(gone.out);
+        let owed = from.ledger.remit(merged.owed);
+        let mut into = to.ledger.expire(by.now());
+        into.extend(to.ledger.take_over(&gone.lots, owed));
+        let (from, to) = ((survivor, from, out), (merged.absorbed, to, into));
+        self.move_points(connection, by, merge.id, [from, to]).await
+    }
+
+    /// Posts to both of two accounts what a merge moved.
+    async fn move_points(
+        &self,
+        connection: &mut PgConnection,
+        by: &By<'_>,
+        merge: Uuid,
+        sides: [(Uuid, Locked, Vec<Movement>); 2],
+    ) -> Result<Vec<Entry>, Fault> {
+        let mut entries = Vec::new();
+        for (customer, account, movements) in sides {
+            let posting = Posting {
+                customer,
+                merge: Some(merge),
+                ..Posting::default()
+            };
+            let posted = self.post(connection, by, account, &movements, &posting);
+            entries.extend(posted.await?);
+        }
+        Ok(entries)
     }
 
     /// Writes what was done to a locked account, and the account as that leaves it; what the
@@ -151,6 +249,9 @@ impl Points {
                 reward: if by_itself { "" } else { posting.reward },
                 rules_version: posting.rules_version,
                 sealed: &sealed,
+                merge: posting
+                    .merge
+                    .filter(|_| movement.kind == PointsKind::Merged),
                 poster: by.who().filter(|_| !by_itself),
                 now: by.now(),
             };
@@ -163,6 +264,31 @@ impl Points {
     }
 }
 
+/// Lets nobody post what is either's, one after the other as whoever else holds two; whether there
+/// are both.
+async fn held(connection: &mut PgConnection, one: Uuid, other: Uuid) -> Result<bool, Fault> {
+    let mut all = true;
+    for customer in [one.min(other), one.max(other)] {
+        all &= merges::hold(connection, customer).await?;
+    }
+    Ok(all)
+}
+
+/// Two accounts, locked in the order of their customers.
+async fn two(
+    connection: &mut PgConnection,
+    (one, other): (Uuid, Uuid),
+    now: Timestamp,
+) -> Result<(Locked, Locked), Fault> {
+    let first = accounts::lock(connection, one.min(other), now).await?;
+    let second = accounts::lock(connection, one.max(other), now).await?;
+    Ok(if one < other {
+        (first, second)
+    } else {
+        (second, first)
+    })
+}
+
 /// Type of the journal entry.
 fn journaled_as(kind: PointsKind) -> &'static str {
     match kind {
@@ -170,6 +296,7 @@ fn journaled_as(kind: PointsKind) -> &'static str {
         PointsKind::Reversed => "points.reversed",
         PointsKind::Spent => "points.spent",
         PointsKind::Expired => "points.expired",
+        PointsKind::Merged => "points.merged",
         PointsKind::Corrected | PointsKind::Unspecified => "points.corrected",
     }
 }

@@ -14,6 +14,7 @@ use kefu_contracts::ticket::{
     attachment_service_client::AttachmentServiceClient,
 };
 use kefu_testkit::{Caller, TestSuite, eventually};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tonic::{Code, Status};
 
 use crate::{
@@ -421,4 +422,79 @@ async fn files_go_with_their_customer() {
     let erp = suite.caller_for("erp", "integration");
     let gone = download(&erp, &whole.name, 0).await.unwrap_err();
     assert_eq!(gone.code(), Code::NotFound);
+}
+
+/// The bucket that `make check-s3` made, and where it is.
+fn bucket() -> (String, serde_json::Value) {
+    let said = |name: &str| std::env::var(name).expect("make check-s3");
+    let (endpoint, bucket) = (said("KEFU_TEST_S3_ENDPOINT"), said("KEFU_TEST_S3_BUCKET"));
+    let config = serde_json::json!({
+        "bucket": bucket,
+        "region": "us-east-1",
+        "endpoint": endpoint,
+        "access_key_id": "test",
+        "secret_access_key": "test",
+        "allow_http": true,
+    });
+    (
+        format!("{}/{bucket}", endpoint.trim_start_matches("http://")),
+        config,
+    )
+}
+
+/// What anybody is told there; moto asks nobody for a signature.
+async fn told(address: &str, path: &str) -> Vec<u8> {
+    let (host, bucket) = address.split_once('/').unwrap();
+    let mut stream = tokio::net::TcpStream::connect(host).await.unwrap();
+    let asked = format!("GET /{bucket}{path} HTTP/1.0\r\nHost: {host}\r\n\r\n");
+    stream.write_all(asked.as_bytes()).await.unwrap();
+    let mut bytes = Vec::new();
+    stream.read_to_end(&mut bytes).await.unwrap();
+    bytes
+}
+
+/// Names of the objects that lie there.
+async fn lying(address: &str) -> Vec<String> {
+    let list = String::from_utf8(told(address, "?list-type=2").await).unwrap();
+    let keys = list.split("<Key>").skip(1);
+    let key = |rest: &str| rest.split_once("</Key>").unwrap().0.to_owned();
+    keys.map(key).collect()
+}
+
+/// Clauses OP-3.1, CF-10.2: in a bucket of S3 it is as in a folder.
+#[ignore = "needs a bucket: make check-s3"]
+#[tokio::test(flavor = "multi_thread")]
+async fn files_come_to_lie_in_a_bucket_and_go_from_it() {
+    let (address, config) = bucket();
+    let suite = TestSuite::with_parts(|parts| {
+        parts.ticket.attachments.s3 = serde_json::from_value(config).unwrap();
+    })
+    .await;
+    let (file, opened) = full(&suite).await;
+    let erp = suite.caller_for("erp", "integration");
+    let bytes = picture();
+    let request = announced(&opened.name, "客厅漏水.png", "image/png", &bytes);
+    let name = start(&erp, request).await.unwrap().name;
+    upload(&erp, &name, 0, &[7; PART]).await.unwrap();
+    for (at, part) in bytes.chunks(PART).enumerate() {
+        upload(&erp, &name, at * PART, part).await.unwrap();
+    }
+    finish(&erp, &name).await.unwrap();
+    assert_eq!(download(&erp, &name, 0).await.unwrap(), bytes);
+    assert!(objects(&suite).is_empty(), "it lies in the folder");
+    // What was overwritten goes by itself.
+    eventually(async || (rows(&suite, DUE).await == 0).then_some(())).await;
+    let parts = lying(&address).await;
+    assert_eq!(parts.len(), 3);
+    for part in &parts {
+        let sealed = told(&address, &format!("/{part}")).await;
+        assert!(sealed.len() > PART / 2);
+        assert!(!sealed.windows(MARK.len()).any(|one| one == MARK));
+    }
+    let destruction = scheduled(&suite, form(&[&file.name])).await;
+    suite.clock.advance(COOLING);
+    certificate(&suite, &destruction).await;
+    scrubbed(&suite, &file.name).await;
+    eventually(async || (rows(&suite, DUE).await == 0).then_some(())).await;
+    assert_eq!(lying(&address).await, Vec::<String>::new());
 }

@@ -15,6 +15,7 @@ use kefu_service::{
     error::Fault,
 };
 use kefu_testkit::TestDatabase;
+use sqlx::PgConnection;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
@@ -190,4 +191,56 @@ async fn a_database_that_is_gone_is_unavailable() {
         one(&db).await.unwrap_err().reason,
         Reason::StorageUnavailable
     );
+}
+
+/// What is counted and listed in one look agrees, whoever writes between the two; nothing is
+/// written in it, and the connection goes on as before.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_look_sees_the_database_at_one_moment() {
+    let test = TestDatabase::create().await.unwrap();
+    let url = test.url_of("profile").unwrap();
+    let db = database(&url, port_of(&url));
+    let writer = db.clone();
+    let (before, after) = db
+        .snapshot(move |connection| {
+            Box::pin(async move {
+                let before = series(&mut *connection).await?;
+                write(&writer, "a").await?;
+                Ok((before, series(connection).await?))
+            })
+        })
+        .await
+        .unwrap();
+    assert_eq!((before, after), (0, 0));
+    let count = db.run(|connection| Box::pin(series(connection)));
+    assert_eq!(count.await, Ok(1));
+    let refused = db.snapshot(|connection| {
+        Box::pin(async move {
+            let insert = "INSERT INTO profile.file_number_series VALUES ('b', 1)";
+            Ok(sqlx::query(insert)
+                .execute(connection)
+                .await?
+                .rows_affected())
+        })
+    });
+    assert!(refused.await.is_err());
+    write(&db, "c").await.unwrap();
+    let count = db.run(|connection| Box::pin(series(connection)));
+    assert_eq!(count.await, Ok(2));
+}
+
+async fn series(connection: &mut PgConnection) -> Result<i64, Fault> {
+    let count = sqlx::query_scalar("SELECT count(*) FROM profile.file_number_series");
+    Ok(count.fetch_one(connection).await?)
+}
+
+async fn write(db: &Db, series: &'static str) -> Result<(), Fault> {
+    let write = db.run(move |connection| {
+        Box::pin(async move {
+            let insert = "INSERT INTO profile.file_number_series VALUES ($1, 1)";
+            sqlx::query(insert).bind(series).execute(connection).await?;
+            Ok(())
+        })
+    });
+    write.await
 }

@@ -27,7 +27,7 @@ const LI: &str = "li.wei";
 const HEAD: &str = "zhang.min";
 const ID: &str = "0190c5a8-0000-7000-8000-00000000ac01";
 /// What the order of these tests earns: two for 1299.50 each.
-const EARNED: i64 = 2599;
+pub(crate) const EARNED: i64 = 2599;
 
 fn client(caller: &Caller) -> LoyaltyServiceClient<Caller> {
     LoyaltyServiceClient::new(caller.clone())
@@ -89,7 +89,7 @@ async fn posting(caller: &Caller, name: String) -> Result<PointsPosting, Status>
     answer.map(|answer| answer.into_inner())
 }
 
-async fn postings(caller: &Caller, filter: &str) -> Vec<PointsPosting> {
+pub(crate) async fn postings(caller: &Caller, filter: &str) -> Vec<PointsPosting> {
     let request = ListPointsPostingsRequest {
         filter: filter.into(),
         ..Default::default()
@@ -100,7 +100,7 @@ async fn postings(caller: &Caller, filter: &str) -> Vec<PointsPosting> {
     page.points_postings
 }
 
-async fn spend(
+pub(crate) async fn spend(
     caller: &Caller,
     account: &PointsAccount,
     reward: &str,
@@ -151,7 +151,7 @@ pub(crate) async fn decide(
 }
 
 /// The order arrived, and its customer says that all is well.
-async fn completed(suite: &TestSuite, caller: &Caller, order: Order) -> Order {
+pub(crate) async fn completed(suite: &TestSuite, caller: &Caller, order: Order) -> Order {
     let placed = place(caller, order).await;
     let mut client = orders(caller);
     let stage = RecordStageRequest {
@@ -165,7 +165,7 @@ async fn completed(suite: &TestSuite, caller: &Caller, order: Order) -> Order {
 }
 
 /// The customer says that all is well.
-async fn complete(caller: &Caller, order: &Order) -> Order {
+pub(crate) async fn complete(caller: &Caller, order: &Order) -> Order {
     let name = order.name.clone();
     let mut client = orders(caller);
     let now = client.get_order(GetOrderRequest { name }).await.unwrap();
@@ -214,7 +214,7 @@ async fn refunded(
 }
 
 /// The account once so much is on it.
-async fn eventually_has(caller: &Caller, customer: &str, balance: i64) -> PointsAccount {
+pub(crate) async fn eventually_has(caller: &Caller, customer: &str, balance: i64) -> PointsAccount {
     eventually(async || {
         let account = account(caller, customer).await.unwrap();
         (account.balance == balance).then_some(account)
@@ -223,7 +223,7 @@ async fn eventually_has(caller: &Caller, customer: &str, balance: i64) -> Points
 }
 
 /// Every account that is not the sum of what was posted to it.
-async fn unbalanced(suite: &TestSuite) -> i64 {
+pub(crate) async fn unbalanced(suite: &TestSuite) -> i64 {
     let mut sql = suite.database.connect().await.unwrap();
     let count = "SELECT count(*) FROM orders.points_account a WHERE balance <> (
                      SELECT coalesce(sum(points), 0) FROM orders.points_posting p

@@ -2,7 +2,15 @@
 //! copies, since each schema goes forward by itself; what they begin from is not.
 
 use kefu::migrate::schemas;
+use kefu_contracts::journal::EntryKind;
 use kefu_service::{consumer, idempotency, sealed};
+
+/// The index of changes is of the kind of changes.
+#[test]
+fn changes_are_what_their_index_has() {
+    let of = format!("WHERE kind = {};", EntryKind::Change as i32);
+    assert!(kefu_journal::CHANGES.trim_end().ends_with(&of));
+}
 
 #[test]
 fn shared_tables_are_the_same_everywhere() {
@@ -13,6 +21,7 @@ fn shared_tables_are_the_same_everywhere() {
             .collect();
         let mut shared = vec![
             ("journal", kefu_journal::TABLE),
+            ("journal", kefu_journal::CHANGES),
             ("request", idempotency::TABLE),
             ("consumer_cursor", consumer::TABLE),
         ];

@@ -4,9 +4,9 @@ mod tags;
 mod transfers;
 
 use kefu_contracts::{
-    common::Reason,
+    common::{BulkResult, Reason},
     ticket::{
-        BulkAssignTicketsRequest, BulkChangeResponse, BulkCloseTicketsRequest, BulkResult,
+        BulkAssignTicketsRequest, BulkChangeResponse, BulkCloseTicketsRequest,
         BulkSuspendTicketsRequest, BulkTicket, BulkUpdateTicketsRequest, Level,
         ResolveTicketRequest, Ticket, TicketState, WaitingFor,
         bulk_service_client::BulkServiceClient,

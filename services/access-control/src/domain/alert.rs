@@ -104,6 +104,20 @@ pub struct Finding {
     pub customers: BTreeSet<Uuid>,
 }
 
+impl Finding {
+    /// Counts an entry that the rule counts.
+    fn add(&mut self, rule: Rule, seen: &Seen) {
+        let other = seen.customer.is_some_and(|one| self.customers.insert(one));
+        self.count += match rule {
+            Rule::Reads => usize::from(other),
+            Rule::OutsideHours => 1,
+            Rule::Refusals => 1 + seen.repeated as usize,
+        };
+        self.first_seq = self.first_seq.min(seen.seq);
+        self.last_seq = self.last_seq.max(seen.seq);
+    }
+}
+
 /// Why `alerts.toml` cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum AlertsProblem {
@@ -260,29 +274,35 @@ impl Rules {
         bound: usize,
         entries: impl IntoIterator<Item = &'a Seen>,
     ) -> Option<Finding> {
-        let counted: Vec<&Seen> = entries
-            .into_iter()
-            .filter(|seen| self.counts(rule, seen))
-            .collect();
-        let customers: BTreeSet<Uuid> = counted.iter().filter_map(|seen| seen.customer).collect();
-        let (count, raised) = match rule {
-            Rule::Reads => (customers.len(), customers.len() > bound),
-            Rule::OutsideHours => (counted.len(), counted.len() > bound),
-            Rule::Refusals => {
-                let calls = |seen: &&Seen| 1 + seen.repeated as usize;
-                let count = counted.iter().map(calls).sum();
-                (count, count >= bound)
-            }
-        };
-        let seqs = || counted.iter().map(|seen| seen.seq);
-        let (first_seq, last_seq) = (seqs().min()?, seqs().max()?);
-        raised.then_some(Finding {
-            count,
+        let mut entries = entries.into_iter().filter(|seen| self.counts(rule, seen));
+        let first = entries.next()?;
+        let mut found = Finding {
+            count: 0,
             bound,
-            first_seq,
-            last_seq,
-            customers,
-        })
+            first_seq: first.seq,
+            last_seq: first.seq,
+            customers: BTreeSet::new(),
+        };
+        found.add(rule, first);
+        entries.for_each(|seen| found.add(rule, seen));
+        let raised = match rule {
+            Rule::Reads | Rule::OutsideHours => found.count > bound,
+            Rule::Refusals => found.count >= bound,
+        };
+        raised.then_some(found)
+    }
+
+    /// What has been found with these as well, none of which was in it.
+    pub fn with<'a>(
+        &self,
+        rule: Rule,
+        found: &Finding,
+        entries: impl IntoIterator<Item = &'a Seen>,
+    ) -> Finding {
+        let mut found = found.clone();
+        let entries = entries.into_iter().filter(|seen| self.counts(rule, seen));
+        entries.for_each(|seen| found.add(rule, seen));
+        found
     }
 
     /// Whether the rule counts the entry.

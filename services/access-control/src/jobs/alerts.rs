@@ -1,11 +1,11 @@
 //! Looks through the audit log for what is worth an alert, each entry once, and raises each
 //! alert once, however many replicas look.
 //!
-//! Journals are collected one by one, so that an entry may come into the log after later
-//! ones. What is new therefore only says which windows to look at: each is counted anew and
-//! whole, by when its entries were recorded.
+//! Journals are collected one by one, so that an entry may come into the log after later ones: it
+//! counts in the window in which it was recorded. A window without an alert is counted whole each
+//! time, as nothing is kept of it; to an alert that there is only what is new is added.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use kefu_contracts::access::AlertEvent;
@@ -27,6 +27,16 @@ use crate::{
 
 /// Most new entries in one transaction.
 const MOST: usize = 5000;
+
+/// Windows of people, by rule, and what is new in each.
+type Touched<'a> = BTreeMap<(Rule, Uuid, Window), Vec<&'a Seen>>;
+
+/// A look at what is new.
+struct Look {
+    /// The entry with which the next one begins.
+    next: i64,
+    now: Timestamp,
+}
 
 /// What looks.
 #[derive(Clone)]
@@ -72,53 +82,45 @@ impl Alerts {
         let Some((_, last)) = fresh.last() else {
             return Ok(());
         };
-        let next = last.seq + 1;
-        let now = self.clock.now();
-        for (rule, subject, window) in self.touched(&fresh)? {
-            self.judge(connection, rule, subject, window, now).await?;
+        let look = Look {
+            next: last.seq + 1,
+            now: self.clock.now(),
+        };
+        for ((rule, subject, window), seen) in self.touched(&fresh)? {
+            let touched = (rule, subject, window, seen.as_slice());
+            self.judge(connection, touched, &look).await?;
         }
-        alert::move_cursor(connection, next).await
+        alert::move_cursor(connection, look.next).await
     }
 
-    /// Windows in which the entries may have changed something.
-    fn touched(
-        &self,
-        fresh: &[(Option<Uuid>, Seen)],
-    ) -> Result<BTreeSet<(Rule, Uuid, Window)>, Fault> {
-        let mut touched = BTreeSet::new();
+    /// Windows in which the entries may have changed something, each with those in it.
+    fn touched<'a>(&self, fresh: &'a [(Option<Uuid>, Seen)]) -> Result<Touched<'a>, Fault> {
+        let mut touched = Touched::new();
         for (subject, seen) in fresh {
             let Some(subject) = subject else { continue };
             let rules = Rule::ALL.into_iter();
             for rule in rules.filter(|rule| self.rules.counts(*rule, seen)) {
                 let window = self.rules.window(rule, seen.at);
                 let window = window.map_err(|_| Fault::internal("an entry at the end of time"))?;
-                touched.insert((rule, *subject, window));
+                let entries = touched.entry((rule, *subject, window)).or_default();
+                entries.push(seen);
             }
         }
         Ok(touched)
     }
 
-    /// Counts a window anew.
+    /// Looks at what is new in a window.
     async fn judge(
         &self,
         connection: &mut PgConnection,
-        rule: Rule,
-        subject: Uuid,
-        window: Window,
-        now: Timestamp,
+        (rule, subject, window, fresh): (Rule, Uuid, Window, &[&Seen]),
+        look: &Look,
     ) -> Result<(), Fault> {
-        let held = alert::find(connection, rule, subject, window).await?;
-        let bound = match &held {
-            Some(alert) => Some(alert.finding.bound),
-            None => self.bound(connection, rule, subject, window).await?,
-        };
-        let Some(bound) = bound else { return Ok(()) };
-        let entries = alert::entries_of(connection, rule, subject, window).await?;
-        let Some(finding) = self.rules.judge(rule, bound, &entries) else {
-            return Ok(());
-        };
-        let (alert, event) = match held {
+        let now = look.now;
+        let (alert, event) = match alert::find(connection, rule, subject, window).await? {
             Some(mut alert) => {
+                let fresh = fresh.iter().copied();
+                let finding = self.rules.with(rule, &alert.finding, fresh);
                 if !alert.grow(finding, now) {
                     return Ok(());
                 }
@@ -127,6 +129,13 @@ impl Alerts {
                 (alert, AlertEvent::Grown)
             }
             None => {
+                let Some(bound) = self.bound(connection, rule, subject, window).await? else {
+                    return Ok(());
+                };
+                let all = alert::entries_of(connection, rule, subject, window, look.next).await?;
+                let Some(finding) = self.rules.judge(rule, bound, &all) else {
+                    return Ok(());
+                };
                 let alert = Alert {
                     id: self.ids.next()?,
                     rule,

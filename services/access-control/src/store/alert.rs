@@ -252,12 +252,13 @@ pub(crate) async fn entries_from(
     Ok(rows.into_iter().map(Entry::seen).collect())
 }
 
-/// All entries of somebody in a window that the rule may count, whenever they were collected.
+/// All entries of somebody in a window that the rule may count, of those before this one in the log.
 pub(crate) async fn entries_of(
     connection: &mut PgConnection,
     rule: Rule,
     subject: Uuid,
     window: Window,
+    before: i64,
 ) -> Result<Vec<Seen>, Fault> {
     let rows = sqlx::query_as!(
         Entry,
@@ -265,7 +266,7 @@ pub(crate) async fn entries_of(
                   CASE WHEN kind = $5 THEN leaf END AS refusal
            FROM access.audit_entry
            WHERE actor_id = $1 AND recorded_at >= $2 AND recorded_at < $3 AND kind = $4
-             AND (customer_id IS NOT NULL OR NOT $6)
+             AND (customer_id IS NOT NULL OR NOT $6) AND seq < $7
            ORDER BY seq"#,
         subject,
         window.from.to_sqlx(),
@@ -273,6 +274,7 @@ pub(crate) async fn entries_of(
         rule.kind() as i16,
         EntryKind::Refusal as i16,
         rule == Rule::Reads,
+        before,
     )
     .fetch_all(connection)
     .await?;

@@ -6,6 +6,7 @@ use kefu_contracts::{
     common::Reason,
     order::{Order, Review},
 };
+use kefu_journal::Entry;
 use kefu_service::{
     call::{Answer, Call},
     error::Fault,
@@ -130,19 +131,7 @@ impl Orders {
         {
             return Err(Fault::new(Reason::EtagMismatch).with("etag", etag(row.revision)));
         }
-        let key = self.sealer.open_key(row.customer_id, &row.wrapped).await?;
-        let order = self.unseal_whole(&key, &row)?;
-        let mut at_hand = AtHand {
-            row,
-            key,
-            order,
-            said: None,
-        };
-        let mut entries = self
-            .write(connection, call, &mut at_hand, &command.action)
-            .await?;
-        let asked = self.ask(connection, call, &mut at_hand, &command.action);
-        entries.extend(asked.await?);
+        let (at_hand, entries) = self.apply(connection, call, row, &command.action).await?;
         let journaled = match entries.as_slice() {
             [] => Journaled::Nothing,
             entries => Journaled::Now(kefu_journal::append(connection, entries).await?),
@@ -165,5 +154,27 @@ impl Orders {
             clearance,
             journaled,
         })
+    }
+
+    /// Carries an action out on a locked order, and tells what to journal; nothing where all of
+    /// it was known.
+    pub(super) async fn apply(
+        &self,
+        connection: &mut PgConnection,
+        call: &Call,
+        row: StoredOrder,
+        action: &Action,
+    ) -> Result<(AtHand, Vec<Entry>), Fault> {
+        let key = self.sealer.open_key(row.customer_id, &row.wrapped).await?;
+        let order = self.unseal_whole(&key, &row)?;
+        let mut at_hand = AtHand {
+            row,
+            key,
+            order,
+            said: None,
+        };
+        let mut entries = self.write(connection, call, &mut at_hand, action).await?;
+        entries.extend(self.ask(connection, call, &mut at_hand, action).await?);
+        Ok((at_hand, entries))
     }
 }

@@ -30,7 +30,8 @@ impl Orders {
         let mut fields = Fields::new();
         let request_id = fields.request_id(&request.request_id);
         let id = fields.name("name", &request.name, "orders");
-        let reached = told(&mut fields, &call, &request);
+        let news = (request.stage, request.occurred_time.as_ref());
+        let reached = told(&mut fields, &call, "", news);
         fields.finish()?;
         let reached = reached.ok_or_else(|| Fault::internal("no violation was noted"))?;
         let claim = Claim::of(&call, request_id, &request);
@@ -97,18 +98,20 @@ impl Orders {
     }
 }
 
-/// What a stage event tells; `None` notes what is wrong with it.
-fn told(fields: &mut Fields, call: &Call, request: &RecordStageRequest) -> Option<Reached> {
-    let stage = fields.required_enum::<OrderStage>("stage", request.stage);
+/// What a stage event tells, whose fields begin so; `None` notes what is wrong with it.
+pub(super) fn told(
+    fields: &mut Fields,
+    call: &Call,
+    place: &str,
+    (stage, occurred): (i32, Option<&prost_types::Timestamp>),
+) -> Option<Reached> {
+    let (field, time) = (format!("{place}stage"), format!("{place}occurred_time"));
+    let stage = fields.required_enum::<OrderStage>(&field, stage);
     // The customer's word completes an order, nothing else does (OP-3.4.5).
     let tellable = stage.is_none_or(is_told);
-    fields.ensure(tellable, "stage", Violation::NotApplicable);
-    fields.ensure(
-        request.occurred_time.is_some(),
-        "occurred_time",
-        Violation::Required,
-    );
-    let at = fields.past("occurred_time", request.occurred_time.as_ref(), call.now);
+    fields.ensure(tellable, &field, Violation::NotApplicable);
+    fields.ensure(occurred.is_some(), &time, Violation::Required);
+    let at = fields.past(&time, occurred, call.now);
     Some(Reached {
         at: at?,
         stage: stage.filter(|_| tellable)?,

@@ -1,6 +1,7 @@
 //! `kefu.order.v1.OrderService`: request → rules → store → answer.
 
 pub(crate) mod amendments;
+mod bulk;
 pub(crate) mod campaigns;
 pub(crate) mod cases;
 mod command;
@@ -26,9 +27,9 @@ mod write;
 use jiff::{SignedDuration, Timestamp};
 use kefu_access::SubjectKind;
 use kefu_contracts::order::{
-    CompleteOrderRequest, CreateOrderRequest, GetOrderRequest, ListOrdersRequest,
-    ListOrdersResponse, Order, RecordReviewRequest, RecordStageRequest,
-    order_service_server::OrderService,
+    BulkRecordStagesRequest, BulkRecordStagesResponse, CompleteOrderRequest, CreateOrderRequest,
+    GetOrderRequest, ListOrdersRequest, ListOrdersResponse, Order, RecordReviewRequest,
+    RecordStageRequest, order_service_server::OrderService,
 };
 use kefu_service::{
     call::{Call, answer},
@@ -119,6 +120,13 @@ impl OrderService for Orders {
         request: Request<RecordStageRequest>,
     ) -> Result<Response<Order>, Status> {
         answer(request, |call, body| self.record_stage(call, body)).await
+    }
+
+    async fn bulk_record_stages(
+        &self,
+        request: Request<BulkRecordStagesRequest>,
+    ) -> Result<Response<BulkRecordStagesResponse>, Status> {
+        answer(request, |call, body| self.record_stages(call, body)).await
     }
 
     async fn complete_order(

@@ -22,6 +22,15 @@ struct Lot {
     expires_at: Option<Timestamp>,
 }
 
+/// Points that go from one account to another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct HandOver {
+    /// What is posted where they were; none: nothing goes.
+    pub(crate) out: Vec<Movement>,
+    /// What is posted where they come to, with the ends that they had.
+    pub(crate) lots: Vec<Movement>,
+}
+
 /// An account.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Ledger {
@@ -77,10 +86,7 @@ impl Ledger {
             return Vec::new();
         }
         self.apply(earned);
-        let back = self.owed.min(self.balance());
-        self.owed -= back;
-        let back = self.post(PointsKind::Reversed, -back);
-        std::iter::once(earned).chain(back).collect()
+        std::iter::once(earned).chain(self.pay()).collect()
     }
 
     /// Posts that what an order had earned goes back; what has been spent of it is owed.
@@ -124,6 +130,50 @@ impl Ledger {
         };
         self.apply(correction);
         Ok(vec![correction])
+    }
+
+    /// Posts that so many go to another account, those that end first, as far as there are so many.
+    pub(crate) fn hand_over(&mut self, points: i64) -> HandOver {
+        let mut rest = points;
+        let mut lots = Vec::new();
+        for lot in &self.lots {
+            let taken = lot.left.min(rest);
+            if taken <= 0 {
+                break;
+            }
+            rest -= taken;
+            lots.push(Movement {
+                kind: PointsKind::Merged,
+                points: taken,
+                expires_at: lot.expires_at,
+            });
+        }
+        let gone: i64 = lots.iter().map(|lot| lot.points).sum();
+        let out = self.post(PointsKind::Merged, -gone).into_iter().collect();
+        HandOver { out, lots }
+    }
+
+    /// Posts what another account hands over; what it owes goes off it, as does what is owed here.
+    pub(crate) fn take_over(&mut self, lots: &[Movement], owed: i64) -> Vec<Movement> {
+        self.owed = self.owed.saturating_add(owed);
+        for lot in lots {
+            self.apply(*lot);
+        }
+        lots.iter().copied().chain(self.pay()).collect()
+    }
+
+    /// Lets go of so much of what is owed, as far as it is; how much that was.
+    pub(crate) fn remit(&mut self, points: i64) -> i64 {
+        let gone = self.owed.min(points);
+        self.owed -= gone;
+        gone
+    }
+
+    /// Posts what goes off the account of what is owed.
+    fn pay(&mut self) -> Option<Movement> {
+        let back = self.owed.min(self.balance());
+        self.owed -= back;
+        self.post(PointsKind::Reversed, -back)
     }
 
     fn ensure(&self, points: i64) -> Result<(), Fault> {

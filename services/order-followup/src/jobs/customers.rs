@@ -18,6 +18,7 @@ use crate::{
     api::Orders,
     campaigns,
     desk::{By, Desk},
+    points::{Merge, Points},
     store::{
         customers, greetings as consents,
         relations::{self, Told},
@@ -32,6 +33,8 @@ pub(crate) struct KnownCustomers {
     pub(crate) vault: Arc<Vault>,
     pub(crate) ids: Ids,
     pub(crate) desk: Desk,
+    /// Moves points between accounts whose files become one.
+    pub(crate) points: Points,
     /// Lets go of what is set aside for who is destroyed.
     pub(crate) orders: Orders,
 }
@@ -50,9 +53,8 @@ impl Effect for KnownCustomers {
                 if let Some((rated, credit)) = rated(entry) {
                     relations::learn_credit(connection, rated, credit, self.clock.now()).await?;
                 }
-                if let Some((absorbed, active)) = merged(entry) {
-                    let now = self.clock.now();
-                    relations::activate(connection, absorbed, active, now).await?;
+                if let Some((merge, state)) = merged(entry) {
+                    self.merge(connection, merge, state).await?;
                 }
                 self.hear(connection, entry).await?;
             }
@@ -70,6 +72,30 @@ impl Effect for KnownCustomers {
 }
 
 impl KnownCustomers {
+    /// What a customer has goes with a file that becomes part of another.
+    async fn merge(
+        &self,
+        connection: &mut PgConnection,
+        merge: Merge,
+        state: MergeState,
+    ) -> Result<(), Fault> {
+        let undone = state == MergeState::Undone;
+        let now = self.clock.now();
+        relations::activate(connection, merge.absorbed, undone, now).await?;
+        let by = By::Itself {
+            now,
+            request: self.ids.next()?,
+        };
+        let entries = match undone {
+            true => self.points.part(connection, &by, merge).await?,
+            false => self.points.merge(connection, &by, merge).await?,
+        };
+        if !entries.is_empty() {
+            kefu_journal::append(connection, &entries).await?;
+        }
+        Ok(())
+    }
+
     /// Remembers what a customer agreed to; who takes that back is turned to no longer.
     async fn hear(&self, connection: &mut PgConnection, entry: &Entry) -> Result<(), Fault> {
         let event = entry.event.as_ref().and_then(|event| event.event.as_ref());
@@ -147,14 +173,19 @@ fn rated(entry: &Entry) -> Option<(Uuid, CustomerCredit)> {
     known.then_some((customer, credit))
 }
 
-/// The file that became part of another, or is one by itself again; and which of the two.
-fn merged(entry: &Entry) -> Option<(Uuid, bool)> {
+/// Two files that became one, or are two again.
+fn merged(entry: &Entry) -> Option<(Merge, MergeState)> {
     let event = entry.event.as_ref()?.event.as_ref()?;
     let Event::FilesMerged(merged) = event else {
         return None;
     };
-    let absorbed = Uuid::from_slice(&merged.absorbed_id).ok()?;
-    Some((absorbed, merged.state() == MergeState::Undone))
+    let id = |bytes: &[u8]| Uuid::from_slice(bytes).ok();
+    let merge = Merge {
+        id: id(&merged.merge_id)?,
+        absorbed: id(&merged.absorbed_id)?,
+        survivor: id(&merged.survivor_id)?,
+    };
+    Some((merge, merged.state()))
 }
 
 /// Whether the customer is served under this file.

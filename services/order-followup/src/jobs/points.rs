@@ -21,8 +21,8 @@ use crate::{
     domain::loyalty,
     points::{Occasion, Points, Posting},
     store::{
-        cases, customers, orders,
-        points::{accounts, postings},
+        cases, orders,
+        points::{accounts, merges, postings},
         relations, versions,
     },
 };
@@ -139,11 +139,9 @@ async fn earn(
     let (Some(rules), Some(total)) = (rules, order.total.as_ref()) else {
         return Ok(Vec::new());
     };
-    let known = customers::is_known(connection, customer).await?;
-    let Some(tier) = relations::tier(connection, customer)
-        .await?
-        .filter(|_| known)
-    else {
+    let holder = merges::account_of(connection, customer).await?;
+    let tier = relations::tier(connection, customer).await?;
+    let Some((holder, tier)) = holder.zip(tier) else {
         return Ok(Vec::new());
     };
     // No refund of it is paid meanwhile: either this or that sees the other.
@@ -153,7 +151,7 @@ async fn earn(
     if points == 0 {
         return Ok(Vec::new());
     }
-    let mut account = accounts::lock(connection, customer, look.now).await?;
+    let mut account = accounts::lock(connection, holder, look.now).await?;
     if postings::earned_by(connection, order_id).await?.is_some() {
         return Ok(Vec::new());
     }
@@ -161,7 +159,7 @@ async fn earn(
     let end = loyalty::end(rules, completed_at);
     movements.extend(account.ledger.earn(points, end));
     let posting = Posting {
-        customer,
+        customer: holder,
         order: Some(order_id),
         rules_version: version.map_or(0, |version| version.number),
         ..Posting::default()

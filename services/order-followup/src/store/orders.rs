@@ -80,6 +80,17 @@ pub(crate) async fn lock(connection: &mut PgConnection, id: Uuid) -> Result<Opti
     Ok(locked)
 }
 
+/// Lets one command at a time at each of these, whoever else takes several in this way too.
+pub(crate) async fn lock_all(connection: &mut PgConnection, ids: &[Uuid]) -> Result<(), Fault> {
+    sqlx::query!(
+        "SELECT FROM orders.purchase_order WHERE id = ANY($1) ORDER BY id FOR UPDATE",
+        ids
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
 /// Number of an order, and whose it is.
 pub(crate) async fn numbered(
     connection: &mut PgConnection,

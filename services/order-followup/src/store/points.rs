@@ -2,4 +2,5 @@
 
 pub(crate) mod accounts;
 pub(crate) mod corrections;
+pub(crate) mod merges;
 pub(crate) mod postings;

@@ -1,5 +1,7 @@
 //! How an order lies in the database, and how it is read under a scope.
 
+use std::collections::HashMap;
+
 use jiff::Timestamp;
 use kefu_access::{DutySql, ScopeColumns};
 use kefu_contracts::{
@@ -351,6 +353,22 @@ pub(crate) async fn whole(
         .push(" WHERE o.id = ")
         .push_bind(order);
     StoredOrder::read_whole(&query.build().fetch_one(connection).await?)
+}
+
+/// Those of these orders whole that are within the scope of the call.
+pub(crate) async fn these(
+    connection: &mut PgConnection,
+    call: &Call,
+    ids: &[Uuid],
+) -> Result<HashMap<Uuid, StoredOrder>, Fault> {
+    let mut query = WHOLE.select(call);
+    query
+        .push(" AND o.id = ANY(")
+        .push_bind(ids.to_vec())
+        .push(")");
+    let rows = query.build().fetch_all(connection).await?;
+    let read = |row| StoredOrder::read_whole(row).map(|order| (order.id, order));
+    rows.iter().map(read).collect()
 }
 
 /// Which rules of the call reach this order of this customer; none where none does.

@@ -119,6 +119,7 @@ async fn relation(connection: &mut PgConnection, customer: Uuid) -> Result<(), F
         "DELETE FROM orders.points_posting WHERE customer_id = $1",
         "DELETE FROM orders.points_correction WHERE customer_id = $1",
         "DELETE FROM orders.points_reversal WHERE customer_id = $1",
+        "DELETE FROM orders.account_merge WHERE $1 IN (absorbed_id, survivor_id)",
         "DELETE FROM orders.visit WHERE customer_id = $1",
         "DELETE FROM orders.customer_consent WHERE customer_id = $1",
         "DELETE FROM orders.campaign_contact WHERE customer_id = $1",

@@ -3,6 +3,7 @@
 //! changes its own.
 
 use std::{
+    collections::HashMap,
     future::Future,
     io::{Read, Seek, SeekFrom},
     time::Duration,
@@ -24,6 +25,67 @@ where
     F: Fn() -> W,
     W: Future<Output = Result<(), Status>>,
 {
+    let log = logged(house, async || Ok(call().await?)).await?;
+    let said = log.into_iter().find(|said| said.sql.starts_with(beginning));
+    said.context("it is not in the server's log")?.read()
+}
+
+/// All statements of the transaction in which the one that begins so is sent during this call, but
+/// for those that begin and end it.
+pub(crate) async fn transaction(
+    house: &House,
+    beginning: &str,
+    call: impl AsyncFn() -> anyhow::Result<()>,
+) -> anyhow::Result<Vec<Statement>> {
+    let mut open: HashMap<String, Vec<Said>> = HashMap::new();
+    for said in logged(house, call).await? {
+        match said.sql.trim() {
+            "BEGIN" => {
+                open.insert(said.session, Vec::new());
+            }
+            "COMMIT" => {
+                let all = open.remove(&said.session).unwrap_or_default();
+                if all.iter().any(|one| one.sql.starts_with(beginning)) {
+                    return all.iter().map(Said::read).collect();
+                }
+            }
+            _ => {
+                let all = open.get_mut(&said.session);
+                all.into_iter().for_each(|all| all.push(said.clone()));
+            }
+        }
+    }
+    anyhow::bail!("no such transaction is in the server's log")
+}
+
+/// A statement in the log.
+#[derive(Clone)]
+struct Said {
+    /// Who sent it.
+    session: String,
+    sql: String,
+    /// `$1 = '…', $2 = NULL`; empty where it has none.
+    parameters: String,
+}
+
+impl Said {
+    fn read(&self) -> anyhow::Result<Statement> {
+        let mut rest = self.parameters.as_str();
+        let mut parameters = Vec::new();
+        while let Some(after) = rest.strip_prefix(&format!("${} = ", parameters.len() + 1)) {
+            let (text, left) = quoted(after).context("a parameter without an end")?;
+            parameters.push(text);
+            rest = left.strip_prefix(", ").unwrap_or(left);
+        }
+        Ok(Statement::new(&self.sql, parameters))
+    }
+}
+
+/// What the server logs while every statement is logged during this call.
+async fn logged(
+    house: &House,
+    call: impl AsyncFn() -> anyhow::Result<()>,
+) -> anyhow::Result<Vec<Said>> {
     let mut admin = house.admin().await?;
     let from = std::fs::metadata(house.log())?.len();
     log_statements(&mut admin, "SET log_statement = 'all'").await?;
@@ -35,7 +97,7 @@ where
     log.seek(SeekFrom::Start(from))?;
     let mut bytes = Vec::new();
     log.read_to_end(&mut bytes)?;
-    parse(&String::from_utf8_lossy(&bytes), beginning)
+    Ok(parse(&String::from_utf8_lossy(&bytes)))
 }
 
 async fn log_statements(admin: &mut PgConnection, what: &str) -> anyhow::Result<()> {
@@ -48,25 +110,37 @@ async fn log_statements(admin: &mut PgConnection, what: &str) -> anyhow::Result<
     Ok(())
 }
 
-/// A statement goes on in lines that begin with a tab; its parameters follow it.
-fn parse(log: &str, beginning: &str) -> anyhow::Result<Statement> {
-    let log = log.replace("\n\t", "\n");
-    let at = log
-        .find(beginning)
-        .context("it is not in the server's log")?;
-    let (sql, rest) = log[at..]
-        .split_once(" DETAIL:  ")
-        .context("it has no parameters")?;
-    // What stands before DETAIL on its line is the log's prefix.
-    let sql = sql.rsplit_once('\n').context("a statement in a line")?.0;
-    let (_, mut rest) = rest.split_once(": ").context("parameters without a word")?;
-    let mut parameters = Vec::new();
-    while let Some(after) = rest.strip_prefix(&format!("${} = ", parameters.len() + 1)) {
-        let (text, left) = quoted(after).context("a parameter without an end")?;
-        parameters.push(text);
-        rest = left.strip_prefix(", ").unwrap_or(left);
+/// `… UTC [4711] LOG:  execute sqlx_s_1: SELECT …`, and `… UTC [4711] DETAIL:  Parameters: …` after it;
+/// what either says goes on in lines that begin with a tab.
+fn parse(log: &str) -> Vec<Said> {
+    let log = log.replace("\n\t", "\u{1}");
+    let mut all: Vec<Said> = Vec::new();
+    for line in log.lines() {
+        let line = line.replace('\u{1}', "\n");
+        let Some((session, said)) = line
+            .split_once(" [")
+            .and_then(|(_, rest)| rest.split_once("] "))
+        else {
+            continue;
+        };
+        if let Some(("LOG", said)) = said.split_once(":  ") {
+            let sent = said
+                .strip_prefix("execute ")
+                .or_else(|| said.strip_prefix("statement"));
+            let sql = sent.and_then(|sent| sent.split_once(": "));
+            all.extend(sql.map(|(_, sql)| Said {
+                session: session.to_owned(),
+                sql: sql.to_owned(),
+                parameters: String::new(),
+            }));
+        } else if let Some(("DETAIL", said)) = said.split_once(":  ") {
+            let last = all.iter_mut().rfind(|one| one.session == session);
+            if let (Some(last), Some((_, parameters))) = (last, said.split_once(": ")) {
+                parameters.clone_into(&mut last.parameters);
+            }
+        }
     }
-    Ok(Statement::new(sql, parameters))
+    all
 }
 
 /// `'it''s'` or `NULL`, and what follows.

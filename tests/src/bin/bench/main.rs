@@ -20,6 +20,7 @@ mod peers;
 mod pgbench;
 mod records;
 mod search;
+mod stages;
 mod statement;
 mod steps;
 mod table;
@@ -62,6 +63,7 @@ async fn main() -> anyhow::Result<()> {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let outcome = match args.first().map(String::as_str) {
         Some("search") => search::run(&mut house, &args[1..]).await,
+        Some("stages") => stages::run(&mut house, &args[1..]).await,
         Some("tickets") => tickets::run(&mut house, &args[1..]).await,
         _ => bench(&mut house).await,
     };

@@ -6,7 +6,7 @@ use std::{
 };
 
 use anyhow::{Context, ensure};
-use tokio::process::Command;
+use tokio::{process::Command, task::JoinSet};
 
 use crate::{house::House, load::Round, meter::Meter};
 
@@ -74,6 +74,37 @@ impl Pgbench {
             waited: Duration::from_secs_f64(latency * calls as f64 / 1_000.0),
             micros: Vec::new(),
         })
+    }
+}
+
+impl Pgbench {
+    /// How long these scripts take together, each once over a connection of its own.
+    pub(crate) async fn once(&self, scripts: &[String]) -> anyhow::Result<Duration> {
+        let folder = tempfile::tempdir()?;
+        let mut commands = Vec::new();
+        for (number, script) in scripts.iter().enumerate() {
+            let file = folder.path().join(format!("{number}.sql"));
+            std::fs::write(&file, script)?;
+            let mut command = Command::new(&self.program);
+            command.args(["-n", "-c", "1", "-t", "1", "-f"]).arg(file);
+            command.arg(&self.url);
+            commands.push(command);
+        }
+        let begun = Instant::now();
+        let mut all = JoinSet::new();
+        for mut command in commands {
+            all.spawn(async move { command.output().await });
+        }
+        while let Some(output) = all.join_next().await {
+            let output = output??;
+            let said = String::from_utf8_lossy(&output.stdout);
+            ensure!(
+                output.status.success() && said.contains("actually processed: 1/1"),
+                "pgbench failed: {}",
+                String::from_utf8_lossy(&output.stderr)
+            );
+        }
+        Ok(begun.elapsed())
     }
 }
 

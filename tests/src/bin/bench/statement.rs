@@ -134,6 +134,16 @@ impl Statement {
         AssertSqlSafe(self.sql.clone())
     }
 
+    /// What runs it under this name, prepared.
+    pub(crate) fn execute(&self, name: &str) -> String {
+        let all = self.parameters.iter();
+        let all: Vec<String> = all.map(|one| one.literal(&|_| None)).collect();
+        match all.as_slice() {
+            [] => format!("EXECUTE {name}"),
+            all => format!("EXECUTE {name} ({})", all.join(", ")),
+        }
+    }
+
     /// The statement with its parameters written into it, for pgbench.
     pub(crate) fn literal(&self, one: impl Fn(Role) -> Option<String>) -> String {
         let mut text = String::new();

@@ -159,6 +159,20 @@ impl Post<'_> {
         }
     }
 
+    /// Whether the very same rules let them look for a purpose before this one: filters then find the
+    /// same, and are not asked again.
+    fn is_repeated(&self, door: &Door<'_>) -> bool {
+        let Some(context) = door.context else {
+            return false;
+        };
+        let mut earlier = super::purposes().take_while(|purpose| *purpose != self.purpose);
+        earlier.any(|purpose| {
+            let leak = self.leak;
+            let other = oracle::decide(&leak.snapshot, self.login, purpose, door.method, leak.now);
+            other.is_some_and(|other| other.rules == context.rules)
+        })
+    }
+
     fn find(&self, door: &Door<'_>, what: impl std::fmt::Display) {
         let mut findings = self.leak.findings.lock().unwrap();
         findings.push(format!(

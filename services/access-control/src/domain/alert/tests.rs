@@ -181,6 +181,28 @@ proptest! {
         }
     }
 
+    /// An alert that there is grows by what is new to what counting all of it finds.
+    #[test]
+    fn an_alert_grows_to_what_the_whole_window_has(
+        entries in entries(),
+        bound in 1..9_usize,
+        parts in proptest::collection::vec(1..20_usize, 1..9),
+    ) {
+        let rules = rules();
+        for rule in Rule::ALL {
+            let (mut found, mut end) = (None, 0);
+            for part in &parts {
+                let begin = end;
+                end = entries.len().min(begin + part);
+                found = match found {
+                    Some(found) => Some(rules.with(rule, &found, &entries[begin..end])),
+                    None => rules.judge(rule, bound, &entries[..end]),
+                };
+                prop_assert_eq!(&found, &rules.judge(rule, bound, &entries[..end]));
+            }
+        }
+    }
+
     #[test]
     fn more_entries_never_take_an_alert_back(entries in entries(), bound in 1..9_usize) {
         let rules = rules();

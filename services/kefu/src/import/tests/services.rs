@@ -172,6 +172,13 @@ impl OrderService for Handle {
         })
     }
 
+    async fn bulk_record_stages(
+        &self,
+        _: Request<BulkRecordStagesRequest>,
+    ) -> Answer<BulkRecordStagesResponse> {
+        unused()
+    }
+
     async fn complete_order(&self, _: Request<CompleteOrderRequest>) -> Answer<Order> {
         unused()
     }

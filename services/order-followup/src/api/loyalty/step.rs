@@ -17,7 +17,10 @@ use uuid::Uuid;
 use super::{Loyalty, look::REFUSED};
 use crate::store::{
     customers,
-    points::accounts::{self, ACCOUNTS, Locked, StoredAccount},
+    points::{
+        accounts::{self, ACCOUNTS, Locked, StoredAccount},
+        merges,
+    },
 };
 
 /// What is to be done to an account; its fields are checked.
@@ -80,6 +83,10 @@ impl Loyalty {
         // Not destroyed until the transaction ends.
         if !customers::is_known(connection, customer).await? {
             return Err(not_found(customer));
+        }
+        if merges::holder(connection, customer).await? != customer {
+            // What is theirs is posted to the account of the file that theirs is part of.
+            return Err(Fault::state("MERGED", "post"));
         }
         let (key, _) = self.sealer.key(connection, customer, call.now).await?;
         let locked = accounts::lock(connection, customer, call.now).await?;

@@ -145,6 +145,56 @@ proptest! {
     }
 }
 
+proptest! {
+    /// Clauses OP-3.3, IH-2.2: whatever goes from one account to another and back, together they
+    /// have what they had, but for what is owed, and each point ends when it would have.
+    #[test]
+    fn what_goes_to_another_account_is_all_there(
+        mine in prop::collection::vec((1..50_i64, prop::option::of(1..40_i64)), 0..6),
+        others in prop::collection::vec((1..50_i64, prop::option::of(1..40_i64)), 0..6),
+        spent in 0..120_i64,
+        (owed, going) in (0..40_i64, 0..200_i64),
+    ) {
+        let account = |lots: &[(i64, Option<i64>)]| {
+            let mut ledger = Ledger::default();
+            for (points, end) in lots {
+                ledger.earn(*points, end.map(day));
+            }
+            ledger
+        };
+        let (mut one, mut other) = (account(&mine), account(&others));
+        let there = one.balance();
+        one.take_back(there.min(spent));
+        let mut ends = [lots(&one), lots(&other)].concat();
+        ends.sort();
+        let before = one.balance() + other.balance();
+        let gone = one.hand_over(going);
+        let moved = gone.lots.iter().map(|lot| lot.points).sum::<i64>();
+        prop_assert_eq!(moved, going.min(before - other.balance()));
+        prop_assert_eq!(gone.out.iter().map(|one| one.points).sum::<i64>(), -moved);
+        let came = other.take_over(&gone.lots, 0);
+        prop_assert_eq!(came, gone.lots);
+        let mut after = [lots(&one), lots(&other)].concat();
+        after.sort();
+        prop_assert_eq!(after, ends);
+
+        let back = other.hand_over(moved);
+        one.take_over(&back.lots, owed);
+        prop_assert_eq!(one.balance() + other.balance() - one.owed(), before - owed);
+        prop_assert!(one.balance() == 0 || one.owed() == 0);
+        let owing = one.owed();
+        prop_assert_eq!(one.remit(going), going.min(owing));
+        prop_assert_eq!(one.owed(), owing - going.min(owing));
+    }
+}
+
+/// The end of each single point of an account.
+fn lots(ledger: &Ledger) -> Vec<Option<Timestamp>> {
+    let lots = ledger.lots.iter();
+    lots.flat_map(|lot| (0..lot.left).map(|_| lot.expires_at))
+        .collect()
+}
+
 /// Clause OP-3.3: what an order brought goes back also after it was spent.
 #[test]
 fn what_was_spent_before_it_went_back_is_taken_of_what_is_earned_next() {

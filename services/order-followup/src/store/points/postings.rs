@@ -115,6 +115,8 @@ pub(crate) struct NewPosting<'a> {
     pub(crate) reward: &'a str,
     pub(crate) rules_version: i32,
     pub(crate) sealed: &'a [u8],
+    /// By which it moved from or to another account.
+    pub(crate) merge: Option<Uuid>,
     /// Who posts it, and whether that is a system.
     pub(crate) poster: Option<(Uuid, bool)>,
     pub(crate) now: Timestamp,
@@ -128,8 +130,8 @@ pub(crate) async fn insert(
     sqlx::query!(
         "INSERT INTO orders.points_posting
              (id, customer_id, number, kind, points, balance_before, balance, order_id, reward, expires_at,
-              rules_version, sealed, poster_id, poster_is_system, posted_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
+              rules_version, sealed, poster_id, poster_is_system, posted_at, merge_id)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
         new.id,
         new.customer_id,
         new.number,
@@ -144,11 +146,29 @@ pub(crate) async fn insert(
         new.sealed,
         new.poster.map(|(id, _)| id),
         new.poster.is_some_and(|(_, is_system)| is_system),
-        new.now.to_sqlx() as _
+        new.now.to_sqlx() as _,
+        new.merge
     )
     .execute(connection)
     .await?;
     Ok(())
+}
+
+/// How many points came by a merge that have not ended since.
+pub(crate) async fn came_by(
+    connection: &mut PgConnection,
+    merge: Uuid,
+    now: Timestamp,
+) -> Result<i64, Fault> {
+    let points = sqlx::query_scalar!(
+        r#"SELECT coalesce(sum(points), 0)::int8 AS "points!" FROM orders.points_posting
+           WHERE merge_id = $1 AND points > 0 AND (expires_at IS NULL OR expires_at > $2)"#,
+        merge,
+        now.to_sqlx() as _
+    )
+    .fetch_one(connection)
+    .await?;
+    Ok(points)
 }
 
 /// What was posted to an account, oldest first.

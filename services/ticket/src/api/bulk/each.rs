@@ -2,14 +2,12 @@
 //! itself, under a request id that follows from the call's.
 
 use aws_lc_rs::digest::{Context, SHA256};
-use kefu_contracts::{
-    common::Reason,
-    ticket::{BulkChangeResponse, BulkDetail, BulkResult},
-};
+use kefu_contracts::{common::BulkResult, ticket::BulkChangeResponse};
 use kefu_journal::Cursor;
 use kefu_service::{
+    bulk,
     call::{Answer, Call},
-    error::{Fault, Language, Violation},
+    error::{Fault, Violation},
     fields::Fields,
     idempotency::{self, Claim, Plain},
 };
@@ -88,21 +86,20 @@ impl Tickets {
                 told: None,
                 claim: all.claim.as_ref().map(|claim| of(claim, one.id)),
             };
-            let mut result = BulkResult {
-                name: one.name.clone(),
-                ..Default::default()
-            };
-            match Box::pin(self.carry(call.clone(), wanted)).await {
+            results.push(match Box::pin(self.carry(call.clone(), wanted)).await {
                 Ok(answer) => {
-                    result.etag = answer.body.etag;
                     last = answer.position.max(last);
+                    BulkResult {
+                        name: one.name.clone(),
+                        etag: answer.body.etag,
+                        ..BulkResult::default()
+                    }
                 }
                 Err(fault) => {
-                    lasting = lasting && is_lasting(fault.reason);
-                    refuse(&mut result, &fault);
+                    lasting = lasting && bulk::is_lasting(fault.reason);
+                    bulk::refused(&one.name, &fault)
                 }
-            }
-            results.push(result);
+            });
         }
         let response = BulkChangeResponse { results };
         // What may come about another time is tried again when the call is.
@@ -164,29 +161,4 @@ fn of(claim: &Claim, ticket: Uuid) -> Claim {
         request_id: Builder::from_custom_bytes(bytes).into_uuid(),
         ..claim.clone()
     }
-}
-
-/// Whether the answer would be the same if nothing else happened.
-fn is_lasting(reason: Reason) -> bool {
-    !matches!(
-        reason,
-        Reason::Conflict
-            | Reason::StorageUnavailable
-            | Reason::UpstreamUnavailable
-            | Reason::DeadlineExceeded
-            | Reason::Overloaded
-            | Reason::Internal
-    )
-}
-
-fn refuse(result: &mut BulkResult, fault: &Fault) {
-    result.set_reason(fault.reason);
-    result.message_zh = fault.text(Language::Chinese).to_owned();
-    result.message_en = fault.text(Language::English).to_owned();
-    let told = fault.metadata.iter();
-    let told = told.map(|(key, value)| ((*key).to_owned(), value.clone()));
-    let wrong = fault.violations.iter();
-    let wrong = wrong.map(|(field, what)| (field.clone(), what.name().to_owned()));
-    let all = told.chain(wrong);
-    result.details = all.map(|(key, value)| BulkDetail { key, value }).collect();
 }
