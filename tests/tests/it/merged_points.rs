@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use kefu_contracts::order::PointsKind;
-use kefu_testkit::TestSuite;
+use kefu_testkit::{TestSuite, eventually};
 
 use crate::{
     follow_ups::journaled,
@@ -30,6 +30,9 @@ async fn points_go_with_a_file_that_becomes_part_of_another() {
     let survivor = archived(&suite, &admin, person()).await;
     let absorbed = archived(&suite, &suite.caller(LI), again()).await;
     let li = suite.caller(LI);
+    // The files are known there once their journal was read.
+    let known = async || account(&li, &absorbed.name).await.ok();
+    eventually(known).await;
     completed(&suite, &li, order(&survivor.name)).await;
     completed(&suite, &li, order(&absorbed.name)).await;
     eventually_has(&li, &survivor.name, EARNED).await;
