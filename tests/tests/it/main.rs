@@ -41,6 +41,7 @@ mod macros;
 mod merges;
 mod migrations;
 mod notices;
+mod order_notices;
 mod order_watches;
 mod orders_amended;
 mod orders_in_trouble;
