@@ -314,9 +314,9 @@ async fn what_is_wrong_about_notices_of_orders_is_refused() {
     assert_eq!(refusal(&refused.unwrap_err()).1, "ETAG_MISMATCH");
     revise(&admin, vec![told]).await.unwrap();
     let auditor = suite.caller("dong.jie");
-    let rules = notices(&auditor).get_notice_rules(GetNoticeRulesRequest {});
-    let refused = rules.await.unwrap_err();
-    assert_eq!(refusal(&refused).1, "PERMISSION_MISSING");
+    let mut client = notices(&auditor);
+    let refused = client.get_notice_rules(GetNoticeRulesRequest {}).await;
+    assert_eq!(refusal(&refused.unwrap_err()).1, "PERMISSION_MISSING");
     let refused = listed(&auditor, "").await.unwrap_err();
     assert_eq!(refusal(&refused).1, "PERMISSION_MISSING");
 
