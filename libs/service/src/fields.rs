@@ -182,6 +182,14 @@ impl Fields {
     }
 }
 
+/// Whether this is a key that people give: lower-case letters, digits and `_`, 2–40.
+pub fn is_code(code: &str) -> bool {
+    (2..=40).contains(&code.len())
+        && code
+            .bytes()
+            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
+}
+
 /// The id in `collection/uuid`; only the usual hyphenated lower-case form.
 pub fn parse_name(name: &str, collection: &str) -> Option<Uuid> {
     let id = name.strip_prefix(collection)?.strip_prefix('/')?;

@@ -25,6 +25,9 @@ pub struct OrderFollowupConfig {
     /// The company's inventory (kefu.order.v1.InventoryConnectorService); the built-in table
     /// where there is none.
     pub inventory: ConnectorConfig,
+    /// The company's way to its customers (kefu.order.v1.NoticeConnectorService); people tell
+    /// them where there is none.
+    pub notices: ConnectorConfig,
     /// By so many hours a follow-up is missed before each next level of escalation; rising,
     /// up to 10.
     pub escalate_after_hours: Vec<u16>,
@@ -91,6 +94,7 @@ impl Default for OrderFollowupConfig {
             follow_up_hours: 24,
             order_system: ConnectorConfig::default(),
             inventory: ConnectorConfig::default(),
+            notices: ConnectorConfig::default(),
             escalate_after_hours: vec![4, 24, 72],
             watch_streams: 16,
             watch_heartbeat_seconds: 15,
@@ -124,6 +128,7 @@ impl OrderFollowupConfig {
         for (name, connector) in [
             ("order_system", &self.order_system),
             ("inventory", &self.inventory),
+            ("notices", &self.notices),
         ] {
             if let Some(problem) = connector.problem() {
                 return Err(Fault::internal(format!("order_followup.{name}: {problem}")));

@@ -1,5 +1,5 @@
-//! The company's connectors for orders, over gRPC (kefu.order.v1, `order_system_connector.proto` and
-//! `inventory_connector.proto`).
+//! The company's connectors for orders, over gRPC (kefu.order.v1, `order_system_connector.proto`,
+//! `inventory_connector.proto` and `notice_connector.proto`).
 //! Each call has a deadline and is signed like every call between services: a connector can
 //! tell who asks.
 
@@ -7,15 +7,18 @@ use std::sync::Arc;
 
 use kefu_contracts::order::{
     ConsumeStockRequest, Order, ReleaseStockRequest, ReserveLine, ReserveOutcome,
-    ReserveStockRequest, ReservedLine, SubmitOrderOutcome, SubmitOrderRequest, SubmitOrderResponse,
-    WithdrawOrderOutcome, WithdrawOrderRequest,
+    ReserveStockRequest, ReservedLine, SendNoticeOutcome, SendNoticeRequest, SubmitOrderOutcome,
+    SubmitOrderRequest, SubmitOrderResponse, WithdrawOrderOutcome, WithdrawOrderRequest,
     inventory_connector_service_client::InventoryConnectorServiceClient,
+    notice_connector_service_client::NoticeConnectorServiceClient,
     order_system_connector_service_client::OrderSystemConnectorServiceClient,
 };
 use kefu_service::{
-    connector::{Line, is_silence},
+    connector::Line,
     core::Core,
     error::Fault,
+    fields::name,
+    notice::{self, Answered, Messenger, Word},
 };
 use serde::{Deserialize, Serialize};
 use tonic::{Response, Status};
@@ -81,6 +84,18 @@ pub(crate) fn inventory(
     Ok(line.map(|line| Arc::new(Connector(line)) as Arc<dyn Inventory>))
 }
 
+/// The way to customers that is configured.
+///
+/// # Errors
+/// When its URI is none.
+pub(crate) fn messenger(
+    config: &ConnectorConfig,
+    core: &Core,
+) -> Result<Option<Arc<dyn Messenger>>, Fault> {
+    let line = Line::to(&config.uri, config.timeout_ms, core)?;
+    Ok(line.map(|line| Arc::new(Connector(line)) as Arc<dyn Messenger>))
+}
+
 struct Connector(Line);
 
 impl Connector {
@@ -95,10 +110,7 @@ impl Connector {
             Err(code) => code,
         };
         tracing::warn!(%id, ?code, "a connector does not answer as it should");
-        match is_silence(code) {
-            true => Err(NotTaken::Silent),
-            false => Err(NotTaken::Refused),
-        }
+        Err(code.into())
     }
 }
 
@@ -170,6 +182,29 @@ impl Inventory for Connector {
     }
 }
 
+#[tonic::async_trait]
+impl Messenger for Connector {
+    async fn send(&self, word: &Word) -> Result<notice::Taken, NotTaken> {
+        let request = self.0.request(SendNoticeRequest {
+            notice_id: word.id.to_string(),
+            customer: name("customers", word.customer),
+            order_number: word.number.clone(),
+            event: word.event,
+            language: word.language,
+            channels: word.channels.iter().map(|one| *one as i32).collect(),
+            text: word.text.clone(),
+        });
+        let mut client = NoticeConnectorServiceClient::new(self.0.peer());
+        let answer = self.heard(word.id, client.send_notice(request)).await?;
+        let answered = Answered {
+            accepted: answer.outcome() == SendNoticeOutcome::Accepted,
+            channel: answer.channel,
+            reference: answer.reference,
+        };
+        notice::taken(word, answered)
+    }
+}
+
 fn got(line: ReservedLine) -> Result<Got, NotTaken> {
     match line.outcome() {
         ReserveOutcome::Reserved => Ok(Got::Reserved),
@@ -197,6 +232,7 @@ fn read(answer: SubmitOrderResponse) -> Result<Taken, NotTaken> {
 
 #[cfg(test)]
 mod tests {
+    use kefu_service::connector::is_silence;
     use tonic::Code;
 
     use super::*;

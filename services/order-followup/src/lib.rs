@@ -1,5 +1,6 @@
 //! Orders from intake to the customer's word that all is well. Owns orders,
-//! their lines, what was told about their stages, what is promised of them, the customers' reviews,
+//! their lines, what was told about their stages, what is promised of them, what customers are told
+//! of trouble with them, the customers' reviews,
 //! after-sales cases, what is to be done for customers (follow-ups), by what plans they are visited,
 //! and their points.
 //!
@@ -7,7 +8,7 @@
 //! is completed only by its customer's word. How a follow-up is closed is a table of its kind
 //! in `domain::follow_up`; the states of a case are one in `domain::case::state`, and what all cases of
 //! an order take back is booked in `domain::case::account`.
-//! Clauses: OP-3.3, OP-3.4.*, IH-3.2, IH-4, IH-6, SG-4, CF-9.1.
+//! Clauses: OP-3.3, OP-3.4.*, IH-3.2, IH-4, IH-6, SG-2.4, SG-4, CF-9.1.
 
 mod api;
 mod campaigns;
@@ -30,6 +31,7 @@ use kefu_contracts::order::{
     campaign_service_server::CampaignServiceServer,
     completion_service_server::CompletionServiceServer,
     follow_up_service_server::FollowUpServiceServer, loyalty_service_server::LoyaltyServiceServer,
+    notice_service_server::NoticeServiceServer,
     order_intake_service_server::OrderIntakeServiceServer,
     order_service_server::OrderServiceServer, promise_service_server::PromiseServiceServer,
     relationship_service_server::RelationshipServiceServer,
@@ -42,7 +44,7 @@ use kefu_service::{
     facts::RecordFacts,
     files::FileExport,
     host::Hosted,
-    rewrap,
+    notice, rewrap,
     server::GrpcService,
     watch::Wake,
 };
@@ -79,6 +81,7 @@ pub fn build(config: OrderFollowupConfig, deps: Deps, peers: Peers) -> Result<Ho
     let points = points::Points::new(&core);
     let visits = visits::Visits::new(&core, desk.clone());
     let orders = api::Orders::new(&core, &config, desk.clone());
+    let notices = api::notices::Notices::new(&core, &config);
     let wake = Wake::default();
     let profiles = core.identity.calling(peers.customer_profile.clone());
     let mut jobs = vec![
@@ -106,7 +109,7 @@ pub fn build(config: OrderFollowupConfig, deps: Deps, peers: Peers) -> Result<Ho
         jobs::missed(core.deps.clone(), desk.clone()),
         jobs::points(core.deps.clone(), points.clone()),
         jobs::relations(core.deps.clone(), visits.clone()),
-        jobs::judgement(core.deps.clone(), desk.clone()),
+        jobs::judgement(core.deps.clone(), desk.clone(), notices.clone()),
         jobs::back_orders(core.deps.clone(), orders.clone()),
         wake.job(core.deps.db.clone(), core.deps.clock.clone()),
         jobs::greetings(core.deps.clone(), desk.clone(), profiles.clone()),
@@ -141,6 +144,9 @@ pub fn build(config: OrderFollowupConfig, deps: Deps, peers: Peers) -> Result<Ho
             inventory,
         ));
     }
+    if let Some(messenger) = connectors::messenger(&config.notices, &core)? {
+        jobs.push(notice::job(notices.clone(), messenger));
+    }
     let promises = api::promises::Promises(orders.clone());
     let intake = api::intake::Intake(orders.clone());
     let amendments = api::amendments::Amendments(orders.clone());
@@ -153,6 +159,7 @@ pub fn build(config: OrderFollowupConfig, deps: Deps, peers: Peers) -> Result<Ho
         .add_service(AmendmentServiceServer::new(amendments))
         .add_service(StockServiceServer::new(stock))
         .add_service(SubmissionServiceServer::new(submissions))
+        .add_service(NoticeServiceServer::new(notices))
         .add_service(FollowUpServiceServer::new(follow_ups))
         .add_service(AfterSalesServiceServer::new(cases))
         .add_service(LoyaltyServiceServer::new(api::loyalty::Loyalty::new(

@@ -9,16 +9,13 @@ use kefu_contracts::ticket::{
     notice_connector_service_client::NoticeConnectorServiceClient,
 };
 use kefu_service::{
-    connector::{Line, is_silence},
+    connector::{Line, NotTaken},
     core::Core,
     error::Fault,
     fields::name,
+    notice::{Answered, Messenger, Taken, Word, taken},
 };
 use serde::{Deserialize, Serialize};
-
-use crate::ports::{Messenger, NotTaken, Taken, Word};
-
-const LONGEST_REFERENCE: usize = 200;
 
 /// Section `notices`. Without a connector notices are sent by hand.
 #[derive(Debug, Clone, Deserialize, Serialize)]
@@ -68,9 +65,9 @@ impl Messenger for Connector {
         let request = self.0.request(SendNoticeRequest {
             notice_id: word.id.to_string(),
             customer: name("customers", word.customer),
-            ticket_number: word.ticket_number.clone(),
-            event: word.event.into(),
-            language: word.language.into(),
+            ticket_number: word.number.clone(),
+            event: word.event,
+            language: word.language,
             channels: word.channels.iter().map(|one| *one as i32).collect(),
             text: word.text.clone(),
         });
@@ -80,27 +77,17 @@ impl Messenger for Connector {
             Err(code) => code,
         };
         tracing::warn!(notice = %word.id, ?code, "connector takes no notice");
-        match is_silence(code) {
-            true => Err(NotTaken::Silent),
-            false => Err(NotTaken::Refused),
-        }
+        Err(code.into())
     }
 }
 
 fn read(word: &Word, answer: SendNoticeResponse) -> Result<Taken, NotTaken> {
-    let (channel, reference) = (answer.channel(), answer.reference.as_str());
-    let known = answer.channel == channel as i32;
-    let one_of =
-        answer.channel == 0 || word.channels.is_empty() || word.channels.contains(&channel);
-    let said =
-        reference.chars().count() <= LONGEST_REFERENCE && !reference.chars().any(char::is_control);
-    if answer.outcome() != SendNoticeOutcome::Accepted || !known || !one_of || !said {
-        return Err(NotTaken::Refused);
-    }
-    Ok(Taken {
-        channel,
+    let answered = Answered {
+        accepted: answer.outcome() == SendNoticeOutcome::Accepted,
+        channel: answer.channel,
         reference: answer.reference,
-    })
+    };
+    taken(word, answered)
 }
 
 #[cfg(test)]
@@ -119,9 +106,9 @@ mod tests {
         let word = Word {
             id: Uuid::nil(),
             customer: Uuid::nil(),
-            ticket_number: "T1000001".into(),
-            event: NoticeEvent::Resolved,
-            language: Language::ZhCn,
+            number: "T1000001".into(),
+            event: NoticeEvent::Resolved.into(),
+            language: Language::ZhCn.into(),
             channels: vec![Channel::Phone],
             text: "已解决".into(),
         };

@@ -21,7 +21,6 @@ mod domain;
 mod error;
 mod jobs;
 mod objects;
-mod ports;
 mod store;
 
 use std::sync::Arc;
@@ -53,7 +52,7 @@ use kefu_service::{
     facts::RecordFacts,
     files::FileExport,
     host::Hosted,
-    rewrap,
+    notice, rewrap,
     server::GrpcService,
     watch::Wake,
 };
@@ -109,7 +108,7 @@ pub fn build(config: TicketConfig, deps: Deps, peers: Peers) -> Result<Hosted, F
         rewrap::job(&core.deps),
     ];
     if let Some(messenger) = connectors::open(&config.notices, &core)? {
-        jobs.push(jobs::notices(core.deps.clone(), notices.clone(), messenger));
+        jobs.push(notice::job(notices.clone(), messenger));
     }
     let files = FileExport::server(tickets.clone(), &store::records::RECORD, core.views.clone());
     let facts = RecordFacts::server(&core.deps, store::records::FACTS);

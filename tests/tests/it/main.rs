@@ -42,6 +42,7 @@ mod merged_points;
 mod merges;
 mod migrations;
 mod notices;
+mod order_notices;
 mod order_watches;
 mod orders_amended;
 mod orders_in_trouble;

@@ -29,17 +29,17 @@ fn ago(suite: &TestSuite, hours: i64) -> Timestamp {
     suite.clock.now() - SignedDuration::from_hours(hours)
 }
 
-fn hours(count: u64) -> Duration {
+pub(crate) fn hours(count: u64) -> Duration {
     Duration::from_secs(count * HOUR)
 }
 
-async fn get(caller: &Caller, one: &Order) -> Order {
+pub(crate) async fn get(caller: &Caller, one: &Order) -> Order {
     let name = one.name.clone();
     let order = orders(caller).get_order(GetOrderRequest { name }).await;
     order.unwrap().into_inner()
 }
 
-async fn tell(caller: &Caller, one: &Order, stage: OrderStage, at: Timestamp) -> Order {
+pub(crate) async fn tell(caller: &Caller, one: &Order, stage: OrderStage, at: Timestamp) -> Order {
     let request = RecordStageRequest {
         name: one.name.clone(),
         stage: stage.into(),
@@ -284,7 +284,7 @@ async fn revise(
     rules.map(tonic::Response::into_inner)
 }
 
-async fn promise(
+pub(crate) async fn promise(
     caller: &Caller,
     one: &Order,
     stage: OrderStage,

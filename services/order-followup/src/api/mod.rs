@@ -13,6 +13,7 @@ pub(crate) mod follow_ups;
 pub(crate) mod intake;
 mod list;
 pub(crate) mod loyalty;
+pub(crate) mod notices;
 mod present;
 pub(crate) mod promises;
 mod read;

@@ -249,6 +249,7 @@ impl Orders {
             attempts: Vec::new(),
             // Not sealed.
             complaints: Vec::new(),
+            notices: Vec::new(),
             ..order.clone()
         };
         let sealed = self.sealer.seal(key, id, &own)?;

@@ -232,6 +232,9 @@ pub(crate) fn clear_outputs(order: &mut Order, id: uuid::Uuid) {
     order.events.clear();
     order.findings.clear();
     order.steps.clear();
+    order.attempts.clear();
+    order.complaints.clear();
+    order.notices.clear();
     order.set_intake(OrderIntake::Clear);
     order.set_stock(OrderStock::NotKept);
     order.lines.iter_mut().for_each(stock::clear);

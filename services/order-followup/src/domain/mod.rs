@@ -10,6 +10,7 @@ pub(crate) mod follow_up;
 pub(crate) mod greeting;
 pub(crate) mod loyalty;
 pub(crate) mod money;
+pub(crate) mod notice;
 pub(crate) mod points;
 pub(crate) mod promise;
 pub(crate) mod relation;

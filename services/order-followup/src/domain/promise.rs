@@ -32,6 +32,8 @@ pub(crate) struct Standing {
 pub(crate) struct Trouble {
     /// That it is late with, or stuck at; and what was promised, or when something was last heard.
     pub(crate) since: Reached,
+    /// From when on it is wrong.
+    pub(crate) from: Timestamp,
     /// Who sees to it.
     pub(crate) concerned: Uuid,
 }
@@ -70,6 +72,7 @@ pub(crate) fn judge(standing: &Standing, rules: &PromiseDefinition, now: Timesta
                     stage,
                     at: promised,
                 },
+                from: promised,
                 concerned: concerned(by, standing.department),
             });
         }
@@ -77,9 +80,10 @@ pub(crate) fn judge(standing: &Standing, rules: &PromiseDefinition, now: Timesta
     if let Some(rule) = silence_of(rules, at.stage, standing.department) {
         let due = after(at.at, rule.hours);
         times.extend(due);
-        if due.is_some_and(|due| due <= now) {
+        if let Some(due) = due.filter(|due| *due <= now) {
             judged.stuck = Some(Trouble {
                 since: at,
+                from: due,
                 concerned: concerned(Some(&rule.concerned), standing.department),
             });
         }
@@ -90,7 +94,11 @@ pub(crate) fn judge(standing: &Standing, rules: &PromiseDefinition, now: Timesta
 
 impl Standing {
     /// For when a stage is promised: by somebody, or else by the rules.
-    fn promise(&self, rules: &PromiseDefinition, stage: OrderStage) -> Option<Timestamp> {
+    pub(crate) fn promise(
+        &self,
+        rules: &PromiseDefinition,
+        stage: OrderStage,
+    ) -> Option<Timestamp> {
         let mut given = self.promised.iter();
         if let Some(given) = given.find(|given| given.stage == stage) {
             return Some(given.at);
@@ -101,11 +109,17 @@ impl Standing {
     }
 }
 
-/// Whether a stage was reached, or one after it was. That something is short or was called off
-/// tells of none.
+/// When a stage was reached, or one after it was; none: not yet. That something is short or was
+/// called off tells of none.
+pub(crate) fn passed_at(reached: &[Reached], stage: OrderStage) -> Option<Timestamp> {
+    let told = reached.iter();
+    told.filter(|one| !matches!(one.stage, Short | Cancelled) && one.stage >= stage)
+        .map(|one| one.at)
+        .min()
+}
+
 fn passed(reached: &[Reached], stage: OrderStage) -> bool {
-    let mut told = reached.iter();
-    told.any(|one| !matches!(one.stage, Short | Cancelled) && one.stage >= stage)
+    passed_at(reached, stage).is_some()
 }
 
 fn after(at: Timestamp, hours: i32) -> Option<Timestamp> {

@@ -141,9 +141,15 @@ pub(crate) fn civil(date: &WireDate) -> Option<Date> {
     Date::new(year.ok()?, month.ok()?, day.ok()?).ok()
 }
 
+/// The company's time; none where it says no other than the usual one.
+pub(crate) fn zone(plan: &RelationPlanDefinition) -> Option<TimeZone> {
+    let named = Some(&plan.time_zone).filter(|named| !named.is_empty());
+    TimeZone::get(named?).ok()
+}
+
 /// Notes every fault of a definition.
 pub(crate) fn check(fields: &mut Fields, plan: &RelationPlanDefinition) {
-    let zone = TimeZone::get(&plan.time_zone).is_ok() && !plan.time_zone.is_empty();
+    let zone = zone(plan).is_some();
     fields.ensure(zone, "definition.time_zone", Violation::UnknownValue);
     let ahead = (1..=MOST_AHEAD).contains(&plan.ahead_days);
     let range = Violation::OutOfRange(1, MOST_AHEAD.into());

@@ -4,6 +4,7 @@
 
 use jiff::Timestamp;
 use kefu_contracts::order::OrderStage::{self, *};
+use kefu_service::error::Language;
 
 /// What there is to know about a stage.
 struct Rule {
@@ -69,6 +70,26 @@ pub(crate) fn current(events: impl IntoIterator<Item = Reached>) -> Option<Reach
     events
         .into_iter()
         .max_by_key(|event| (event.stage == Completed, *event))
+}
+
+/// What people call it; nothing is said of no stage.
+pub(crate) fn in_words(stage: OrderStage, language: Language) -> &'static str {
+    let (chinese, english) = match stage {
+        Submitted => ("提交", "submission"),
+        Confirmed => ("确认", "confirmation"),
+        Paid => ("付款", "payment"),
+        Picking => ("配货", "picking"),
+        Short => ("缺货", "restocking"),
+        Shipped => ("发货", "shipment"),
+        Delivered => ("送达", "delivery"),
+        Completed => ("完成", "completion"),
+        Cancelled => ("取消", "cancellation"),
+        Unspecified => ("", ""),
+    };
+    match language {
+        Language::Chinese => chinese,
+        Language::English => english,
+    }
 }
 
 #[cfg(test)]

@@ -2,12 +2,14 @@
 
 use jiff::{SignedDuration, Timestamp};
 use kefu_contracts::order::SubmissionState::{self, *};
-use kefu_service::error::Fault;
+use kefu_service::{connector::Patience, error::Fault};
 
 /// How long an order system that does not answer is asked.
-const ASKED_FOR: SignedDuration = SignedDuration::from_hours(24);
-const FIRST_PAUSE: SignedDuration = SignedDuration::from_secs(30);
-const LONGEST_PAUSE: SignedDuration = SignedDuration::from_hours(2);
+const PATIENCE: Patience = Patience {
+    first: SignedDuration::from_secs(30),
+    longest: SignedDuration::from_hours(2),
+    whole: SignedDuration::from_hours(24),
+};
 
 /// What happens to a submission.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,13 +69,7 @@ pub(crate) fn said(state: SubmissionState) -> Option<Step> {
 
 /// When an order system that was asked so often for nothing is asked again; `None`: no more.
 pub(crate) fn next_attempt(since: Timestamp, attempts: i32, now: Timestamp) -> Option<Timestamp> {
-    let until = since.saturating_add(ASKED_FOR).ok()?;
-    if now >= until {
-        return None;
-    }
-    let doubled = u32::try_from(attempts.clamp(1, 16) - 1).unwrap_or_default();
-    let pause = (FIRST_PAUSE * 2_i32.pow(doubled)).min(LONGEST_PAUSE);
-    now.saturating_add(pause).ok().map(|at| at.min(until))
+    PATIENCE.next(since, attempts, now)
 }
 
 #[cfg(test)]
@@ -127,10 +123,10 @@ mod tests {
                 attempts += 1;
                 now += SignedDuration::from_secs(late);
                 let Some(next) = next_attempt(NOW, attempts, now) else { break };
-                prop_assert!(next > now && next <= NOW + ASKED_FOR);
+                prop_assert!(next > now && next <= NOW + PATIENCE.whole);
                 now = next;
             }
-            prop_assert!(now >= NOW + ASKED_FOR);
+            prop_assert!(now >= NOW + PATIENCE.whole);
             prop_assert!((8..30).contains(&attempts));
         }
     }

@@ -1,6 +1,7 @@
 //! Finds orders that are late or stuck before their customers ask, and sees when they no longer
 //! are (OP-3.4.4): once for each occasion, however many instances look and however often they
-//! begin anew. What is to be looked at stands in the orders' own rows.
+//! begin anew. The department concerned follows them up, and the customer is told by the company's
+//! rules. What is to be looked at stands in the orders' own rows.
 
 use std::time::Duration;
 
@@ -10,15 +11,23 @@ use kefu_contracts::{
     order::{FollowUpKind, FollowUpState, OrderStage, PromiseDefinition, PromiseRulesVersion},
 };
 use kefu_journal::Entry;
-use kefu_service::{core::Deps, error::Fault, fields::name, host::Job, time::to_proto};
+use kefu_service::{
+    core::Deps,
+    error::{Fault, Language},
+    fields::name,
+    host::Job,
+    time::to_proto,
+};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::{
+    api::notices::{Notices, Subject, Telling},
     desk::{By, Desk, Wanted},
     domain::{
+        notice::{Before, news},
         promise::{Trouble, cause, judge, rules::in_force},
-        stage::Reached,
+        stage::{Reached, in_words},
     },
     store::{
         promises::{self, Found, ToJudge},
@@ -31,24 +40,24 @@ const EVERY: Duration = Duration::from_secs(1);
 const MOST: u16 = 200;
 
 /// The job that looks once a second.
-pub(crate) fn job(deps: Deps, desk: Desk) -> Job {
+pub(crate) fn job(deps: Deps, desk: Desk, notices: Notices) -> Job {
     let (clock, trouble) = (deps.clock.clone(), "orders cannot be judged");
     Job::every("judgement", clock, EVERY, trouble, move || {
-        let (deps, desk) = (deps.clone(), desk.clone());
+        let (deps, desk, notices) = (deps.clone(), desk.clone(), notices.clone());
         async move {
-            while judge_some(&deps, &desk).await? {}
+            while judge_some(&deps, &desk, &notices).await? {}
             Ok(())
         }
     })
 }
 
 /// Judges some; whether there may be more.
-async fn judge_some(deps: &Deps, desk: &Desk) -> Result<bool, Fault> {
+async fn judge_some(deps: &Deps, desk: &Desk, notices: &Notices) -> Result<bool, Fault> {
     let (now, request) = (deps.clock.now(), deps.ids.next()?);
-    let desk = desk.clone();
+    let (desk, notices) = (desk.clone(), notices.clone());
     deps.db
         .transaction(move |connection| {
-            let desk = desk.clone();
+            let (desk, notices) = (desk.clone(), notices.clone());
             Box::pin(async move {
                 let orders = promises::take(connection, now, MOST.into()).await?;
                 if orders.is_empty() {
@@ -57,6 +66,7 @@ async fn judge_some(deps: &Deps, desk: &Desk) -> Result<bool, Fault> {
                 let versions: Vec<PromiseRulesVersion> = versions::all(connection).await?;
                 let look = Look {
                     desk: &desk,
+                    telling: notices.telling(connection, (now, request)).await?,
                     rules: in_force(&versions, now),
                     now,
                     request,
@@ -79,6 +89,7 @@ async fn judge_some(deps: &Deps, desk: &Desk) -> Result<bool, Fault> {
 /// What orders are looked at with.
 struct Look<'a> {
     desk: &'a Desk,
+    telling: Telling<'a>,
     rules: PromiseDefinition,
     now: Timestamp,
     request: Uuid,
@@ -114,7 +125,7 @@ const STUCK: Kind = Kind {
 };
 
 impl Look<'_> {
-    /// What is found of an order; what changed is journaled and followed up.
+    /// What is found of an order; what changed is journaled, followed up and told.
     async fn at(
         &self,
         connection: &mut PgConnection,
@@ -136,6 +147,19 @@ impl Look<'_> {
             });
             self.turn(connection, order, &STUCK, before, judged.stuck, entries)
                 .await?;
+        }
+        let before = Before {
+            late: order.late,
+            stuck_since: stuck_before,
+        };
+        let subject = Subject {
+            order: order.id,
+            number: &order.number,
+            customer: order.customer_id,
+        };
+        for news in news(&order.standing, &self.rules, before, &judged, self.now) {
+            let told = self.telling.tell(connection, &subject, news).await?;
+            entries.extend(told);
         }
         Ok(Found {
             id: order.id,
@@ -218,7 +242,7 @@ impl Look<'_> {
 
 /// What is to be done, in words.
 fn reason(kind: &Kind, number: &str, since: Reached) -> String {
-    let stage = stage_in_words(since.stage);
+    let stage = in_words(since.stage, Language::Chinese);
     match kind.trouble {
         OrderTrouble::Late => format!(
             "订单 {number} 承诺于 {} {stage}，至今未达。请与责任部门核实，告知客户并另行承诺。",
@@ -228,20 +252,5 @@ fn reason(kind: &Kind, number: &str, since: Reached) -> String {
             "订单 {number} 自 {}（{stage}）起再无消息。请与责任部门核实进展并告知客户。",
             since.at
         ),
-    }
-}
-
-fn stage_in_words(stage: OrderStage) -> &'static str {
-    match stage {
-        OrderStage::Submitted => "提交",
-        OrderStage::Confirmed => "确认",
-        OrderStage::Paid => "付款",
-        OrderStage::Picking => "配货",
-        OrderStage::Short => "缺货",
-        OrderStage::Shipped => "发货",
-        OrderStage::Delivered => "送达",
-        OrderStage::Completed => "完成",
-        OrderStage::Cancelled => "取消",
-        OrderStage::Unspecified => "",
     }
 }

@@ -1,5 +1,6 @@
 //! Who has a file.
 
+use kefu_contracts::policy::Purpose;
 use kefu_service::error::Fault;
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -24,4 +25,25 @@ pub(crate) async fn is_known(connection: &mut PgConnection, customer: Uuid) -> R
     .fetch_optional(connection)
     .await?;
     Ok(found.is_some())
+}
+
+/// By which channels the customer agreed to be turned to for quality, where they ever said;
+/// `None` where there is no such customer, or no longer. It is not destroyed here until the
+/// transaction ends.
+pub(crate) async fn agreed(
+    connection: &mut PgConnection,
+    customer: Uuid,
+) -> Result<Option<Option<Vec<i32>>>, Fault> {
+    let row = sqlx::query!(
+        r#"SELECT c.channels AS "channels?"
+           FROM orders.known_customer k
+           LEFT JOIN orders.customer_consent c ON c.customer_id = k.customer_id AND c.purpose = $2
+           WHERE k.customer_id = $1 FOR KEY SHARE OF k"#,
+        customer,
+        Purpose::Quality as i16
+    )
+    .fetch_optional(connection)
+    .await?;
+    let wide = |all: Vec<i16>| all.into_iter().map(i32::from).collect();
+    Ok(row.map(|row| row.channels.map(wide)))
 }

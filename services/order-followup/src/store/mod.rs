@@ -9,6 +9,7 @@ pub(crate) mod events;
 pub(crate) mod follow_ups;
 pub(crate) mod greetings;
 pub(crate) mod line_accounts;
+pub(crate) mod notices;
 pub(crate) mod orders;
 pub(crate) mod points;
 pub(crate) mod promises;

@@ -24,7 +24,7 @@ use uuid::Uuid;
 use super::{
     cases,
     completion::{self, StoredAttempt},
-    events, follow_ups,
+    events, follow_ups, notices,
     points::{accounts, postings},
     promises, relations,
     reviews::StoredReview,
@@ -97,9 +97,14 @@ pub(crate) const FACTS: &[FactsOf] = &[
         record: &submissions::RECORD,
         selectable: None,
     },
+    FactsOf {
+        collection: notices::NOTICES,
+        record: &notices::RECORD,
+        selectable: None,
+    },
 ];
 
-/// The same with events, promises and reviews, all of one moment.
+/// The same with events, promises, reviews and notices, all of one moment.
 pub(crate) const WHOLE: RecordSpec = RecordSpec {
     columns: concat!(
         columns!(),
@@ -107,7 +112,8 @@ pub(crate) const WHOLE: RecordSpec = RecordSpec {
          p.promise_stages, p.promise_times,
          r.review_ids, r.review_refs, r.review_scores, r.review_answered, r.review_sealed,
          a.attempt_ids, a.attempt_outcomes, a.attempt_times, a.attempt_actors, a.attempt_systems, a.attempt_sealed,
-         w.complaints"
+         w.complaints,
+         n.notice_ids, n.notice_events, n.notice_states, n.notice_written, n.notice_ended, n.notice_channels"
     ),
     from: concat!(
         from!(),
@@ -140,7 +146,15 @@ pub(crate) const WHOLE: RecordSpec = RecordSpec {
           ) a CROSS JOIN LATERAL (
               SELECT array_agg(ticket_id ORDER BY opened_at, ticket_id) AS complaints
               FROM orders.order_complaint WHERE order_id = o.id
-          ) w"
+          ) w CROSS JOIN LATERAL (
+              SELECT array_agg(id ORDER BY created_at, id) AS notice_ids,
+                     array_agg(event ORDER BY created_at, id) AS notice_events,
+                     array_agg(state ORDER BY created_at, id) AS notice_states,
+                     array_agg(created_at ORDER BY created_at, id) AS notice_written,
+                     array_agg(outcome_at ORDER BY created_at, id) AS notice_ended,
+                     array_agg(channel ORDER BY created_at, id) AS notice_channels
+              FROM orders.notice WHERE order_id = o.id
+          ) n"
     ),
     id: "o.id",
     scope: SCOPE,
@@ -312,6 +326,7 @@ impl StoredOrder {
         stored.reviews = StoredReview::read(row)?;
         stored.attempts = StoredAttempt::read(row)?;
         stored.columns.complaints = completion::complaints(row)?;
+        stored.columns.notices = notices::of_order(row)?;
         stored.is_whole = true;
         Ok(stored)
     }

@@ -6,7 +6,10 @@ use kefu_service::{destroyed::destroy_key, error::Fault};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::records::{self, StoredOrder};
+use super::{
+    notices,
+    records::{self, StoredOrder},
+};
 
 /// Scrubs everything of a customer. Nobody takes an order from them from then on: whoever is
 /// about to holds the row that goes first.
@@ -59,6 +62,7 @@ pub(crate) async fn customer(
     )
     .execute(&mut *connection)
     .await?;
+    notices::scrub(connection, customer).await?;
     relation(connection, customer).await?;
     // Who was about to record one held the order until now.
     sqlx::query!(

@@ -1,8 +1,9 @@
-//! Rules that the company sets, in versions: added, and never changed (IH-6, OP-3.3, OP-3.4.4).
+//! Rules that the company sets, in versions: added, and never changed (IH-6, OP-3.3, OP-3.4.4, SG-2.4).
 
 use kefu_contracts::order::{
     AfterSalesDefinition, AfterSalesVersion, LoyaltyDefinition, LoyaltyRulesVersion,
-    PromiseDefinition, PromiseRulesVersion, RelationPlanDefinition, RelationPlansVersion,
+    NoticeDefinition, NoticeRulesVersion, PromiseDefinition, PromiseRulesVersion,
+    RelationPlanDefinition, RelationPlansVersion,
 };
 use kefu_service::{
     error::Fault,
@@ -10,7 +11,7 @@ use kefu_service::{
 };
 use sqlx::PgConnection;
 
-use crate::domain::{case::rules::shipped, loyalty, promise, relation};
+use crate::domain::{case::rules::shipped, loyalty, notice, promise, relation};
 
 /// Whose rules they are.
 pub(crate) struct OrderRules;
@@ -28,6 +29,13 @@ versioned!(
     LoyaltyDefinition,
     "orders.loyalty_version",
     loyalty::shipped
+);
+versioned!(
+    OrderRules,
+    NoticeRulesVersion,
+    NoticeDefinition,
+    "orders.notice_version",
+    notice::shipped
 );
 versioned!(
     OrderRules,

@@ -1,12 +1,10 @@
 //! `kefu.ticket.v1.NoticeService`: what customers are told, and whether they were.
 
-mod look;
-mod mark;
 mod rules;
 mod tell;
 
+use jiff::Timestamp;
 use kefu_contracts::{
-    common::Channel,
     journal::{NoticeChanged, event},
     ticket::{
         GetNoticeRequest, GetNoticeRulesRequest, ListNoticesRequest, ListNoticesResponse,
@@ -15,21 +13,31 @@ use kefu_contracts::{
         notice_service_server::NoticeService,
     },
 };
-use kefu_service::{call::answer, core::Core, error::Fault, sealed::Sealer, versions};
-use kefu_vault::CustomerKey;
+use kefu_service::{
+    call::{Answer, Call, answer},
+    core::Core,
+    error::Fault,
+    listing::asked,
+    notice::{self, Change, Names, Outbox, Outcome, Said, Stored, told},
+    scope::RecordSpec,
+    sealed::Sealer,
+    versions,
+};
+use sqlx::PgConnection;
 use tonic::{Request, Response, Status};
+use uuid::Uuid;
 
 pub(crate) use self::tell::{Known, News, by_call, by_itself};
-use crate::store::{notices::StoredNotice, versions::TicketRules};
-
-const VIEWED: &str = "notice.viewed";
-const REFUSED: &str = "notice.refused";
+use crate::store::{
+    notices::{self, NOTICES, RECORD},
+    versions::TicketRules,
+};
 
 /// The handlers and what they share.
 #[derive(Clone)]
 pub(crate) struct Notices {
     core: Core,
-    pub(crate) sealer: Sealer,
+    sealer: Sealer,
 }
 
 impl Notices {
@@ -40,42 +48,115 @@ impl Notices {
         }
     }
 
-    /// Seals what is in no column.
-    pub(crate) fn seal(
+    /// Clause SG-2.4.
+    async fn list(
         &self,
-        key: &CustomerKey,
-        row: &StoredNotice,
-        notice: &Notice,
-    ) -> Result<Vec<u8>, Fault> {
-        let sealed = Notice {
-            text: notice.text.clone(),
-            note: notice.note.clone(),
-            reference: notice.reference.clone(),
-            ..Notice::default()
+        call: Call,
+        request: ListNoticesRequest,
+    ) -> Result<Answer<ListNoticesResponse>, Fault> {
+        let page = notice::list(self, &call, asked!(request)).await?;
+        Ok(Answer::read(ListNoticesResponse {
+            notices: page.records,
+            next_page_token: page.next_page_token,
+            total_size: page.total_size,
+            total_kind: page.total_kind,
+        }))
+    }
+
+    /// Clause SG-2.4.
+    async fn mark_sent(
+        &self,
+        call: Call,
+        request: MarkNoticeSentRequest,
+    ) -> Result<Answer<Notice>, Fault> {
+        let said = Said {
+            name: &request.name,
+            etag: &request.etag,
+            request_id: &request.request_id,
+            note: &request.note,
+            sent: Some((request.channel, &request.reference)),
         };
-        self.sealer.seal(key, row.id, &sealed)
+        notice::mark(self, call, &request, said).await
+    }
+
+    /// Clause SG-2.4.
+    async fn mark_failed(
+        &self,
+        call: Call,
+        request: MarkNoticeFailedRequest,
+    ) -> Result<Answer<Notice>, Fault> {
+        let said = Said {
+            name: &request.name,
+            etag: &request.etag,
+            request_id: &request.request_id,
+            note: &request.note,
+            sent: None,
+        };
+        notice::mark(self, call, &request, said).await
     }
 }
 
-/// What happened to a notice, for the journal; state and revision are as they are afterwards.
-pub(crate) fn changed(
-    row: &StoredNotice,
-    act: NoticeAct,
-    (state, channel): (NoticeState, Channel),
-    revision: i64,
-) -> event::Event {
-    let bytes = |id: uuid::Uuid| id.as_bytes().to_vec();
-    event::Event::NoticeChanged(NoticeChanged {
-        notice_id: bytes(row.id),
-        ticket_id: bytes(row.ticket_id),
-        customer_id: bytes(row.customer_id),
-        event: row.columns.event,
-        act: act.into(),
-        state: state.into(),
-        attempt_count: row.attempts,
-        channel: channel.into(),
-        revision,
-    })
+impl Outbox for Notices {
+    told!(Notice, NOTICES, ticket, "tickets", NoticeState, NoticeAct);
+
+    const NAMES: Names = Names {
+        viewed: "notice.viewed",
+        refused: "notice.refused",
+        written: "notice.written",
+        attempted: "notice.attempted",
+        sent: "notice.sent",
+        failed: "notice.failed",
+        given_up: "notice.given_up",
+    };
+    const RECORD: &'static RecordSpec = &RECORD;
+
+    fn core(&self) -> &Core {
+        &self.core
+    }
+
+    fn sealer(&self) -> &Sealer {
+        &self.sealer
+    }
+
+    fn changed(row: &Stored<Self>, change: &Change) -> event::Event {
+        let bytes = |id: Uuid| id.as_bytes().to_vec();
+        event::Event::NoticeChanged(NoticeChanged {
+            notice_id: bytes(row.id),
+            ticket_id: bytes(row.about),
+            customer_id: bytes(row.customer_id),
+            event: row.columns.event,
+            act: change.act as i32,
+            state: change.state as i32,
+            attempt_count: row.attempts,
+            channel: change.channel.into(),
+            revision: change.revision,
+        })
+    }
+
+    async fn take(
+        connection: &mut PgConnection,
+        now: Timestamp,
+        until: Timestamp,
+        most: i64,
+    ) -> Result<Vec<Uuid>, Fault> {
+        notices::take(connection, now, until, most).await
+    }
+
+    async fn postpone(
+        connection: &mut PgConnection,
+        id: Uuid,
+        until: Timestamp,
+    ) -> Result<(), Fault> {
+        notices::postpone(connection, id, until).await
+    }
+
+    async fn end(
+        connection: &mut PgConnection,
+        id: Uuid,
+        outcome: &Outcome<'_>,
+    ) -> Result<(), Fault> {
+        notices::end(connection, id, outcome).await
+    }
 }
 
 #[tonic::async_trait]
@@ -101,7 +182,10 @@ impl NoticeService for Notices {
         &self,
         request: Request<GetNoticeRequest>,
     ) -> Result<Response<Notice>, Status> {
-        answer(request, |call, body| self.get(call, body)).await
+        answer(request, |call, body| async move {
+            notice::get(self, call, &body.name).await
+        })
+        .await
     }
 
     async fn list_notices(

@@ -15,6 +15,7 @@ use kefu_service::{
     error::{Fault, Violation},
     fields::{Fields, etag, name},
     idempotency::{self, Claim},
+    notice::is_news,
     present::{disclose, entry},
     time::to_proto,
 };
@@ -33,7 +34,7 @@ use crate::{
         complaint::stage,
         entry::{Entry, check},
         handling::{ensure_category, in_force, prioritise},
-        notice::{self, is_news},
+        notice,
         talk::seconds,
     },
     store::{

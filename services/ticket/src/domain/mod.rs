@@ -29,10 +29,4 @@ pub(crate) mod targets;
 pub(crate) mod timing;
 pub(crate) mod view;
 
-/// A key that people give: lower-case letters, digits and `_`, 2–40.
-pub(crate) fn is_code(code: &str) -> bool {
-    (2..=40).contains(&code.len())
-        && code
-            .bytes()
-            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
-}
+pub(crate) use kefu_service::fields::is_code;

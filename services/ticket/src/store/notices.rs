@@ -2,19 +2,16 @@
 
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
-use kefu_contracts::{
-    common::Channel,
-    ticket::{Language, Notice, NoticeEvent, NoticeState, TicketNotice},
-};
+use kefu_contracts::ticket::{Language, NoticeEvent, NoticeState, TicketNotice};
 use kefu_service::{
     error::Fault,
-    fields::{etag, name},
+    fields::name,
     filter::{FilterField, FilterKind},
+    notice::Outcome,
     scope::RecordSpec,
     time::to_proto,
 };
-use kefu_vault::WrappedKey;
-use sqlx::{PgConnection, Postgres, QueryBuilder, Row, postgres::PgRow};
+use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::records::{self, number};
@@ -24,7 +21,7 @@ pub(crate) const NOTICES: &str = "notices";
 
 /// Under which every look at notices is taken: they are seen where their ticket is.
 pub(crate) const RECORD: RecordSpec = RecordSpec {
-    columns: "n.id, n.ticket_id, n.customer_id, n.event, n.rules_version, n.rule, n.language, n.channels, n.state,
+    columns: "n.id, n.ticket_id AS about_id, n.customer_id, n.event, n.rules_version, n.rule, n.language, n.channels, n.state,
               n.sealed, n.created_at, n.attempts, n.next_attempt_at, n.outcome_at, n.channel, n.marked_by,
               n.revision, t.number, k.kek_id, k.wrapped",
     from: "ticket.notice n JOIN ticket.ticket t ON t.id = n.ticket_id
@@ -54,86 +51,6 @@ pub(crate) const RECORD: RecordSpec = RecordSpec {
     ],
     ..RecordSpec::PLAIN
 };
-
-/// A row as it was read, its classified fields still sealed.
-pub(crate) struct StoredNotice {
-    pub(crate) id: Uuid,
-    pub(crate) ticket_id: Uuid,
-    pub(crate) customer_id: Uuid,
-    /// Of the ticket.
-    pub(crate) number: String,
-    pub(crate) revision: i64,
-    pub(crate) created_at: Timestamp,
-    pub(crate) attempts: i32,
-    pub(crate) sealed: Vec<u8>,
-    pub(crate) wrapped: WrappedKey,
-    /// Rules of the call that let the row through; of a look of our own there are none.
-    pub(crate) matched: i64,
-    pub(crate) columns: Notice,
-}
-
-impl StoredNotice {
-    pub(crate) fn read(row: &PgRow) -> Result<Self, Fault> {
-        let perhaps = |column| {
-            let at = row.try_get::<Option<jiff_sqlx::Timestamp>, _>(column);
-            at.map(|at| at.map(|at| to_proto(at.to_jiff())))
-        };
-        let small = |column| row.try_get::<i16, _>(column).map(i32::from);
-        let (id, ticket_id) = (row.try_get("id")?, row.try_get("ticket_id")?);
-        let customer_id = row.try_get("customer_id")?;
-        let created_at = row
-            .try_get::<jiff_sqlx::Timestamp, _>("created_at")?
-            .to_jiff();
-        let revision = row.try_get("revision")?;
-        let attempts = row.try_get("attempts")?;
-        let channels: Vec<i16> = row.try_get("channels")?;
-        let columns = Notice {
-            name: name(NOTICES, id),
-            ticket: name("tickets", ticket_id),
-            customer: name("customers", customer_id),
-            event: small("event")?,
-            rules_version: row.try_get("rules_version")?,
-            rule: row.try_get("rule")?,
-            language: small("language")?,
-            channels: channels.into_iter().map(i32::from).collect(),
-            state: small("state")?,
-            create_time: Some(to_proto(created_at)),
-            attempt_count: attempts,
-            next_attempt_time: perhaps("next_attempt_at")?,
-            outcome_time: perhaps("outcome_at")?,
-            channel: small("channel")?,
-            marked_by: row.try_get("marked_by")?,
-            etag: etag(revision),
-            ..Notice::default()
-        };
-        Ok(Self {
-            id,
-            ticket_id,
-            customer_id,
-            number: row.try_get("number")?,
-            revision,
-            created_at,
-            attempts,
-            sealed: row.try_get("sealed")?,
-            wrapped: WrappedKey {
-                kek_id: row.try_get("kek_id")?,
-                bytes: row.try_get("wrapped")?,
-            },
-            matched: row.try_get("matched")?,
-            columns,
-        })
-    }
-
-    /// The record: its columns with the opened fields.
-    pub(crate) fn with_opened(&self, opened: Notice) -> Notice {
-        Notice {
-            text: opened.text,
-            note: opened.note,
-            reference: opened.reference,
-            ..self.columns.clone()
-        }
-    }
-}
 
 /// A notice about to be written.
 pub(crate) struct NewNotice<'a> {
@@ -202,16 +119,6 @@ pub(crate) async fn of_ticket(
     Ok(notices.collect())
 }
 
-/// What became of a notice.
-pub(crate) struct Outcome<'a> {
-    pub(crate) state: NoticeState,
-    pub(crate) at: Timestamp,
-    pub(crate) channel: Channel,
-    /// Empty: the connector.
-    pub(crate) marked_by: &'a str,
-    pub(crate) sealed: &'a [u8],
-}
-
 /// Keeps what became of it.
 pub(crate) async fn end(
     connection: &mut PgConnection,
@@ -242,7 +149,7 @@ pub(crate) async fn take(
     now: Timestamp,
     until: Timestamp,
     most: i64,
-) -> Result<Vec<StoredNotice>, Fault> {
+) -> Result<Vec<Uuid>, Fault> {
     let ids = sqlx::query_scalar!(
         "UPDATE ticket.notice SET attempts = attempts + 1, next_attempt_at = $2
          WHERE id IN (SELECT id FROM ticket.notice WHERE state = 1 AND next_attempt_at <= $1
@@ -252,34 +159,9 @@ pub(crate) async fn take(
         until.to_sqlx() as _,
         most
     )
-    .fetch_all(&mut *connection)
+    .fetch_all(connection)
     .await?;
-    let mut query = plain();
-    query.push("n.id = ANY (").push_bind(ids).push(")");
-    let rows = query.build().fetch_all(connection).await?;
-    rows.iter().map(StoredNotice::read).collect()
-}
-
-/// A notice that is still to be sent, held until the transaction ends.
-pub(crate) async fn lock_pending(
-    connection: &mut PgConnection,
-    id: Uuid,
-) -> Result<Option<StoredNotice>, Fault> {
-    let mut query = plain();
-    query.push("n.state = 1 AND n.id = ").push_bind(id);
-    query.push(" FOR UPDATE OF n");
-    let row = query.build().fetch_optional(connection).await?;
-    row.as_ref().map(StoredNotice::read).transpose()
-}
-
-/// Notices whatever the scope, up to ` WHERE `.
-fn plain() -> QueryBuilder<Postgres> {
-    let mut query = QueryBuilder::new("SELECT ");
-    query
-        .push(RECORD.columns)
-        .push(", 0::int8 AS matched FROM ");
-    query.push(RECORD.from).push(" WHERE ");
-    query
+    Ok(ids)
 }
 
 /// The connector is asked again then.

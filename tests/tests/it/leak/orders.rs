@@ -8,8 +8,8 @@ use kefu_access::RowFacts;
 use kefu_contracts::{
     google::r#type::Money,
     order::{
-        ClearUpOrderRequest, GetOrderRequest, ListSubmissionsRequest, MarkSubmissionRequest, Order,
-        OrderLine, OrderStage, StagePromise, SubmissionState,
+        ClearUpOrderRequest, GetOrderRequest, ListSubmissionsRequest, MarkSubmissionRequest,
+        NoticeEvent, NoticeRule, Order, OrderLine, OrderStage, StagePromise, SubmissionState,
         order_intake_service_client::OrderIntakeServiceClient,
         submission_service_client::SubmissionServiceClient,
     },
@@ -24,12 +24,15 @@ use uuid::Uuid;
 
 use super::{after_sales::Planted, values::Values};
 use crate::{
+    order_notices,
     orders_in_trouble::turn,
     orders_supplied::set,
     records::{order, orders, place},
 };
 
 const LI: &str = "li.wei";
+/// What customers are told.
+const TOLD: &str = "尊敬的客户：您的订单{order.number}晚于承诺。";
 
 /// The orders, and whether somebody has duty by each.
 pub(super) async fn planted(
@@ -41,12 +44,17 @@ pub(super) async fn planted(
 ) -> Vec<Planted> {
     let mut all = Vec::new();
     let sales = departments["sales"];
+    let told = told(suite, maker, &files[1], sales, values).await;
     for one in [
         late(suite, maker, &files[0], sales, values).await,
         cleared(maker, &files[1], sales, values).await,
     ] {
         all.push(Planted::new(one.name.clone(), facts(&one, sales, None)));
     }
+    let notice = noticed(maker, &told, values).await;
+    let of_told = facts(&told, sales, None);
+    all.push(Planted::new(notice, of_told.clone()));
+    all.push(Planted::new(told.name, of_told));
     let li = suite.caller(LI).after(maker);
     let call_centre = departments["call_centre"];
     let one = short(suite, &li, &files[3], values).await;
@@ -122,6 +130,47 @@ async fn late(
         (now.late_time.is_some() && now.stuck_time.is_some()).then_some(now)
     })
     .await
+}
+
+/// Late since so lately that its customer is told.
+async fn told(
+    suite: &TestSuite,
+    maker: &Caller,
+    customer: &str,
+    department: Uuid,
+    values: &mut Values,
+) -> Order {
+    let rule = NoticeRule {
+        // Of this one alone.
+        stages: vec![OrderStage::Picking.into()],
+        ..order_notices::rule("told", NoticeEvent::Late, TOLD)
+    };
+    let administrator = suite.caller("han.bing");
+    order_notices::revise(&administrator, vec![rule])
+        .await
+        .unwrap();
+    let at = suite.clock.now() - SignedDuration::from_hours(1);
+    let late = Order {
+        department: name("departments", department),
+        promises: order_notices::promised(customer, OrderStage::Picking, at).promises,
+        ..filled(customer, values)
+    };
+    place(maker, late).await
+}
+
+/// The notice about an order that was judged; somebody told the customer.
+async fn noticed(maker: &Caller, order: &Order, values: &mut Values) -> String {
+    let all = eventually(async || {
+        let all = order_notices::listed(maker, "").await.unwrap();
+        (!all.is_empty()).then_some(all)
+    })
+    .await;
+    let [notice] = all.as_slice() else {
+        panic!("{all:?}")
+    };
+    assert_eq!(notice.order, order.name);
+    let sent = order_notices::sent(maker, notice, &values.text(), &values.text()).await;
+    sent.unwrap().name
 }
 
 /// Far too many for nothing, of which one is right and the other was corrected.

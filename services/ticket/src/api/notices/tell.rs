@@ -16,16 +16,18 @@ use kefu_service::{
     call::Call,
     error::Fault,
     fields::{name, parse_name},
+    notice::{Outbox, is_news},
     present::entry,
 };
 use kefu_vault::CustomerKey;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
+use super::Notices;
 use crate::{
     api::{Tickets, rules::Rules, wording},
     domain::{
-        notice::{self, channels, is_news},
+        notice::{self, channels},
         phrase::Phrase,
     },
     store::{
@@ -38,7 +40,7 @@ use crate::{
 /// The rules that were seen lately.
 pub(crate) type Known = Rules<NoticeRulesVersion>;
 
-const WRITTEN: &str = "notice.written";
+const WRITTEN: &str = Notices::NAMES.written;
 
 /// What happened to a ticket.
 pub(crate) struct News<'a> {

@@ -1,11 +1,8 @@
 use std::{borrow::Cow, collections::BTreeMap};
 
-use jiff::{
-    Timestamp,
-    fmt::strtime,
-    tz::{Offset, TimeZone},
-};
+use jiff::{Timestamp, tz::TimeZone};
 use kefu_contracts::ticket::Language;
+use kefu_service::{error::Language as Tongue, phrase};
 
 use super::Placeholder;
 
@@ -41,27 +38,17 @@ impl Facts {
     }
 
     fn day(&self, at: Timestamp) -> Option<Cow<'static, str>> {
-        let form = match self.language {
-            Language::En => "%-d %B %Y",
-            _ => "%Y年%-m月%-d日",
-        };
-        self.written(form, at)
+        phrase::day(self.tongue(), at, self.zone.as_ref()).map(Cow::Owned)
     }
 
     fn minute(&self, at: Timestamp) -> Option<Cow<'static, str>> {
-        let form = match self.language {
-            Language::En => "%-d %B %Y, %H:%M",
-            _ => "%Y年%-m月%-d日 %H:%M",
-        };
-        self.written(form, at)
+        phrase::minute(self.tongue(), at, self.zone.as_ref()).map(Cow::Owned)
     }
 
-    fn written(&self, form: &str, at: Timestamp) -> Option<Cow<'static, str>> {
-        // 北京时间, where the company has no calendar.
-        let usual = || TimeZone::fixed(Offset::constant(8));
-        let zone = self.zone.clone().unwrap_or_else(usual);
-        strtime::format(form, &at.to_zoned(zone))
-            .ok()
-            .map(Cow::Owned)
+    fn tongue(&self) -> Tongue {
+        match self.language {
+            Language::En => Tongue::English,
+            _ => Tongue::Chinese,
+        }
     }
 }

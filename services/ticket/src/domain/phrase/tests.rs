@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use jiff::{Timestamp, ToSpan, tz::TimeZone};
 use kefu_contracts::ticket::Language;
-use proptest::prelude::*;
+use kefu_service::error::Violation;
 
 use super::*;
 
@@ -93,43 +93,4 @@ fn what_is_not_known_is_not_left_blank() {
         missing,
         ["ticket.subject", "ticket.promised_time", "value.window"]
     );
-}
-
-proptest! {
-    /// Whatever is written with its braces doubled comes out as it was.
-    #[test]
-    fn any_text_can_be_said(text in "[a{}字\\n]{0,40}") {
-        let doubled = text.replace('{', "{{").replace('}', "}}");
-        prop_assert_eq!(parse(&doubled).unwrap().render(&facts(Language::En)).unwrap(), text);
-    }
-
-    /// What is given is never read: whatever braces it has are the customer's to see.
-    #[test]
-    fn what_is_given_stands_as_it_is(given in "[a{}.字]{0,20}", around in "[a字]{0,9}") {
-        let phrase = parse(&format!("{around}{{value.window}}{around}")).unwrap();
-        let facts = Facts {
-            values: BTreeMap::from([("window".into(), given.clone())]),
-            ..facts(Language::En)
-        };
-        prop_assert_eq!(phrase.render(&facts).unwrap(), format!("{around}{given}{around}"));
-    }
-
-    /// A text passes exactly where taking away doubled braces and known names leaves no brace.
-    #[test]
-    fn what_passes_has_no_brace_left(text in "([a{}]|\\{today\\}|\\{value\\.window\\}|\\{b\\}){0,12}") {
-        let mut rest = text.clone();
-        let mut clean = true;
-        while let Some(at) = rest.find(['{', '}']) {
-            let tail = &rest[at..];
-            let known = ["{{", "}}", "{today}", "{value.window}"];
-            match known.iter().find(|one| tail.starts_with(**one)) {
-                Some(one) => rest = tail[one.len()..].to_owned(),
-                None => {
-                    clean = false;
-                    break;
-                }
-            }
-        }
-        prop_assert_eq!(parse(&text).is_ok(), clean);
-    }
 }
