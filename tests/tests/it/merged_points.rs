@@ -35,8 +35,8 @@ async fn points_go_with_a_file_that_becomes_part_of_another() {
     eventually(known).await;
     completed(&suite, &li, order(&survivor.name)).await;
     completed(&suite, &li, order(&absorbed.name)).await;
-    eventually_has(&li, &survivor.name, EARNED).await;
-    let theirs = eventually_has(&li, &absorbed.name, EARNED).await;
+    let theirs = eventually_has(&li, &survivor.name, EARNED).await;
+    eventually_has(&li, &absorbed.name, EARNED).await;
 
     let keeper = keeper(&suite, &li);
     let (one, other) = (

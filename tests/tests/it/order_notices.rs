@@ -103,7 +103,11 @@ pub(crate) fn promised(customer: &str, stage: OrderStage, at: Timestamp) -> Orde
 /// An order that is late since a minute.
 async fn late(suite: &TestSuite, caller: &Caller, customer: &str) -> Order {
     let at = suite.clock.now() - SignedDuration::from_secs(60);
-    place(caller, promised(customer, OrderStage::Shipped, at)).await
+    let order = Order {
+        placed_time: Some(to_proto(at - SignedDuration::from_hours(1))),
+        ..promised(customer, OrderStage::Shipped, at)
+    };
+    place(caller, order).await
 }
 
 /// So many notices, once they are there.

@@ -137,7 +137,7 @@ impl Statement {
     /// What runs it under this name, prepared.
     pub(crate) fn execute(&self, name: &str) -> String {
         let all = self.parameters.iter();
-        let all: Vec<String> = all.map(|one| one.literal(&|_| None)).collect();
+        let all: Vec<String> = all.map(|one| one.literal(|_| None)).collect();
         match all.as_slice() {
             [] => format!("EXECUTE {name}"),
             all => format!("EXECUTE {name} ({})", all.join(", ")),
