@@ -12,6 +12,7 @@ use crate::{
         unbalanced,
     },
     merges::{again, archived, asks, keeper, merge, undo},
+    orders_in_trouble::turn,
     records::{get, order, person, refusal, said},
 };
 
@@ -88,7 +89,7 @@ async fn points_go_with_a_file_that_becomes_part_of_another() {
     eventually_has(&li, &absorbed.name, 4 * EARNED - 6000).await;
     assert_eq!(unbalanced(&suite).await, 0);
 
-    suite.clock.advance(YEAR);
+    turn(&suite, YEAR).await;
     let li = suite.caller(LI);
     eventually_has(&li, &absorbed.name, 0).await;
     assert_eq!(unbalanced(&suite).await, 0);

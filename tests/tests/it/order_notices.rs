@@ -103,11 +103,15 @@ pub(crate) fn promised(customer: &str, stage: OrderStage, at: Timestamp) -> Orde
 /// An order that is late since a minute.
 async fn late(suite: &TestSuite, caller: &Caller, customer: &str) -> Order {
     let at = suite.clock.now() - SignedDuration::from_secs(60);
-    let order = Order {
+    place(caller, overdue(customer, at)).await
+}
+
+/// An order that was to be shipped by then, placed an hour before.
+fn overdue(customer: &str, at: Timestamp) -> Order {
+    Order {
         placed_time: Some(to_proto(at - SignedDuration::from_hours(1))),
         ..promised(customer, OrderStage::Shipped, at)
-    };
-    place(caller, order).await
+    }
 }
 
 /// So many notices, once they are there.
@@ -162,8 +166,7 @@ async fn customers_are_told_of_late_and_stuck_orders_once() {
 
     // What was long ago is no news.
     let long_ago = suite.clock.now() - SignedDuration::from_hours(25);
-    let imported = promised(&customer, OrderStage::Shipped, long_ago);
-    let imported = place(&li, imported).await;
+    let imported = place(&li, overdue(&customer, long_ago)).await;
     eventually(async || get(&li, &imported).await.late_time).await;
     let one = late(&suite, &li, &customer).await;
     let [first] = written(&li, 1).await.try_into().unwrap();

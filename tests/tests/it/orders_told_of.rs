@@ -68,7 +68,7 @@ async fn orders_told_of_together_are_as_if_told_of_one_by_one() {
         ..order(&customer.name)
     };
     let (mut together, mut apart) = (Vec::new(), Vec::new());
-    for _ in 0..40 {
+    for _ in 0..20 {
         together.push(place(&li, order()).await);
         apart.push(place(&li, order()).await);
     }
@@ -91,7 +91,7 @@ async fn orders_told_of_together_are_as_if_told_of_one_by_one() {
         assert_eq!(result.stage(), OrderStage::Delivered);
     }
     let known: Vec<bool> = results.iter().map(|result| result.known).collect();
-    assert_eq!(known, [[false; 120].as_slice(), &[true; 40]].concat());
+    assert_eq!(known, [[false; 60].as_slice(), &[true; 20]].concat());
 
     for one in &apart {
         for (step, stage) in journey.iter().enumerate() {
@@ -110,18 +110,18 @@ async fn orders_told_of_together_are_as_if_told_of_one_by_one() {
         assert_eq!(one.events.len(), 4);
     }
     let asked = follow_ups::list(&li, "kind = CONFIRMATION").await;
-    assert_eq!(asked.len(), 80);
+    assert_eq!(asked.len(), 40);
     assert!(asked.iter().all(|one| one.state() == FollowUpState::Open));
 
     let before = journaled(&suite, "order.stage_recorded").await;
     let viewed = journaled(&suite, "order.viewed").await;
     let again = tell(&erp, all).await.unwrap();
     assert!(again.iter().all(|result| result.known));
-    for (one, first) in again.iter().zip(&results).skip(120) {
+    for (one, first) in again.iter().zip(&results).skip(60) {
         assert_eq!(one.result, first.result);
     }
     assert_eq!(journaled(&suite, "order.stage_recorded").await, before);
-    assert_eq!(journaled(&suite, "order.viewed").await, viewed + 160);
+    assert_eq!(journaled(&suite, "order.viewed").await, viewed + 80);
 }
 
 /// Clause OP-3.4.4: one that is refused stops no other, and that it was asked for is journaled.

@@ -153,6 +153,7 @@ async fn told(
     let late = Order {
         department: name("departments", department),
         promises: order_notices::promised(customer, OrderStage::Picking, at).promises,
+        placed_time: Some(to_proto(at - SignedDuration::from_hours(1))),
         ..filled(customer, values)
     };
     place(maker, late).await
