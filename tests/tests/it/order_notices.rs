@@ -8,8 +8,8 @@ use kefu_contracts::{
     common::Channel,
     order::{
         GetNoticeRequest, GetNoticeRulesRequest, Language, ListNoticesRequest,
-        MarkNoticeFailedRequest, MarkNoticeSentRequest, Notice, NoticeDefinition, NoticeEvent,
-        NoticeRule, NoticeState, NoticeText, Order, OrderStage, ReviseNoticeRulesRequest,
+        MarkNoticeFailedRequest, MarkNoticeSentRequest, NoticeDefinition, NoticeEvent, NoticeRule,
+        NoticeState, NoticeText, Order, OrderNotice, OrderStage, ReviseNoticeRulesRequest,
         StagePromise, notice_service_client::NoticeServiceClient,
     },
     policy::Purpose,
@@ -59,7 +59,7 @@ pub(crate) async fn revise(caller: &Caller, rules: Vec<NoticeRule>) -> Result<()
     client.revise_notice_rules(request).await.map(drop)
 }
 
-pub(crate) async fn listed(caller: &Caller, filter: &str) -> Result<Vec<Notice>, Status> {
+pub(crate) async fn listed(caller: &Caller, filter: &str) -> Result<Vec<OrderNotice>, Status> {
     let request = ListNoticesRequest {
         page_size: 200,
         filter: filter.into(),
@@ -73,10 +73,10 @@ pub(crate) async fn listed(caller: &Caller, filter: &str) -> Result<Vec<Notice>,
 /// Somebody told the customer on the phone.
 pub(crate) async fn sent(
     caller: &Caller,
-    notice: &Notice,
+    notice: &OrderNotice,
     note: &str,
     reference: &str,
-) -> Result<Notice, Status> {
+) -> Result<OrderNotice, Status> {
     let request = MarkNoticeSentRequest {
         name: notice.name.clone(),
         etag: notice.etag.clone(),
@@ -115,7 +115,7 @@ fn overdue(customer: &str, at: Timestamp) -> Order {
 }
 
 /// So many notices, once they are there.
-async fn written(caller: &Caller, count: usize) -> Vec<Notice> {
+async fn written(caller: &Caller, count: usize) -> Vec<OrderNotice> {
     eventually(async || {
         let all = listed(caller, "").await.ok()?;
         (all.len() == count).then_some(all)
@@ -166,7 +166,11 @@ async fn customers_are_told_of_late_and_stuck_orders_once() {
 
     // What was long ago is no news.
     let long_ago = suite.clock.now() - SignedDuration::from_hours(25);
-    let imported = place(&li, overdue(&customer, long_ago)).await;
+    let imported = Order {
+        placed_time: Some(to_proto(long_ago - SignedDuration::from_hours(720))),
+        ..overdue(&customer, long_ago)
+    };
+    let imported = place(&li, imported).await;
     eventually(async || get(&li, &imported).await.late_time).await;
     let one = late(&suite, &li, &customer).await;
     let [first] = written(&li, 1).await.try_into().unwrap();
@@ -341,10 +345,10 @@ async fn what_is_wrong_about_notices_of_orders_is_refused() {
     assert_eq!(violations(&refused), ["page_size", "filter", "order_by"]);
     for (named, reason) in [
         (
-            name("orderNotices", uuid::Uuid::nil()),
+            name("order-notices", uuid::Uuid::nil()),
             "NOT_FOUND_OR_OUT_OF_SCOPE",
         ),
-        (one.name.replace("orderNotices", "notices"), ""),
+        (one.name.replace("order-notices", "notices"), ""),
     ] {
         let get = GetNoticeRequest {
             name: named.clone(),
@@ -436,7 +440,7 @@ async fn customers_are_told_of_orders_as_they_want() {
     ];
     assert_eq!(told, expected);
     // By no other channel than those.
-    let in_person = |notice: &Notice| MarkNoticeSentRequest {
+    let in_person = |notice: &OrderNotice| MarkNoticeSentRequest {
         name: notice.name.clone(),
         etag: notice.etag.clone(),
         channel: Channel::OnSite.into(),

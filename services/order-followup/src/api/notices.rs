@@ -9,9 +9,8 @@ use kefu_contracts::{
     journal::{OrderNoticeChanged, event},
     order::{
         GetNoticeRequest, GetNoticeRulesRequest, ListNoticesRequest, ListNoticesResponse,
-        MarkNoticeFailedRequest, MarkNoticeSentRequest, Notice, NoticeAct, NoticeRules,
-        NoticeRulesVersion, NoticeState, ReviseNoticeRulesRequest,
-        notice_service_server::NoticeService,
+        MarkNoticeFailedRequest, MarkNoticeSentRequest, NoticeAct, NoticeRules, NoticeRulesVersion,
+        NoticeState, OrderNotice, ReviseNoticeRulesRequest, notice_service_server::NoticeService,
     },
 };
 use kefu_service::{
@@ -75,7 +74,7 @@ impl Notices {
         &self,
         call: Call,
         request: MarkNoticeSentRequest,
-    ) -> Result<Answer<Notice>, Fault> {
+    ) -> Result<Answer<OrderNotice>, Fault> {
         let said = Said {
             name: &request.name,
             etag: &request.etag,
@@ -91,7 +90,7 @@ impl Notices {
         &self,
         call: Call,
         request: MarkNoticeFailedRequest,
-    ) -> Result<Answer<Notice>, Fault> {
+    ) -> Result<Answer<OrderNotice>, Fault> {
         let said = Said {
             name: &request.name,
             etag: &request.etag,
@@ -104,7 +103,14 @@ impl Notices {
 }
 
 impl Outbox for Notices {
-    told!(Notice, NOTICES, order, "orders", NoticeState, NoticeAct);
+    told!(
+        OrderNotice,
+        NOTICES,
+        order,
+        "orders",
+        NoticeState,
+        NoticeAct
+    );
 
     const NAMES: Names = Names {
         viewed: "order_notice.viewed",
@@ -188,7 +194,7 @@ impl NoticeService for Notices {
     async fn get_notice(
         &self,
         request: Request<GetNoticeRequest>,
-    ) -> Result<Response<Notice>, Status> {
+    ) -> Result<Response<OrderNotice>, Status> {
         answer(request, |call, body| async move {
             notice::get(self, call, &body.name).await
         })
@@ -205,14 +211,14 @@ impl NoticeService for Notices {
     async fn mark_notice_sent(
         &self,
         request: Request<MarkNoticeSentRequest>,
-    ) -> Result<Response<Notice>, Status> {
+    ) -> Result<Response<OrderNotice>, Status> {
         answer(request, |call, body| self.mark_sent(call, body)).await
     }
 
     async fn mark_notice_failed(
         &self,
         request: Request<MarkNoticeFailedRequest>,
-    ) -> Result<Response<Notice>, Status> {
+    ) -> Result<Response<OrderNotice>, Status> {
         answer(request, |call, body| self.mark_failed(call, body)).await
     }
 }

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
-use kefu_contracts::order::{Language, NoticeEvent, NoticeState, OrderNotice};
+use kefu_contracts::order::{Language, NoticeEvent, NoticeState, OrderNoticeSummary};
 use kefu_service::{
     error::Fault,
     fields::name,
@@ -17,7 +17,7 @@ use uuid::Uuid;
 use super::records;
 
 /// Collection of the resource names.
-pub(crate) const NOTICES: &str = "orderNotices";
+pub(crate) const NOTICES: &str = "order-notices";
 
 /// Under which every look at notices is taken: they are seen where their order is.
 pub(crate) const RECORD: RecordSpec = RecordSpec {
@@ -101,7 +101,7 @@ pub(crate) async fn insert(
 
 /// Notices of an order without what they say, from the arrays of [`WHOLE`](records::WHOLE),
 /// oldest first.
-pub(crate) fn of_order(row: &PgRow) -> Result<Vec<OrderNotice>, Fault> {
+pub(crate) fn of_order(row: &PgRow) -> Result<Vec<OrderNoticeSummary>, Fault> {
     let Some(ids) = row.try_get::<Option<Vec<Uuid>>, _>("notice_ids")? else {
         return Ok(Vec::new());
     };
@@ -115,16 +115,17 @@ pub(crate) fn of_order(row: &PgRow) -> Result<Vec<OrderNotice>, Fault> {
         .into_iter()
         .zip(numbers)
         .zip(written.into_iter().zip(ended));
-    let notices = all.map(
-        |((id, ((event, state), channel)), (written, ended))| OrderNotice {
-            name: name(NOTICES, id),
-            event: event.into(),
-            state: state.into(),
-            create_time: Some(to_proto(written.to_jiff())),
-            outcome_time: ended.map(|at| to_proto(at.to_jiff())),
-            channel: channel.into(),
-        },
-    );
+    let notices =
+        all.map(
+            |((id, ((event, state), channel)), (written, ended))| OrderNoticeSummary {
+                name: name(NOTICES, id),
+                event: event.into(),
+                state: state.into(),
+                create_time: Some(to_proto(written.to_jiff())),
+                outcome_time: ended.map(|at| to_proto(at.to_jiff())),
+                channel: channel.into(),
+            },
+        );
     Ok(notices.collect())
 }
 

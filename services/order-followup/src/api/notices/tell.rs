@@ -4,7 +4,9 @@ use jiff::{Timestamp, tz::TimeZone};
 use kefu_contracts::{
     common::Channel,
     journal::{OrderNoticeChanged, event},
-    order::{Notice, NoticeAct, NoticeRule, NoticeRulesVersion, NoticeState, RelationPlansVersion},
+    order::{
+        NoticeAct, NoticeRule, NoticeRulesVersion, NoticeState, OrderNotice, RelationPlansVersion,
+    },
 };
 use kefu_journal::Entry;
 use kefu_service::{
@@ -102,13 +104,13 @@ impl Telling<'_> {
         let Some((rule, channels, (language, text))) = told else {
             return Ok(None);
         };
-        let notice = Notice {
+        let notice = OrderNotice {
             event: news.event.into(),
             rules_version: version,
             language: language.into(),
             channels,
             text,
-            ..Notice::default()
+            ..OrderNotice::default()
         };
         self.write(connection, subject, &news, rule, notice).await
     }
@@ -119,7 +121,7 @@ impl Telling<'_> {
         subject: &Subject<'_>,
         news: &News,
         rule: &NoticeRule,
-        notice: Notice,
+        notice: OrderNotice,
     ) -> Result<Option<Entry>, Fault> {
         let Notices {
             core,
@@ -128,9 +130,9 @@ impl Telling<'_> {
         } = self.notices;
         let id = core.deps.ids.next()?;
         let key = sealer.key(connection, subject.customer, self.now).await?;
-        let words = Notice {
+        let words = OrderNotice {
             text: notice.text.clone(),
-            ..Notice::default()
+            ..OrderNotice::default()
         };
         let channels = notice.channels.iter();
         let small = channels.filter_map(|one| i16::try_from(*one).ok());
