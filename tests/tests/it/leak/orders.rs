@@ -150,11 +150,17 @@ async fn told(
         .await
         .unwrap();
     let at = suite.clock.now() - SignedDuration::from_hours(1);
+    let mut cheap = filled(customer, values);
+    // Of so little that it makes its customer no better one while this test runs.
+    cheap.lines[0].quantity = 1;
+    if let Some(price) = &mut cheap.lines[0].unit_price {
+        price.units = 10;
+    }
     let late = Order {
         department: name("departments", department),
         promises: order_notices::promised(customer, OrderStage::Picking, at).promises,
         placed_time: Some(to_proto(at - SignedDuration::from_hours(1))),
-        ..filled(customer, values)
+        ..cheap
     };
     place(maker, late).await
 }
