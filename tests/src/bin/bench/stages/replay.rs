@@ -20,7 +20,9 @@ impl Replay {
     /// Of the statements of one call about these orders, which told of that moment.
     pub(crate) fn of(heard: &[Statement], orders: &[Order], at: Timestamp) -> anyhow::Result<Self> {
         let mut known: Vec<&str> = Vec::new();
-        let (mut prepare, mut transaction) = (String::new(), "BEGIN;\n".to_owned());
+        // Statements of every service's own tables name no schema.
+        let mut prepare = "SET search_path = orders;\n".to_owned();
+        let mut transaction = "BEGIN;\n".to_owned();
         for statement in heard {
             let sql = statement.sql().trim();
             let number = match known.iter().position(|one| *one == sql) {
