@@ -63,6 +63,15 @@ impl Line {
     }
 }
 
+/// Most characters of what a connector finds something again by.
+pub const LONGEST_REFERENCE: usize = 200;
+
+/// Whether a connector may find something again by this.
+#[must_use]
+pub fn is_reference(text: &str) -> bool {
+    text.chars().count() <= LONGEST_REFERENCE && !text.chars().any(char::is_control)
+}
+
 /// Why a connector did not take what it was asked to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NotTaken {

@@ -26,8 +26,6 @@ use crate::{core::Core, error::Fault, scope::RecordSpec, sealed::Sealer};
 
 /// Most characters of what is said of a notice or in it.
 pub const LONGEST_TEXT: usize = 2_000;
-/// Most characters of what a connector finds a notice again by.
-pub const LONGEST_REFERENCE: usize = 200;
 
 /// What became of a notice so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

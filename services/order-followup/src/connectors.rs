@@ -14,7 +14,7 @@ use kefu_contracts::order::{
     order_system_connector_service_client::OrderSystemConnectorServiceClient,
 };
 use kefu_service::{
-    connector::Line,
+    connector::{Line, is_reference},
     core::Core,
     error::Fault,
     fields::name,
@@ -29,7 +29,6 @@ use crate::{
     ports::{Inventory, NotTaken, OrderSystem, Pieces, Taken},
 };
 
-const LONGEST_REFERENCE: usize = 200;
 const MOST_ALTERNATIVES: usize = 20;
 
 /// A connector of the company. Without one it is done by hand.
@@ -219,10 +218,7 @@ fn got(line: ReservedLine) -> Result<Got, NotTaken> {
 }
 
 fn read(answer: SubmitOrderResponse) -> Result<Taken, NotTaken> {
-    let reference = answer.reference.as_str();
-    let said =
-        reference.chars().count() <= LONGEST_REFERENCE && !reference.chars().any(char::is_control);
-    if answer.outcome() != SubmitOrderOutcome::Accepted || !said {
+    if answer.outcome() != SubmitOrderOutcome::Accepted || !is_reference(&answer.reference) {
         return Err(NotTaken::Refused);
     }
     Ok(Taken {

@@ -14,10 +14,13 @@ use uuid::Uuid;
 use crate::{
     desk::By,
     domain::{loyalty, points::Movement},
-    store::points::{
-        accounts::{self, Locked},
-        merges::{self, Merged},
-        postings::{self, NewPosting, POSTINGS},
+    store::{
+        customers,
+        points::{
+            accounts::{self, Locked},
+            merges::{self, Merged},
+            postings::{self, NewPosting, POSTINGS},
+        },
     },
 };
 
@@ -145,18 +148,15 @@ impl Points {
             merges::keep(connection, merge.id, &merged).await?;
             return Ok(Vec::new());
         }
-        let (mut from, mut to) = two(connection, (merge.absorbed, survivor), by.now()).await?;
+        let (mut from, to) = two(connection, (merge.absorbed, survivor), by.now()).await?;
         merged.owed = from.ledger.remit(from.ledger.owed());
         if !merges::keep(connection, merge.id, &merged).await? {
             return Ok(Vec::new());
         }
-        let mut out = from.ledger.expire(by.now());
-        let gone = from.ledger.hand_over(from.ledger.balance());
-        out.extend(gone.out);
-        let mut into = to.ledger.expire(by.now());
-        into.extend(to.ledger.take_over(&gone.lots, merged.owed));
-        let (from, to) = ((merge.absorbed, from, out), (survivor, to, into));
-        self.move_points(connection, by, merge.id, [from, to]).await
+        let all = (i64::MAX, merged.owed);
+        let (from, to) = ((merge.absorbed, from), (survivor, to));
+        self.move_points(connection, by, merge.id, (from, to), all)
+            .await
     }
 
     /// What had come with a file that is one by itself again goes back, as far as it is there yet.
@@ -179,27 +179,30 @@ impl Points {
         if came == 0 && merged.owed == 0 {
             return Ok(Vec::new());
         }
-        let (mut to, mut from) = two(connection, (merged.absorbed, survivor), by.now()).await?;
-        let mut out = from.ledger.expire(by.now());
-        let gone = from.ledger.hand_over(came);
-        out.extend(gone.out);
-        let owed = from.ledger.remit(merged.owed);
-        let mut into = to.ledger.expire(by.now());
-        into.extend(to.ledger.take_over(&gone.lots, owed));
-        let (from, to) = ((survivor, from, out), (merged.absorbed, to, into));
-        self.move_points(connection, by, merge.id, [from, to]).await
+        let (to, mut from) = two(connection, (merged.absorbed, survivor), by.now()).await?;
+        let back = (came, from.ledger.remit(merged.owed));
+        let (from, to) = ((survivor, from), (merged.absorbed, to));
+        self.move_points(connection, by, merge.id, (from, to), back)
+            .await
     }
 
-    /// Posts to both of two accounts what a merge moved.
+    /// Moves so many points from one locked account to the other, as far as there are so many, with
+    /// what is owed there from now on.
     async fn move_points(
         &self,
         connection: &mut PgConnection,
         by: &By<'_>,
         merge: Uuid,
-        sides: [(Uuid, Locked, Vec<Movement>); 2],
+        ((giver, mut from), (taker, mut to)): ((Uuid, Locked), (Uuid, Locked)),
+        (points, owed): (i64, i64),
     ) -> Result<Vec<Entry>, Fault> {
+        let mut out = from.ledger.expire(by.now());
+        let gone = from.ledger.hand_over(points);
+        out.extend(gone.out);
+        let mut into = to.ledger.expire(by.now());
+        into.extend(to.ledger.take_over(&gone.lots, owed));
         let mut entries = Vec::new();
-        for (customer, account, movements) in sides {
+        for (customer, account, movements) in [(giver, from, out), (taker, to, into)] {
             let posting = Posting {
                 customer,
                 merge: Some(merge),
@@ -269,7 +272,7 @@ impl Points {
 async fn held(connection: &mut PgConnection, one: Uuid, other: Uuid) -> Result<bool, Fault> {
     let mut all = true;
     for customer in [one.min(other), one.max(other)] {
-        all &= merges::hold(connection, customer).await?;
+        all &= customers::hold(connection, customer).await?;
     }
     Ok(all)
 }

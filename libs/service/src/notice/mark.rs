@@ -11,9 +11,10 @@ use prost::Message;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{Act, Change, LONGEST_REFERENCE, LONGEST_TEXT, Outbox, Outcome, State, Stored};
+use super::{Act, Change, LONGEST_TEXT, Outbox, Outcome, State, Stored};
 use crate::{
     call::{Answer, Call},
+    connector::LONGEST_REFERENCE,
     error::{Fault, Violation},
     fields::{Fields, etag, name},
     idempotency::{self, Claim, Kept},

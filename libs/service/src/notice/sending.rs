@@ -11,11 +11,11 @@ use tokio::task::JoinSet;
 use uuid::Uuid;
 
 use super::{
-    Act, Change, LONGEST_REFERENCE, Outbox, Outcome, State, Stored,
+    Act, Change, Outbox, Outcome, State, Stored,
     kept::{all, lock_pending},
 };
 use crate::{
-    connector::{NotTaken, Patience},
+    connector::{NotTaken, Patience, is_reference},
     error::Fault,
     fields::name,
     host::Job,
@@ -87,9 +87,7 @@ pub fn taken(word: &Word, answer: Answered) -> Result<Taken, NotTaken> {
     let one_of =
         answer.channel == 0 || word.channels.is_empty() || word.channels.contains(&channel);
     let reference = answer.reference;
-    let said =
-        reference.chars().count() <= LONGEST_REFERENCE && !reference.chars().any(char::is_control);
-    match answer.accepted && one_of && said {
+    match answer.accepted && one_of && is_reference(&reference) {
         true => Ok(Taken { channel, reference }),
         false => Err(NotTaken::Refused),
     }

@@ -27,6 +27,17 @@ pub(crate) async fn is_known(connection: &mut PgConnection, customer: Uuid) -> R
     Ok(found.is_some())
 }
 
+/// The same, and nobody else holds the customer meanwhile, in whatever way.
+pub(crate) async fn hold(connection: &mut PgConnection, customer: Uuid) -> Result<bool, Fault> {
+    let found = sqlx::query_scalar!(
+        "SELECT 1 AS found FROM orders.known_customer WHERE customer_id = $1 FOR UPDATE",
+        customer
+    )
+    .fetch_optional(connection)
+    .await?;
+    Ok(found.is_some())
+}
+
 /// By which channels the customer agreed to be turned to for quality, where they ever said;
 /// `None` where there is no such customer, or no longer. It is not destroyed here until the
 /// transaction ends.

@@ -8,6 +8,7 @@ use kefu_contracts::{
 use kefu_journal::Cursor;
 use kefu_service::{
     call::{Answer, Call},
+    connector::LONGEST_REFERENCE,
     error::{Fault, Violation},
     fields::{Fields, etag},
     idempotency::{self, Claim, Kept},
@@ -26,7 +27,6 @@ use crate::{
     },
 };
 
-const LONGEST_REFERENCE: usize = 200;
 const LONGEST_NOTE: usize = 2000;
 
 /// What is said, read and checked.

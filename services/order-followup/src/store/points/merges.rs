@@ -44,18 +44,6 @@ pub(crate) async fn holder(connection: &mut PgConnection, customer: Uuid) -> Res
     Ok(holder)
 }
 
-/// Lets nobody post what is this customer's until the transaction ends; whether there is such a
-/// customer.
-pub(crate) async fn hold(connection: &mut PgConnection, customer: Uuid) -> Result<bool, Fault> {
-    let found = sqlx::query_scalar!(
-        "SELECT 1 AS found FROM orders.known_customer WHERE customer_id = $1 FOR UPDATE",
-        customer
-    )
-    .fetch_optional(connection)
-    .await?;
-    Ok(found.is_some())
-}
-
 /// Whether anything was ever posted to an account of this customer's own.
 pub(crate) async fn has_account(
     connection: &mut PgConnection,
