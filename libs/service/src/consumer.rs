@@ -1,7 +1,7 @@
 //! Reads a peer's journal and takes effect exactly once: the cursor is stored in
 //! the transaction of the effect.
 
-use std::{sync::Arc, time::Duration};
+use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use futures_util::future::BoxFuture;
 use kefu_contracts::journal::{
@@ -37,6 +37,9 @@ pub trait Effect: Send + Sync + 'static {
 pub struct Consumer {
     /// Whose journal: `ticket`.
     pub source: &'static str,
+    /// Under which name its place in the journal is kept: `ticket`, unless the same service
+    /// reads the journal twice.
+    pub place: Cow<'static, str>,
     /// The service whose journal it is.
     pub peer: PeerService,
     /// Where the effect goes.
@@ -60,7 +63,7 @@ impl Consumer {
                 while !stop.is_cancelled() {
                     let outcome = tokio::select! {
                         () = stop.cancelled() => return,
-                        outcome = consumer.follow() => outcome,
+                        outcome = consumer.follow(false) => outcome,
                     };
                     if let Err(fault) = outcome {
                         tracing::warn!(source = consumer.source, detail = %fault.detail, "journal feed broke off");
@@ -74,7 +77,15 @@ impl Consumer {
         })
     }
 
-    async fn follow(&self) -> Result<(), Fault> {
+    /// Reads on until everything that is safe to read has taken effect.
+    ///
+    /// # Errors
+    /// When the feed breaks off, or something has no effect.
+    pub async fn catch_up(&self) -> Result<(), Fault> {
+        self.follow(true).await
+    }
+
+    async fn follow(&self, until_caught_up: bool) -> Result<(), Fault> {
         let mut cursor = self.cursor().await?;
         self.progress.report(self.source, cursor);
         let mut client = JournalServiceClient::new(self.peer.clone())
@@ -82,21 +93,28 @@ impl Consumer {
         let request = FollowRequest {
             after: Some(cursor.into()),
             kinds: self.kinds.iter().map(|kind| *kind as i32).collect(),
-            until_caught_up: false,
+            until_caught_up,
             damaged_too: false,
         };
         let broke = |status: tonic::Status| {
             Fault::internal(format!("{}: {}", status.code(), status.message()))
         };
         let mut feed = client.follow(request).await.map_err(broke)?.into_inner();
-        while let Some(FollowResponse { entries, .. }) = feed.message().await.map_err(broke)? {
+        while let Some(response) = feed.message().await.map_err(broke)? {
+            let FollowResponse { entries, caught_up } = response;
+            // Before the effect: what is written meanwhile is not in it.
+            let at = self.clock.now();
             let last = entries
                 .last()
                 .and_then(|entry| entry.cursor)
                 .map(Cursor::from);
-            let Some(last) = last else { continue };
-            cursor = self.take_in(cursor, last, entries).await?;
-            self.progress.report(self.source, cursor);
+            if let Some(last) = last {
+                cursor = self.take_in(cursor, last, entries).await?;
+                self.progress.report(self.source, cursor);
+            }
+            if caught_up {
+                self.progress.caught_up(self.source, at);
+            }
         }
         Ok(())
     }
@@ -108,12 +126,12 @@ impl Consumer {
         last: Cursor,
         entries: Vec<Entry>,
     ) -> Result<Cursor, Fault> {
-        let (effect, source, entries) = (self.effect.clone(), self.source, Arc::new(entries));
+        let (effect, place, entries) = (self.effect.clone(), self.place.clone(), Arc::new(entries));
         self.db
             .transaction(move |connection| {
-                let (effect, entries) = (effect.clone(), entries.clone());
+                let (effect, place, entries) = (effect.clone(), place.clone(), entries.clone());
                 Box::pin(async move {
-                    move_cursor(connection, source, before, last).await?;
+                    move_cursor(connection, &place, before, last).await?;
                     effect.apply(connection, &entries).await
                 })
             })
@@ -122,7 +140,7 @@ impl Consumer {
     }
 
     async fn cursor(&self) -> Result<Cursor, Fault> {
-        let source = self.source;
+        let place = self.place.clone().into_owned();
         self.db
             .run(move |connection| {
                 Box::pin(async move {
@@ -130,11 +148,11 @@ impl Consumer {
                         "INSERT INTO consumer_cursor (source, transaction_id, position) VALUES ($1, 0, 0)
                          ON CONFLICT DO NOTHING",
                     )
-                    .bind(source)
+                    .bind(&place)
                     .execute(&mut *connection)
                     .await?;
                     let row = sqlx::query("SELECT transaction_id, position FROM consumer_cursor WHERE source = $1")
-                        .bind(source)
+                        .bind(&place)
                         .fetch_one(connection)
                         .await?;
                     Ok(Cursor { transaction_id: row.try_get(0)?, position: row.try_get(1)? })
@@ -148,7 +166,7 @@ impl Consumer {
 /// effect is done, and this one starts over from there.
 async fn move_cursor(
     connection: &mut PgConnection,
-    source: &str,
+    place: &str,
     before: Cursor,
     last: Cursor,
 ) -> Result<(), Fault> {
@@ -156,7 +174,7 @@ async fn move_cursor(
         "UPDATE consumer_cursor SET transaction_id = $4, position = $5
          WHERE source = $1 AND transaction_id = $2 AND position = $3",
     )
-    .bind(source)
+    .bind(place)
     .bind(before.transaction_id)
     .bind(before.position)
     .bind(last.transaction_id)

@@ -1,6 +1,6 @@
 //! What the handlers of a service share.
 
-use std::{sync::Arc, time::Duration};
+use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use kefu_access::{ContextSigner, ContextVerifier};
 use kefu_contracts::journal::EntryKind;
@@ -21,6 +21,7 @@ use crate::{
     present::Views,
     server::GrpcService,
     stack::Stack,
+    telemetry,
 };
 
 /// What a service is given from outside.
@@ -67,9 +68,11 @@ impl Core {
         let (writer, work) = ViewWriter::new(Arc::new(deps.db.clone()));
         tokio::spawn(work);
         let identity = Identity::new(name, deps.signer.clone(), deps.clock.clone());
+        let progress = Progress::of(follows);
+        telemetry::observe_lag(progress.clone(), deps.clock.clone());
         Self {
             views: Views::new(writer),
-            progress: Progress::of(follows),
+            progress,
             identity,
             ending: CancellationToken::new(),
             name,
@@ -94,16 +97,43 @@ impl Core {
         kinds: Vec<EntryKind>,
         effect: Arc<dyn Effect>,
     ) -> Job {
-        let consumer = Consumer {
+        self.consumer(source, source.into(), peer, kinds, effect)
+            .job()
+    }
+
+    /// What reads a whole journal of a peer under a place of its own, beside the job that follows
+    /// it: calls that wait for the journal do not wait for this one.
+    pub fn consumer_apart(
+        &self,
+        source: &'static str,
+        place: Cow<'static, str>,
+        peer: GrpcService,
+        effect: Arc<dyn Effect>,
+    ) -> Consumer {
+        Consumer {
+            progress: Progress::default(),
+            ..self.consumer(source, place, peer, Vec::new(), effect)
+        }
+    }
+
+    fn consumer(
+        &self,
+        source: &'static str,
+        place: Cow<'static, str>,
+        peer: GrpcService,
+        kinds: Vec<EntryKind>,
+        effect: Arc<dyn Effect>,
+    ) -> Consumer {
+        Consumer {
             source,
+            place,
             peer: self.identity.calling(peer),
             db: self.deps.db.clone(),
             kinds,
             effect,
             progress: self.progress.clone(),
             clock: self.deps.clock.clone(),
-        };
-        consumer.job()
+        }
     }
 
     /// The service with its stack, its journal feed and its jobs.

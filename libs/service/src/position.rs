@@ -1,8 +1,12 @@
 //! Reading one's own writes across services: a call that brings the place of an
 //! earlier write along is answered once this service has consumed that far.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
+use jiff::Timestamp;
 use kefu_contracts::common::Reason;
 use kefu_journal::Cursor;
 use tokio::sync::watch;
@@ -12,7 +16,13 @@ use crate::error::Fault;
 /// How far a service has consumed each journal it follows.
 #[derive(Clone, Default)]
 pub struct Progress {
-    sources: Arc<BTreeMap<&'static str, watch::Sender<Cursor>>>,
+    sources: Arc<BTreeMap<&'static str, Source>>,
+}
+
+struct Source {
+    reached: watch::Sender<Cursor>,
+    /// When everything that was safe to read had taken effect.
+    caught_up_at: Mutex<Option<Timestamp>>,
 }
 
 impl Progress {
@@ -20,7 +30,13 @@ impl Progress {
     pub fn of(sources: &[&'static str]) -> Self {
         let sources = sources
             .iter()
-            .map(|source| (*source, watch::Sender::new(Cursor::START)))
+            .map(|source| {
+                let nothing = Source {
+                    reached: watch::Sender::new(Cursor::START),
+                    caught_up_at: Mutex::default(),
+                };
+                (*source, nothing)
+            })
             .collect();
         Self {
             sources: Arc::new(sources),
@@ -30,7 +46,7 @@ impl Progress {
     /// Everything up to here has taken effect.
     pub fn report(&self, source: &str, cursor: Cursor) {
         if let Some(progress) = self.sources.get(source) {
-            progress.send_if_modified(|known| {
+            progress.reached.send_if_modified(|known| {
                 let further = cursor > *known;
                 *known = cursor.max(*known);
                 further
@@ -40,7 +56,26 @@ impl Progress {
 
     /// How far a journal has been consumed.
     pub fn reached(&self, source: &str) -> Option<Cursor> {
-        Some(*self.sources.get(source)?.borrow())
+        Some(*self.sources.get(source)?.reached.borrow())
+    }
+
+    /// At this moment everything then safe to read had been read, and has taken effect now.
+    pub fn caught_up(&self, source: &str, at: Timestamp) {
+        if let Some(progress) = self.sources.get(source) {
+            *known(progress) = Some(at);
+        }
+    }
+
+    /// When everything then safe to read of a journal was last known to have taken effect;
+    /// `None` where that never was, since this process began.
+    pub fn caught_up_at(&self, source: &str) -> Option<Timestamp> {
+        *known(self.sources.get(source)?)
+    }
+
+    /// Every journal that is followed, and when it was last read to its end.
+    pub fn caught_up_times(&self) -> impl Iterator<Item = (&'static str, Option<Timestamp>)> {
+        let sources = self.sources.iter();
+        sources.map(|(name, source)| (*name, *known(source)))
     }
 
     /// Waits until every place has been reached. Places in journals that this
@@ -53,6 +88,7 @@ impl Progress {
         for (source, place) in places {
             if let Some(progress) = self.sources.get(source.as_str()) {
                 progress
+                    .reached
                     .subscribe()
                     .wait_for(|reached| reached >= place)
                     .await
@@ -61,6 +97,11 @@ impl Progress {
         }
         Ok(())
     }
+}
+
+fn known(source: &Source) -> MutexGuard<'_, Option<Timestamp>> {
+    let known = source.caught_up_at.lock();
+    known.unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Places in `kefu-position` metadata: `ticket:812.55, order-followup:9.1`.

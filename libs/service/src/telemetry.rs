@@ -30,6 +30,7 @@ use tracing_subscriber::{
 
 use crate::config::{LogFormat, TelemetryConfig};
 
+pub(crate) use self::metrics::observe_lag;
 pub use self::{
     metrics::{ActiveRequest, RequestMetrics},
     propagation::{extract, inject, server_span, trace_id},

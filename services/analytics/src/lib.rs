@@ -1,15 +1,15 @@
-//! Figures. Owns the facts that figures are counted from — tickets, orders and
-//! reviews as their journals tell them — and the catalogue of what is counted.
+//! Figures. Owns the facts that figures are counted from, as the journals of the other services
+//! tell them, and the catalogue of what is counted.
 //!
-//! Facts come from journals only, each entry exactly once: the cursor is stored
+//! Facts come from journals only, each entry exactly once: the place in a journal is stored
 //! in the transaction of its effect. Nothing is asked from other services, and
 //! nothing personal is kept. A figure is counted within the caller's scope, so
 //! that it tells nothing of records the caller could not list (promise 2).
 //!
-//! Cells of aggregates carry no personal data, but a cell of one or two records
-//! can still point at somebody: suppression of small cells comes with issue 7.
+//! All facts can be counted anew from the journals (`jobs/rebuild.rs`): beside those that are
+//! answered from, as another generation, which takes their place once it has come as far.
 //!
-//! Clauses: OP-4.2, CC-1.4.
+//! Clauses: OP-4.2, CC-1.4, IH-8.1, SG-1.2.
 
 mod api;
 mod config;
@@ -20,11 +20,14 @@ mod store;
 
 use std::sync::Arc;
 
-use kefu_contracts::analytics::metrics_service_server::MetricsServiceServer;
+use kefu_contracts::analytics::{
+    metrics_service_server::MetricsServiceServer, rebuild_service_server::RebuildServiceServer,
+};
 use kefu_service::{
     core::{Core, Deps},
     error::Fault,
     host::Hosted,
+    peer::Late,
     server::GrpcService,
 };
 use tonic::service::Routes;
@@ -40,9 +43,13 @@ pub static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!();
 
 /// The services whose journals it follows.
 pub struct Peers {
-    /// Tickets and how satisfied customers were with them.
+    /// Who asked for access to files, and what was refused.
+    pub access_control: GrpcService,
+    /// Files, how they are rated and whether they are right.
+    pub customer_profile: GrpcService,
+    /// Tickets, their clocks, and how satisfied customers were with them.
     pub ticket: GrpcService,
-    /// Orders and how satisfied customers were with them.
+    /// Orders and what became of them.
     pub order_followup: GrpcService,
 }
 
@@ -53,14 +60,34 @@ pub struct Peers {
 pub fn build(config: AnalyticsConfig, deps: Deps, peers: Peers) -> Result<Hosted, Fault> {
     let zone = config.zone()?;
     let core = Core::new(NAME, deps, jobs::SOURCES);
-    let jobs = vec![
-        core.follow(jobs::TICKET, peers.ticket, Arc::new(jobs::TicketFacts)),
-        core.follow(
-            jobs::ORDER,
-            peers.order_followup,
-            Arc::new(jobs::OrderFacts),
-        ),
+    let own = Late::default();
+    // In the order of jobs::SOURCES.
+    let followed = vec![
+        peers.access_control,
+        own.service(),
+        peers.customer_profile,
+        peers.order_followup,
+        peers.ticket,
     ];
-    let routes = Routes::new(MetricsServiceServer::new(api::Metrics::new(&core, zone)));
-    Ok(core.host(routes, jobs))
+    let into = jobs::Target::Live;
+    let follow = jobs::SOURCES.iter().zip(&followed).map(|(&source, peer)| {
+        core.collect(
+            source,
+            peer.clone(),
+            Arc::new(jobs::Intake { source, into }),
+        )
+    });
+    let mut all: Vec<_> = follow.collect();
+    all.push(jobs::make_ahead(core.deps.clone()));
+    all.push(jobs::clear(core.deps.clone()));
+    let rebuild = jobs::Rebuild {
+        core: core.clone(),
+        peers: Arc::new(followed),
+    };
+    all.push(rebuild.job());
+    let routes = Routes::new(MetricsServiceServer::new(api::Metrics::new(&core, zone)))
+        .add_service(RebuildServiceServer::new(api::Rebuilds::new(&core)));
+    let hosted = core.host(routes, all);
+    own.bind(hosted.service.clone());
+    Ok(hosted)
 }

@@ -6,6 +6,7 @@ pub mod call;
 mod client;
 pub mod demo;
 pub mod dev;
+pub mod figures;
 pub mod import;
 pub mod migrate;
 pub mod policy;

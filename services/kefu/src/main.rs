@@ -3,7 +3,7 @@
 use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
-use kefu::{audit, call, demo, dev, import, migrate, policy, serve, settings::Settings};
+use kefu::{audit, call, demo, dev, figures, import, migrate, policy, serve, settings::Settings};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -40,6 +40,7 @@ enum Command {
     Policy(policy::PolicyArgs),
     Demo(demo::DemoArgs),
     Audit(audit::AuditArgs),
+    Figures(figures::FiguresArgs),
 }
 
 #[tokio::main]
@@ -70,6 +71,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Policy(options) => policy::run(options),
         Command::Demo(options) => demo::run(options).await,
         Command::Audit(options) => audit::run(options).await,
+        Command::Figures(options) => figures::run(options).await,
     }
 }
 

@@ -175,6 +175,8 @@ fn build(settings: &Settings, service: &str) -> anyhow::Result<(Hosted, ServerCo
                 &own.server,
             )?;
             let peers = kefu_analytics::Peers {
+                access_control: at(&upstream.access_control.uri)?,
+                customer_profile: profile()?,
                 ticket: tickets()?,
                 order_followup: orders()?,
             };

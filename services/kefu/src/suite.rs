@@ -144,6 +144,8 @@ impl Parts {
             Default::default(),
             self.deps(&databases.analytics),
             kefu_analytics::Peers {
+                access_control: access.clone(),
+                customer_profile: profile.clone(),
                 ticket: ticket.service(),
                 order_followup: orders.service(),
             },

@@ -293,8 +293,8 @@ async fn a_file_goes_from_the_application_to_the_certificate() {
         assert_eq!(count(&mut sql, gone, &file.name).await, 0, "{gone}");
     }
     for kept in [
-        "SELECT count(*) FROM analytics.ticket_fact WHERE customer_id = $1",
-        "SELECT count(*) FROM analytics.order_fact WHERE customer_id = $1",
+        "SELECT count(*) FROM analytics.fact WHERE kind = 1 AND customer_id = $1",
+        "SELECT count(*) FROM analytics.fact WHERE kind = 4 AND customer_id = $1",
         "SELECT count(*) FROM ticket.ticket WHERE customer_id = $1",
         "SELECT count(*) FROM orders.purchase_order WHERE customer_id = $1",
     ] {
@@ -604,11 +604,9 @@ async fn it_is_known_of_every_table_what_a_destruction_does_to_it() {
         "access.borrowing_line",
         "access.journal",
         "access.request",
+        "analytics.fact",
         "analytics.journal",
-        "analytics.order_fact",
         "analytics.request",
-        "analytics.review_fact",
-        "analytics.ticket_fact",
         "orders.after_sales_case",
         "orders.confirmation_attempt",
         "orders.follow_up",

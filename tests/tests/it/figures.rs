@@ -1,5 +1,11 @@
 //! Figures come from journals alone and equal the records they are of.
 
+mod customers;
+mod followed;
+mod random;
+mod rebuilt;
+mod settled;
+
 use std::collections::BTreeMap;
 
 use kefu_contracts::{

@@ -1,6 +1,6 @@
 //! Rate, errors and duration of calls.
 
-use std::time::Instant;
+use std::{sync::Arc, time::Instant};
 
 use opentelemetry::{
     KeyValue, global,
@@ -8,10 +8,36 @@ use opentelemetry::{
 };
 use tonic::Code;
 
+use crate::{clock::Clock, position::Progress};
+
 /// Upper bounds of the duration's buckets, in seconds, as OpenTelemetry advises.
 const BOUNDS: [f64; 14] = [
     0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0,
 ];
+
+/// Tells for each journal that a service follows how long ago it was last read to its end:
+/// `kefu.journal.lag` in seconds, by `kefu.journal.source`. A journal that was not yet read to
+/// its end tells nothing. To be called after [`init`](super::init).
+pub(crate) fn observe_lag(progress: Progress, clock: Arc<dyn Clock>) {
+    observe_lag_of(&global::meter("kefu"), progress, clock);
+}
+
+pub(super) fn observe_lag_of(meter: &Meter, progress: Progress, clock: Arc<dyn Clock>) {
+    meter
+        .f64_observable_gauge("kefu.journal.lag")
+        .with_unit("s")
+        .with_description("time since a journal that is followed was last read to its end")
+        .with_callback(move |observer| {
+            let now = clock.now();
+            for (source, caught_up_at) in progress.caught_up_times() {
+                if let Some(at) = caught_up_at {
+                    let lag = now.duration_since(at).as_secs_f64().max(0.0);
+                    observer.observe(lag, &[KeyValue::new("kefu.journal.source", source)]);
+                }
+            }
+        })
+        .build();
+}
 
 /// Counts and times calls: `rpc.server.duration` in seconds, by `rpc.method` and
 /// `rpc.grpc.status_code`, and `rpc.server.active_requests` by `rpc.method`.

@@ -9,7 +9,11 @@ use tonic::{Code, body::Body};
 use tower::{service_fn, util::BoxCloneSyncService};
 
 use super::*;
-use crate::server::{ServeOptions, serve};
+use crate::{
+    clock::{Clock, SystemClock},
+    position::Progress,
+    server::{ServeOptions, serve},
+};
 
 const PATH: &str = "/grpc.health.v1.Health/Check";
 
@@ -86,6 +90,10 @@ async fn spans_and_metrics_reach_the_collector_before_the_end() {
     let metrics = RequestMetrics::of(&telemetry.meter.as_ref().unwrap().meter("kefu"));
     metrics.start(PATH).finish(Code::Ok);
     drop(metrics.start(PATH));
+    let progress = Progress::of(&["orders", "never read"]);
+    progress.caught_up("orders", SystemClock.now());
+    let meter = telemetry.meter.as_ref().unwrap().meter("kefu");
+    metrics::observe_lag_of(&meter, progress, Arc::new(SystemClock));
     telemetry.shutdown().await;
 
     let received = received.lock().unwrap();
@@ -100,10 +108,16 @@ async fn spans_and_metrics_reach_the_collector_before_the_end() {
         "rpc.server.duration",
         "rpc.server.active_requests",
         "rpc.grpc.status_code",
+        "kefu.journal.lag",
+        "orders",
         &PATH[1..],
     ] {
         assert!(contains(&metrics, name), "{name}");
     }
+    assert!(
+        !contains(&metrics, "never read"),
+        "of that nothing is known"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -5,14 +5,13 @@ use kefu_service::{
 };
 
 use super::Metrics;
-use crate::domain::catalogue::METRICS;
+use crate::domain::catalogue;
 
 impl Metrics {
     /// The catalogue shows no record of anybody, and so none is journaled as shown;
     /// that somebody asked is.
     pub(super) async fn list(&self, call: Call) -> Result<Answer<ListMetricsResponse>, Fault> {
-        let metrics = METRICS
-            .iter()
+        let metrics = catalogue::metrics()
             .map(|metric| metric.to_proto(call.language))
             .collect();
         self.core.views.record(&call, "metric.listed", &[]).await?;

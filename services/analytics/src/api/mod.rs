@@ -1,10 +1,14 @@
-//! `kefu.analytics.v1.MetricsService`: request → rules → store → answer.
+//! `kefu.analytics.v1`: request → rules → store → answer.
 
 mod list;
 mod query;
+mod rebuild;
+
+pub(crate) use rebuild::Rebuilds;
 
 use kefu_contracts::analytics::{
-    ListMetricsRequest, ListMetricsResponse, QueryMetricRequest, QueryMetricResponse,
+    ListMetricsRequest, ListMetricsResponse, MeasureStaffRequest, MeasureStaffResponse,
+    QueryMetricRequest, QueryMetricResponse, RankCustomersRequest, RankCustomersResponse,
     metrics_service_server::MetricsService,
 };
 use kefu_service::{call::answer, core::Core};
@@ -43,5 +47,19 @@ impl MetricsService for Metrics {
         request: Request<QueryMetricRequest>,
     ) -> Result<Response<QueryMetricResponse>, Status> {
         answer(request, |call, body| self.query(call, body)).await
+    }
+
+    async fn measure_staff(
+        &self,
+        request: Request<MeasureStaffRequest>,
+    ) -> Result<Response<MeasureStaffResponse>, Status> {
+        answer(request, |call, body| self.measure_staff(call, body)).await
+    }
+
+    async fn rank_customers(
+        &self,
+        request: Request<RankCustomersRequest>,
+    ) -> Result<Response<RankCustomersResponse>, Status> {
+        answer(request, |call, body| self.rank_customers(call, body)).await
     }
 }

@@ -1,74 +1,234 @@
 use kefu_access::Clearance;
 use kefu_contracts::{
     ClassSet,
-    analytics::{QueryMetricRequest, QueryMetricResponse},
+    analytics::{
+        Dimension, MeasureStaffRequest, MeasureStaffResponse, PeriodBefore, QueryMetricRequest,
+        QueryMetricResponse, RankCustomersRequest, RankCustomersResponse, RankedCustomer,
+        SourceFreshness,
+    },
+    google::r#type::Date,
     policy::DataClass,
 };
 use kefu_service::{
     call::{Answer, Call},
-    error::Fault,
+    error::{Fault, Violation},
+    fields::parse_name,
     present::Shown,
+    time,
 };
+use sqlx::PgConnection;
 
 use super::Metrics;
 use crate::{
-    domain::question::Question,
+    domain::{
+        question::{Door, Question, ROW_LIMIT},
+        series,
+    },
     error::from_figure,
-    jobs::SOURCES,
-    store::{freshness, query},
+    jobs::{SOURCES, sources},
+    store::{
+        generations,
+        query::{self, Asked, Figure},
+    },
 };
 
+/// What is looked at in one moment.
+struct Found {
+    figure: Figure,
+    before: Option<Figure>,
+    /// Last entry that is counted, of each journal.
+    positions: Vec<i64>,
+}
+
 impl Metrics {
-    /// Clauses CC-1.4, OP-4.2. Cells of few records are not suppressed yet (issue 7).
+    /// Clauses CC-1.4, OP-4.2.
     pub(super) async fn query(
         &self,
         call: Call,
         request: QueryMetricRequest,
     ) -> Result<Answer<QueryMetricResponse>, Fault> {
-        let question = Question::read(&request, &self.zone)?;
-        let mut statement = query::figures(&question, &call.context, call.now);
-        let sources: Vec<String> = SOURCES.iter().map(|source| (*source).to_owned()).collect();
-        let (freshness, rows) = self
-            .core
-            .deps
-            .db
-            .run(move |connection| {
-                Box::pin(async move {
-                    // First: the figures are then at least as fresh as is said.
-                    let freshness = freshness::read(&mut *connection, &sources).await?;
-                    let rows = statement
-                        .build()
-                        .fetch_all(connection)
-                        .await
-                        .map_err(from_figure)?;
-                    Ok((freshness, rows))
-                })
-            })
-            .await?;
-        let figure = query::read(&rows, question.group_by.len())?;
+        let figure = self.figure(&call, &request, Door::Figures).await?;
+        Ok(Answer::read(figure))
+    }
+
+    /// Clause OP-4.2.
+    pub(super) async fn measure_staff(
+        &self,
+        call: Call,
+        request: MeasureStaffRequest,
+    ) -> Result<Answer<MeasureStaffResponse>, Fault> {
+        let query = inner(request.query)?;
+        let figure = Some(self.figure(&call, &query, Door::Staff).await?);
+        Ok(Answer::read(MeasureStaffResponse { figure }))
+    }
+
+    /// Clause IH-8.1.
+    pub(super) async fn rank_customers(
+        &self,
+        call: Call,
+        request: RankCustomersRequest,
+    ) -> Result<Answer<RankCustomersResponse>, Fault> {
+        let query = inner(request.query)?;
+        let figure = self.figure(&call, &query, Door::Customers).await?;
+        let by = |one: &i32| *one == Dimension::Customer as i32;
+        let at = query.group_by.iter().position(by);
+        let (rest, ranked): (Vec<_>, Vec<_>) = figure.rows.into_iter().partition(|row| row.rest);
+        let ranked = ranked.into_iter().map(|row| {
+            let mut dimensions = row.dimensions;
+            RankedCustomer {
+                customer: at.map(|at| dimensions.remove(at)).unwrap_or_default(),
+                dimensions,
+                count: row.count,
+                mean: row.mean,
+                sum: row.sum,
+            }
+        });
+        Ok(Answer::read(RankCustomersResponse {
+            customers: ranked.collect(),
+            rest: rest.into_iter().next(),
+            total: figure.total,
+            freshness: figure.freshness,
+        }))
+    }
+
+    async fn figure(
+        &self,
+        call: &Call,
+        request: &QueryMetricRequest,
+        door: Door,
+    ) -> Result<QueryMetricResponse, Fault> {
+        let question = Question::read(request, &self.zone, door)?;
+        // Before the figures: they are then at least as fresh as is said.
+        let mut freshness = self.freshness(call);
+        let (asked, asking) = (question.clone(), call.clone());
+        let found = self.core.deps.db.snapshot(move |connection| {
+            Box::pin(async move { look(connection, &asked, &asking).await })
+        });
+        let found = found.await?;
+        for (source, position) in freshness.iter_mut().zip(found.positions) {
+            source.position = position;
+        }
+        let shown = shown(call, &question, &found.figure, found.before.as_ref());
         self.core
             .views
-            .record(&call, "metric.viewed", &[shown(&call, &question)])
+            .record(call, "metric.viewed", &shown)
             .await?;
-        Ok(Answer::read(QueryMetricResponse {
+        let figure = filled(found.figure, &question);
+        let before = question.before().zip(found.before);
+        let before = before.map(|(question, figure)| {
+            let figure = filled(figure, &question);
+            PeriodBefore {
+                first_day: question.days.map(|days| date(days.first)),
+                last_day: question.days.map(|days| date(days.last)),
+                rows: figure.rows,
+                total: Some(figure.total),
+                truncated: figure.truncated,
+            }
+        });
+        Ok(QueryMetricResponse {
             rows: figure.rows,
             total: Some(figure.total),
             freshness,
             truncated: figure.truncated,
-        }))
+            before,
+        })
+    }
+
+    /// How far back the journals were read, up to now.
+    fn freshness(&self, call: &Call) -> Vec<SourceFreshness> {
+        let sources = SOURCES.iter().map(|source| {
+            let caught_up_at = self.core.progress.caught_up_at(source);
+            let lag = caught_up_at.map(|at| call.now.duration_since(at).as_secs_f64().max(0.0));
+            SourceFreshness {
+                source: (*source).to_owned(),
+                position: 0,
+                caught_up_time: caught_up_at.map(time::to_proto),
+                lag_seconds: lag,
+            }
+        });
+        sources.collect()
     }
 }
 
-/// The figure as it is journaled: it shows no class but SYSTEM, by every rule
-/// that takes part in its scope.
-fn shown(call: &Call, question: &Question) -> Shown {
+fn inner(query: Option<QueryMetricRequest>) -> Result<QueryMetricRequest, Fault> {
+    let missing = || Fault::fields(vec![("query".into(), Violation::Required)]);
+    query.ok_or_else(missing)
+}
+
+async fn look(
+    connection: &mut PgConnection,
+    question: &Question,
+    call: &Call,
+) -> Result<Found, Fault> {
+    let live = generations::live(connection).await?;
+    let positions = generations::places(connection, &sources(), live).await?;
+    let figure = one(connection, question, call, live).await?;
+    let before = match question.before() {
+        Some(before) => Some(one(connection, &before, call, live).await?),
+        None => None,
+    };
+    Ok(Found {
+        figure,
+        before,
+        positions: positions.into_iter().map(|(_, live, _)| live).collect(),
+    })
+}
+
+async fn one(
+    connection: &mut PgConnection,
+    question: &Question,
+    call: &Call,
+    live: i32,
+) -> Result<Figure, Fault> {
+    let mut statement = query::figures(&Asked {
+        question,
+        context: &call.context,
+        now: call.now,
+        live,
+    });
+    let rows = statement
+        .build()
+        .fetch_all(connection)
+        .await
+        .map_err(from_figure)?;
+    query::read(&rows, question)
+}
+
+fn filled(figure: Figure, question: &Question) -> Figure {
+    let Some(buckets) = question.buckets() else {
+        return figure;
+    };
+    let (rows, more) = series::fill(figure.rows, &question.group_by, &buckets, ROW_LIMIT);
+    Figure {
+        rows,
+        truncated: figure.truncated || more,
+        ..figure
+    }
+}
+
+fn date(day: jiff::civil::Date) -> Date {
+    Date {
+        year: day.year().into(),
+        month: day.month().into(),
+        day: day.day().into(),
+    }
+}
+
+/// The figure as it is journaled: it shows no class but SYSTEM, by every rule that takes part in
+/// its scope. By customers it shows what each of them bought.
+fn shown(call: &Call, question: &Question, figure: &Figure, before: Option<&Figure>) -> Vec<Shown> {
+    let class = match question.door {
+        Door::Customers => DataClass::Purchase,
+        Door::Figures | Door::Staff => DataClass::System,
+    };
     let standing = call
         .context
         .rules
         .iter()
-        .filter(|rule| rule.stands(call.now));
+        .filter(|rule| rule.stands(call.now))
+        .filter(|rule| question.door != Door::Customers || rule.classes.contains(class));
     let mut clearance = Clearance {
-        classes: ClassSet::of(&[DataClass::System]),
+        classes: ClassSet::of(&[class]),
         ..Clearance::default()
     };
     for rule in standing {
@@ -77,9 +237,21 @@ fn shown(call: &Call, question: &Question) -> Shown {
             clearance.sources.push(rule.source.clone());
         }
     }
-    Shown {
+    let both = [Some(figure), before].into_iter().flatten();
+    let mut named: Vec<&str> = both
+        .flat_map(|figure| query::customers(question, figure))
+        .collect();
+    named.sort_unstable();
+    named.dedup();
+    let metric = Shown {
         resource: format!("metrics/{}", question.metric.id),
         customer_id: None,
-        clearance,
-    }
+        clearance: clearance.clone(),
+    };
+    let customers = named.into_iter().map(|name| Shown {
+        resource: name.to_owned(),
+        customer_id: parse_name(name, "customers"),
+        clearance: clearance.clone(),
+    });
+    std::iter::once(metric).chain(customers).collect()
 }

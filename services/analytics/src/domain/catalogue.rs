@@ -1,10 +1,12 @@
-//! What can be counted: every figure in one table, with the one population that
-//! its count, its mean and any list of its records share.
+//! What can be counted: every figure in one table, with the one population that its count, its
+//! mean and any list of its records share.
 
-use kefu_contracts::analytics::{
-    Dimension::{self, Channel, Day, Department, Kind, Priority, Status},
-    Metric as MetricMessage,
-};
+mod access;
+mod customers;
+mod orders;
+mod tickets;
+
+use kefu_contracts::analytics::{Dimension, Measure, Metric as MetricMessage};
 use kefu_service::error::Language;
 
 /// A text in both languages of the suite.
@@ -24,17 +26,46 @@ impl Text {
     }
 }
 
-/// Facts that figures are counted from.
+const fn text(zh: &'static str, en: &'static str) -> Text {
+    Text { zh, en }
+}
+
+/// Records that figures are counted of; how they are found is in store/population.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Facts {
-    /// One for each ticket.
+pub(crate) enum Population {
     Tickets,
-    /// One for each ticket that its customer rated; the value is the score.
     RatedTickets,
-    /// One for each order.
+    ReceivedTickets,
+    SolvedTickets,
+    OnceSolvedTickets,
+    OpenTickets,
+    Calls,
+    FirstResponses,
+    NextResponses,
+    Resolutions,
+    ResponsesDue,
+    ResolutionsDue,
+    Answers,
+    ServiceScores,
+    ResultScores,
+    InspectionScores,
+    InspectionsPassed,
     Orders,
-    /// One for each answer to an enquiry after an order; the value is the score.
+    Sales,
+    LatenessOfOrders,
+    StuckOrders,
+    AfterSalesOfOrders,
+    Cases,
+    CaseScores,
     Reviews,
+    Visits,
+    Customers,
+    FormerlyActive,
+    Cohorts,
+    Buyers,
+    Checks,
+    Shares,
+    Reads,
 }
 
 /// One figure.
@@ -43,10 +74,13 @@ pub(crate) struct Metric {
     /// As queries name it.
     pub(crate) id: &'static str,
     pub(crate) title: Text,
+    /// How it is counted.
+    pub(crate) definition: Text,
     /// Which records are counted, and by which moment they belong to a day.
     pub(crate) population: Text,
     pub(crate) unit: Text,
-    pub(crate) facts: Facts,
+    pub(crate) measure: Measure,
+    pub(crate) of: Population,
     /// What it can be grouped by.
     pub(crate) dimensions: &'static [Dimension],
     /// Clauses of the policy.
@@ -54,94 +88,36 @@ pub(crate) struct Metric {
 }
 
 /// Every figure there is.
-pub(crate) const METRICS: &[Metric] = &[
-    Metric {
-        id: "tickets",
-        title: Text {
-            zh: "工单量",
-            en: "Tickets",
-        },
-        population: Text {
-            zh: "所有已受理的工单，无论当前状态；已并入其他工单的按“已合并”计一次；按受理时间归日",
-            en: "every ticket received, whatever its state now, one that is part of another once as merged; its day is that on which it was received",
-        },
-        unit: Text {
-            zh: "张",
-            en: "tickets",
-        },
-        facts: Facts::Tickets,
-        dimensions: &[Day, Department, Status, Priority, Kind, Channel],
-        clauses: &["CC-1.4", "OP-4.2"],
-    },
-    Metric {
-        id: "orders",
-        title: Text {
-            zh: "订单量",
-            en: "Orders",
-        },
-        population: Text {
-            zh: "所有已提交的订单，含已取消的；按下单时间归日",
-            en: "every order placed, cancelled ones too; its day is that on which it was placed",
-        },
-        unit: Text {
-            zh: "笔",
-            en: "orders",
-        },
-        facts: Facts::Orders,
-        dimensions: &[Day, Department, Status],
-        clauses: &["CC-1.4"],
-    },
-    Metric {
-        id: "order_satisfaction",
-        title: Text {
-            zh: "订单满意度",
-            en: "Satisfaction with orders",
-        },
-        population: Text {
-            zh: "客户对订单回访作出的每一次评分（1 至 5 分）；按作答时间归日",
-            en: "every score (1 to 5) that customers gave when asked about an order; its day is that of the answer",
-        },
-        unit: Text {
-            zh: "分",
-            en: "score from 1 to 5",
-        },
-        facts: Facts::Reviews,
-        dimensions: &[Day, Department],
-        clauses: &["CC-1.4", "OP-4.2"],
-    },
-    Metric {
-        id: "ticket_satisfaction",
-        title: Text {
-            zh: "工单满意度",
-            en: "Satisfaction with tickets",
-        },
-        population: Text {
-            zh: "所有经客户评分（1 至 5 分）的工单；按受理时间归日",
-            en: "every ticket that its customer rated (1 to 5); its day is that on which it was received",
-        },
-        unit: Text {
-            zh: "分",
-            en: "score from 1 to 5",
-        },
-        facts: Facts::RatedTickets,
-        dimensions: &[Day, Department, Status, Priority, Kind, Channel],
-        clauses: &["CC-1.4", "OP-4.2"],
-    },
-];
+pub(crate) fn metrics() -> impl Iterator<Item = &'static Metric> {
+    let areas = [
+        tickets::METRICS,
+        orders::METRICS,
+        customers::METRICS,
+        access::METRICS,
+    ];
+    areas.into_iter().flatten()
+}
 
 /// The figure of this name.
 pub(crate) fn find(id: &str) -> Option<&'static Metric> {
-    METRICS.iter().find(|metric| metric.id == id)
+    metrics().find(|metric| metric.id == id)
 }
 
 impl Metric {
+    /// Whether it compares a period with the one before, and so needs one that ends.
+    pub(crate) fn needs_period(&self) -> bool {
+        self.of == Population::FormerlyActive
+    }
+
     /// As the contract carries it.
     pub(crate) fn to_proto(&self, language: Language) -> MetricMessage {
         MetricMessage {
             id: self.id.to_owned(),
             title: self.title.of(language).to_owned(),
+            definition: self.definition.of(language).to_owned(),
             population: self.population.of(language).to_owned(),
             unit: self.unit.of(language).to_owned(),
+            measure: self.measure.into(),
             dimensions: self
                 .dimensions
                 .iter()
@@ -152,6 +128,7 @@ impl Metric {
                 .iter()
                 .map(|clause| (*clause).to_owned())
                 .collect(),
+            period_required: self.needs_period(),
         }
     }
 }
@@ -160,16 +137,13 @@ impl Metric {
 mod tests {
     use super::*;
 
-    /// Clauses CC-1.4, OP-4.2: every figure says what it counts, and by which clause.
+    /// Clauses CC-1.4, OP-4.2: every figure says what it counts, in both languages, and by which
+    /// clause.
     #[test]
     fn every_figure_says_what_it_counts() {
-        for metric in METRICS {
-            assert_eq!(
-                METRICS.iter().filter(|other| other.id == metric.id).count(),
-                1,
-                "{}",
-                metric.id
-            );
+        for metric in metrics() {
+            let alike = metrics().filter(|other| other.id == metric.id || other.of == metric.of);
+            assert_eq!(alike.count(), 1, "{}: one population each", metric.id);
             assert!(
                 !metric.clauses.is_empty() && !metric.dimensions.is_empty(),
                 "{}",
@@ -180,26 +154,26 @@ mod tests {
                 "{}",
                 metric.id
             );
-            for language in [Language::Chinese, Language::English] {
-                let message = metric.to_proto(language);
-                assert!(
-                    !message.title.is_empty()
-                        && !message.population.is_empty()
-                        && !message.unit.is_empty()
-                );
+            assert_ne!(metric.measure, Measure::Unspecified, "{}", metric.id);
+            let texts = [
+                metric.title,
+                metric.definition,
+                metric.population,
+                metric.unit,
+            ];
+            for text in texts {
+                assert!(!text.zh.is_empty() && !text.en.is_empty(), "{}", metric.id);
+                assert!(!text.zh.is_ascii(), "{}: {}", metric.id, text.zh);
+                assert_ne!(text.zh, text.en, "{}", metric.id);
             }
-            assert_ne!(
-                metric.title.of(Language::Chinese),
-                metric.title.of(Language::English)
-            );
         }
     }
 
     #[test]
     fn a_figure_is_found_by_its_exact_name() {
         assert_eq!(
-            find("tickets").map(|metric| metric.facts),
-            Some(Facts::Tickets)
+            find("tickets").map(|metric| metric.of),
+            Some(Population::Tickets)
         );
         assert!(find("Tickets").is_none() && find("").is_none());
     }

@@ -4,3 +4,5 @@ pub(crate) mod catalogue;
 pub(crate) mod fact;
 pub(crate) mod period;
 pub(crate) mod question;
+pub(crate) mod reads;
+pub(crate) mod series;

@@ -1,6 +1,6 @@
 //! Days as people count them, as stretches of time that the database can look up.
 
-use jiff::{Timestamp, civil, tz::TimeZone};
+use jiff::{Timestamp, ToSpan, civil, tz::TimeZone};
 use kefu_contracts::google::r#type::Date;
 
 /// A time zone that jiff and the database read alike.
@@ -78,9 +78,38 @@ impl Period {
     }
 }
 
+/// Days from a first to a last, both included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Days {
+    pub(crate) first: civil::Date,
+    pub(crate) last: civil::Date,
+}
+
+impl Days {
+    /// The period that this one is compared with, which ends where it begins: of whole months as
+    /// many months, else as many days. `None` where the calendar begins.
+    pub(crate) fn before(self) -> Option<Self> {
+        let last = self.first.yesterday().ok()?;
+        let whole = self.first.day() == 1 && self.last == self.last.last_of_month();
+        let first = if whole {
+            let months = months(self.last) - months(self.first) + 1;
+            self.first.checked_sub(months.months()).ok()?
+        } else {
+            let days = self.first.until(self.last).ok()?.get_days() + 1;
+            self.first.checked_sub(days.days()).ok()?
+        };
+        Some(Self { first, last })
+    }
+}
+
+/// Months since the beginning of the calendar, so that they can be subtracted.
+pub(crate) fn months(day: civil::Date) -> i32 {
+    i32::from(day.year()) * 12 + i32::from(day.month())
+}
+
 #[cfg(test)]
 mod tests {
-    use jiff::{SignedDuration, ToSpan};
+    use jiff::SignedDuration;
     use proptest::prelude::*;
 
     use super::*;
@@ -194,6 +223,36 @@ mod tests {
         prop::sample::select(names.to_vec()).prop_map(zone)
     }
 
+    /// Clause CC-1.4.
+    #[test]
+    fn whole_months_are_compared_with_whole_months() {
+        let days = |first, last| Days { first, last };
+        let date = civil::date;
+        let cases = [
+            (
+                days(date(2024, 3, 1), date(2024, 3, 31)),
+                days(date(2024, 2, 1), date(2024, 2, 29)),
+            ),
+            (
+                days(date(2024, 1, 1), date(2024, 3, 31)),
+                days(date(2023, 10, 1), date(2023, 12, 31)),
+            ),
+            (
+                days(date(2024, 3, 1), date(2024, 3, 30)),
+                days(date(2024, 1, 31), date(2024, 2, 29)),
+            ),
+            (
+                days(date(2024, 1, 1), date(2024, 1, 1)),
+                days(date(2023, 12, 31), date(2023, 12, 31)),
+            ),
+        ];
+        for (this, before) in cases {
+            assert_eq!(this.before(), Some(before), "{this:?}");
+        }
+        let first = days(civil::Date::MIN, civil::Date::MIN);
+        assert_eq!(first.before(), None);
+    }
+
     fn days() -> impl Strategy<Value = civil::Date> {
         (0_i32..40_000).prop_map(|days| civil::date(1950, 1, 1).saturating_add(days.days()))
     }
@@ -209,6 +268,21 @@ mod tests {
             prop_assert_eq!(until, of(next, &zone).0);
             let both = Period::of(Some(day), Some(next), &zone).unwrap();
             prop_assert_eq!(both.until, Some(of(next, &zone).1));
+        }
+
+        /// Clause CC-1.4: the period before touches this one and is as long, or of as many months.
+        #[test]
+        fn the_period_before_touches_this_one(first in days(), length in 0..400_i32) {
+            let this = Days { first, last: first.saturating_add(length.days()) };
+            let before = this.before().unwrap();
+            prop_assert_eq!(before.last.tomorrow().unwrap(), this.first);
+            let count = |days: Days| days.first.until(days.last).unwrap().get_days() + 1;
+            let whole = first.day() == 1 && this.last.tomorrow().unwrap().day() == 1;
+            if whole {
+                prop_assert_eq!(before.first.day(), 1);
+            } else {
+                prop_assert_eq!(count(before), count(this));
+            }
         }
 
         /// Clause CC-1.4: a moment is in the period of the day it has on the clocks there.

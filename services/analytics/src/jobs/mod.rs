@@ -1,30 +1,25 @@
-//! What other services' journals do to the facts.
+//! What the service does on its own: it reads the journals, counts all anew when it is asked to,
+//! and sees to the tables.
 
-mod orders;
-mod tickets;
+mod intake;
+mod rebuild;
+mod tables;
 
-pub(crate) use orders::OrderFacts;
-pub(crate) use tickets::TicketFacts;
+pub(crate) use intake::{Intake, Target};
+pub(crate) use rebuild::Rebuild;
+pub(crate) use tables::{clear, make_ahead};
 
-use kefu_contracts::journal::Entry;
+/// Every journal that is followed, this service's own as well: who looked at figures counts among
+/// what was shown.
+pub(crate) const SOURCES: &[&str] = &[
+    "access-control",
+    "analytics",
+    "customer-profile",
+    "order-followup",
+    "ticket",
+];
 
-/// Journal of tickets.
-pub(crate) const TICKET: &str = "ticket";
-/// Journal of orders.
-pub(crate) const ORDER: &str = "order-followup";
-/// Every journal that is followed.
-pub(crate) const SOURCES: &[&str] = &[TICKET, ORDER];
-
-/// Says that an entry cannot be counted. The feed goes on: standing still would
-/// keep every later fact out of the figures because of this one.
-fn not_counted<F>(entry: &Entry, fact: Option<F>) -> Option<F> {
-    if fact.is_none() {
-        let position = entry.cursor.map(|cursor| cursor.position);
-        tracing::error!(
-            resource = entry.resource,
-            position,
-            "entry without what makes a fact is not counted"
-        );
-    }
-    fact
+/// The journals by name, for a statement.
+pub(crate) fn sources() -> Vec<String> {
+    SOURCES.iter().map(|source| (*source).to_owned()).collect()
 }

@@ -1,11 +1,11 @@
-//! SQL of facts and figures. Facts come in stretches of a journal, hundreds at
-//! once, and go in with one statement each.
+//! SQL of facts and figures.
 
-pub(crate) mod freshness;
-pub(crate) mod orders;
+pub(crate) mod facts;
+pub(crate) mod generations;
+pub(crate) mod population;
 pub(crate) mod query;
-pub(crate) mod reviews;
-pub(crate) mod tickets;
+pub(crate) mod reads;
+pub(crate) mod tables;
 
 /// One column of many rows, for UNNEST.
 fn column<R, T>(rows: &[R], value: impl Fn(&R) -> T) -> Vec<T> {

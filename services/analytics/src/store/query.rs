@@ -1,32 +1,25 @@
-//! Figures in SQL: one statement, one population. Rows and total come from the
-//! same scan, so that no record can be in one of them only.
+//! Figures in SQL: one statement, one population. Rows, the row of all the others and the total
+//! come from the same scan, so that no record can be in one of them only.
+
+mod dimension;
+mod rows;
+#[cfg(test)]
+mod tests;
 
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
-use kefu_access::{AccessContext, ScopeColumns, write_scope};
-use kefu_contracts::{
-    analytics::{Dimension, MetricRow},
-    common::Channel,
-    order::OrderStage,
-    ticket::{Priority, TicketKind, TicketState},
-};
-use kefu_service::{error::Fault, scope::Sql};
+use kefu_access::AccessContext;
+use kefu_contracts::analytics::{Dimension, Measure, MetricRow, RankBy};
+use kefu_service::error::Fault;
 use sqlx::{Postgres, QueryBuilder, Row, postgres::PgRow};
 
-use crate::domain::{catalogue::Facts, question::Question};
-
-/// Most rows of an answer.
-pub(crate) const ROW_LIMIT: usize = 10_000;
-
-/// What a figure may look at: nothing of people, so that scopes by owner, duty or
-/// consent, which are about looking at single records, reach no figure.
-const SCOPE: ScopeColumns = ScopeColumns {
-    department: Some("f.department_id"),
-    owner: None,
-    customer: Some("f.customer_id"),
-    duty: None,
-    consent: None,
+use super::population::{Facts, Spec, spec};
+use crate::domain::{
+    question::{Question, ROW_LIMIT},
+    series::is_number,
 };
+use dimension::{sentinel, write_grouped, write_shown};
+use rows::write_rows;
 
 /// A figure.
 #[derive(Debug, PartialEq)]
@@ -37,72 +30,185 @@ pub(crate) struct Figure {
     pub(crate) truncated: bool,
 }
 
-/// The statement that answers a question within the scope of a call: the total
-/// first, then the rows in order, one more than there may be.
-pub(crate) fn figures(
-    question: &Question,
-    context: &AccessContext,
-    now: Timestamp,
-) -> QueryBuilder<Postgres> {
-    let facts = question.metric.facts;
-    let mut query = QueryBuilder::new("SELECT ");
-    // A row of the total has NULL where a record may have it, too; GROUPING tells them apart.
-    query.push(if question.group_by.is_empty() {
-        "TRUE"
-    } else {
-        "grouping(p.d0) = 1"
+/// What a statement is written of.
+pub(crate) struct Asked<'q> {
+    pub(crate) question: &'q Question,
+    pub(crate) context: &'q AccessContext,
+    pub(crate) now: Timestamp,
+    /// The generation that is answered from.
+    pub(crate) live: i32,
+}
+
+impl Asked<'_> {
+    fn spec(&self) -> Spec {
+        spec(self.question.metric.of)
+    }
+
+    /// SQL with `{live}` and `{now}` in it.
+    fn write(&self, sql: &str, query: &mut QueryBuilder<Postgres>) {
+        let sql = sql.replace("{live}", &self.live.to_string());
+        for (index, part) in sql.split("{now}").enumerate() {
+            if index > 0 {
+                query.push_bind(self.now.to_sqlx());
+            }
+            query.push(part);
+        }
+    }
+}
+
+/// The statement that answers a question within the scope of a call: the total first, then the
+/// rows in order, one more than there may be.
+pub(crate) fn figures(asked: &Asked<'_>) -> QueryBuilder<Postgres> {
+    let question = asked.question;
+    let mut query = QueryBuilder::new("WITH p AS (SELECT (");
+    let spec = asked.spec();
+    asked.write(spec.value, &mut query);
+    query.push(") AS value, ").push(match spec.facts {
+        Facts::Reads => "f.count AS weight",
+        _ => "1 AS weight",
+    });
+    query.push(", ").push(match question.metric.measure {
+        Measure::Sum => "f.currency AS currency",
+        _ => "NULL::text AS currency",
     });
     for (index, dimension) in question.group_by.iter().enumerate() {
         query.push(", ");
-        write_shown(facts, *dimension, index, &mut query);
-    }
-    query
-        .push(", count(*), avg(p.value)::float8 FROM (SELECT ")
-        .push(value(facts))
-        .push(" AS value");
-    for (index, dimension) in question.group_by.iter().enumerate() {
-        query.push(", ");
-        write_grouped(question, *dimension, &mut query);
+        write_grouped(asked, &spec, *dimension, &mut query);
         query.push(format_args!(" AS d{index}"));
     }
-    query.push(" FROM ").push(population(facts)).push(" AND ");
-    write_scope(context, now, &SCOPE, &mut Sql(&mut query));
-    if let Some(from) = question.period.from {
-        query
-            .push(format_args!(" AND {} >= ", moment(facts)))
-            .push_bind(from.to_sqlx());
+    write_rows(asked, &spec, &mut query);
+    query.push(")");
+    match question.top {
+        Some((limit, by)) => write_top(question, limit, by, &mut query),
+        None => write_all(question, &mut query),
     }
-    if let Some(until) = question.period.until {
-        query
-            .push(format_args!(" AND {} < ", moment(facts)))
-            .push_bind(until.to_sqlx());
-    }
-    let columns: Vec<String> = (0..question.group_by.len())
-        .map(|index| format!("p.d{index}"))
-        .collect();
-    query.push(") p GROUP BY GROUPING SETS (");
-    if !columns.is_empty() {
-        query.push(format_args!("({}), ", columns.join(", ")));
-    }
-    query.push("()) ORDER BY 1 DESC");
-    for index in 0..columns.len() {
-        query.push(format_args!(", {}", index + 2));
-    }
-    query.push(format_args!(" LIMIT {}", ROW_LIMIT + 2));
     query
 }
 
-/// Reads what the statement gave for a question with so many dimensions.
-pub(crate) fn read(rows: &[PgRow], dimensions: usize) -> Result<Figure, Fault> {
+/// Every group in the order of its dimensions.
+fn write_all(question: &Question, query: &mut QueryBuilder<Postgres>) {
+    let groups = columns(question, "p.d");
+    // A row of the total has NULL where a record may have it, too; GROUPING tells them apart.
+    let is_total = match groups.is_empty() {
+        true => "TRUE",
+        false => "grouping(p.d0) = 1",
+    };
+    query.push(format_args!(" SELECT {is_total}, FALSE"));
+    write_values(question, "p", query);
+    query.push(" FROM p GROUP BY GROUPING SETS (");
+    if !groups.is_empty() {
+        query.push(format_args!("({}), ", groups.join(", ")));
+    }
+    query.push("()) ORDER BY 1 DESC");
+    for (index, dimension) in question.group_by.iter().enumerate() {
+        if is_number(*dimension) {
+            query.push(format_args!(", p.d{index} NULLS FIRST"));
+        } else {
+            query.push(format_args!(", {}", index + 3));
+        }
+    }
+    query.push(format_args!(" LIMIT {}", ROW_LIMIT + 2));
+}
+
+/// The largest groups, and one of all the others.
+fn write_top(question: &Question, limit: i64, by: RankBy, query: &mut QueryBuilder<Postgres>) {
+    let groups = columns(question, "p.d").join(", ");
+    let rank = match by {
+        RankBy::Unspecified => "sum(p.weight)",
+        RankBy::Sum => SUM,
+        RankBy::Mean => MEAN,
+    };
+    query.push(format_args!(
+        ", top AS (SELECT row_number() OVER (ORDER BY {} DESC NULLS LAST",
+        rank.replace("{p}", "p")
+    ));
+    for (index, dimension) in question.group_by.iter().enumerate() {
+        query.push(", ");
+        write_shown(question, *dimension, &format!("p.d{index}"), query);
+    }
+    query.push(format_args!(
+        ") AS place, {groups} FROM p GROUP BY {groups} ORDER BY 1 LIMIT {limit}), \
+         q AS (SELECT p.value, p.weight, p.currency, top.place"
+    ));
+    for index in 0..question.group_by.len() {
+        query.push(format_args!(
+            ", CASE WHEN top.place IS NOT NULL THEN p.d{index} END AS d{index}"
+        ));
+    }
+    query.push(" FROM p LEFT JOIN top ON TRUE");
+    for (index, dimension) in question.group_by.iter().enumerate() {
+        // Hashed, which IS NOT DISTINCT FROM cannot be.
+        let none = sentinel(*dimension);
+        query.push(format_args!(
+            " AND coalesce(top.d{index}, {none}) = coalesce(p.d{index}, {none})"
+        ));
+    }
+    query.push(") SELECT grouping(q.place) = 1, q.place IS NULL");
+    write_values(question, "q", query);
+    query.push(format_args!(
+        " FROM q GROUP BY GROUPING SETS ((q.place, {}), ()) ORDER BY 1 DESC, q.place NULLS LAST",
+        columns(question, "q.d").join(", ")
+    ));
+}
+
+/// An amount is one where all are in one currency.
+const ONE_CURRENCY: &str = "min({p}.currency) IS NOT DISTINCT FROM max({p}.currency)";
+const SUM: &str =
+    "CASE WHEN min({p}.currency) IS NOT DISTINCT FROM max({p}.currency) THEN sum({p}.value) END";
+const MEAN: &str =
+    "CASE WHEN min({p}.currency) IS NOT DISTINCT FROM max({p}.currency) THEN avg({p}.value) END";
+
+/// What is shown of a group: its dimensions, count, mean, sum and percentiles.
+fn write_values(question: &Question, table: &str, query: &mut QueryBuilder<Postgres>) {
+    for (index, dimension) in question.group_by.iter().enumerate() {
+        query.push(", ");
+        write_shown(question, *dimension, &format!("{table}.d{index}"), query);
+    }
+    let count = match spec(question.metric.of).facts {
+        Facts::Reads => "coalesce(sum({p}.weight), 0)::int8",
+        _ => "count(*)",
+    };
+    let none = ("NULL::float8", "NULL::text", "NULL::float8[]");
+    let (mean, sum, percentiles) = match question.metric.measure {
+        Measure::Unspecified | Measure::Count => none,
+        Measure::Mean => ("avg({p}.value)::float8", none.1, none.2),
+        Measure::Rate => ("avg({p}.value)::float8", "sum({p}.value)::text", none.2),
+        Measure::Sum => (
+            "CASE WHEN {one} THEN avg({p}.value)::float8 END",
+            "CASE WHEN {one} THEN sum({p}.value)::text END",
+            none.2,
+        ),
+        Measure::Duration => (
+            "avg({p}.value)::float8",
+            none.1,
+            "(percentile_disc(ARRAY[0.5, 0.9, 0.95]) WITHIN GROUP (ORDER BY {p}.value))::float8[]",
+        ),
+    };
+    for value in [count, mean, sum, percentiles] {
+        let value = value.replace("{one}", ONE_CURRENCY).replace("{p}", table);
+        query.push(", ").push(value);
+    }
+}
+
+fn columns(question: &Question, prefix: &str) -> Vec<String> {
+    (0..question.group_by.len())
+        .map(|index| format!("{prefix}{index}"))
+        .collect()
+}
+
+/// Reads what the statement gave for a question.
+pub(crate) fn read(rows: &[PgRow], question: &Question) -> Result<Figure, Fault> {
+    let dimensions = question.group_by.len();
     let Some((total, rows)) = rows.split_first() else {
         return Err(Fault::internal("a figure without a total"));
     };
     let total = MetricRow {
         dimensions: Vec::new(),
+        rest: false,
         ..read_row(total, dimensions)?
     };
-    let truncated = rows.len() > ROW_LIMIT;
-    let rows = match dimensions {
+    let truncated = question.top.is_none() && rows.len() > ROW_LIMIT;
+    let mut rows = match dimensions {
         // Grouped by nothing, all is one row.
         0 => vec![total.clone()],
         _ => rows
@@ -111,6 +217,9 @@ pub(crate) fn read(rows: &[PgRow], dimensions: usize) -> Result<Figure, Fault> {
             .map(|row| read_row(row, dimensions))
             .collect::<Result<_, _>>()?,
     };
+    for row in &mut rows {
+        row.share = share(row.count, total.count);
+    }
     Ok(Figure {
         rows,
         total,
@@ -118,128 +227,43 @@ pub(crate) fn read(rows: &[PgRow], dimensions: usize) -> Result<Figure, Fault> {
     })
 }
 
+#[expect(clippy::cast_precision_loss, reason = "no count comes near 2^53")]
+fn share(count: i64, of: i64) -> Option<f64> {
+    (of > 0).then(|| count as f64 / of as f64)
+}
+
 fn read_row(row: &PgRow, dimensions: usize) -> Result<MetricRow, Fault> {
+    let rest: bool = row.try_get(1)?;
+    let names: Vec<String> = (2..dimensions + 2)
+        .map(|index| row.try_get(index))
+        .collect::<Result<_, _>>()?;
+    let at = dimensions + 2;
+    let percentiles: Option<Vec<f64>> = row.try_get(at + 3)?;
+    let percentile = |index: usize| percentiles.as_ref().and_then(|all| all.get(index).copied());
     Ok(MetricRow {
-        dimensions: (1..=dimensions)
-            .map(|index| row.try_get(index))
-            .collect::<Result<_, _>>()?,
-        count: row.try_get(dimensions + 1)?,
-        mean: row.try_get(dimensions + 2)?,
+        dimensions: match rest {
+            true => vec![String::new(); dimensions],
+            false => names,
+        },
+        count: row.try_get(at)?,
+        mean: row.try_get(at + 1)?,
+        sum: row.try_get(at + 2)?,
+        p50: percentile(0),
+        p90: percentile(1),
+        p95: percentile(2),
+        share: None,
+        rest,
     })
 }
 
-/// Records that are counted; conditions follow with ` AND `.
-fn population(facts: Facts) -> &'static str {
-    match facts {
-        Facts::Tickets => "analytics.ticket_fact f WHERE TRUE",
-        Facts::RatedTickets => "analytics.ticket_fact f WHERE f.satisfaction_score IS NOT NULL",
-        Facts::Orders => "analytics.order_fact f WHERE TRUE",
-        Facts::Reviews => "analytics.review_fact f WHERE TRUE",
-    }
+/// Of which customers rows are, where they are by customers.
+pub(crate) fn customers<'f>(
+    question: &Question,
+    figure: &'f Figure,
+) -> impl Iterator<Item = &'f str> {
+    let by = |one: &Dimension| *one == Dimension::Customer;
+    let at = question.group_by.iter().position(by);
+    let rows = figure.rows.iter();
+    rows.filter_map(move |row| row.dimensions.get(at?).map(String::as_str))
+        .filter(|name| !name.is_empty())
 }
-
-/// What the mean is of.
-fn value(facts: Facts) -> &'static str {
-    match facts {
-        Facts::Tickets | Facts::Orders => "NULL::int2",
-        Facts::RatedTickets => "f.satisfaction_score",
-        Facts::Reviews => "f.score",
-    }
-}
-
-/// By which moment a record belongs to a day.
-fn moment(facts: Facts) -> &'static str {
-    match facts {
-        Facts::Tickets | Facts::RatedTickets => "f.received_at",
-        Facts::Orders => "f.placed_at",
-        Facts::Reviews => "f.answered_at",
-    }
-}
-
-/// The state of a ticket; of one that is part of another, the number after the last of them:
-/// it is closed, and not for having been solved.
-const MERGED_OR_STATE: &str = "CASE WHEN f.merged THEN 6 ELSE f.state END";
-
-/// The value of a record by which it is grouped.
-fn write_grouped(question: &Question, dimension: Dimension, query: &mut QueryBuilder<Postgres>) {
-    let column = match (dimension, question.metric.facts) {
-        (Dimension::Day, facts) => {
-            query.push(format_args!("({} AT TIME ZONE ", moment(facts)));
-            query
-                .push_bind(question.zone.name().to_owned())
-                .push(")::date");
-            return;
-        }
-        (Dimension::Department, _) => "f.department_id",
-        (Dimension::Status, Facts::Orders) => "f.stage",
-        (Dimension::Status, _) => MERGED_OR_STATE,
-        (Dimension::Priority, _) => "f.priority",
-        (Dimension::Kind, _) => "f.kind",
-        (Dimension::Channel, _) => "f.channel",
-        // No metric has it.
-        (Dimension::Unspecified, _) => "NULL",
-    };
-    query.push(column);
-}
-
-/// The value of a group as it is shown and ordered by; empty where the records
-/// have none, or one that this build does not know.
-fn write_shown(
-    facts: Facts,
-    dimension: Dimension,
-    index: usize,
-    query: &mut QueryBuilder<Postgres>,
-) {
-    match dimension {
-        Dimension::Day | Dimension::Unspecified => {
-            query.push(format_args!(
-                "coalesce(to_char(p.d{index}, 'YYYY-MM-DD'), '')"
-            ));
-        }
-        Dimension::Department => {
-            query.push(format_args!("coalesce('departments/' || p.d{index}, '')"));
-        }
-        Dimension::Status | Dimension::Priority | Dimension::Kind | Dimension::Channel => {
-            query.push("coalesce((").push_bind(names(facts, dimension));
-            query.push(format_args!("::text[])[p.d{index} + 1], '')"));
-        }
-    }
-    // By bytes: the order must not depend on the cluster's language.
-    query.push(r#" COLLATE "C""#);
-}
-
-/// Names of an enum's values in the order of their numbers, which have no gaps.
-fn names(facts: Facts, dimension: Dimension) -> Vec<String> {
-    match (dimension, facts) {
-        (Dimension::Status, Facts::Orders) => each("ORDER_STAGE_", |number| {
-            Some(OrderStage::try_from(number).ok()?.as_str_name())
-        }),
-        (Dimension::Status, _) => {
-            let mut states = each("TICKET_STATE_", |number| {
-                Some(TicketState::try_from(number).ok()?.as_str_name())
-            });
-            states.push("merged".to_owned());
-            states
-        }
-        (Dimension::Priority, _) => each("PRIORITY_", |number| {
-            Some(Priority::try_from(number).ok()?.as_str_name())
-        }),
-        (Dimension::Kind, _) => each("TICKET_KIND_", |number| {
-            Some(TicketKind::try_from(number).ok()?.as_str_name())
-        }),
-        (Dimension::Channel, _) => each("CHANNEL_", |number| {
-            Some(Channel::try_from(number).ok()?.as_str_name())
-        }),
-        (Dimension::Day | Dimension::Department | Dimension::Unspecified, _) => Vec::new(),
-    }
-}
-
-fn each(prefix: &str, name: impl Fn(i32) -> Option<&'static str>) -> Vec<String> {
-    (0..)
-        .map_while(name)
-        .map(|name| name.strip_prefix(prefix).unwrap_or(name).to_lowercase())
-        .collect()
-}
-
-#[cfg(test)]
-mod tests;

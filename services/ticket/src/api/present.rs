@@ -107,6 +107,8 @@ pub(super) fn changed(
         call_seconds: ticket.call_seconds,
         merged: ticket.merged_time.is_some(),
         order_id: id(&ticket.order, "orders"),
+        resolved_at: ticket.resolved_time,
+        closed_at: ticket.closed_time,
     })
 }
 

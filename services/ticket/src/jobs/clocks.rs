@@ -4,6 +4,8 @@
 //! What a clock has passed is judged by the ticket as it is in the same transaction, so that
 //! an answer that came in time is never too late for having been read late.
 
+mod figures;
+
 use std::{collections::BTreeSet, time::Duration};
 
 use jiff::Timestamp;
@@ -152,7 +154,8 @@ async fn read_one(
 ) -> Result<(), Fault> {
     let before = clocks::list(connection, id).await?;
     let timed = timing.clocks(&ticket.record);
-    clocks::drop_others(connection, id, &timed).await?;
+    let dropped = clocks::drop_others(connection, id, &timed).await?;
+    let mut changed: Vec<_> = dropped.into_iter().map(figures::dropped).collect();
     for one in &timed {
         let (metric, number) = (one.attempt.metric, one.attempt.number);
         let known = before
@@ -162,6 +165,9 @@ async fn read_one(
             continue;
         }
         clocks::keep(connection, id, ticket.customer_id, one, look.now).await?;
+        if figures::is_news(known, one, look.now) {
+            changed.push(figures::changed(one, ticket.merged_at, look.now));
+        }
         let promised = known.and_then(|known| known.promised_at);
         let moved = promised
             .zip(one.due_at)
@@ -183,6 +189,14 @@ async fn read_one(
         if clocks::note(connection, id, metric, number, what).await? {
             entries.push(entry(look, id, ticket, one, metric, what));
         }
+    }
+    if !changed.is_empty() {
+        let event = figures::event(id, ticket, changed);
+        let (request, resource) = (look.request.to_string(), name("tickets", id));
+        let (customer, kind) = (Some(ticket.customer_id), "clocks.changed");
+        entries.push(Entry::by_itself(
+            look.now, request, kind, resource, customer, event,
+        ));
     }
     Ok(())
 }

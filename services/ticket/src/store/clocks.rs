@@ -214,24 +214,28 @@ pub(crate) async fn keep(
     Ok(())
 }
 
-/// Takes away attempts that have no target any more and have not stopped.
+/// Takes away attempts that have no target any more and have not stopped; which these were.
 pub(crate) async fn drop_others(
     connection: &mut PgConnection,
     ticket: Uuid,
     kept: &[Timed<'_>],
-) -> Result<(), Fault> {
+) -> Result<Vec<(i16, i32)>, Fault> {
     let metrics: Vec<i16> = kept.iter().map(|one| one.attempt.metric as i16).collect();
     let attempts: Vec<i32> = kept.iter().map(|one| one.attempt.number).collect();
-    sqlx::query!(
+    let gone = sqlx::query!(
         "DELETE FROM ticket.clock WHERE ticket_id = $1 AND stopped_at IS NULL
-         AND (metric, attempt) NOT IN (SELECT * FROM unnest($2::int2[], $3::int4[]))",
+         AND (metric, attempt) NOT IN (SELECT * FROM unnest($2::int2[], $3::int4[]))
+         RETURNING metric, attempt",
         ticket,
         &metrics,
         &attempts,
     )
-    .execute(connection)
+    .fetch_all(connection)
     .await?;
-    Ok(())
+    Ok(gone
+        .into_iter()
+        .map(|row| (row.metric, row.attempt))
+        .collect())
 }
 
 /// What a clock has passed that is not journaled.

@@ -109,7 +109,7 @@ fn is_register(method: &Method) -> bool {
     register && method.shows.is_empty()
 }
 
-pub(super) use figures::FIGURES;
+pub(super) use figures::{DERIVED, FIGURES};
 pub(super) use watch::begun;
 
 impl Post<'_> {

@@ -208,6 +208,7 @@ fn changed<K: Kind>(
         active_from: case.period.map(|(start, _)| to_proto(start)),
         active_until: case.period.map(|(_, end)| to_proto(end)),
         policy_revision,
+        department_id: bytes(case.department),
         ..ApprovalChanged::default()
     };
     stored.describe(desk, &mut changed);

@@ -1,3 +1,7 @@
+use kefu_contracts::{
+    journal::{self, ChangedClock, Cursor, event::Event},
+    ticket::{ClockMetric, ClockState, TicketState},
+};
 use proptest::prelude::*;
 
 use super::*;
@@ -6,144 +10,267 @@ fn at(second: i64) -> Timestamp {
     Timestamp::from_second(second).unwrap()
 }
 
-fn changed(revision: i64, state: TicketState, reopen_count: i32) -> TicketChanged {
-    TicketChanged {
+fn entry(position: i64, event: Event) -> Entry {
+    Entry {
+        cursor: Some(Cursor {
+            transaction_id: 1,
+            position,
+        }),
+        recorded_at: Some(time::to_proto(at(position))),
+        event: Some(journal::Event { event: Some(event) }),
+        ..Entry::default()
+    }
+}
+
+fn changed(revision: i64, state: TicketState) -> journal::TicketChanged {
+    journal::TicketChanged {
         ticket_id: Uuid::from_u128(1).as_bytes().to_vec(),
         state: state as i32,
         received_at: Some(time::to_proto(at(0))),
         occurred_at: Some(time::to_proto(at(revision * 100))),
-        reopen_count,
         revision,
         ..Default::default()
     }
 }
 
-fn told(events: &[TicketChanged]) -> TicketFact {
-    let mut known = latest(events.iter().filter_map(TicketFact::read));
-    assert_eq!(known.len(), 1);
-    known.remove(0)
+fn told(events: Vec<Event>) -> Vec<Fact> {
+    let entries = events.into_iter().enumerate();
+    let entries = entries.map(|(index, event)| entry(i64::try_from(index).unwrap(), event));
+    latest(entries.flat_map(|entry| read(&entry).facts))
+}
+
+fn ticket(events: Vec<journal::TicketChanged>) -> Fact {
+    let mut facts = told(events.into_iter().map(Event::TicketChanged).collect());
+    assert_eq!(facts.len(), 1);
+    facts.remove(0)
 }
 
 /// Clause CC-1.4: closing and rating do not move the moment of the solution.
 #[test]
 fn a_ticket_is_resolved_when_the_solution_was_given() {
-    let rated = TicketChanged {
-        satisfaction_score: 5,
-        ..changed(3, TicketState::Resolved, 0)
+    let resolved = journal::TicketChanged {
+        resolved_at: Some(time::to_proto(at(200))),
+        ..changed(2, TicketState::Resolved)
     };
-    let fact = told(&[
-        changed(1, TicketState::New, 0),
-        changed(2, TicketState::Resolved, 0),
-        rated,
-        TicketChanged {
-            satisfaction_score: 5,
-            ..changed(4, TicketState::Closed, 0)
-        },
-    ]);
-    assert_eq!(fact.resolved_at, Some(at(200)));
-    assert_eq!((fact.score, fact.revision), (Some(5), 4));
+    let rated = journal::TicketChanged {
+        satisfaction_score: 5,
+        revision: 3,
+        occurred_at: Some(time::to_proto(at(300))),
+        ..resolved.clone()
+    };
+    let closed = journal::TicketChanged {
+        state: TicketState::Closed as i32,
+        closed_at: Some(time::to_proto(at(400))),
+        revision: 4,
+        ..rated.clone()
+    };
+    let fact = ticket(vec![changed(1, TicketState::New), resolved, rated, closed]);
+    assert_eq!(fact.values.ended_at, Some(at(200)));
+    assert_eq!(fact.values.outcome, Some(1));
+    assert_eq!((fact.values.score, fact.told.revision), (Some(5), 4));
 }
 
 /// Clause CC-1.4.
 #[test]
 fn a_reopened_ticket_is_not_resolved_until_it_is_again() {
-    let resolved = changed(2, TicketState::Resolved, 0);
-    let reopened = changed(3, TicketState::Open, 1);
-    assert_eq!(
-        told(&[resolved.clone(), reopened.clone()]).resolved_at,
-        None
-    );
-    let again = changed(4, TicketState::Resolved, 1);
-    assert_eq!(
-        told(&[resolved.clone(), reopened, again.clone()]).resolved_at,
-        Some(at(400))
-    );
-    assert_eq!(
-        told(&[resolved, again]).resolved_at,
-        Some(at(400)),
-        "also when the way there was not told"
-    );
+    let resolved = journal::TicketChanged {
+        resolved_at: Some(time::to_proto(at(200))),
+        ..changed(2, TicketState::Resolved)
+    };
+    let reopened = journal::TicketChanged {
+        reopen_count: 1,
+        ..changed(3, TicketState::Open)
+    };
+    let fact = ticket(vec![resolved.clone(), reopened.clone()]);
+    assert_eq!((fact.values.ended_at, fact.values.outcome), (None, None));
+    let again = journal::TicketChanged {
+        resolved_at: Some(time::to_proto(at(400))),
+        reopen_count: 1,
+        ..changed(4, TicketState::Resolved)
+    };
+    let fact = ticket(vec![resolved, reopened, again]);
+    assert_eq!(fact.values.ended_at, Some(at(400)));
+    assert_eq!(fact.values.repeats, Some(1));
+}
+
+/// Clause CC-1.4: what is closed without a solution is over, and not resolved.
+#[test]
+fn a_ticket_that_is_closed_without_a_solution_is_not_resolved() {
+    let closed = journal::TicketChanged {
+        closed_at: Some(time::to_proto(at(300))),
+        ..changed(2, TicketState::Closed)
+    };
+    let fact = ticket(vec![closed]);
+    assert_eq!(fact.values.ended_at, Some(at(300)));
+    assert_eq!(fact.values.outcome, Some(2));
 }
 
 /// Clause CC-1.4: merging solves nothing, and undoing it leaves nothing behind.
 #[test]
 fn a_merged_ticket_is_not_resolved() {
-    let merged = TicketChanged {
+    let merged = journal::TicketChanged {
         merged: true,
-        ..changed(2, TicketState::Closed, 0)
+        closed_at: Some(time::to_proto(at(200))),
+        ..changed(2, TicketState::Closed)
     };
-    let (new, again) = (
-        changed(1, TicketState::New, 0),
-        changed(3, TicketState::New, 0),
-    );
-    let fact = told(&[new.clone(), merged.clone()]);
-    assert!(fact.merged && fact.resolved_at.is_none());
-    let resolved = changed(4, TicketState::Resolved, 0);
-    let fact = told(&[new, merged, again, resolved]);
-    assert_eq!((fact.merged, fact.resolved_at), (false, Some(at(400))));
+    let fact = ticket(vec![changed(1, TicketState::New), merged.clone()]);
+    assert!(fact.values.merged && fact.values.ended_at.is_none());
+    let fact = ticket(vec![merged, changed(3, TicketState::New)]);
+    assert!(!fact.values.merged && fact.values.ended_at.is_none());
 }
 
-/// Clause CC-1.4: an unrated ticket has no score rather than one of 0, which would
-/// pull the mean down.
+/// Clause CC-1.4: what is no score is no answer rather than one of 0, which would pull the mean
+/// down.
 #[test]
 fn what_is_not_a_score_is_not_counted_as_one() {
-    assert_eq!(told(&[changed(1, TicketState::Closed, 0)]).score, None);
-    let review = OrderReviewed {
+    let fact = ticket(vec![changed(1, TicketState::Closed)]);
+    assert_eq!(fact.values.score, None);
+    let review = |score| journal::OrderReviewed {
         review_id: Uuid::from_u128(2).as_bytes().to_vec(),
         answered_at: Some(time::to_proto(at(5))),
+        score,
         ..Default::default()
     };
-    assert_eq!(ReviewFact::read(&review), None);
+    for (score, counted) in [(0, false), (5, true), (6, false)] {
+        let read = read(&entry(1, Event::OrderReviewed(review(score))));
+        assert_eq!(
+            (read.facts.len() == 1, read.incomplete),
+            (counted, !counted)
+        );
+    }
+    let asked = journal::SurveyChanged {
+        survey_id: Uuid::from_u128(3).as_bytes().to_vec(),
+        ..Default::default()
+    };
+    let read = read(&entry(1, Event::SurveyChanged(asked)));
     assert!(
-        ReviewFact::read(&OrderReviewed {
-            score: 5,
-            ..review.clone()
-        })
-        .is_some()
-    );
-    assert_eq!(
-        ReviewFact::read(&OrderReviewed { score: 6, ..review }),
-        None
+        read.facts.is_empty() && !read.incomplete,
+        "not answered yet"
     );
 }
 
 #[test]
 fn an_event_that_names_no_record_or_no_time_is_no_fact() {
-    let event = changed(1, TicketState::New, 0);
+    let nameless = journal::TicketChanged {
+        ticket_id: vec![1],
+        ..changed(1, TicketState::New)
+    };
+    let timeless = journal::TicketChanged {
+        received_at: None,
+        ..changed(1, TicketState::New)
+    };
+    for event in [nameless, timeless] {
+        let read = read(&entry(1, Event::TicketChanged(event)));
+        assert!(read.facts.is_empty() && read.incomplete);
+    }
+}
+
+/// Clauses SG-2.1, IH-4: each attempt of each clock is a fact of its own; one without a target is
+/// none any more.
+#[test]
+fn clocks_are_counted_attempt_by_attempt() {
+    let clock = |metric: ClockMetric, attempt, state: ClockState| ChangedClock {
+        metric: metric as i32,
+        attempt,
+        start_time: Some(time::to_proto(at(10))),
+        stop_time: Some(time::to_proto(at(70))),
+        used_seconds: 60,
+        state: state as i32,
+        ..Default::default()
+    };
+    let of = |clocks| {
+        Event::ClocksChanged(journal::ClocksChanged {
+            ticket_id: Uuid::from_u128(1).as_bytes().to_vec(),
+            clocks,
+            ..Default::default()
+        })
+    };
+    let met = clock(ClockMetric::Resolution, 1, ClockState::Met);
+    let missed = clock(ClockMetric::Resolution, 2, ClockState::Missed);
+    let first = clock(ClockMetric::FirstResponse, 1, ClockState::Met);
+    let dropped = ChangedClock {
+        dropped: true,
+        ..first
+    };
+    let facts = told(vec![of(vec![first, met, missed]), of(vec![dropped])]);
+    let seen: Vec<_> = facts
+        .iter()
+        .map(|fact| (fact.values.metric, fact.values.attempt, fact.gone))
+        .collect();
     assert_eq!(
-        TicketFact::read(&TicketChanged {
-            ticket_id: vec![1],
-            ..event.clone()
-        }),
-        None
-    );
-    assert_eq!(
-        TicketFact::read(&TicketChanged {
-            received_at: None,
-            ..event
-        }),
-        None
+        seen,
+        [
+            (Some(1), Some(1), true),
+            (Some(3), Some(1), false),
+            (Some(3), Some(2), false)
+        ]
     );
 }
 
+/// Clause OP-3.4.4: an order that is late twice was late twice.
+#[test]
+fn each_occasion_of_trouble_is_counted() {
+    let trouble = |trouble: journal::OrderTrouble, since, over| {
+        Event::OrderTroubled(journal::OrderTroubled {
+            order_id: Uuid::from_u128(1).as_bytes().to_vec(),
+            trouble: trouble.into(),
+            stage: 6,
+            since: Some(time::to_proto(at(since))),
+            over,
+            ..Default::default()
+        })
+    };
+    use journal::OrderTrouble::{Late, Stuck};
+    let facts = told(vec![
+        trouble(Late, 1000, false),
+        trouble(Late, 1000, true),
+        trouble(Late, 9000, false),
+        trouble(Stuck, 1000, false),
+    ]);
+    let seen: Vec<_> = facts
+        .iter()
+        .map(|fact| (fact.values.sort, fact.at, fact.values.ended_at.is_some()))
+        .collect();
+    assert_eq!(facts.len(), 3);
+    assert!(seen.contains(&(Some(1), at(1000), true)));
+    assert!(seen.contains(&(Some(1), at(9000), false)));
+    assert!(seen.contains(&(Some(2), at(1000), false)));
+}
+
+/// An id that tells no time leaves that to the entry.
+#[test]
+fn a_record_was_made_when_its_id_says() {
+    let place = Place {
+        position: 1,
+        recorded_at: Some(at(7)),
+    };
+    assert_eq!(place.made(Uuid::from_u128(5)), Some(at(7)));
+    let stamp = uuid::Timestamp::from_unix(uuid::NoContext, 1_500_000_000, 0);
+    let made = place.made(Uuid::new_v7(stamp)).unwrap();
+    assert_eq!(made, at(1_500_000_000));
+}
+
 proptest! {
-    /// In whatever order the revisions of an order are told, the newest is known after.
+    /// Clause CC-1.4: in whatever order and stretches the entries of records are told, the last
+    /// revision is known in the end, and of one revision what was written later.
     #[test]
-    fn an_older_revision_never_overwrites_a_newer(
-        revisions in prop::collection::vec((1_u128..5, 1_i64..50), 1..40),
+    fn an_older_entry_never_overwrites_a_newer(
+        told in prop::collection::vec((1_u128..5, 1_i64..8), 1..40),
+        cut in 0_usize..40,
     ) {
-        let facts = revisions.iter().map(|(order, revision)| OrderFact {
-            order: Uuid::from_u128(*order),
-            customer: None,
-            department: None,
-            stage: 1,
-            placed_at: at(0),
-            total: None,
-            revision: *revision,
-        });
-        for fact in latest(facts) {
-            let newest = revisions.iter().filter(|(order, _)| Uuid::from_u128(*order) == fact.order).map(|(_, revision)| *revision).max();
-            prop_assert_eq!(Some(fact.revision), newest);
+        let facts: Vec<Fact> = told.iter().enumerate().map(|(position, (id, revision))| Fact {
+            key: Key { kind: Kind::Order, id: Uuid::from_u128(*id), part: 0 },
+            told: Told { revision: *revision, position: i64::try_from(position).unwrap() },
+            at: at(0),
+            gone: false,
+            values: Values::default(),
+        }).collect();
+        let (first, second) = facts.split_at(cut.min(facts.len()));
+        // The second stretch settles upon the first.
+        let known = latest(latest(first.to_vec()).into_iter().chain(latest(second.to_vec())));
+        for fact in known {
+            let all = facts.iter().filter(|one| one.key == fact.key);
+            prop_assert_eq!(Some(fact.told), all.map(|one| one.told).max());
         }
     }
 }

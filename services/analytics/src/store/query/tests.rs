@@ -1,15 +1,19 @@
 use kefu_access::{ClassSet, Purpose, Rule, Scope, Subject, SubjectKind};
-use kefu_contracts::{analytics::QueryMetricRequest, google::r#type::Date};
+use kefu_contracts::{analytics::QueryMetricRequest, google::r#type::Date, policy::DataClass};
 use uuid::Uuid;
 
-use super::*;
-use crate::domain::{catalogue::METRICS, period::Zone};
+use super::{dimension::names, *};
+use crate::domain::{
+    catalogue::{Population, metrics},
+    period::Zone,
+    question::{Door, is_time},
+};
 
-fn context(scopes: Vec<Scope>) -> AccessContext {
+fn context(scopes: Vec<Scope>, classes: ClassSet) -> AccessContext {
     let at = Timestamp::from_second(0).unwrap();
     let rules = scopes.into_iter().map(|scope| Rule {
         scope,
-        classes: ClassSet::default(),
+        classes,
         source: "role:inspector#figures".into(),
         expires_at: None,
     });
@@ -28,41 +32,66 @@ fn context(scopes: Vec<Scope>) -> AccessContext {
     }
 }
 
-fn statement(metric: &str, group_by: &[Dimension], scopes: Vec<Scope>) -> String {
-    let request = QueryMetricRequest {
-        metric: metric.into(),
-        first_day: Some(Date {
+fn asking(metric: &str, group_by: &[Dimension], limit: i32) -> QueryMetricRequest {
+    let day = |day| {
+        Some(Date {
             year: 2018,
             month: 5,
-            day: 16,
-        }),
-        group_by: group_by.iter().map(|dimension| *dimension as i32).collect(),
-        ..Default::default()
+            day,
+        })
     };
-    let question = Question::read(&request, &Zone::parse("Asia/Shanghai").unwrap()).unwrap();
-    let query = figures(
-        &question,
-        &context(scopes),
-        Timestamp::from_second(0).unwrap(),
-    );
-    query.sql().as_str().to_owned()
+    QueryMetricRequest {
+        metric: metric.into(),
+        first_day: day(16),
+        last_day: day(20),
+        group_by: group_by.iter().map(|dimension| *dimension as i32).collect(),
+        limit,
+        ..Default::default()
+    }
 }
 
-/// Clause CC-1.4: the scope stands inside the population, before anything is counted,
-/// in every figure.
+fn question(request: &QueryMetricRequest, door: Door) -> Question {
+    Question::read(request, &Zone::parse("Asia/Shanghai").unwrap(), door).unwrap()
+}
+
+fn written(request: &QueryMetricRequest, door: Door, context: &AccessContext) -> String {
+    let asked = Asked {
+        question: &question(request, door),
+        context,
+        now: Timestamp::from_second(0).unwrap(),
+        live: 7,
+    };
+    figures(&asked).sql().as_str().to_owned()
+}
+
+fn statement(metric: &str, group_by: &[Dimension], scopes: Vec<Scope>) -> String {
+    let request = asking(metric, group_by, 0);
+    written(
+        &request,
+        Door::Figures,
+        &context(scopes, ClassSet::default()),
+    )
+}
+
+const DEPARTMENTS: &str = "(f.department_id IS NOT NULL AND f.department_id = ANY(";
+
+/// Clauses CC-1.4, CF-6.1: the scope stands inside the population, before anything is counted, in
+/// every figure; what is of no department is counted by nobody whose scope is one.
 #[test]
 fn nothing_outside_the_scope_is_counted() {
-    for metric in METRICS {
+    for metric in metrics() {
         let sql = statement(
             metric.id,
-            &[Dimension::Day, Dimension::Department],
+            &[metric.dimensions[0]],
             vec![Scope::Departments(vec![Uuid::from_u128(7)])],
         );
-        let (population, _) = sql.split_once(") p GROUP BY").unwrap();
-        assert!(
-            population.contains("(f.department_id IS NOT NULL AND f.department_id = ANY("),
-            "{sql}"
-        );
+        let (population, _) = sql.split_once(" GROUP BY GROUPING SETS").unwrap();
+        let expected = match metric.of {
+            Population::Reads => "AND (FALSE)",
+            _ => DEPARTMENTS,
+        };
+        assert!(population.contains(expected), "{sql}");
+        assert!(population.contains("f.generation = 7"), "{sql}");
         let none = statement(metric.id, &[], Vec::new());
         assert!(none.contains("AND (FALSE)"), "{none}");
     }
@@ -81,30 +110,49 @@ fn rules_about_single_records_reach_no_figure() {
     assert!(sql.contains("AND ((FALSE) OR (FALSE) OR (FALSE))"), "{sql}");
 }
 
-/// Clause CC-1.4: count and mean are of one population.
+/// Clause CC-1.4: rows, total, mean and percentiles are of one scan of one population.
 #[test]
-fn unrated_tickets_are_neither_counted_nor_averaged() {
+fn count_and_mean_are_of_one_population() {
     let sql = statement(
         "ticket_satisfaction",
         &[Dimension::Priority],
         vec![Scope::All],
     );
-    assert!(
-        sql.contains("WHERE f.satisfaction_score IS NOT NULL AND (TRUE)"),
-        "{sql}"
-    );
-    assert_eq!(
-        sql.matches("FROM analytics.").count(),
-        1,
-        "rows and total are one scan: {sql}"
-    );
+    assert!(sql.contains("AND f.score IS NOT NULL AND (TRUE)"), "{sql}");
+    for metric in metrics() {
+        let scans = |sql: &str| sql.matches("analytics.fact f").count();
+        let time = metric.dimensions.iter().find(|one| !is_time(**one));
+        let door = match time {
+            Some(Dimension::Employee) => Door::Staff,
+            _ => Door::Figures,
+        };
+        let all = context(vec![Scope::All], ClassSet::default());
+        for limit in [0, 10] {
+            let sql = written(&asking(metric.id, &[*time.unwrap()], limit), door, &all);
+            let facts = usize::from(metric.of != Population::Reads);
+            assert_eq!(scans(&sql), facts, "{sql}");
+        }
+    }
+}
+
+/// Clauses CF-6.1, IH-8.1: by customers only what is cleared of what they bought is counted.
+#[test]
+fn customers_are_ranked_by_what_is_cleared() {
+    let request = asking("sales", &[Dimension::Customer], 10);
+    let hidden = context(vec![Scope::All], ClassSet::default());
+    let sql = written(&request, Door::Customers, &hidden);
+    assert!(sql.contains("f.amount IS NOT NULL AND (FALSE)"), "{sql}");
+    let cleared = context(vec![Scope::All], ClassSet::of(&[DataClass::Purchase]));
+    let sql = written(&request, Door::Customers, &cleared);
+    assert!(sql.contains("f.amount IS NOT NULL AND (TRUE)"), "{sql}");
 }
 
 /// Clause CC-1.4: what is merged has a group of its own, behind all states.
 #[test]
 fn what_is_merged_is_counted_as_that() {
     let sql = statement("tickets", &[Dimension::Status], vec![Scope::All]);
-    let after_all = names(Facts::Tickets, Dimension::Status).len() - 1;
+    let tickets = question(&asking("tickets", &[], 0), Door::Figures);
+    let after_all = names(&tickets, Dimension::Status).len() - 1;
     assert!(
         sql.contains(&format!("WHEN f.merged THEN {after_all} ELSE")),
         "{sql}"
@@ -113,8 +161,12 @@ fn what_is_merged_is_counted_as_that() {
 
 #[test]
 fn names_stand_at_their_numbers() {
+    let named = |metric: &str, dimension| {
+        let request = asking(metric, &[], 0);
+        names(&question(&request, Door::Figures), dimension)
+    };
     assert_eq!(
-        names(Facts::Tickets, Dimension::Status),
+        named("tickets", Dimension::Status),
         [
             "unspecified",
             "new",
@@ -126,21 +178,55 @@ fn names_stand_at_their_numbers() {
         ]
     );
     assert_eq!(
-        names(Facts::Orders, Dimension::Status)
+        named("orders", Dimension::Status)
             .last()
             .map(String::as_str),
         Some("cancelled")
     );
     assert_eq!(
-        names(Facts::Tickets, Dimension::Priority),
+        named("tickets", Dimension::Priority),
         ["unspecified", "low", "moderate", "high", "critical"]
     );
+    assert_eq!(named("tickets", Dimension::Kind)[4], "service_request");
+    assert_eq!(named("tickets", Dimension::Channel)[6], "self_service");
     assert_eq!(
-        names(Facts::RatedTickets, Dimension::Kind)[4],
-        "service_request"
+        named("first_response_time", Dimension::Kind)[2],
+        "complaint"
     );
-    assert_eq!(
-        names(Facts::RatedTickets, Dimension::Channel)[6],
-        "self_service"
-    );
+    assert_eq!(named("after_sales_cases", Dimension::Kind)[5], "return");
+    assert_eq!(named("customers", Dimension::Credit)[1], "a");
+    assert_eq!(named("data_accuracy", Dimension::Kind)[2], "identity");
+    assert_eq!(named("reads", Dimension::Outcome)[1], "refused");
+    assert_eq!(named("reads", Dimension::Purpose)[6], "analysis");
+}
+
+/// Every dimension of every figure has names, or is shown by its own value.
+#[test]
+fn every_dimension_is_shown() {
+    use Dimension::{
+        Age, Attempt, Category, Cohort, Currency, Customer, Department, Employee, Frequency,
+        Monetary, Recency, Source,
+    };
+    for metric in metrics() {
+        for dimension in metric.dimensions {
+            let by_value = is_time(*dimension)
+                || matches!(
+                    dimension,
+                    Age | Attempt
+                        | Category
+                        | Cohort
+                        | Currency
+                        | Customer
+                        | Department
+                        | Employee
+                        | Frequency
+                        | Monetary
+                        | Recency
+                        | Source
+                );
+            let question = question(&asking(metric.id, &[], 0), Door::Figures);
+            let named = !names(&question, *dimension).is_empty();
+            assert_ne!(named, by_value, "{} by {dimension:?}", metric.id);
+        }
+    }
 }

@@ -134,7 +134,7 @@ impl Verifications {
             "verification.recorded",
             verification.name.clone(),
             Some(file.row.id),
-            recorded(wanted),
+            recorded(wanted, file.row.department_id),
         );
         let position = kefu_journal::append(connection, &[entry]).await?;
         let kept = (&self.shelf.sealer, wanted.claim.as_ref(), &file.held);
@@ -171,7 +171,7 @@ fn verification(call: &Call, wanted: &Wanted) -> Verification {
 }
 
 /// The facts of a result, for the journal.
-fn recorded(wanted: &Wanted) -> event::Event {
+fn recorded(wanted: &Wanted, department: Uuid) -> event::Event {
     let found = &wanted.finding;
     event::Event::VerificationRecorded(VerificationRecorded {
         verification_id: wanted.id.as_bytes().to_vec(),
@@ -182,5 +182,6 @@ fn recorded(wanted: &Wanted) -> event::Event {
         mismatched_fields: found.mismatched(),
         customer_revision: wanted.revision,
         check_time: Some(to_proto(found.checked_at)),
+        department_id: department.as_bytes().to_vec(),
     })
 }

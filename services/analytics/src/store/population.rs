@@ -1,0 +1,174 @@
+//! Where the records of each figure are found, and what of them is counted. Every population is
+//! rows `f` of facts within the caller's scope; count, mean and list have nothing else to count.
+
+use crate::domain::{catalogue::Population, fact::Kind};
+
+/// How a population lies in the facts.
+pub(crate) struct Spec {
+    /// Facts that `f` is rows of.
+    pub(crate) facts: Facts,
+    /// What they are joined with: `LEFT JOIN …`. `{live}` stands for the generation.
+    pub(crate) joins: &'static str,
+    /// Which of them are counted.
+    pub(crate) condition: &'static str,
+    /// What is added up and averaged.
+    pub(crate) value: &'static str,
+}
+
+/// What `f` is rows of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Facts {
+    /// Facts of this kind.
+    Of(Kind),
+    /// Customers, of their orders of the period and of the one before.
+    FormerlyActive,
+    /// Customers and the months since their first order.
+    Cohorts,
+    /// Customers and currencies, of the orders of the period.
+    Buyers,
+    /// What was shown.
+    Reads,
+}
+
+impl Spec {
+    const fn of(kind: Kind, condition: &'static str, value: &'static str) -> Self {
+        Self {
+            facts: Facts::Of(kind),
+            joins: "",
+            condition,
+            value,
+        }
+    }
+}
+
+const ALL: &str = "TRUE";
+/// There is nothing to add up.
+const NONE: &str = "NULL::int8";
+/// Number of OrderStage CANCELLED.
+const NOT_CANCELLED: &str = "f.state <> 9";
+/// Whether a ticket ended with a solution; one that ended without has outcome 2.
+const SOLVED_OR_NOT: &str = "(f.outcome IS NOT DISTINCT FROM 1::int2)::int4";
+/// A ticket's seconds from being received until its solution.
+const LASTED: &str = "extract(epoch FROM f.ended_at - f.at)::int8";
+
+/// Numbers of ClockMetric: 1 first response, 2 next response, 3 resolution; of ClockState: 3 met,
+/// 4 missed.
+pub(crate) fn spec(population: Population) -> Spec {
+    use Population::{
+        AfterSalesOfOrders, Answers, Buyers, Calls, CaseScores, Cases, Checks, Cohorts, Customers,
+        FirstResponses, FormerlyActive, InspectionScores, InspectionsPassed, LatenessOfOrders,
+        NextResponses, OnceSolvedTickets, OpenTickets, Orders, RatedTickets, Reads,
+        ReceivedTickets, Resolutions, ResolutionsDue, ResponsesDue, ResultScores, Reviews, Sales,
+        ServiceScores, Shares, SolvedTickets, StuckOrders, Tickets, Visits,
+    };
+    match population {
+        Tickets => Spec::of(Kind::Ticket, ALL, NONE),
+        RatedTickets => Spec::of(Kind::Ticket, "f.score IS NOT NULL", "f.score"),
+        ReceivedTickets => Spec::of(
+            Kind::Ticket,
+            "NOT f.merged",
+            SOLVED_OR_NOT,
+        ),
+        SolvedTickets => Spec::of(
+            Kind::Ticket,
+            "NOT f.merged AND f.outcome = 1",
+            LASTED,
+        ),
+        OnceSolvedTickets => Spec::of(
+            Kind::Ticket,
+            "NOT f.merged AND (f.outcome = 1 OR f.repeats > 0)",
+            "(f.repeats > 0)::int4",
+        ),
+        OpenTickets => Spec::of(
+            Kind::Ticket,
+            "NOT f.merged AND f.ended_at IS NULL",
+            "extract(epoch FROM {now} - f.at)::int8",
+        ),
+        Calls => Spec::of(Kind::Ticket, "f.seconds IS NOT NULL", "f.seconds"),
+        FirstResponses => Spec::of(
+            Kind::Clock,
+            "f.metric = 1 AND f.outcome IN (3, 4) AND f.seconds IS NOT NULL",
+            "f.seconds",
+        ),
+        NextResponses => Spec::of(
+            Kind::Clock,
+            "f.metric = 2 AND f.outcome IN (3, 4) AND f.seconds IS NOT NULL",
+            "f.seconds",
+        ),
+        Resolutions => Spec::of(
+            Kind::Clock,
+            "f.metric = 3 AND f.outcome IN (3, 4) AND f.seconds IS NOT NULL",
+            "f.seconds",
+        ),
+        ResponsesDue => Spec::of(
+            Kind::Clock,
+            "f.metric = 1 AND f.outcome IN (3, 4)",
+            "(f.outcome = 3)::int4",
+        ),
+        ResolutionsDue => Spec::of(
+            Kind::Clock,
+            "f.metric = 3 AND f.outcome IN (3, 4)",
+            "(f.outcome = 3)::int4",
+        ),
+        Answers => Spec::of(
+            Kind::Answer,
+            ALL,
+            "(f.score >= 4 AND f.second_score >= 4)::int4",
+        ),
+        ServiceScores => Spec::of(Kind::Answer, ALL, "f.score"),
+        ResultScores => Spec::of(Kind::Answer, ALL, "f.second_score"),
+        InspectionScores => Spec::of(Kind::Inspection, ALL, "f.score"),
+        InspectionsPassed => Spec::of(Kind::Inspection, ALL, "(f.outcome = 1)::int4"),
+        Orders => Spec::of(Kind::Order, ALL, NONE),
+        Sales => Spec::of(
+            Kind::Order,
+            "f.state <> 9 AND f.amount IS NOT NULL",
+            "f.amount",
+        ),
+        LatenessOfOrders => Spec {
+            joins: "LEFT JOIN (SELECT DISTINCT id FROM analytics.fact
+                    WHERE generation = {live} AND kind = 6 AND sort = 1) late ON late.id = f.id",
+            ..Spec::of(Kind::Order, NOT_CANCELLED, "(late.id IS NOT NULL)::int4")
+        },
+        StuckOrders => Spec::of(
+            Kind::Trouble,
+            "f.sort = 2 AND f.ended_at IS NULL",
+            "extract(epoch FROM {now} - f.at)::int8",
+        ),
+        AfterSalesOfOrders => Spec {
+            joins: "LEFT JOIN (SELECT DISTINCT subject_id AS id FROM analytics.fact
+                    WHERE generation = {live} AND kind = 7 AND state <> 9 AND subject_id IS NOT NULL) back
+                    ON back.id = f.id",
+            ..Spec::of(Kind::Order, NOT_CANCELLED, "(back.id IS NOT NULL)::int4")
+        },
+        Cases => Spec::of(Kind::Case, ALL, NONE),
+        CaseScores => Spec::of(Kind::Case, "f.score IS NOT NULL", "f.score"),
+        Reviews => Spec::of(Kind::Review, ALL, "f.score"),
+        Visits => Spec::of(Kind::Visit, ALL, NONE),
+        Customers => Spec {
+            joins: "LEFT JOIN analytics.fact rated
+                        ON rated.generation = {live} AND rated.kind = 10 AND rated.id = f.id
+                    LEFT JOIN analytics.fact departed
+                        ON departed.generation = {live} AND departed.kind = 11 AND departed.id = f.id",
+            ..Spec::of(Kind::Customer, "departed.id IS NULL", NONE)
+        },
+        FormerlyActive => Spec {
+            facts: Facts::FormerlyActive,
+            ..Spec::of(Kind::Order, ALL, "(NOT f.stayed)::int4")
+        },
+        Cohorts => Spec {
+            facts: Facts::Cohorts,
+            ..Spec::of(Kind::Order, ALL, "f.active::int4")
+        },
+        Buyers => Spec {
+            facts: Facts::Buyers,
+            ..Spec::of(Kind::Order, ALL, "f.amount")
+        },
+        Checks => Spec::of(Kind::Check, "f.outcome IN (1, 2)", "(f.outcome = 1)::int4"),
+        Shares => Spec::of(Kind::Approval, ALL, NONE),
+        Reads => Spec {
+            facts: Facts::Reads,
+            ..Spec::of(Kind::Approval, ALL, NONE)
+        },
+    }
+}
