@@ -356,6 +356,7 @@ async fn crowd(suite: &TestSuite, like: &Ticket) {
         ("从前", "n <= 900", 5),
         ("当初", "n <= 1500", 3),
         ("刚才", "n > 11600", 1),
+        ("时常", "n % 24 = 4", 9),
     ] {
         let marks = vault
             .index_key()
@@ -405,6 +406,11 @@ async fn the_frequent_and_the_rare_are_found_alike() {
         (
             "text:到处 AND text:常常",
             expected(&|n| n % 2 == 0 && n % 12 == 5),
+        ),
+        ("text:到处 AND text:时常", expected(&|n| n % 24 == 4)),
+        (
+            "text:时常 AND text:当初",
+            expected(&|n| n % 24 == 4 && n <= 1500),
         ),
         (
             "text:到处 AND external_ref:00",

@@ -37,23 +37,43 @@ pub(super) enum Way {
 impl Filter {
     /// Whether it looks for words in long texts.
     pub(crate) fn has_texts(&self) -> bool {
-        let texts = |term: &Term| matches!(term.value, Value::Texts(..));
-        self.terms.iter().any(texts)
+        self.texts().next().is_some()
+    }
+
+    fn texts(&self) -> impl Iterator<Item = (&Term, &'static Texts, &TextMarks, &Way)> {
+        self.terms.iter().filter_map(|term| match &term.value {
+            Value::Texts(texts, marks, way) => Some((term, *texts, marks, way)),
+            _ => None,
+        })
+    }
+
+    /// Adds for each comparison that looks for words, in their order, whether the record with this
+    /// key has them: `… AS has_0, … AS has_1`.
+    pub(crate) fn write_each_look(&self, id: &str, query: &mut QueryBuilder<Postgres>) {
+        for (index, (_, texts, marks, _)) in self.texts().enumerate() {
+            if index > 0 {
+                query.push(", ");
+            }
+            write_look(texts, marks, id, query);
+            query.push(format_args!(" AS has_{index}"));
+        }
+    }
+
+    /// Comparisons that look for words.
+    pub(crate) fn texts_count(&self) -> usize {
+        self.texts().count()
     }
 
     /// Statements that find the records with the words, one for each comparison that looks for
     /// some: those of the first `most` texts and one more, whoever may see them.
     pub(crate) fn look_ups(&self, most: usize) -> Vec<QueryBuilder<Postgres>> {
-        let mut found = Vec::new();
-        for term in &self.terms {
-            if let Value::Texts(texts, marks, _) = &term.value {
-                let mut query = QueryBuilder::new("");
-                write_all(texts, marks, &mut query);
-                query.push(format_args!(" LIMIT {}", most + 1));
-                found.push(query);
-            }
-        }
-        found
+        let look_ups = self.texts().map(|(_, texts, marks, _)| {
+            let mut query = QueryBuilder::new("");
+            write_all(texts, marks, &mut query);
+            query.push(format_args!(" LIMIT {}", most + 1));
+            query
+        });
+        look_ups.collect()
     }
 
     /// The same filter, which goes by what was found where that is given.
@@ -67,9 +87,13 @@ impl Filter {
         self.in_ways(ways)
     }
 
-    /// The same filter, which goes by all texts that there are.
-    pub(crate) fn by_all(&self) -> Self {
-        self.in_ways(std::iter::repeat(Way::All))
+    /// The same filter, which goes by all texts that there are for the comparisons of which this
+    /// is so, and has the records looked at for the others.
+    pub(crate) fn by_all(&self, which: &[bool]) -> Self {
+        self.in_ways(which.iter().map(|all| match all {
+            true => Way::All,
+            false => Way::Looked,
+        }))
     }
 
     fn in_ways(&self, mut ways: impl Iterator<Item = Way>) -> Self {
@@ -86,13 +110,13 @@ impl Filter {
 
     /// Adds what is to be in texts: of the record with this key, or that of the list.
     pub(crate) fn write_texts(&self, id: Option<&str>, query: &mut QueryBuilder<Postgres>) {
-        for term in &self.terms {
-            let Value::Texts(texts, marks, way) = &term.value else {
-                continue;
-            };
+        for (term, texts, marks, way) in self.texts() {
             let id = id.unwrap_or(term.column);
             match way {
-                Way::Looked => write_look(texts, marks, id, query),
+                Way::Looked => {
+                    query.push(" AND ");
+                    write_look(texts, marks, id, query);
+                }
                 Way::All => {
                     query.push(format_args!(" AND {id} = ANY(ARRAY("));
                     write_all(texts, marks, query);
@@ -127,7 +151,7 @@ fn write_all(texts: &Texts, marks: &TextMarks, query: &mut QueryBuilder<Postgres
 fn write_look(texts: &Texts, marks: &TextMarks, id: &str, query: &mut QueryBuilder<Postgres>) {
     let (record, from) = (texts.record, texts.from);
     query.push(format_args!(
-        " AND EXISTS (SELECT 1 FROM {from} WHERE {record} = {id}"
+        "EXISTS (SELECT 1 FROM {from} WHERE {record} = {id}"
     ));
     // The longest tell most.
     for mark in &marks.longer {

@@ -7,6 +7,8 @@
 //! - What is rare is found by the index of all texts, and then sorted.
 //! - What is neither is counted by some of what the index has and shown by going through the records; where that does
 //!   not lead far enough, because it is frequent elsewhere, by all that the index has.
+//! - Of several words that are looked for in a record, those that are rare are found so, and of these the rarest first;
+//!   for what is frequent each of the records found is looked at.
 
 use sqlx::{FromRow, PgConnection, Postgres, QueryBuilder, postgres::PgRow};
 use uuid::Uuid;
@@ -52,7 +54,8 @@ async fn find_at(
     } = search;
     let (order, after, size) = (*order, *after, *size);
     let among = |most| record.page_among(call, filter, order, after, (size, most));
-    let (looked, have): (i64, i64) = one(at, record.glance(call, filter, order, FIRST)).await?;
+    let glance = record.glance(call, filter, order, FIRST);
+    let (looked, have, each): (i64, i64, Vec<i64>) = one(at, glance).await?;
     if looked < FIRST as i64 {
         return Ok((rows(at, among(FIRST)).await?, have));
     }
@@ -65,22 +68,27 @@ async fn find_at(
             return Ok((page, counted));
         }
     }
+    let (rarest, rare) = rare(&each, looked);
     let mut found = Vec::new();
-    for query in filter.look_ups(MOST) {
-        found.push(ids(at, query).await?);
+    for (query, rare) in filter.look_ups(MOST).into_iter().zip(&rare) {
+        found.push(match rare {
+            true => Some(ids(at, query).await?),
+            false => None,
+        });
     }
     let all_of = |ids: &Vec<Uuid>| ids.len() <= MOST;
-    if found.iter().any(all_of) {
-        let by = filter.by(found.into_iter().map(|ids| all_of(&ids).then_some(ids)));
+    if found.iter().flatten().any(all_of) {
+        let by = filter.by(found.into_iter().map(|ids| ids.filter(all_of)));
         let (counted,) = one(at, record.count(call, &by)).await?;
         let page = record.page(call, &by, order, after, (size, true));
         return Ok((rows(at, page).await?, counted));
     }
     if counted <= limit {
-        let some = filter.by(found.into_iter().map(Some).take(1));
+        let alone = |(index, ids): (usize, Option<Vec<Uuid>>)| ids.filter(|_| index == rarest);
+        let some = filter.by(found.into_iter().enumerate().map(alone));
         (counted,) = one(at, record.count(call, &some)).await?;
     }
-    let by_all = filter.by_all();
+    let by_all = filter.by_all(&rare);
     if counted <= limit {
         (counted,) = one(at, record.count(call, &by_all)).await?;
     }
@@ -90,6 +98,16 @@ async fn find_at(
         page = rows(at, all).await?;
     }
     Ok((page, counted))
+}
+
+/// Which comparison the fewest of the records looked at first have the words of, and for each whether it is worth
+/// asking the index for all that have them.
+fn rare(each: &[i64], looked: i64) -> (usize, Vec<bool>) {
+    let by_number = each.iter().enumerate().min_by_key(|(_, have)| **have);
+    let rarest = by_number.map_or(0, |(index, _)| index);
+    let rare = each.iter().enumerate();
+    let rare = rare.map(|(index, have)| index == rarest || have * FREQUENT < looked);
+    (rarest, rare.collect())
 }
 
 async fn one<T>(at: &mut PgConnection, mut query: QueryBuilder<Postgres>) -> Result<T, Fault>

@@ -7,8 +7,8 @@ use super::{After, Order, RecordSpec};
 use crate::{call::Call, filter::Filter};
 
 impl RecordSpec {
-    /// Of the first `most` records within the scope and the rest of the filter, how many there are, and how many
-    /// have the words.
+    /// Of the first `most` records within the scope and the rest of the filter, how many there are, how many
+    /// have all the words, and how many have those of each comparison.
     pub(crate) fn glance(
         &self,
         call: &Call,
@@ -16,11 +16,20 @@ impl RecordSpec {
         order: Order,
         most: usize,
     ) -> QueryBuilder<Postgres> {
-        let mut query = QueryBuilder::new("SELECT count(*), count(*) FILTER (WHERE true");
-        filter.write_texts(Some("w.id"), &mut query);
-        query.push(") FROM (");
+        let has: Vec<String> = (0..filter.texts_count())
+            .map(|index| format!("has_{index}"))
+            .collect();
+        let each = has.iter().map(|has| format!("count(*) FILTER (WHERE {has})"));
+        let each = each.collect::<Vec<_>>().join(", ");
+        let mut query = QueryBuilder::new(format!(
+            "SELECT count(*), count(*) FILTER (WHERE {}), ARRAY[{each}] FROM (SELECT ",
+            has.join(" AND "),
+        ));
+        filter.write_each_look("w.id", &mut query);
+        query.push(" FROM (");
         self.write_window(call, filter, order, None, most, &mut query);
-        query.push(") w");
+        // Each is looked for once, however often it is counted.
+        query.push(") w OFFSET 0) g");
         query
     }
 
