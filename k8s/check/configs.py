@@ -72,13 +72,12 @@ def _end(server, pod, process):
 
 
 def _mounted(pod):
-    paths = {
+    return {
         f"{SECRETS}/{item['path']}"
         for volume in pod["volumes"]
         for source in volume.get("projected", {}).get("sources", [])
         for item in source["secret"]["items"]
     }
-    return paths
 
 
 def _files(value):

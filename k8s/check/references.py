@@ -26,9 +26,9 @@ def problems(found, by_hand):
         for name, key in _secret_keys(spec):
             if key not in secrets.get(name, set()):
                 yield f"{title(one)}: there is no {key} in the secret {name}"
-        for volume in spec.get("volumes", []):
-            if volume.get("configMap", {}).get("name", next(iter(configs))) not in configs:
-                yield f"{title(one)}: there is no ConfigMap {volume['configMap']['name']}"
+        for name in (volume["configMap"]["name"] for volume in spec.get("volumes", []) if "configMap" in volume):
+            if name not in configs:
+                yield f"{title(one)}: there is no ConfigMap {name}"
         if spec["serviceAccountName"] not in accounts:
             yield f"{title(one)}: there is no ServiceAccount {spec['serviceAccountName']}"
     yield from _services(found)
