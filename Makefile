@@ -12,7 +12,7 @@ MACHETE = 0.9.2
 # Out of the workspace, with its own lock file: nothing else builds the peers.
 PEERS = cargo run --release --locked --manifest-path tests/peers/Cargo.toml --target-dir $(TARGET)/peers
 
-.PHONY: help setup run test check bench bench-decision bench-gateway bench-search bench-tickets bench-stages check-s3 check-incidents check-orders sqlx clean-data
+.PHONY: help setup run test check bench bench-decision bench-gateway bench-search bench-tickets bench-stages check-s3 check-incidents check-orders k8s-check image sqlx clean-data
 
 help: ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1 @\2/p' $(MAKEFILE_LIST) | column -t -s @ 2>/dev/null \
@@ -55,6 +55,12 @@ bench-search: ## measure searches over a million customers (fewer: make bench-se
 
 check-s3: setup ## run the test of files in a bucket beside moto, which speaks S3
 	python3 .ci/s3
+
+k8s-check: ## hold k8s/ against the schemas of Kubernetes, what pods have to be, and who may call whom
+	@sh .ci/k8s-check
+
+image: ## build the image, kefu:VERSION, with Docker or else buildah (a binary that is there: BINARY=…)
+	@sh .ci/image $(BINARY)
 
 check-incidents: ## hold imported incidents against their log: make check-incidents LOG=…/incidents.csv
 	python3 tests/import/check_incidents.py $(LOG) --kefu $(TARGET)/debug/kefu

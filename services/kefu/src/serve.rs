@@ -82,7 +82,11 @@ pub async fn told_to_end() {
     }
 }
 
-fn build(settings: &Settings, service: &str) -> anyhow::Result<(Hosted, ServerConfig)> {
+/// Puts the service of this name together, and says how it is to listen.
+///
+/// # Errors
+/// When its configuration lacks something or cannot be carried out.
+pub fn build(settings: &Settings, service: &str) -> anyhow::Result<(Hosted, ServerConfig)> {
     let said = |fault: Fault| anyhow::anyhow!("{}", fault.detail);
     let at = |uri: &str| remote(uri).map_err(said);
     let upstream = &settings.upstream;

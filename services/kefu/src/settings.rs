@@ -125,10 +125,13 @@ impl Settings {
     /// # Errors
     /// Every key that cannot be used, named with its source.
     pub fn load(file: Option<PathBuf>) -> anyhow::Result<Loaded<Self>> {
+        Self::layers(file).load().context("configuration")
+    }
+
+    /// The layers that are loaded.
+    pub fn layers(file: Option<PathBuf>) -> Loader {
         Loader::new(include_str!("defaults.toml"))
             .file(file)
             .env_prefix("KEFU")
-            .load()
-            .context("configuration")
     }
 }

@@ -1,6 +1,6 @@
 //! The sections services share. Durations are integers, their unit in the name.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{net::SocketAddr, num::NonZeroU64, path::PathBuf};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use serde::{Deserialize, Deserializer, Serialize, de::Error};
@@ -40,6 +40,9 @@ pub struct ServerConfig {
     /// How long calls under way may take at shutdown, in seconds; 10.
     #[serde(default = "number::<10>")]
     pub drain_seconds: u64,
+    /// After so many seconds a connection is told to end, so that callers find new instances;
+    /// calls under way go on. None: never.
+    pub max_connection_age_seconds: Option<NonZeroU64>,
     /// Deadline of a call that names none, in milliseconds; 10000.
     #[serde(default = "number::<10_000>")]
     pub default_deadline_ms: u64,

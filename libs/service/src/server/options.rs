@@ -38,6 +38,9 @@ impl From<&ServerConfig> for ServeOptions {
         Self {
             drain: Duration::from_secs(config.drain_seconds),
             max_concurrent_streams: config.concurrency.try_into().unwrap_or(u32::MAX),
+            max_connection_age: config
+                .max_connection_age_seconds
+                .map(|seconds| Duration::from_secs(seconds.get())),
             tls: config.tls.clone(),
             ..Self::default()
         }

@@ -1,5 +1,6 @@
-use std::{net::SocketAddr, sync::Arc};
+use std::{collections::HashSet, net::SocketAddr, sync::Arc};
 
+use futures_util::future::join_all;
 use http_body_util::BodyExt;
 use tokio::{
     io::AsyncReadExt,
@@ -318,6 +319,48 @@ async fn silent_clients_and_endless_calls_are_cut_in_the_end() {
     assert!(read.is_ok() || read.unwrap_err().kind() == std::io::ErrorKind::ConnectionReset);
     timeout(SOON, answer).await.unwrap().unwrap().unwrap_err();
     assert_eq!(timeout(SOON, said.recv()).await.unwrap(), Some("dropped"));
+}
+
+#[tokio::test]
+async fn old_connections_give_way_to_new_ones_and_no_call_is_lost() {
+    let gate = Arc::new(Notify::new());
+    let held = gate.clone();
+    let service = service_fn(move |request: Request<Body>| {
+        let held = held.clone();
+        async move {
+            if request.uri().path() == "/held" {
+                held.notified().await;
+            }
+            let connection = request.extensions().get::<ConnectInfo>().unwrap();
+            let caller = connection.remote_addr().unwrap().to_string();
+            let mut response = Status::ok("").into_http::<Body>();
+            response
+                .headers_mut()
+                .insert("caller", caller.parse().unwrap());
+            Ok(response)
+        }
+    });
+    let options = ServeOptions {
+        max_connection_age: Some(Duration::from_millis(20)),
+        ..options(SOON)
+    };
+    let served = Served::start(BoxCloneSyncService::new(service), options).await;
+    let channel = served.channel().await;
+    let under_way = tokio::spawn(channel.clone().oneshot(call("/held")));
+    let mut connections = HashSet::new();
+    let many_calls = async {
+        while connections.len() < 10 {
+            let calls = (0..16).map(|_| channel.clone().oneshot(call("/a.B/C")));
+            for answer in join_all(calls).await {
+                connections.insert(answer.unwrap().headers()["caller"].clone());
+            }
+        }
+    };
+    timeout(SOON, many_calls).await.unwrap();
+    gate.notify_one();
+    let answer = under_way.await.unwrap().unwrap();
+    assert!(connections.contains(&answer.headers()["caller"]));
+    served.end().await;
 }
 
 #[tokio::test]

@@ -1,0 +1,88 @@
+"""How a service is configured against how it is deployed: ports, health, secrets, its end."""
+
+import tomllib
+
+from objects import container, of_kind, services, title
+
+SECRETS = "/run/secrets/kefu"
+
+# How a process ends (libs/service/src/host.rs, server.rs, telemetry.rs), in seconds, beside the
+# draining of calls and that of jobs, which are `drain_seconds` each.
+NOTICE, CUTTING, TELEMETRY = 0.5, 1, 5
+
+
+def problems(found):
+    for one in services(found):
+        for said in _service(one, found):
+            yield f"{title(one)}: {said}"
+
+
+def _service(one, found):
+    name = one["metadata"]["name"]
+    pod, process = one["spec"]["template"]["spec"], container(one)
+    if process["args"] != ["serve", name]:
+        yield f"runs {process['args']}"
+    config = _config(pod, found)
+    if config is None:
+        yield "has no config.toml"
+        return
+    server = config.get(name.replace("-", "_"), {}).get("server", {})
+    yield from _ports(name, server, process, found)
+    yield from _end(server, pod, process)
+    mounted = _mounted(pod)
+    for path in _files(config):
+        if path not in mounted:
+            yield f"its config.toml names {path}, which is not mounted"
+
+
+def _config(pod, found):
+    for volume in pod["volumes"]:
+        for one in of_kind(found, "ConfigMap"):
+            if one["metadata"]["name"] == volume.get("configMap", {}).get("name"):
+                return tomllib.loads(one["data"]["config.toml"])
+    return None
+
+
+def _ports(name, server, process, found):
+    ports = {port["name"]: port["containerPort"] for port in process["ports"]}
+    for setting, port in (("listen", "grpc"), ("health_listen", "health")):
+        if server.get(setting) != f"0.0.0.0:{ports.get(port)}":
+            yield f"{setting} is not its port {port}"
+    for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
+        if process.get(probe, {}).get("grpc", {}).get("port") != ports.get("health"):
+            yield f"{probe} does not ask for its health"
+    for service in of_kind(found, "Service"):
+        if service["metadata"]["name"] == name:
+            # Other services call all but the gateway.
+            if service["spec"].get("clusterIP") != "None" and name != "gateway":
+                yield "its Service is not headless"
+            break
+    else:
+        yield "has no Service of its name"
+    if not server.get("max_connection_age_seconds"):
+        yield "its connections live for ever, so that new pods are not found"
+
+
+def _end(server, pod, process):
+    waits = process.get("lifecycle", {}).get("preStop", {}).get("sleep", {}).get("seconds", 0)
+    if waits < 5:
+        yield "ends before others have heard of it (preStop.sleep)"
+    needed = waits + NOTICE + 2 * server.get("drain_seconds", 10) + CUTTING + TELEMETRY
+    if pod.get("terminationGracePeriodSeconds", 30) < needed + 5:
+        yield f"is killed after {pod.get('terminationGracePeriodSeconds', 30)} s and may need {needed} s to end"
+
+
+def _mounted(pod):
+    return {
+        f"{SECRETS}/{item['path']}"
+        for volume in pod["volumes"]
+        for source in volume.get("projected", {}).get("sources", [])
+        for item in source["secret"]["items"]
+    }
+
+
+def _files(value):
+    if isinstance(value, str):
+        return [value] if value.startswith(f"{SECRETS}/") else []
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else []
+    return [path for one in inner for path in _files(one)]
