@@ -1,6 +1,8 @@
 //! Reads a peer's journal and takes effect exactly once: the cursor is stored in
 //! the transaction of the effect.
 
+mod metrics;
+
 use std::{sync::Arc, time::Duration};
 
 use futures_util::future::BoxFuture;
@@ -10,6 +12,7 @@ use kefu_contracts::journal::{
 use kefu_journal::Cursor;
 use sqlx::{PgConnection, Row};
 
+use self::metrics::Metrics;
 use crate::{
     clock::{Clock, sleep},
     database::{Db, Use},
@@ -17,6 +20,7 @@ use crate::{
     host::Job,
     peer::PeerService,
     position::Progress,
+    time::from_proto,
 };
 
 /// Definition of the cursor table, for the first migration of each service that follows others.
@@ -54,15 +58,17 @@ pub struct Consumer {
 impl Consumer {
     /// The job that follows until it is stopped.
     pub fn job(self) -> Job {
+        let metrics = Metrics::new(self.source, self.clock.clone());
         Job::new(format!("follow {}", self.source), move |stop| {
-            let consumer = self.clone();
+            let (consumer, metrics) = (self.clone(), metrics.clone());
             Box::pin(async move {
                 while !stop.is_cancelled() {
                     let outcome = tokio::select! {
                         () = stop.cancelled() => return,
-                        outcome = consumer.follow() => outcome,
+                        outcome = consumer.follow(&metrics) => outcome,
                     };
                     if let Err(fault) = outcome {
+                        metrics.broke_off();
                         tracing::warn!(source = consumer.source, detail = %fault.detail, "journal feed broke off");
                     }
                     tokio::select! {
@@ -74,7 +80,7 @@ impl Consumer {
         })
     }
 
-    async fn follow(&self) -> Result<(), Fault> {
+    async fn follow(&self, metrics: &Metrics) -> Result<(), Fault> {
         let mut cursor = self.cursor().await?;
         self.progress.report(self.source, cursor);
         let mut client = JournalServiceClient::new(self.peer.clone())
@@ -89,14 +95,23 @@ impl Consumer {
             Fault::internal(format!("{}: {}", status.code(), status.message()))
         };
         let mut feed = client.follow(request).await.map_err(broke)?.into_inner();
-        while let Some(FollowResponse { entries, .. }) = feed.message().await.map_err(broke)? {
-            let last = entries
-                .last()
-                .and_then(|entry| entry.cursor)
-                .map(Cursor::from);
-            let Some(last) = last else { continue };
-            cursor = self.take_in(cursor, last, entries).await?;
-            self.progress.report(self.source, cursor);
+        while let Some(FollowResponse { entries, caught_up }) =
+            feed.message().await.map_err(broke)?
+        {
+            let heard_at = self.clock.now();
+            let last = entries.last().map(|last| {
+                let recorded_at = last.recorded_at.as_ref().and_then(from_proto);
+                (last.cursor.map(Cursor::from), recorded_at)
+            });
+            if let Some((Some(last), recorded_at)) = last {
+                let count = entries.len();
+                cursor = self.take_in(cursor, last, entries).await?;
+                self.progress.report(self.source, cursor);
+                metrics.took_effect(count, recorded_at);
+            }
+            if caught_up {
+                metrics.current(heard_at);
+            }
         }
         Ok(())
     }

@@ -21,6 +21,7 @@ use crate::{
     present::Views,
     server::GrpcService,
     stack::Stack,
+    telemetry::{instruments::VIEWS_WAITING, meter},
 };
 
 /// What a service is given from outside.
@@ -65,6 +66,8 @@ impl Core {
     /// are written by a task that ends with the last who could write one.
     pub fn new(name: &'static str, deps: Deps, follows: &[&'static str]) -> Self {
         let (writer, work) = ViewWriter::new(Arc::new(deps.db.clone()));
+        let line = writer.line();
+        VIEWS_WAITING.observe(&meter(), Vec::new(), move || Some(line()? as f64));
         tokio::spawn(work);
         let identity = Identity::new(name, deps.signer.clone(), deps.clock.clone());
         Self {
