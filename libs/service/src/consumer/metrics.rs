@@ -37,6 +37,8 @@ impl Metrics {
             entries: CONSUMER_ENTRIES.counter(&meter),
             breaks: CONSUMER_BREAKS.counter(&meter),
         };
+        // There from the start, so that the first one is seen to come.
+        metrics.breaks.add(0, std::slice::from_ref(&metrics.source));
         CONSUMER_LAG.observe(&meter, vec![source], move || {
             Some(lag(clock.now(), reached.load(Ordering::Relaxed)))
         });

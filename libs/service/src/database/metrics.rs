@@ -23,13 +23,13 @@ pub(super) struct Metrics {
 }
 
 impl Metrics {
-    /// Named by the schema, lets the pool be seen for as long as the process lives.
+    /// Named by the schema; lets the pool be seen for as long as there is one.
     pub(super) fn new(pool: &Pool<Connections>, schema: &'static str) -> Self {
         let meter = meter();
         let name = KeyValue::new("db.client.connection.pool.name", schema);
         let look = |of: fn(&Status) -> usize| {
-            let pool = pool.clone();
-            move || Some(of(&pool.status()) as f64)
+            let pool = pool.weak();
+            move || Some(of(&pool.upgrade()?.status()) as f64)
         };
         let state = |state: &'static str| {
             let state = KeyValue::new("db.client.connection.state", state);
