@@ -59,7 +59,7 @@ impl ViewWriter {
     }
 
     /// How many calls stand in line, to be asked as long as there is a writer.
-    pub fn line(&self) -> impl Fn() -> Option<usize> + Send + Sync + 'static {
+    pub fn line(&self) -> impl Fn() -> Option<usize> + Send + Sync + use<> {
         // Weak, for the work ends with the last writer.
         let line = self.line.downgrade();
         move || {
