@@ -14,6 +14,7 @@ use crate::{
     consumer::{Consumer, Effect},
     database::Db,
     feed::Feed,
+    held_back,
     host::{Hosted, Job},
     ids::Ids,
     peer::Identity,
@@ -110,7 +111,8 @@ impl Core {
     }
 
     /// The service with its stack, its journal feed and its jobs.
-    pub fn host(&self, routes: Routes, jobs: Vec<Job>) -> Hosted {
+    pub fn host(&self, routes: Routes, mut jobs: Vec<Job>) -> Hosted {
+        jobs.push(held_back::job(&self.deps));
         let routes =
             routes.add_service(Feed::server(self.deps.db.clone(), self.deps.clock.clone()));
         let stack = Stack {

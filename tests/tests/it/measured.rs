@@ -20,6 +20,8 @@ use opentelemetry_sdk::{
     },
 };
 
+use sqlx::Connection;
+
 use crate::{
     clocks::{came, wait_for},
     records::{enter, person},
@@ -164,5 +166,23 @@ async fn all_that_is_listed_is_measured_and_nothing_else() {
     for named_by_alerts in ["audit checkpoints", "clocks"] {
         assert!(jobs.contains(named_by_alerts), "{jobs:?}");
     }
+
+    // Somebody's transaction writes, and is not ended.
+    let mut somebody = suite.database.connect().await.unwrap();
+    let mut open = somebody.begin().await.unwrap();
+    let writes = sqlx::query("SELECT pg_current_xact_id()");
+    writes.execute(&mut *open).await.unwrap();
+    enter(&erp, person()).await;
+    suite.clock.advance(Duration::from_secs(60));
+    let held_back = async || {
+        provider.force_flush().unwrap();
+        let sent = figures.0.lock().unwrap();
+        let longest = sent["kefu.journal.held_back"].iter().map(|one| one.1);
+        longest.fold(0.0, f64::max)
+    };
+    eventually(async || (held_back().await >= 60.0).then_some(())).await;
+    open.rollback().await.unwrap();
+    suite.clock.advance(Duration::from_secs(60));
+    eventually(async || (held_back().await < 60.0).then_some(())).await;
     provider.shutdown().unwrap();
 }

@@ -88,6 +88,8 @@ instruments! {
 
     VIEWS_WAITING: Kind::Gauge, "kefu.journal.views.waiting" in "{call}" by [],
         "answers that wait in line until what they show is journaled";
+    HELD_BACK: Kind::Gauge, "kefu.journal.held_back" in "s" by [],
+        "age of the oldest entry that readers do not see, as a transaction before it still writes";
     CONSUMER_LAG: Kind::Gauge, "kefu.journal.consumer.lag" in "s" by ["kefu.journal.source"],
         "age of the moment up to which another service's journal has taken effect here";
     CONSUMER_ENTRIES: Kind::Counter, "kefu.journal.consumer.entries" in "{entry}"
