@@ -12,7 +12,7 @@ MACHETE = 0.9.2
 # Out of the workspace, with its own lock file: nothing else builds the peers.
 PEERS = cargo run --release --locked --manifest-path tests/peers/Cargo.toml --target-dir $(TARGET)/peers
 
-.PHONY: help setup run test check bench bench-decision bench-gateway bench-search bench-tickets bench-stages check-s3 check-incidents check-orders k8s-check image sqlx clean-data
+.PHONY: help setup run test check bench bench-decision bench-gateway bench-search bench-tickets bench-stages alerts-check check-s3 check-incidents check-orders k8s-check image sqlx clean-data
 
 help: ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1 @\2/p' $(MAKEFILE_LIST) | column -t -s @ 2>/dev/null \
@@ -52,6 +52,9 @@ bench-gateway: ## measure the gateway beside bare tonic, nginx and Envoy
 
 bench-search: ## measure searches over a million customers (fewer: make bench-search N=100000; some: ONLY=tag)
 	cargo run --release -p kefu-tests --bin bench -- search $(N) $(ONLY)
+
+alerts-check: ## check and try out the alert rules and the dashboards' questions with promtool
+	@python3 .ci/alerts
 
 check-s3: setup ## run the test of files in a bucket beside moto, which speaks S3
 	python3 .ci/s3

@@ -58,6 +58,16 @@ impl ViewWriter {
         (Self { line }, work)
     }
 
+    /// How many calls stand in line, to be asked as long as there is a writer.
+    pub fn line(&self) -> impl Fn() -> Option<usize> + Send + Sync + use<> {
+        // Weak, for the work ends with the last writer.
+        let line = self.line.downgrade();
+        move || {
+            let line = line.upgrade()?;
+            Some(line.max_capacity() - line.capacity())
+        }
+    }
+
     /// Writes entries and returns once they are durable.
     ///
     /// # Errors
@@ -166,6 +176,21 @@ mod tests {
             batches.len() < 10,
             "each call had a commit of its own: {batches:?}"
         );
+    }
+
+    #[tokio::test]
+    async fn the_line_can_be_seen_and_does_not_keep_the_work_going() {
+        let (writer, work) = ViewWriter::new(recording(false));
+        let line = writer.line();
+        let waiting = tokio::spawn(async move { writer.write(vec![view()]).await });
+        while line() == Some(0) {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(line(), Some(1));
+        waiting.abort();
+        assert!(waiting.await.unwrap_err().is_cancelled());
+        assert_eq!(line(), None);
+        drop(work);
     }
 
     /// No journal, no answer.

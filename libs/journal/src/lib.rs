@@ -13,7 +13,7 @@ mod writing;
 pub use cursor::Cursor;
 pub use entry::{Entry, Recorded};
 pub use group_commit::{Sink, ViewWriter, WriteFailed};
-pub use reading::{Batch, end, read, read_damaged_too};
+pub use reading::{Batch, end, held_back, read, read_damaged_too};
 pub use writing::append;
 
 /// Definition of the table, for the first migration of each service.

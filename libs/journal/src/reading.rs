@@ -28,6 +28,21 @@ pub async fn end(connection: &mut PgConnection) -> Result<Cursor, sqlx::Error> {
     })
 }
 
+/// When the oldest entry was recorded that is committed and not safe to read yet, as a
+/// transaction still runs that began to write before it; none where readers see everything.
+///
+/// # Errors
+/// The driver's.
+pub async fn held_back(
+    connection: &mut PgConnection,
+) -> Result<Option<jiff::Timestamp>, sqlx::Error> {
+    let oldest = "SELECT recorded_at FROM journal
+                  WHERE transaction_id >= pg_snapshot_xmin(pg_current_snapshot())::text::bigint
+                  ORDER BY transaction_id, position LIMIT 1";
+    let oldest: Option<Timestamp> = sqlx::query_scalar(oldest).fetch_optional(connection).await?;
+    Ok(oldest.map(Timestamp::to_jiff))
+}
+
 /// Reads on after a place: entries of the given kinds (all when empty) whose
 /// transactions, and all before them, have ended. At most `limit` of them.
 ///

@@ -1,6 +1,8 @@
 //! Reads a peer's journal and takes effect exactly once: the cursor is stored in
 //! the transaction of the effect.
 
+mod metrics;
+
 use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use futures_util::future::BoxFuture;
@@ -10,6 +12,7 @@ use kefu_contracts::journal::{
 use kefu_journal::Cursor;
 use sqlx::{PgConnection, Row};
 
+use self::metrics::Metrics;
 use crate::{
     clock::{Clock, sleep},
     database::{Db, Use},
@@ -17,6 +20,7 @@ use crate::{
     host::Job,
     peer::PeerService,
     position::Progress,
+    time::from_proto,
 };
 
 /// Definition of the cursor table, for the first migration of each service that follows others.
@@ -57,15 +61,17 @@ pub struct Consumer {
 impl Consumer {
     /// The job that follows until it is stopped.
     pub fn job(self) -> Job {
+        let metrics = Metrics::new(self.source, self.clock.clone());
         Job::new(format!("follow {}", self.source), move |stop| {
-            let consumer = self.clone();
+            let (consumer, metrics) = (self.clone(), metrics.clone());
             Box::pin(async move {
                 while !stop.is_cancelled() {
                     let outcome = tokio::select! {
                         () = stop.cancelled() => return,
-                        outcome = consumer.follow(false) => outcome,
+                        outcome = consumer.follow(false, Some(&metrics)) => outcome,
                     };
                     if let Err(fault) = outcome {
+                        metrics.broke_off();
                         tracing::warn!(source = consumer.source, detail = %fault.detail, "journal feed broke off");
                     }
                     tokio::select! {
@@ -82,10 +88,10 @@ impl Consumer {
     /// # Errors
     /// When the feed breaks off, or something has no effect.
     pub async fn catch_up(&self) -> Result<(), Fault> {
-        self.follow(true).await
+        self.follow(true, None).await
     }
 
-    async fn follow(&self, until_caught_up: bool) -> Result<(), Fault> {
+    async fn follow(&self, until_caught_up: bool, metrics: Option<&Metrics>) -> Result<(), Fault> {
         let mut cursor = self.cursor().await?;
         self.progress.report(self.source, cursor);
         let mut client = JournalServiceClient::new(self.peer.clone())
@@ -103,17 +109,24 @@ impl Consumer {
         while let Some(response) = feed.message().await.map_err(broke)? {
             let FollowResponse { entries, caught_up } = response;
             // Before the effect: what is written meanwhile is not in it.
-            let at = self.clock.now();
-            let last = entries
-                .last()
-                .and_then(|entry| entry.cursor)
-                .map(Cursor::from);
-            if let Some(last) = last {
+            let heard_at = self.clock.now();
+            let last = entries.last().map(|last| {
+                let recorded_at = last.recorded_at.as_ref().and_then(from_proto);
+                (last.cursor.map(Cursor::from), recorded_at)
+            });
+            if let Some((Some(last), recorded_at)) = last {
+                let count = entries.len();
                 cursor = self.take_in(cursor, last, entries).await?;
                 self.progress.report(self.source, cursor);
+                if let Some(metrics) = metrics {
+                    metrics.took_effect(count, recorded_at);
+                }
             }
             if caught_up {
-                self.progress.caught_up(self.source, at);
+                self.progress.caught_up(self.source, heard_at);
+                if let Some(metrics) = metrics {
+                    metrics.current(heard_at);
+                }
             }
         }
         Ok(())

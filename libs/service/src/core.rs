@@ -14,6 +14,7 @@ use crate::{
     consumer::{Consumer, Effect},
     database::Db,
     feed::Feed,
+    held_back,
     host::{Hosted, Job},
     ids::Ids,
     peer::Identity,
@@ -21,7 +22,7 @@ use crate::{
     present::Views,
     server::GrpcService,
     stack::Stack,
-    telemetry,
+    telemetry::{instruments::VIEWS_WAITING, meter},
 };
 
 /// What a service is given from outside.
@@ -66,13 +67,13 @@ impl Core {
     /// are written by a task that ends with the last who could write one.
     pub fn new(name: &'static str, deps: Deps, follows: &[&'static str]) -> Self {
         let (writer, work) = ViewWriter::new(Arc::new(deps.db.clone()));
+        let line = writer.line();
+        VIEWS_WAITING.observe(&meter(), Vec::new(), move || Some(line()? as f64));
         tokio::spawn(work);
         let identity = Identity::new(name, deps.signer.clone(), deps.clock.clone());
-        let progress = Progress::of(follows);
-        telemetry::observe_lag(progress.clone(), deps.clock.clone());
         Self {
             views: Views::new(writer),
-            progress,
+            progress: Progress::of(follows),
             identity,
             ending: CancellationToken::new(),
             name,
@@ -137,7 +138,8 @@ impl Core {
     }
 
     /// The service with its stack, its journal feed and its jobs.
-    pub fn host(&self, routes: Routes, jobs: Vec<Job>) -> Hosted {
+    pub fn host(&self, routes: Routes, mut jobs: Vec<Job>) -> Hosted {
+        jobs.push(held_back::job(&self.deps));
         let routes =
             routes.add_service(Feed::server(self.deps.db.clone(), self.deps.clock.clone()));
         let stack = Stack {

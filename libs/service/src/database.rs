@@ -1,10 +1,16 @@
 //! The database behind a service: connections that are handed out by a kept
 //! pool, statements with a bound, transactions that no caller can cut in half.
 
+mod metrics;
 pub mod migration;
 mod pool;
 
-use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use deadpool::managed::{Object, Pool};
 use kefu_contracts::common::Reason;
@@ -13,6 +19,7 @@ use sqlx::{Connection, PgConnection, Postgres, QueryBuilder, postgres::PgRow};
 use tokio::time::timeout;
 
 use crate::{config::DatabaseConfig, error::Fault};
+use metrics::Metrics;
 use pool::Connections;
 
 /// The future of one use of a connection.
@@ -27,6 +34,7 @@ const SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY";
 #[derive(Clone)]
 pub struct Db {
     pool: Pool<Connections>,
+    metrics: Metrics,
     bound: Duration,
 }
 
@@ -49,7 +57,11 @@ impl Db {
             .map_err(|error| Fault::internal(format!("pool: {error}")))?;
         // Past the server's own timeout and some way on the wire, nothing comes any more.
         let bound = Duration::from_millis(config.statement_timeout_ms) + Duration::from_secs(1);
-        Ok(Self { pool, bound })
+        Ok(Self {
+            metrics: Metrics::new(&pool, schema),
+            pool,
+            bound,
+        })
     }
 
     /// Runs one statement. A connection whose use did not end within its bound,
@@ -170,7 +182,10 @@ impl Db {
     }
 
     async fn lease(&self) -> Result<Lease, Fault> {
-        match self.pool.get().await {
+        let since = Instant::now();
+        let outcome = self.pool.get().await;
+        self.metrics.waited(since, &outcome);
+        match outcome {
             Ok(object) => Ok(Lease(Some(object))),
             Err(error) => Err(Fault {
                 detail: format!("no connection: {error}").into(),

@@ -4,6 +4,7 @@
 //! → open answers are ended, GOAWAY → calls under way end → jobs end. The pool and telemetry are the
 //! caller's, after that: jobs need the one and report through the other.
 
+mod beat;
 mod jobs;
 #[cfg(test)]
 mod tests;
@@ -13,7 +14,10 @@ use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
 use tokio::{net::TcpListener, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
-pub use self::jobs::{Running, start_jobs};
+pub use self::{
+    beat::Beat,
+    jobs::{Running, start_jobs},
+};
 use crate::server::{
     GrpcService, Health, Reflected, ServeError, ServeOptions, serve, with_health, with_reflection,
 };
@@ -72,12 +76,15 @@ impl Job {
     where
         F: Future<Output = Result<(), Fault>> + Send + 'static,
     {
-        let look = Arc::new(look);
+        let (name, look) = (name.into(), Arc::new(look));
+        let beat = Beat::new(&name, clock.clone(), every);
         Self::new(name, move |stop| {
-            let (clock, look) = (clock.clone(), look.clone());
+            let (clock, look, beat) = (clock.clone(), look.clone(), beat.clone());
             Box::pin(async move {
                 loop {
-                    if let Err(fault) = look().await {
+                    let outcome = look().await;
+                    beat.looked(outcome.is_ok());
+                    if let Err(fault) = outcome {
                         tracing::warn!(detail = %fault.detail, "{trouble}");
                     }
                     tokio::select! {

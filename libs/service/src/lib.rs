@@ -20,6 +20,7 @@ pub mod feed;
 pub mod fields;
 pub mod files;
 pub mod filter;
+mod held_back;
 pub mod host;
 pub mod idempotency;
 pub mod ids;

@@ -72,12 +72,6 @@ impl Progress {
         *known(self.sources.get(source)?)
     }
 
-    /// Every journal that is followed, and when it was last read to its end.
-    pub fn caught_up_times(&self) -> impl Iterator<Item = (&'static str, Option<Timestamp>)> {
-        let sources = self.sources.iter();
-        sources.map(|(name, source)| (*name, *known(source)))
-    }
-
     /// Waits until every place has been reached. Places in journals that this
     /// service does not follow have no meaning here and are passed over. The
     /// caller bounds the wait.

@@ -1,6 +1,6 @@
 //! What every call to a service goes through, outermost first:
 //!
-//! 1. the span, so that everything below is in the trace;
+//! 1. the span and the count, so that everything below is in the trace and is measured;
 //! 2. the method table: what is not in it does not exist;
 //! 3. the access context: nobody comes in who was not decided upon;
 //! 4. the deadline, ours, so that it ends as DEADLINE_EXCEEDED;
@@ -32,6 +32,7 @@ use crate::{
     ids::Ids,
     position::{self, Progress},
     server::GrpcService,
+    telemetry::{RequestMetrics, server_span},
 };
 
 /// Verified contexts kept by their bytes; a gateway sends the same one for many calls.
@@ -66,6 +67,7 @@ impl Stack {
         BoxCloneSyncService::new(Guarded {
             stack: Arc::new(self),
             verified,
+            metrics: RequestMetrics::new(),
             routes: routes.prepare(),
         })
     }
@@ -75,6 +77,7 @@ impl Stack {
 struct Guarded {
     stack: Arc<Stack>,
     verified: Cache<Vec<u8>, Arc<AccessContext>>,
+    metrics: RequestMetrics,
     routes: Routes,
 }
 
@@ -88,9 +91,11 @@ impl Service<Request<Body>> for Guarded {
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
-        let span = crate::telemetry::server_span(request.uri().path(), request.headers(), None);
+        let path = request.uri().path();
+        let span = server_span(path, request.headers(), None);
+        let active = self.metrics.start(path);
         let guarded = self.clone();
-        Box::pin(async move { Ok(guarded.handle(request).await) }.instrument(span))
+        Box::pin(async move { Ok(active.answered(guarded.handle(request).await)) }.instrument(span))
     }
 }
 

@@ -4,6 +4,7 @@
 //! labels. Libraries are kept at `info`, for below that they write down frames,
 //! headers and statements.
 
+pub mod instruments;
 mod metrics;
 mod propagation;
 #[cfg(test)]
@@ -11,10 +12,13 @@ mod tests;
 
 use std::time::Duration;
 
-use opentelemetry::{KeyValue, global, trace::TracerProvider};
+use opentelemetry::{global, trace::TracerProvider};
 use opentelemetry_otlp::{ExporterBuildError, MetricExporter, SpanExporter, WithExportConfig};
 use opentelemetry_sdk::{
-    Resource, error::OTelSdkResult, metrics::SdkMeterProvider, propagation::TraceContextPropagator,
+    Resource,
+    error::OTelSdkResult,
+    metrics::{Instrument, PeriodicReader, SdkMeterProvider, Stream},
+    propagation::TraceContextPropagator,
     trace::SdkTracerProvider,
 };
 use tokio::sync::oneshot;
@@ -30,8 +34,13 @@ use tracing_subscriber::{
 
 use crate::config::{LogFormat, TelemetryConfig};
 
-pub(crate) use self::metrics::observe_lag;
+pub use opentelemetry::{
+    KeyValue,
+    metrics::{Counter, Histogram},
+};
+
 pub use self::{
+    instruments::meter,
     metrics::{ActiveRequest, RequestMetrics},
     propagation::{extract, inject, server_span, trace_id},
 };
@@ -51,6 +60,13 @@ const TALKATIVE: [&str; 8] = [
 /// How long one export may take. Below the bound of the shutdown, so that the
 /// last batch is given up by the exporter and not cut off.
 const EXPORT: Duration = Duration::from_secs(4);
+
+/// How often metrics are sent: as often as Prometheus would ask for them by itself.
+const MEASURED: Duration = Duration::from_secs(15);
+
+/// Series that calls may have in one process; past them all count as one. The gateway has
+/// every method, each with the ways in which it ends.
+const CALLS: usize = 10_000;
 
 /// How long flushing at shutdown may take.
 const SHUTDOWN: Duration = Duration::from_secs(5);
@@ -75,8 +91,8 @@ pub struct Telemetry {
 }
 
 /// Sets up logs, traces and metrics of the process, and W3C trace context for
-/// propagation. To be called within a Tokio runtime, before anything that keeps
-/// a [`RequestMetrics`].
+/// propagation. To be called within a Tokio runtime, before a service is put together:
+/// what was made before measures into nothing.
 ///
 /// Where a subscriber is set already, as by another test, that one stays: its
 /// logs and spans go on as they did.
@@ -233,8 +249,17 @@ fn metering_provider(
         .with_endpoint(endpoint)
         .with_timeout(EXPORT)
         .build()?;
+    let reader = PeriodicReader::builder(exporter)
+        .with_interval(MEASURED)
+        .build();
     Ok(SdkMeterProvider::builder()
         .with_resource(resource)
-        .with_periodic_exporter(exporter)
+        .with_reader(reader)
+        .with_view(series)
         .build())
+}
+
+fn series(instrument: &Instrument) -> Option<Stream> {
+    let calls = instrument.name() == instruments::RPC_DURATION.name;
+    calls.then(|| Stream::builder().with_cardinality_limit(CALLS).build().ok())?
 }

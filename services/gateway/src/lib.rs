@@ -44,6 +44,7 @@ mod jwks;
 mod kept;
 mod keys;
 mod limits;
+mod metrics;
 mod patience;
 mod purpose;
 mod refusals;
@@ -100,6 +101,7 @@ pub fn build(
     let access = identity.calling(upstreams.access.clone());
 
     let policy = snapshot::Policy::new(config, deps.clock.clone());
+    policy.measure();
     let (refusals, recorder) = refusals::Refusals::new(config, deps.clock.clone());
     let keys = keys::Keys::new(config, deps.clock.clone())?;
     let mut jobs = vec![policy.follow(access.clone()), recorder.job(access)];

@@ -22,6 +22,11 @@ use kefu_service::{
     clock::{Clock, sleep},
     host::Job,
     peer::PeerService,
+    telemetry::{
+        Counter,
+        instruments::{REFUSALS_UNJOURNALED, REFUSALS_WAITING},
+        meter,
+    },
 };
 use tokio::sync::{Mutex, mpsc, oneshot};
 use tonic::{Code, Status};
@@ -49,6 +54,7 @@ pub(crate) struct Refusals {
     strangers: Budget,
     left_early: Count,
     dropped: Count,
+    unjournaled: Counter<u64>,
     tally: Arc<Tally>,
 }
 
@@ -56,6 +62,7 @@ pub(crate) struct Refusals {
 pub(crate) struct Recorder {
     /// Outlives a run of the job, so that nothing queued is lost with it.
     inbox: Arc<Mutex<Inbox>>,
+    unjournaled: Counter<u64>,
     clock: Arc<dyn Clock>,
 }
 
@@ -75,6 +82,7 @@ impl Refusals {
     pub(crate) fn new(config: &GatewayConfig, clock: Arc<dyn Clock>) -> (Self, Recorder) {
         let (sender, receiver) = mpsc::channel(config.refusals_kept);
         let tally = Arc::new(Tally::default());
+        let unjournaled = measure(&sender);
         let inbox = Inbox {
             tally: tally.clone(),
             queue: receiver,
@@ -87,12 +95,14 @@ impl Refusals {
             strangers: Budget::new(config.stranger_refusals_per_second),
             left_early: Count::new("refusals left before their records were durable"),
             dropped: Count::new("refusals are not journaled: too many wait"),
+            unjournaled: unjournaled.clone(),
             tally,
         };
         (
             refusals,
             Recorder {
                 inbox: Arc::new(Mutex::new(inbox)),
+                unjournaled,
                 clock,
             },
         )
@@ -125,6 +135,7 @@ impl Refusals {
             .is_err()
         {
             self.dropped.add();
+            self.unjournaled.add(1, &[]);
             return;
         }
         if !matches!(within(&*self.clock, self.wait, known).await, Some(Ok(()))) {
@@ -140,6 +151,7 @@ impl Recorder {
         Job::new("refusals", move |stop| {
             let mut run = Run {
                 client: client.clone(),
+                unjournaled: self.unjournaled.clone(),
                 clock: self.clock.clone(),
             };
             let inbox = self.inbox.clone();
@@ -155,6 +167,7 @@ impl Recorder {
                 while !inbox.group.is_empty() {
                     if let Err(status) = run.send(&mut inbox.group).await {
                         let lost = inbox.group.len() + inbox.queue.len();
+                        run.unjournaled.add(lost as u64, &[]);
                         tracing::error!(lost, code = %status.code(), "refusals are not journaled");
                         break;
                     }
@@ -186,6 +199,7 @@ impl Inbox {
 
 struct Run {
     client: RefusalServiceClient<PeerService>,
+    unjournaled: Counter<u64>,
     clock: Arc<dyn Clock>,
 }
 
@@ -245,6 +259,7 @@ impl Run {
         while let Some(pending) = group.last() {
             match self.call(vec![pending.record.clone()]).await {
                 Err(status) if status.code() == Code::InvalidArgument => {
+                    self.unjournaled.add(1, &[]);
                     tracing::error!(record = ?pending.record, "refusal is not taken into the journal");
                     group.pop();
                 }
@@ -264,6 +279,21 @@ impl Run {
             None => Err(Status::deadline_exceeded("no answer")),
         }
     }
+}
+
+/// Lets be seen how many wait; returns what counts those that nobody will journal.
+fn measure(queue: &mpsc::Sender<Pending>) -> Counter<u64> {
+    let meter = meter();
+    // Weak, for the job ends when nobody can be refused any more.
+    let queue = queue.downgrade();
+    REFUSALS_WAITING.observe(&meter, Vec::new(), move || {
+        let queue = queue.upgrade()?;
+        Some((queue.max_capacity() - queue.capacity()) as f64)
+    });
+    let unjournaled = REFUSALS_UNJOURNALED.counter(&meter);
+    // There from the start, so that the first one is seen to come.
+    unjournaled.add(0, &[]);
+    unjournaled
 }
 
 /// Whoever waited may be gone: the record is durable all the same.

@@ -18,7 +18,16 @@ use kefu_access::{Snapshot, SnapshotError};
 use kefu_contracts::access::{
     WatchSnapshotRequest, WatchSnapshotResponse, snapshot_service_client::SnapshotServiceClient,
 };
-use kefu_service::{clock::Clock, error::Fault, host::Job, peer::PeerService};
+use kefu_service::{
+    clock::Clock,
+    error::Fault,
+    host::Job,
+    peer::PeerService,
+    telemetry::{
+        instruments::{SNAPSHOT_AGE, SNAPSHOT_MAX_AGE, SNAPSHOT_REVISION},
+        meter,
+    },
+};
 use thiserror::Error;
 use tokio::sync::watch;
 use tonic::Status;
@@ -48,6 +57,8 @@ pub(crate) struct Policy {
     heard_at: AtomicI64,
     moved: watch::Sender<()>,
     max_age: Duration,
+    /// When it began to be waited for.
+    since: Timestamp,
     clock: Arc<dyn Clock>,
 }
 
@@ -78,6 +89,7 @@ impl Policy {
             heard_at: AtomicI64::new(NEVER),
             moved: watch::Sender::new(()),
             max_age: config.max_snapshot_age(),
+            since: clock.now(),
             clock,
         })
     }
@@ -106,6 +118,25 @@ impl Policy {
         let max_age = i64::try_from(self.max_age.as_micros()).unwrap_or(i64::MAX);
         let at = heard_at.saturating_add(max_age).saturating_add(1);
         Timestamp::from_microsecond(at).unwrap_or(Timestamp::MAX)
+    }
+
+    /// Lets be seen how old it is, and which one.
+    pub(crate) fn measure(self: &Arc<Self>) {
+        let (meter, most) = (meter(), self.max_age.as_secs_f64());
+        let (aged, held) = (self.clone(), self.clone());
+        SNAPSHOT_AGE.observe(&meter, Vec::new(), move || Some(aged.age()));
+        SNAPSHOT_MAX_AGE.observe(&meter, Vec::new(), move || Some(most));
+        SNAPSHOT_REVISION.observe(&meter, Vec::new(), move || {
+            Some(held.held.load().snapshot.revision() as f64)
+        });
+    }
+
+    /// Seconds since it was last heard of; while it never was, since it is waited for.
+    fn age(&self) -> f64 {
+        // What stands for never is no moment.
+        let heard_at = Timestamp::from_microsecond(self.heard_at.load(Ordering::Acquire));
+        let since = heard_at.unwrap_or(self.since);
+        self.clock.now().duration_since(since).as_secs_f64()
     }
 
     /// Takes in one message. Only the watcher does, one at a time.

@@ -1,7 +1,7 @@
 //! What every call goes through, outermost first, with the reason for each place:
 //!
-//! 1. **span and call id**: everything below, refusals too, is in the trace and can
-//!    be found by the id that the caller has in hand;
+//! 1. **span, count and call id**: everything below, refusals too, is in the trace, is
+//!    measured, and can be found by the id that the caller has in hand;
 //! 2. **load shedding**: before any work, because it is there to save work;
 //! 3. **deadline**: around all that follows, so that nothing outlasts it;
 //! 4. **method table**: before the token, because a path that does not exist is
@@ -57,6 +57,7 @@ use crate::{
     frames::metadata_bytes,
     keys::Keys,
     limits::{Load, Rates},
+    metrics::Metrics,
     purpose,
     refusals::Refusals,
     snapshot::{Held, Policy},
@@ -81,6 +82,7 @@ pub(crate) struct Stack {
     pub(crate) contexts: Contexts,
     refusals: Refusals,
     pub(crate) upstreams: Watched,
+    metrics: Metrics,
     /// Cancelled when the gateway is about to end.
     pub(crate) ending: CancellationToken,
 }
@@ -108,6 +110,7 @@ impl Stack {
             ids: deps.ids,
             policy,
             refusals,
+            metrics: Metrics::new(),
             ending: CancellationToken::new(),
         }
     }
@@ -193,12 +196,14 @@ impl Stack {
         let purpose = purpose::stated(method, headers)?;
         seen.purpose = purpose;
         // 8. Decision, and 9. signed context.
-        let held = self.policy.current(seen.now)?;
+        let held = self.policy.current(seen.now);
+        let held = held.inspect_err(|stale| self.metrics.decided(purpose, Some(stale)))?;
         seen.revision = held.snapshot.revision();
         self.check_bound(&held, &token)?;
         let ready = self
             .contexts
             .context(&held, subject, method, purpose, seen.now);
+        self.metrics.decided(purpose, ready.as_ref().err());
         if ready
             .as_ref()
             .is_err_and(|fault| fault.reason == Reason::SubjectUnknown)
@@ -340,7 +345,12 @@ impl Service<Request<Body>> for Gateway {
         let stack = self.0.clone();
         let call_id = stack.call_id();
         let named = call_id.as_ref().ok().and_then(|id| id.to_str().ok());
-        let span = telemetry::server_span(request.uri().path(), request.headers(), named);
-        Box::pin(async move { Ok(stack.handle(request, call_id).await) }.instrument(span))
+        let path = request.uri().path();
+        let span = telemetry::server_span(path, request.headers(), named);
+        let active = stack.metrics.calls.start(path);
+        Box::pin(
+            async move { Ok(active.answered(stack.handle(request, call_id).await)) }
+                .instrument(span),
+        )
     }
 }

@@ -28,11 +28,7 @@ use crate::settings::Settings;
 /// # Errors
 /// When its configuration lacks something or it cannot be run.
 pub async fn run(settings: Settings, service: &str) -> anyhow::Result<()> {
-    let telemetry = telemetry::init(
-        &settings.telemetry,
-        service,
-        &std::process::id().to_string(),
-    )?;
+    let telemetry = telemetry::init(&settings.telemetry, service, &instance())?;
     let (hosted, server) = build(&settings, service)?;
     let is_gateway = hosted.name == kefu_gateway::NAME;
     let listener = TcpListener::bind(server.listen)
@@ -64,6 +60,12 @@ pub async fn run(settings: Settings, service: &str) -> anyhow::Result<()> {
     let outcome = host::run(hosted, seat, told_to_end()).await;
     telemetry.shutdown().await;
     Ok(outcome?)
+}
+
+/// Which of its service's processes this is: figures of two under one name would be mixed
+/// up, and every pod's process has the id 1.
+fn instance() -> String {
+    std::env::var("HOSTNAME").unwrap_or_else(|_| std::process::id().to_string())
 }
 
 /// Ends with Ctrl-C or SIGTERM.

@@ -73,7 +73,7 @@ async fn revise(caller: &Caller, etag: &str, rules: Vec<TargetRule>) -> Result<T
 }
 
 /// An urgent request that came so long ago.
-async fn came(suite: &TestSuite, erp: &Caller, customer: &str, ago: Duration) -> Ticket {
+pub(crate) async fn came(suite: &TestSuite, erp: &Caller, customer: &str, ago: Duration) -> Ticket {
     let one = Ticket {
         kind: TicketKind::ServiceRequest.into(),
         impact: Level::High.into(),
@@ -95,7 +95,7 @@ async fn journaled(suite: &TestSuite, kind: &str, ticket: &str) -> i64 {
         .unwrap()
 }
 
-async fn wait_for(suite: &TestSuite, kind: &str, ticket: &str) {
+pub(crate) async fn wait_for(suite: &TestSuite, kind: &str, ticket: &str) {
     eventually(async || (journaled(suite, kind, ticket).await > 0).then_some(())).await;
 }
 

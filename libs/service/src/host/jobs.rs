@@ -9,7 +9,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::Job;
+use super::{Job, beat::Failures};
 
 /// Before the first new run; doubled for each run that ends soon again…
 const BACK_OFF: Duration = Duration::from_millis(100);
@@ -17,6 +17,10 @@ const BACK_OFF: Duration = Duration::from_millis(100);
 const BACK_OFF_MOST: Duration = Duration::from_secs(30);
 /// A run of this length has worked; what ends it is a new trouble.
 const WORKED: Duration = Duration::from_secs(60);
+
+/// How a run can end before it is asked to.
+const PANICKED: &str = "panicked";
+const RETURNED: &str = "returned";
 
 /// Jobs that run. Dropping this aborts them; [`stop`](Self::stop) lets them end.
 #[must_use = "the jobs are aborted when this is dropped"]
@@ -68,6 +72,10 @@ impl Running {
 /// Runs a job again and again until it is cancelled.
 async fn supervise(job: Job, token: CancellationToken) {
     let mut back_off = BACK_OFF;
+    let failures = Failures::of(&job.name);
+    for outcome in [PANICKED, RETURNED] {
+        failures.count(outcome, 0);
+    }
     while !token.is_cancelled() {
         let since = Instant::now();
         // Nothing of a run outlives it but what the job shares, and that it must
@@ -84,7 +92,8 @@ async fn supervise(job: Job, token: CancellationToken) {
         if since.elapsed() >= WORKED {
             back_off = BACK_OFF;
         }
-        let outcome = if run.is_err() { "panicked" } else { "returned" };
+        let outcome = if run.is_err() { PANICKED } else { RETURNED };
+        failures.count(outcome, 1);
         tracing::error!(job = job.name, outcome, again_after = ?back_off, "job ended before it was asked to");
         tokio::select! {
             () = token.cancelled() => break,

@@ -1,47 +1,23 @@
 //! Rate, errors and duration of calls.
 
-use std::{sync::Arc, time::Instant};
+use std::time::Instant;
 
+use base64::{Engine, engine::general_purpose::STANDARD_NO_PAD};
+use http::{HeaderMap, Response};
+use http_body_util::BodyExt;
+use kefu_contracts::common::Reason;
 use opentelemetry::{
-    KeyValue, global,
+    KeyValue,
     metrics::{Histogram, Meter, UpDownCounter},
 };
-use tonic::Code;
+use prost::Message;
+use tonic::{Code, body::Body};
+use tonic_types::{RpcStatusExt, pb};
 
-use crate::{clock::Clock, position::Progress};
+use super::instruments::{RPC_ACTIVE, RPC_DURATION, meter};
+use crate::error::{DOMAIN, reason_name};
 
-/// Upper bounds of the duration's buckets, in seconds, as OpenTelemetry advises.
-const BOUNDS: [f64; 14] = [
-    0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0,
-];
-
-/// Tells for each journal that a service follows how long ago it was last read to its end:
-/// `kefu.journal.lag` in seconds, by `kefu.journal.source`. A journal that was not yet read to
-/// its end tells nothing. To be called after [`init`](super::init).
-pub(crate) fn observe_lag(progress: Progress, clock: Arc<dyn Clock>) {
-    observe_lag_of(&global::meter("kefu"), progress, clock);
-}
-
-pub(super) fn observe_lag_of(meter: &Meter, progress: Progress, clock: Arc<dyn Clock>) {
-    meter
-        .f64_observable_gauge("kefu.journal.lag")
-        .with_unit("s")
-        .with_description("time since a journal that is followed was last read to its end")
-        .with_callback(move |observer| {
-            let now = clock.now();
-            for (source, caught_up_at) in progress.caught_up_times() {
-                if let Some(at) = caught_up_at {
-                    let lag = now.duration_since(at).as_secs_f64().max(0.0);
-                    observer.observe(lag, &[KeyValue::new("kefu.journal.source", source)]);
-                }
-            }
-        })
-        .build();
-}
-
-/// Counts and times calls: `rpc.server.duration` in seconds, by `rpc.method` and
-/// `rpc.grpc.status_code`, and `rpc.server.active_requests` by `rpc.method`.
-/// Cheap to clone.
+/// Counts and times calls: [`RPC_DURATION`] and [`RPC_ACTIVE`]. Cheap to clone.
 #[derive(Clone)]
 pub struct RequestMetrics {
     duration: Histogram<f64>,
@@ -56,65 +32,114 @@ impl RequestMetrics {
         reason = "what it measures into depends on when it is made"
     )]
     pub fn new() -> Self {
-        Self::of(&global::meter("kefu"))
+        Self::of(&meter())
     }
 
     /// Measures into this meter.
     pub fn of(meter: &Meter) -> Self {
-        let duration = meter
-            .f64_histogram("rpc.server.duration")
-            .with_unit("s")
-            .with_description("duration of calls answered")
-            .with_boundaries(BOUNDS.to_vec())
-            .build();
-        let active = meter
-            .i64_up_down_counter("rpc.server.active_requests")
-            .with_unit("{request}")
-            .with_description("calls under way")
-            .build();
-        Self { duration, active }
+        Self {
+            duration: RPC_DURATION.histogram(meter),
+            active: RPC_ACTIVE.up_down_counter(meter),
+        }
     }
 
-    /// A call begins. `method` is its path, from the method table: a path as the
-    /// client sends it would make a series of every typing error.
-    pub fn start(&self, method: &'static str) -> ActiveRequest {
-        let method = KeyValue::new("rpc.method", method.trim_start_matches('/'));
-        self.active.add(1, std::slice::from_ref(&method));
+    /// A call begins. A path that is not in the method table counts as `unknown`: it is
+    /// whatever the client typed.
+    pub fn start(&self, path: &str) -> ActiveRequest {
+        let method = kefu_contracts::method(path);
+        let path = method.map_or("unknown", |method| method.path.trim_start_matches('/'));
+        let name = KeyValue::new("rpc.method", path);
+        self.active.add(1, std::slice::from_ref(&name));
         ActiveRequest {
             metrics: self.clone(),
-            method,
-            code: Code::Cancelled,
+            method: name,
+            streaming: method.is_some_and(|method| method.server_streaming),
+            // Dropped before it has ended, nobody waits for it any more.
+            end: End {
+                code: Code::Cancelled,
+                reason: Some("CANCELLED"),
+            },
             since: Instant::now(),
         }
     }
 }
 
-/// A call under way; it ends when this is dropped, as CANCELLED if nobody has
-/// said how.
+/// A call under way; it ends when this is dropped.
 #[must_use = "the call ends when this is dropped"]
 pub struct ActiveRequest {
     metrics: RequestMetrics,
     method: KeyValue,
-    code: Code,
+    streaming: bool,
+    end: End,
     since: Instant,
 }
 
+/// How a call ended.
+struct End {
+    code: Code,
+    /// Why it was refused.
+    reason: Option<&'static str>,
+}
+
 impl ActiveRequest {
-    /// The call ends with this code.
-    pub fn finish(mut self, code: Code) {
-        self.code = code;
+    /// This is the answer; the call ends with its last byte.
+    pub fn answered(self, response: Response<Body>) -> Response<Body> {
+        if let Some(end) = end(response.headers()) {
+            self.finish(end);
+            return response;
+        }
+        let mut active = Some(self);
+        response.map(|body| {
+            Body::new(body.map_frame(move |frame| {
+                if let Some(end) = frame.trailers_ref().and_then(end)
+                    && let Some(active) = active.take()
+                {
+                    active.finish(end);
+                }
+                frame
+            }))
+        })
+    }
+
+    fn finish(mut self, end: End) {
+        self.end = end;
     }
 }
 
 impl Drop for ActiveRequest {
     fn drop(&mut self) {
-        self.metrics
-            .active
-            .add(-1, std::slice::from_ref(&self.method));
-        let code = KeyValue::new("rpc.grpc.status_code", self.code as i64);
-        self.metrics.duration.record(
-            self.since.elapsed().as_secs_f64(),
-            &[self.method.clone(), code],
-        );
+        let method = self.method.clone();
+        self.metrics.active.add(-1, std::slice::from_ref(&method));
+        let mut attributes = vec![
+            method,
+            KeyValue::new("rpc.grpc.status_code", self.end.code as i64),
+            KeyValue::new("kefu.streaming", self.streaming),
+        ];
+        if let Some(reason) = self.end.reason {
+            attributes.push(KeyValue::new("error.type", reason));
+        }
+        let duration = self.since.elapsed().as_secs_f64();
+        self.metrics.duration.record(duration, &attributes);
     }
+}
+
+/// How the call ended, where these headers or trailers say so.
+fn end(headers: &HeaderMap) -> Option<End> {
+    let code = Code::from_bytes(headers.get("grpc-status")?.as_bytes());
+    let failed = code != Code::Ok;
+    Some(End {
+        code,
+        // `_OTHER` is what the conventions have for an error without a name.
+        reason: failed.then(|| reason(headers).unwrap_or("_OTHER")),
+    })
+}
+
+/// The reason among an error's details; only one of the closed set, so that no text of
+/// somebody else's can make a series.
+fn reason(headers: &HeaderMap) -> Option<&'static str> {
+    let details = headers.get("grpc-status-details-bin")?.as_bytes();
+    let details = STANDARD_NO_PAD.decode(details).ok()?;
+    let info = pb::Status::decode(&*details).ok()?.get_details_error_info()?;
+    let reason = Reason::from_str_name(&format!("REASON_{}", info.reason))?;
+    (info.domain == DOMAIN).then(|| reason_name(reason))
 }

@@ -10,7 +10,7 @@ use kefu_service::{
     clock::{Clock, sleep},
     database::Db,
     error::Fault,
-    host::Job,
+    host::{Beat, Job},
 };
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -33,12 +33,16 @@ const ANEW: u64 = 10;
 
 /// The job that looks every so often.
 pub(crate) fn job(db: Db, clock: Arc<dyn Clock>, flows: Arc<Flows>, every: Duration) -> Job {
+    let beat = Beat::new("approvals", clock.clone(), every);
     Job::new("approvals", move |stop| {
         let (db, clock, flows) = (db.clone(), clock.clone(), flows.clone());
+        let beat = beat.clone();
         Box::pin(async move {
             for round in 0_u64.. {
                 let anew = round % ANEW == 0;
-                if let Err(fault) = look(&db, clock.as_ref(), &flows, anew).await {
+                let outcome = look(&db, clock.as_ref(), &flows, anew).await;
+                beat.looked(outcome.is_ok());
+                if let Err(fault) = outcome {
                     tracing::warn!(detail = %fault.detail, "approvals cannot be looked at");
                 }
                 tokio::select! {

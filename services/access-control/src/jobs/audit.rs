@@ -9,7 +9,7 @@ use kefu_service::{
     consumer::Effect,
     database::{Db, Use},
     error::Fault,
-    host::Job,
+    host::{Beat, Job},
 };
 use sqlx::PgConnection;
 
@@ -28,12 +28,17 @@ impl Effect for Collect {
 
 /// The job that signs the log every so often, when it has grown.
 pub(crate) fn sign(db: Db, clock: Arc<dyn Clock>, key: Arc<CheckpointKey>, every: Duration) -> Job {
-    Job::new("audit checkpoints", move |stop| {
+    let name = "audit checkpoints";
+    let beat = Beat::new(name, clock.clone(), every);
+    Job::new(name, move |stop| {
         let (db, clock, key) = (db.clone(), clock.clone(), key.clone());
+        let beat = beat.clone();
         Box::pin(async move {
             let mut last = None;
             loop {
-                match checkpoint(&db, clock.as_ref(), &key, last).await {
+                let outcome = checkpoint(&db, clock.as_ref(), &key, last).await;
+                beat.looked(outcome.is_ok());
+                match outcome {
                     Ok(signed) => last = signed,
                     Err(fault) => {
                         tracing::error!(detail = %fault.detail, "audit log cannot be signed");

@@ -15,7 +15,13 @@ use kefu_contracts::{
 };
 use kefu_journal::Entry;
 use kefu_service::{
-    core::Deps, error::Fault, fields::name, host::Job, own_journal, time::to_proto,
+    core::Deps,
+    error::Fault,
+    fields::name,
+    host::Job,
+    own_journal,
+    telemetry::{Histogram, instruments::CLOCK_LATENESS, meter},
+    time::to_proto,
 };
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -35,17 +41,23 @@ const MOST: u16 = 500;
 /// The job that looks four times a second.
 pub(crate) fn job(deps: Deps, tickets: Tickets) -> Job {
     let (clock, trouble) = (deps.clock.clone(), "clocks cannot be read");
+    let keeper = Keeper {
+        deps,
+        tickets,
+        lateness: CLOCK_LATENESS.histogram(&meter()),
+    };
     Job::every("clocks", clock, EVERY, trouble, move || {
-        let (deps, tickets) = (deps.clone(), tickets.clone());
-        async move { look(&deps, &tickets).await }
+        let keeper = keeper.clone();
+        async move { keeper.look().await }
     })
 }
 
-async fn look(deps: &Deps, tickets: &Tickets) -> Result<(), Fault> {
-    while step(deps, tickets, follow).await? {}
-    while step(deps, tickets, read_anew).await? {}
-    while step(deps, tickets, note_passed).await? {}
-    Ok(())
+/// What the job needs.
+#[derive(Clone)]
+struct Keeper {
+    deps: Deps,
+    tickets: Tickets,
+    lateness: Histogram<f64>,
 }
 
 /// What a step is taken with.
@@ -54,26 +66,37 @@ struct Look {
     request: Uuid,
     /// Tells customers that the promised time is another.
     tickets: Tickets,
+    lateness: Histogram<f64>,
 }
 
 type Step = for<'c> fn(&'c mut PgConnection, Look) -> kefu_service::database::Use<'c, bool>;
 
-/// Takes a step in a transaction of its own; whether there is more of it.
-async fn step(deps: &Deps, tickets: &Tickets, step: Step) -> Result<bool, Fault> {
-    let request = deps.ids.next()?;
-    let now = deps.clock.now();
-    let tickets = tickets.clone();
-    deps.db
-        .transaction(move |connection| {
-            let tickets = tickets.clone();
-            let look = Look {
-                now,
-                request,
-                tickets,
-            };
-            step(connection, look)
-        })
-        .await
+impl Keeper {
+    async fn look(&self) -> Result<(), Fault> {
+        while self.step(follow).await? {}
+        while self.step(read_anew).await? {}
+        while self.step(note_passed).await? {}
+        Ok(())
+    }
+
+    /// Takes a step in a transaction of its own; whether there is more of it.
+    async fn step(&self, step: Step) -> Result<bool, Fault> {
+        let request = self.deps.ids.next()?;
+        let now = self.deps.clock.now();
+        let (tickets, lateness) = (self.tickets.clone(), self.lateness.clone());
+        self.deps
+            .db
+            .transaction(move |connection| {
+                let look = Look {
+                    now,
+                    request,
+                    tickets: tickets.clone(),
+                    lateness: lateness.clone(),
+                };
+                step(connection, look)
+            })
+            .await
+    }
 }
 
 /// Reads on in the journal: what happened to tickets, targets and calendars.
@@ -187,6 +210,10 @@ async fn read_one(
             () => continue,
         };
         if clocks::note(connection, id, metric, number, what).await? {
+            // What is first read, or was moved, could not have been noted any sooner.
+            if known.is_some_and(|known| known.due_at == one.due_at) {
+                look.noted(one, what);
+            }
             entries.push(entry(look, id, ticket, one, metric, what));
         }
     }
@@ -199,6 +226,19 @@ async fn read_one(
         ));
     }
     Ok(())
+}
+
+impl Look {
+    fn noted(&self, timed: &Timed<'_>, passed: Passed) {
+        let at = match passed {
+            Passed::Warning => timed.warn_at,
+            Passed::Due => timed.due_at,
+        };
+        if let Some(at) = at {
+            let late = self.now.duration_since(at).as_secs_f64();
+            self.lateness.record(late.max(0.0), &[]);
+        }
+    }
 }
 
 /// The solution is due at another time than was said before (SG-2.4).
