@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// Most records counted exactly; beyond, a total is a lower bound.
-pub const COUNT_LIMIT: i64 = 10_000;
+pub const COUNT_LIMIT: i64 = 5_000;
 
 /// The same where words or sealed values are looked for: what is counted is then read row by
 /// row.
