@@ -71,8 +71,8 @@ check-incidents: ## hold imported incidents against their log: make check-incide
 check-orders: ## hold imported orders against the data they came from: make check-orders OLIST=…/olist
 	python3 tests/import/check_orders.py $(OLIST) --kefu $(TARGET)/debug/kefu
 
-bench-tickets: ## measure searches over 200,000 tickets with four million messages (fewer: make bench-tickets N=5000)
-	cargo run --release -p kefu-tests --bin bench -- tickets $(N)
+bench-tickets: ## measure searches over 200,000 tickets with four million messages (fewer: make bench-tickets N=5000; some: ONLY=rare)
+	cargo run --release -p kefu-tests --bin bench -- tickets $(N) $(ONLY)
 
 bench-stages: ## measure stage events in bulk beside pgbench (fewer orders: make bench-stages N=1000)
 	cargo run --release -p kefu-tests --bin bench -- stages $(N)
