@@ -49,7 +49,9 @@ pub(super) fn asked(expression: &str) -> Asked {
                     });
                 }
             }
-            _ => drop(rest.next()),
+            _ => {
+                rest.next();
+            }
         }
     }
     asked
@@ -85,7 +87,9 @@ fn matchers(rest: &mut Peekable<Chars<'_>>) -> Vec<(String, String)> {
             '}' => break,
             '"' => all.push((std::mem::take(&mut label), quoted(rest))),
             c if is_of_word(c) => label = word(rest),
-            _ => drop(rest.next()),
+            _ => {
+                rest.next();
+            }
         }
     }
     rest.next();
@@ -98,6 +102,6 @@ fn labels(rest: &mut Peekable<Chars<'_>>) -> Vec<String> {
     while let Some(c) = rest.next_if(|c| *c != ')') {
         inside.push(c);
     }
-    let words = inside.split(|c| !is_of_word(c));
+    let words = inside.split(|c: char| !is_of_word(c));
     words.filter(|word| !word.is_empty()).map(str::to_owned).collect()
 }
