@@ -18,7 +18,14 @@ pub(super) struct Asked {
     pub(super) grouped: BTreeSet<String>,
 }
 
-const GROUPING: [&str; 6] = ["by", "without", "on", "ignoring", "group_left", "group_right"];
+const GROUPING: [&str; 6] = [
+    "by",
+    "without",
+    "on",
+    "ignoring",
+    "group_left",
+    "group_right",
+];
 const WORDS: [&str; 5] = ["and", "or", "unless", "bool", "offset"];
 
 pub(super) fn asked(expression: &str) -> Asked {
@@ -103,5 +110,8 @@ fn labels(rest: &mut Peekable<Chars<'_>>) -> Vec<String> {
         inside.push(c);
     }
     let words = inside.split(|c: char| !is_of_word(c));
-    words.filter(|word| !word.is_empty()).map(str::to_owned).collect()
+    words
+        .filter(|word| !word.is_empty())
+        .map(str::to_owned)
+        .collect()
 }
