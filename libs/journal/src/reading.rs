@@ -39,7 +39,9 @@ pub async fn held_back(
     let oldest = "SELECT recorded_at FROM journal
                   WHERE transaction_id >= pg_snapshot_xmin(pg_current_snapshot())::text::bigint
                   ORDER BY transaction_id, position LIMIT 1";
-    let oldest: Option<Timestamp> = sqlx::query_scalar(oldest).fetch_optional(connection).await?;
+    let oldest: Option<Timestamp> = sqlx::query_scalar(oldest)
+        .fetch_optional(connection)
+        .await?;
     Ok(oldest.map(Timestamp::to_jiff))
 }
 

@@ -76,7 +76,7 @@ impl Job {
     where
         F: Future<Output = Result<(), Fault>> + Send + 'static,
     {
-        let (name, look) = (name.into(), Arc::new(look));
+        let (name, look): (String, _) = (name.into(), Arc::new(look));
         let beat = Beat::new(&name, clock.clone(), every);
         Self::new(name, move |stop| {
             let (clock, look, beat) = (clock.clone(), look.clone(), beat.clone());

@@ -158,8 +158,18 @@ async fn all_that_is_listed_is_measured_and_nothing_else() {
     is("rpc.server.duration", "error.type", reason, 2.0);
     is("rpc.server.duration", "kefu.streaming", "false", 4.0);
     is("kefu.access.decisions", "kefu.decision", "ALLOWED", 4.0);
-    is("kefu.journal.consumer.entries", "kefu.journal.source", "customer-profile", 1.0);
-    is("db.client.connection.max", "db.client.connection.pool.name", "ticket", 1.0);
+    is(
+        "kefu.journal.consumer.entries",
+        "kefu.journal.source",
+        "customer-profile",
+        1.0,
+    );
+    is(
+        "db.client.connection.max",
+        "db.client.connection.pool.name",
+        "ticket",
+        1.0,
+    );
     let panicked = figures.of("kefu.job.failures", "kefu.job.outcome", "panicked");
     assert_eq!(panicked, 0.0);
     let jobs = figures.values("kefu.job.overdue", "kefu.job.name");

@@ -37,7 +37,9 @@ fn alerts() -> Vec<Alert> {
     alerts
         .map(|whole| {
             let (_, after) = whole.split_once("expr: |\n").unwrap();
-            let lines = after.lines().take_while(|line| line.starts_with("          "));
+            let lines = after
+                .lines()
+                .take_while(|line| line.starts_with("          "));
             Alert {
                 name: whole.lines().next().unwrap().to_owned(),
                 expression: lines.collect::<Vec<_>>().join("\n"),
@@ -93,14 +95,19 @@ fn series(instrument: &Instrument) -> Vec<String> {
     match instrument.kind {
         Kind::Counter => vec![name + "_total"],
         Kind::UpDownCounter | Kind::Gauge => vec![name],
-        Kind::Histogram(_) => ["_bucket", "_sum", "_count"].map(|end| name.clone() + end).into(),
+        Kind::Histogram(_) => ["_bucket", "_sum", "_count"]
+            .map(|end| name.clone() + end)
+            .into(),
     }
 }
 
 /// Labels of each series that there is.
 fn all_series() -> BTreeMap<String, BTreeSet<String>> {
     let with_labels = INSTRUMENTS.iter().flat_map(|instrument| {
-        let own = instrument.attributes.iter().map(|one| one.replace('.', "_"));
+        let own = instrument
+            .attributes
+            .iter()
+            .map(|one| one.replace('.', "_"));
         let labels: BTreeSet<_> = own.chain(["job", "instance"].map(str::to_owned)).collect();
         series(instrument).into_iter().map(move |name| {
             let mut labels = labels.clone();
@@ -135,7 +142,9 @@ fn complaints(expression: &str, called_by: &BTreeSet<String>) -> Vec<String> {
             }
         }
     }
-    let not_there = grouped.union(called_by).filter(|label| !labels.contains(*label));
+    let not_there = grouped
+        .union(called_by)
+        .filter(|label| !labels.contains(*label));
     wrong.extend(not_there.map(|label| format!("no series has {label}")));
     if selectors.is_empty() {
         wrong.push("asks for nothing".to_owned());
@@ -145,7 +154,9 @@ fn complaints(expression: &str, called_by: &BTreeSet<String>) -> Vec<String> {
 
 /// Words of a matcher that are no reason; patterns are left out.
 fn no_reasons(value: &str) -> Vec<String> {
-    let words = value.split('|').filter(|word| !word.contains(['.', '$']) && *word != "ALLOWED");
+    let words = value
+        .split('|')
+        .filter(|word| !word.contains(['.', '$']) && *word != "ALLOWED");
     words
         .filter(|word| Reason::from_str_name(&format!("REASON_{word}")).is_none())
         .map(|word| format!("{word} is no reason"))
@@ -154,8 +165,13 @@ fn no_reasons(value: &str) -> Vec<String> {
 
 /// Labels in `{{job}}` and `{{ $labels.job }}`.
 fn labels_in(text: &str) -> BTreeSet<String> {
-    let inside = text.split("{{").skip(1).filter_map(|part| part.split("}}").next());
-    let words = inside.map(|one| one.trim()).filter(|one| !one.starts_with("$value"));
+    let inside = text
+        .split("{{")
+        .skip(1)
+        .filter_map(|part| part.split("}}").next());
+    let words = inside
+        .map(|one| one.trim())
+        .filter(|one| !one.starts_with("$value"));
     words
         .map(|one| one.trim_start_matches("$labels.").to_owned())
         .collect()
@@ -193,7 +209,10 @@ fn what_is_not_there_is_found_out() {
     assert_eq!(wrong("up == 0"), ["nothing makes up"]);
     assert_eq!(
         wrong(r#"sum by (pod) (rate(kefu_job_failures_total{job_name="clocks"}[5m]))"#),
-        ["kefu_job_failures_total has no job_name", "no series has pod"]
+        [
+            "kefu_job_failures_total has no job_name",
+            "no series has pod"
+        ]
     );
     assert_eq!(
         wrong(r#"rpc_server_duration_seconds_count{error_type=~"INTERNAL|FORBIDDEN"}"#),
@@ -227,7 +246,10 @@ fn each_alert_has_its_page_and_each_page_its_alert() {
         .collect();
     let named = runbook.split("[kefu: ").skip(1);
     for title in named.filter_map(|rest| rest.split(']').next()) {
-        assert!(titles.contains(&format!("kefu: {title}")), "no dashboard {title}");
+        assert!(
+            titles.contains(&format!("kefu: {title}")),
+            "no dashboard {title}"
+        );
     }
 }
 

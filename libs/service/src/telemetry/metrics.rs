@@ -139,7 +139,9 @@ fn end(headers: &HeaderMap) -> Option<End> {
 fn reason(headers: &HeaderMap) -> Option<&'static str> {
     let details = headers.get("grpc-status-details-bin")?.as_bytes();
     let details = STANDARD_NO_PAD.decode(details).ok()?;
-    let info = pb::Status::decode(&*details).ok()?.get_details_error_info()?;
+    let info = pb::Status::decode(&*details)
+        .ok()?
+        .get_details_error_info()?;
     let reason = Reason::from_str_name(&format!("REASON_{}", info.reason))?;
     (info.domain == DOMAIN).then(|| reason_name(reason))
 }

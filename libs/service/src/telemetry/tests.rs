@@ -4,8 +4,8 @@ use std::{
 };
 
 use http_body_util::{BodyExt, Full};
-use opentelemetry::metrics::MeterProvider;
 use kefu_contracts::common::Reason;
+use opentelemetry::metrics::MeterProvider;
 use tonic::body::Body;
 use tower::{service_fn, util::BoxCloneSyncService};
 

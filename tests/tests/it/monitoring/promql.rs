@@ -18,7 +18,14 @@ pub(super) struct Asked {
     pub(super) grouped: BTreeSet<String>,
 }
 
-const GROUPING: [&str; 6] = ["by", "without", "on", "ignoring", "group_left", "group_right"];
+const GROUPING: [&str; 6] = [
+    "by",
+    "without",
+    "on",
+    "ignoring",
+    "group_left",
+    "group_right",
+];
 const WORDS: [&str; 5] = ["and", "or", "unless", "bool", "offset"];
 
 pub(super) fn asked(expression: &str) -> Asked {
@@ -49,7 +56,9 @@ pub(super) fn asked(expression: &str) -> Asked {
                     });
                 }
             }
-            _ => drop(rest.next()),
+            _ => {
+                rest.next();
+            }
         }
     }
     asked
@@ -85,7 +94,9 @@ fn matchers(rest: &mut Peekable<Chars<'_>>) -> Vec<(String, String)> {
             '}' => break,
             '"' => all.push((std::mem::take(&mut label), quoted(rest))),
             c if is_of_word(c) => label = word(rest),
-            _ => drop(rest.next()),
+            _ => {
+                rest.next();
+            }
         }
     }
     rest.next();
@@ -98,6 +109,9 @@ fn labels(rest: &mut Peekable<Chars<'_>>) -> Vec<String> {
     while let Some(c) = rest.next_if(|c| *c != ')') {
         inside.push(c);
     }
-    let words = inside.split(|c| !is_of_word(c));
-    words.filter(|word| !word.is_empty()).map(str::to_owned).collect()
+    let words = inside.split(|c: char| !is_of_word(c));
+    words
+        .filter(|word| !word.is_empty())
+        .map(str::to_owned)
+        .collect()
 }
