@@ -19,7 +19,9 @@ impl RecordSpec {
         let has: Vec<String> = (0..filter.texts_count())
             .map(|index| format!("has_{index}"))
             .collect();
-        let each = has.iter().map(|has| format!("count(*) FILTER (WHERE {has})"));
+        let each = has
+            .iter()
+            .map(|has| format!("count(*) FILTER (WHERE {has})"));
         let each = each.collect::<Vec<_>>().join(", ");
         let mut query = QueryBuilder::new(format!(
             "SELECT count(*), count(*) FILTER (WHERE {}), ARRAY[{each}] FROM (SELECT ",

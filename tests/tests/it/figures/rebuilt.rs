@@ -171,7 +171,7 @@ async fn figures_are_rebuilt_to_the_same() {
         (once == all(&leader).await).then_some(once)
     })
     .await;
-    let admin = suite.caller_for("dong.jie", "administration");
+    let admin = suite.caller_for("han.bing", "administration");
     let id = "0198f3a0-0000-7000-8000-000000000001";
     let begun = begin(&admin, id).await;
     assert_eq!(begun, begin(&admin, id).await, "the same call");
@@ -237,7 +237,7 @@ async fn figures_are_rebuilt_by_whom_it_is_for() {
             "{login}"
         );
     }
-    let admin = suite.caller_for("dong.jie", "administration");
+    let admin = suite.caller_for("han.bing", "administration");
     let nowhere = GetRebuildRequest {
         name: "rebuilds/99".into(),
     };
@@ -284,7 +284,7 @@ async fn a_rebuild_goes_on_from_where_it_stands() {
     .execute(&mut sql)
     .await
     .unwrap();
-    let admin = suite.caller_for("dong.jie", "administration");
+    let admin = suite.caller_for("han.bing", "administration");
     live(&admin, "rebuilds/2").await;
     assert_eq!((count("tickets").await, count("orders").await), (0, 3));
 }

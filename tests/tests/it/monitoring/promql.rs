@@ -48,7 +48,7 @@ pub(super) fn asked(expression: &str) -> Asked {
                 let opens = rest.peek() == Some(&'(');
                 if opens && GROUPING.contains(&name.as_str()) {
                     asked.grouped.extend(labels(&mut rest));
-                } else if !opens && !WORDS.contains(&name.as_str()) {
+                } else if !opens && !WORDS.contains(&name.as_str()) && !is_grouped(&rest) {
                     let matchers = Vec::new();
                     asked.selectors.push(Selector {
                         metric: name,
@@ -62,6 +62,11 @@ pub(super) fn asked(expression: &str) -> Asked {
         }
     }
     asked
+}
+
+/// What is read was `sum` of `sum by (job) (…)`.
+fn is_grouped(rest: &Peekable<Chars<'_>>) -> bool {
+    GROUPING.contains(&word(&mut rest.clone()).as_str())
 }
 
 fn is_of_word(c: char) -> bool {

@@ -87,7 +87,7 @@ fn nothing_outside_the_scope_is_counted() {
         );
         let (population, _) = sql.split_once(" GROUP BY GROUPING SETS").unwrap();
         let expected = match metric.of {
-            Population::Reads => "AND (FALSE)",
+            Population::Reads => "AND ((FALSE))",
             _ => DEPARTMENTS,
         };
         assert!(population.contains(expected), "{sql}");
