@@ -182,12 +182,9 @@ async fn figures_are_rebuilt_to_the_same() {
     for (which, figure) in &before {
         assert_eq!(Some(figure), after.get(which), "{which:?}");
     }
-    assert!(
-        before[&("orders".to_owned(), Dimension::Month as i32)]
-            .0
-            .len()
-            == 3
-    );
+    // By the company's wall both sides of the century are of one month.
+    let months = &before[&("orders".to_owned(), Dimension::Month as i32)].0;
+    assert_eq!(months.len(), 2);
 
     // What comes afterwards goes into the new ones.
     let customer = enter(&erp, person()).await.name;
