@@ -84,6 +84,13 @@ const KNOWN: &[&str] = &[
     "QueryMetricRequest.last_day",
     "QueryMetricRequest.time_zone",
     "QueryMetricRequest.group_by",
+    // How rows of the same population are laid out.
+    "QueryMetricRequest.fill_gaps",
+    "QueryMetricRequest.compare",
+    "QueryMetricRequest.limit",
+    "QueryMetricRequest.rank_by",
+    "MeasureStaffRequest.query",
+    "RankCustomersRequest.query",
     "ListBindingsRequest.subject",
     "ListDelegationsRequest.unended_only",
     "ListDevicesRequest.holder",

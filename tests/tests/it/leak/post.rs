@@ -391,8 +391,11 @@ impl Post<'_> {
         if input.name() == "ListLinksRequest" {
             self.links(door).await;
         }
-        if input.name() == "QueryMetricRequest" {
-            self.figures(door).await;
+        match input.name() {
+            "QueryMetricRequest" => self.figures(door).await,
+            "MeasureStaffRequest" => self.staff(door).await,
+            "RankCustomersRequest" => self.ranked(door).await,
+            _ => {}
         }
         for (request, record) in calls::lookups(&door.descriptor, &self.leak.known) {
             let answer = self.send(door, request).await;

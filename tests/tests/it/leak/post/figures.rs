@@ -3,14 +3,19 @@
 use std::collections::BTreeMap;
 
 use kefu_access::RowFacts;
-use prost_reflect::{ReflectMessage, Value};
+use kefu_contracts::{
+    analytics::{Dimension, MeasureStaffRequest, QueryMetricRequest, RankBy, RankCustomersRequest},
+    policy::DataClass,
+};
+use prost::Message;
+use prost_reflect::{DynamicMessage, ReflectMessage, Value};
 
 use super::{Door, Post};
 use crate::leak::{
     calls::{request, string},
     offers::enum_name,
     oracle::{self, Known},
-    schema::{self, number},
+    schema::{self, number, text},
 };
 
 impl Post<'_> {
@@ -69,6 +74,79 @@ impl Post<'_> {
         }
     }
 
+    /// What each of the staff did, within the scope (OP-4.2).
+    pub(super) async fn staff(&self, door: &Door<'_>) {
+        let query = QueryMetricRequest {
+            metric: "resolution_rate".into(),
+            group_by: vec![Dimension::Employee.into()],
+            ..Default::default()
+        };
+        let asked = MeasureStaffRequest { query: Some(query) };
+        let Some(answer) = self.answer(door, &asked).await else {
+            return;
+        };
+        let figure = answer.get_field_by_name("figure").unwrap().into_owned();
+        let rows = figure
+            .as_message()
+            .unwrap()
+            .get_field_by_name("rows")
+            .unwrap()
+            .into_owned();
+        let rows = schema::messages(&rows).into_iter().map(|row| {
+            let names = row.get_field_by_name("dimensions").unwrap();
+            (schema::texts(&names)[0].to_owned(), number(row, "count"))
+        });
+        let rows: BTreeMap<String, i64> = rows.collect();
+        let counted = self.population(door, "resolution_rate");
+        let expected = oracle::tally(counted.map(|one| text(&one.whole, "assignee")));
+        if rows != expected {
+            self.find(door, format_args!("{rows:?}, the oracle says {expected:?}"));
+        }
+    }
+
+    /// What each customer bought, where that is cleared (CF-6.1, IH-8.1).
+    pub(super) async fn ranked(&self, door: &Door<'_>) {
+        let query = QueryMetricRequest {
+            metric: "sales".into(),
+            group_by: vec![Dimension::Customer.into(), Dimension::Currency.into()],
+            limit: 100,
+            rank_by: RankBy::Sum.into(),
+            ..Default::default()
+        };
+        let asked = RankCustomersRequest { query: Some(query) };
+        let Some(answer) = self.answer(door, &asked).await else {
+            return;
+        };
+        let customers = answer.get_field_by_name("customers").unwrap();
+        let mut ranked: BTreeMap<String, i64> = BTreeMap::new();
+        for row in schema::messages(&customers) {
+            *ranked.entry(text(row, "customer")).or_default() += number(row, "count");
+        }
+        let cleared = |one: &&Known| {
+            let clearance = door.clearance_of(&facts(one), self.leak.now);
+            clearance.is_some_and(|cleared| cleared.classes.contains(DataClass::Purchase))
+        };
+        let bought = self.population(door, "sales").filter(cleared);
+        let expected = oracle::tally(bought.map(|one| text(&one.whole, "customer")));
+        if ranked != expected {
+            self.find(
+                door,
+                format_args!("{ranked:?}, the oracle says {expected:?}"),
+            );
+        }
+    }
+
+    async fn answer(&self, door: &Door<'_>, asked: &impl Message) -> Option<DynamicMessage> {
+        let input = door.descriptor.input();
+        let asked = DynamicMessage::decode(input, asked.encode_to_vec().as_slice()).unwrap();
+        let answer = self.send(door, asked).await;
+        let message = answer.messages(&door.descriptor.output()).pop();
+        if message.is_none() {
+            self.find(door, format_args!("{:?}", answer.code()));
+        }
+        message
+    }
+
     fn population<'k>(
         &'k self,
         door: &'k Door<'_>,
@@ -84,21 +162,24 @@ impl Post<'_> {
                     one.name.starts_with("tickets/") && !one.whole.has_field_by_name("merged_time")
                 }
                 "orders" => one.name.starts_with("orders/"),
-                "order_lateness" | "after_sales_rate" => {
+                "order_lateness" | "after_sales_rate" | "sales" => {
                     one.name.starts_with("orders/") && dimension_of(one, "stage") != "cancelled"
                 }
                 "after_sales_cases" => one.name.starts_with("cases/"),
                 "visits" => one.name.starts_with("visits/"),
                 _ => self.leak.reviews.contains(&one.name),
             };
-            // Figures know department and customer, nothing of people.
-            let facts = RowFacts {
-                department: one.facts.department,
-                customer: one.facts.customer,
-                ..RowFacts::default()
-            };
-            counted && door.clearance_of(&facts, self.leak.now).is_some()
+            counted && door.clearance_of(&facts(one), self.leak.now).is_some()
         })
+    }
+}
+
+/// Figures know department and customer, nothing of people.
+fn facts(one: &Known) -> RowFacts {
+    RowFacts {
+        department: one.facts.department,
+        customer: one.facts.customer,
+        ..RowFacts::default()
     }
 }
 
