@@ -22,7 +22,7 @@ use kefu_testkit::{Caller, TestSuite};
 
 use crate::records::{customers, enter, open, order, orders, person, place, ticket};
 
-async fn query(caller: &Caller, metric: &str, by: &[Dimension]) -> QueryMetricResponse {
+pub(crate) async fn query(caller: &Caller, metric: &str, by: &[Dimension]) -> QueryMetricResponse {
     let request = QueryMetricRequest {
         metric: metric.into(),
         group_by: by.iter().map(|dimension| *dimension as i32).collect(),

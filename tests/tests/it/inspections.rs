@@ -393,6 +393,9 @@ async fn a_ticket_is_scored_and_shown_to_whom_it_concerns() {
 
     let found = measured(&head).await;
     assert_eq!(found.overall, figures(1, 8_000, 1, 10_000));
+    let leader = suite.caller_for("chen.guodong", "analysis").after(mine);
+    let score = crate::figures::query(&leader, "inspection_score", &[]).await;
+    assert_eq!(score.total.unwrap().mean, Some(80.0), "in points");
     assert_eq!(found.agents[0].agent, employee(AGENT));
     assert_eq!(measured(&elsewhere).await.overall, figures(0, 0, 0, 0));
     let request = MeasureInspectionsRequest {

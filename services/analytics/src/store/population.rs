@@ -117,7 +117,8 @@ pub(crate) fn spec(population: Population) -> Spec {
         ),
         ServiceScores => Spec::of(Kind::Answer, ALL, "f.score"),
         ResultScores => Spec::of(Kind::Answer, ALL, "f.second_score"),
-        InspectionScores => Spec::of(Kind::Inspection, ALL, "f.score"),
+        // In hundredths of a point.
+        InspectionScores => Spec::of(Kind::Inspection, ALL, "f.score / 100.0"),
         InspectionsPassed => Spec::of(Kind::Inspection, ALL, "(f.outcome = 1)::int4"),
         Orders => Spec::of(Kind::Order, ALL, NONE),
         Sales => Spec::of(
