@@ -7,8 +7,10 @@ use sqlx::AssertSqlSafe;
 pub(crate) async fn tables(database: &TestDatabase) -> Vec<(String, String)> {
     let mut connection = database.connect().await.unwrap();
     let names: Vec<String> = sqlx::query_scalar(
-        "SELECT format('%I.%I', table_schema, table_name) FROM information_schema.tables
-         WHERE table_type = 'BASE TABLE' AND table_schema NOT IN ('pg_catalog', 'information_schema')
+        // A partitioned table has the rows of its partitions, which come and go.
+        "SELECT format('%I.%I', n.nspname, c.relname) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+         WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition
+           AND n.nspname NOT IN ('pg_catalog', 'information_schema')
          ORDER BY 1",
     )
     .fetch_all(&mut connection)
