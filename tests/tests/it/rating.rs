@@ -329,6 +329,7 @@ fn gold(suite: &TestSuite, file: &str) -> RatingStatement {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_person_says_what_no_figure_tells() {
     let suite = TestSuite::start().await;
+    shipped(&suite).await;
     let agent = suite.caller("li.wei");
     let file = enter(&agent, person()).await.name;
     let archive = suite
@@ -378,6 +379,7 @@ async fn a_person_says_what_no_figure_tells() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_tier_is_another_until_its_moment() {
     let suite = TestSuite::start().await;
+    shipped(&suite).await;
     let agent = suite.caller("li.wei");
     let file = enter(&agent, person()).await;
     let head = suite.caller("zhang.min").after(&agent);
