@@ -209,12 +209,18 @@ impl Snapshot {
     }
 }
 
+/// `COMPLAINT`: the enum value without its prefix.
+pub fn purpose_name(purpose: Purpose) -> &'static str {
+    let name = purpose.as_str_name();
+    name.strip_prefix("PURPOSE_").unwrap_or(name)
+}
+
 fn purpose_not_allowed(purpose: Purpose, rules: &str) -> String {
     match purpose {
         Purpose::Unspecified => format!("no purpose is stated, and one is needed by {rules}"),
         purpose => {
-            let name = purpose.as_str_name().trim_start_matches("PURPOSE_");
-            format!("purpose {} is not among {rules}", name.to_lowercase())
+            let name = purpose_name(purpose).to_lowercase();
+            format!("purpose {name} is not among {rules}")
         }
     }
 }

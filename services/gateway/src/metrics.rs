@@ -1,7 +1,7 @@
 //! What is measured of calls and decisions; what is looked at from time to time is
 //! registered by its owners (`snapshot`, `refusals`).
 
-use kefu_contracts::policy::Purpose;
+use kefu_access::{Purpose, purpose_name};
 use kefu_service::{
     error::{Fault, reason_name},
     telemetry::{Counter, KeyValue, RequestMetrics, instruments::DECISIONS, meter},
@@ -32,10 +32,4 @@ impl Metrics {
             ],
         );
     }
-}
-
-/// `COMPLAINT`: the enum value without its prefix.
-fn purpose_name(purpose: Purpose) -> &'static str {
-    let name = purpose.as_str_name();
-    name.strip_prefix("PURPOSE_").unwrap_or(name)
 }

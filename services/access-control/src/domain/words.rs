@@ -148,8 +148,7 @@ pub fn summary(explanation: &Explanation, language: Language) -> String {
 
 /// `service`
 pub fn purpose_name(purpose: Purpose) -> String {
-    let name = purpose.as_str_name().trim_start_matches("PURPOSE_");
-    name.to_lowercase()
+    kefu_access::purpose_name(purpose).to_lowercase()
 }
 
 fn pick(language: Language, chinese: String, english: String) -> String {

@@ -74,7 +74,6 @@ impl Question {
         let days = bounds.0.zip(bounds.1);
         let days = days.map(|(first, last)| Days { first, last });
         let group_by = dimensions(&mut fields, &request.group_by, metric, door);
-        let ends = request.first_day.is_some() && request.last_day.is_some();
         if metric.is_some_and(Metric::needs_period) || request.compare || request.fill_gaps {
             fields.ensure(
                 request.first_day.is_some(),
@@ -88,7 +87,7 @@ impl Question {
         if let Some(days) = days.filter(|_| before) {
             fields.ensure(days.before().is_some(), "first_day", Violation::Date);
         }
-        gaps(&mut fields, request, &group_by, days.filter(|_| ends));
+        gaps(&mut fields, request, &group_by, days);
         let top = top(&mut fields, request, metric, &group_by);
         if door == Door::Customers {
             fields.ensure(

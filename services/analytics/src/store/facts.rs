@@ -123,15 +123,6 @@ async fn make_partitions(
         (fact.key.kind.number(), date.first_of_month())
     });
     let months: Vec<_> = months.collect::<BTreeSet<_>>().into_iter().collect();
-    partitions(connection, generation, &months).await
-}
-
-/// Makes these partitions, by kind and first day of the month, where there are none.
-async fn partitions(
-    connection: &mut PgConnection,
-    generation: i32,
-    months: &[(i16, jiff::civil::Date)],
-) -> Result<(), Fault> {
     if months.is_empty() {
         return Ok(());
     }
@@ -139,8 +130,8 @@ async fn partitions(
         "SELECT analytics.make_partition($1, kind, month)
          FROM unnest($2::int2[], $3::date[]) AS needed (kind, month)",
         generation,
-        &column(months, |(kind, _)| *kind),
-        &column(months, |(_, month)| month.to_sqlx()) as &[Date],
+        &column(&months, |(kind, _)| *kind),
+        &column(&months, |(_, month)| month.to_sqlx()) as &[Date],
     )
     .fetch_all(connection)
     .await?;

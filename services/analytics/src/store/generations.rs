@@ -147,8 +147,8 @@ pub(crate) async fn hold_places(
 }
 
 /// Answers from this generation from now on, if it has come as far in every journal as what is
-/// answered from, which is [held](hold_places): nobody's own writes go away again. What reads the journals goes on from where
-/// the generation stands.
+/// answered from, which is [held](hold_places): nobody's own writes go away again. What reads the
+/// journals goes on from where the generation stands.
 pub(crate) async fn switch(
     connection: &mut PgConnection,
     sources: &[String],

@@ -16,6 +16,7 @@ mod heard;
 mod house;
 mod load;
 mod meter;
+mod only;
 mod peers;
 mod pgbench;
 mod records;

@@ -19,7 +19,10 @@ use sqlx::PgConnection;
 use tokio::time::Instant;
 use tonic::{Request, metadata::MetadataValue, transport::Channel};
 
-use crate::house::{House, said};
+use crate::{
+    house::{House, said},
+    only::Only,
+};
 use people::{People, phone};
 use plain::Plain;
 use queries::{KINDS, Kind};
@@ -56,22 +59,17 @@ pub(crate) async fn run(house: &mut House, args: &[String]) -> anyhow::Result<()
         "\nFirst page of 50 of {customers} customers with its count, {ASKED} queries each, one at a time; milliseconds\n\
          (median, 99th percentile; then those of the same question over open text, without scope, opening or journal)\n"
     );
-    let only: Vec<&String> = args
-        .iter()
-        .filter(|arg| arg.parse::<usize>().is_err())
-        .collect();
-    let is_asked =
-        |kind: &&Kind| only.is_empty() || only.iter().any(|one| kind.name.contains(*one));
+    let only = Only::of(args);
     let (mut missed, mut asked) = (0, 0);
     for (login, purpose, who) in POSTS {
         println!("{who}");
         let asker = Asker::new(house, login, purpose)?;
-        for kind in KINDS.iter().filter(is_asked) {
+        for kind in KINDS.iter().filter(|kind| only.takes(kind.name)) {
             asked += 1;
             missed += usize::from(!contest(&asker, &mut admin, &plain, &people, kind).await?);
         }
     }
-    if only.is_empty() {
+    if only.is_all() {
         others::measure(house).await?;
     }
     println!(

@@ -17,6 +17,7 @@ use tokio::time::Instant;
 
 use crate::{
     house::House,
+    only::Only,
     search::{Asker, at},
 };
 use fill::Desk;
@@ -69,17 +70,12 @@ pub(crate) async fn run(house: &mut House, args: &[String]) -> anyhow::Result<()
         desk.count,
         desk.count * fill::MESSAGES as usize
     );
-    let only: Vec<&String> = args
-        .iter()
-        .filter(|arg| arg.parse::<usize>().is_err() && !arg.starts_with("--"))
-        .collect();
-    let is_asked =
-        |kind: &&Kind| only.is_empty() || only.iter().any(|one| kind.name.contains(*one));
+    let only = Only::of(args);
     let (mut missed, mut asked) = (0, 0);
     for (login, purpose, who) in POSTS {
         println!("{who}");
         let asker = Asker::new(house, login, purpose)?;
-        for kind in KINDS.iter().filter(is_asked) {
+        for kind in KINDS.iter().filter(|kind| only.takes(kind.name)) {
             asked += 1;
             missed += usize::from(!contest(&asker, &mut admin, plain.as_ref(), &desk, kind).await?);
         }

@@ -148,10 +148,7 @@ fn purposes() -> impl Iterator<Item = Purpose> {
 fn spoken(purpose: Purpose) -> String {
     match purpose {
         Purpose::Unspecified => String::new(),
-        purpose => purpose
-            .as_str_name()
-            .trim_start_matches("PURPOSE_")
-            .to_lowercase(),
+        purpose => kefu_access::purpose_name(purpose).to_lowercase(),
     }
 }
 

@@ -12,7 +12,6 @@ use prost_reflect::{DynamicMessage, ReflectMessage, Value};
 
 use super::{Door, Post};
 use crate::leak::{
-    calls::{request, string},
     offers::enum_name,
     oracle::{self, Known},
     schema::{self, number, text},
@@ -22,38 +21,16 @@ impl Post<'_> {
     /// Figures count what is within the scope, and no more (CF-6.1).
     pub(super) async fn figures(&self, door: &Door<'_>) {
         for (metric, dimension, field) in FIGURES {
-            let by = door
-                .descriptor
-                .input()
-                .get_field_by_name("group_by")
-                .unwrap();
-            let prost_reflect::Kind::Enum(dimensions) = by.kind() else {
-                unreachable!()
+            let by = Dimension::from_str_name(&format!("DIMENSION_{dimension}")).unwrap();
+            let asked = QueryMetricRequest {
+                metric: (*metric).into(),
+                group_by: vec![by.into()],
+                ..Default::default()
             };
-            let value = dimensions
-                .get_value_by_name(&format!("DIMENSION_{dimension}"))
-                .unwrap();
-            let asked = request(
-                &door.descriptor.input(),
-                &[
-                    ("metric", string(*metric)),
-                    (
-                        "group_by",
-                        Value::List(vec![Value::EnumNumber(value.number())]),
-                    ),
-                ],
-            );
-            let answer = self.send(door, asked).await;
-            let Some(figure) = answer.messages(&door.descriptor.output()).pop() else {
-                self.find(door, format_args!("{metric}: {:?}", answer.code()));
+            let Some(figure) = self.answer(door, &asked).await else {
                 continue;
             };
-            let rows = figure.get_field_by_name("rows").unwrap();
-            let rows = schema::messages(&rows).into_iter().map(|row| {
-                let names = row.get_field_by_name("dimensions").unwrap();
-                (schema::texts(&names)[0].to_owned(), number(row, "count"))
-            });
-            let rows: BTreeMap<String, i64> = rows.collect();
+            let rows = counts(&figure);
             let expected = oracle::tally(
                 self.population(door, metric)
                     .map(|one| dimension_of(one, field)),
@@ -86,17 +63,7 @@ impl Post<'_> {
             return;
         };
         let figure = answer.get_field_by_name("figure").unwrap().into_owned();
-        let rows = figure
-            .as_message()
-            .unwrap()
-            .get_field_by_name("rows")
-            .unwrap()
-            .into_owned();
-        let rows = schema::messages(&rows).into_iter().map(|row| {
-            let names = row.get_field_by_name("dimensions").unwrap();
-            (schema::texts(&names)[0].to_owned(), number(row, "count"))
-        });
-        let rows: BTreeMap<String, i64> = rows.collect();
+        let rows = counts(figure.as_message().unwrap());
         let counted = self.population(door, "resolution_rate");
         let expected = oracle::tally(counted.map(|one| text(&one.whole, "assignee")));
         if rows != expected {
@@ -139,10 +106,10 @@ impl Post<'_> {
     async fn answer(&self, door: &Door<'_>, asked: &impl Message) -> Option<DynamicMessage> {
         let input = door.descriptor.input();
         let asked = DynamicMessage::decode(input, asked.encode_to_vec().as_slice()).unwrap();
-        let answer = self.send(door, asked).await;
+        let answer = self.send(door, asked.clone()).await;
         let message = answer.messages(&door.descriptor.output()).pop();
         if message.is_none() {
-            self.find(door, format_args!("{:?}", answer.code()));
+            self.find(door, format_args!("{:?} to {asked}", answer.code()));
         }
         message
     }
@@ -172,6 +139,16 @@ impl Post<'_> {
             counted && door.clearance_of(&facts(one), self.leak.now).is_some()
         })
     }
+}
+
+/// How many records each row counts, by its first dimension.
+fn counts(figure: &DynamicMessage) -> BTreeMap<String, i64> {
+    let rows = figure.get_field_by_name("rows").unwrap();
+    let rows = schema::messages(&rows).into_iter().map(|row| {
+        let names = row.get_field_by_name("dimensions").unwrap();
+        (schema::texts(&names)[0].to_owned(), number(row, "count"))
+    });
+    rows.collect()
 }
 
 /// Figures know department and customer, nothing of people.
