@@ -39,7 +39,8 @@ pub use explain::{About, Considered, Explanation, Miss, Outcome, Verdict};
 pub use kefu_contracts::{ClassSet, access::SubjectKind, policy::Purpose};
 pub use scope::{RowFacts, Scope};
 pub use scope_sql::{
-    ConsentSql, DutySql, ScopeColumns, SqlSink, write_matched, write_scope, write_scope_for_class,
+    ConsentSql, DutySql, ScopeColumns, SqlSink, is_cleared_throughout, write_matched, write_scope,
+    write_scope_for_class,
 };
 pub use sign::{
     ContextError, ContextSigner, ContextVerifier, INTERNAL, KeyError, MAX_AHEAD, MAX_LIFETIME,

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
-use kefu_access::{ClassSet, ScopeColumns, write_scope_for_class};
+use kefu_access::{ClassSet, ScopeColumns, is_cleared_throughout, write_scope_for_class};
 use kefu_contracts::policy::DataClass;
 use kefu_vault::{IndexKey, Needle, TextMarks};
 use sqlx::{Postgres, QueryBuilder};
@@ -294,7 +294,7 @@ impl Filter {
         self.terms.iter().any(sealed)
     }
 
-    /// Adds it to a statement, each comparison with ` AND `.
+    /// Adds it to a statement that asks for the scope as well, each comparison with ` AND `.
     pub fn write(&self, call: &Call, columns: &ScopeColumns, query: &mut QueryBuilder<Postgres>) {
         self.write_but_texts(call, columns, query);
         self.write_texts(None, query);
@@ -307,17 +307,14 @@ impl Filter {
         columns: &ScopeColumns,
         query: &mut QueryBuilder<Postgres>,
     ) {
-        for term in &self.terms {
-            if term.class != DataClass::System {
+        for class in self.classes().iter() {
+            if !is_cleared_throughout(&call.context, call.now, class) {
                 query.push(" AND ");
-                write_scope_for_class(
-                    &call.context,
-                    call.now,
-                    term.class,
-                    columns,
-                    &mut Sql(query),
-                );
+                let sink = &mut Sql(query);
+                write_scope_for_class(&call.context, call.now, class, columns, sink);
             }
+        }
+        for term in &self.terms {
             match &term.value {
                 value @ (Value::Related(of, _) | Value::Listed(of, _) | Value::Key(of, _)) => {
                     let not = if term.operator == "=" { "" } else { "NOT " };

@@ -5,7 +5,8 @@ mod one;
 mod texts;
 
 use futures_util::future::BoxFuture;
-use sqlx::postgres::PgRow;
+use sqlx::{PgConnection, Postgres, QueryBuilder, postgres::PgRow};
+use uuid::Uuid;
 
 use crate::{
     call::Call,
@@ -106,7 +107,7 @@ pub async fn page<S>(
     };
     let (rows, counted) = match search.filter.has_texts() {
         true => texts::find(core, call, list.record, search).await?,
-        false => find(core, call, list.record, &search).await?,
+        false => find(core, call, list.record, search).await?,
     };
     let records: Vec<S> = rows
         .iter()
@@ -134,34 +135,65 @@ struct Search {
     size: usize,
 }
 
+impl Search {
+    /// The page, in the order of the list from the first record on.
+    fn page(&self, call: &Call, record: &RecordSpec) -> QueryBuilder<Postgres> {
+        let (filter, order, after) = (&self.filter, self.order, self.after);
+        record.page(call, filter, order, after, (self.size, false))
+    }
+}
+
 /// Its rows, one more than its size where there are more, and how many there are, up to one
 /// more than is counted.
 async fn find(
     core: &Core,
     call: &Call,
-    record: &RecordSpec,
-    search: &Search,
+    record: &'static RecordSpec,
+    search: Search,
 ) -> Result<(Vec<PgRow>, i64), Fault> {
-    let (filter, limit) = (&search.filter, search.filter.count_limit());
-    let page = |few| record.page(call, filter, search.order, search.after, (search.size, few));
-    let mut in_order = page(false);
-    let mut sorted = filter.is_about_sealed().then(|| page(true));
-    let mut count = record.count(call, filter);
-    // How frequent a sealed value is says which plan is quick, so that each is planned for its own.
-    let kept = !filter.is_about_sealed();
+    let call = call.clone();
     let run = core.deps.db.snapshot(move |connection| {
         Box::pin(async move {
-            let count = count.build_query_scalar().persistent(kept);
-            let counted: i64 = count.fetch_one(&mut *connection).await?;
-            let page = match &mut sorted {
-                Some(sorted) if counted <= limit => sorted,
-                _ => &mut in_order,
-            };
-            let page = page.build().persistent(kept);
-            Ok((page.fetch_all(connection).await?, counted))
+            match search.filter.is_about_sealed() {
+                true => find_sealed(connection, &call, record, &search).await,
+                false => find_plain(connection, &call, record, &search).await,
+            }
         })
     });
     run.await
+}
+
+async fn find_plain(
+    at: &mut PgConnection,
+    call: &Call,
+    record: &RecordSpec,
+    search: &Search,
+) -> Result<(Vec<PgRow>, i64), Fault> {
+    let mut count = record.count(call, &search.filter);
+    let counted = count.build_query_scalar().fetch_one(&mut *at).await?;
+    let mut page = search.page(call, record);
+    Ok((page.build().fetch_all(at).await?, counted))
+}
+
+/// How frequent a sealed value is says which plan is quick, so that each is planned for its own.
+/// All that have it are the page's, where they are few; following its order until there are
+/// enough of them could go through every record.
+async fn find_sealed(
+    at: &mut PgConnection,
+    call: &Call,
+    record: &RecordSpec,
+    search: &Search,
+) -> Result<(Vec<PgRow>, i64), Fault> {
+    let mut matching = record.matching(call, &search.filter);
+    let matching = matching.build_query_scalar().persistent(false);
+    let matching: Vec<Uuid> = matching.fetch_all(&mut *at).await?;
+    let counted = matching.len() as i64;
+    let mut page = match counted <= search.filter.count_limit() {
+        true => record.page_of(call, matching, search.order, search.after, search.size),
+        false => search.page(call, record),
+    };
+    let page = page.build().persistent(false);
+    Ok((page.fetch_all(at).await?, counted))
 }
 
 /// Finds a page and opens each of its records, as far as the call may see them; what is

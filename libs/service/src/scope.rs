@@ -134,6 +134,33 @@ impl RecordSpec {
         query
     }
 
+    /// Keys of the records within the scope and the filter, up to one more than the filter's
+    /// [limit](Filter::count_limit).
+    pub(crate) fn matching(&self, call: &Call, filter: &Filter) -> QueryBuilder<Postgres> {
+        let mut query = QueryBuilder::new("SELECT ");
+        query.push(self.id);
+        self.write_some(call, filter, &mut query);
+        query
+    }
+
+    /// One page of the records with these keys, as [`page`](Self::page) gives it: they are known
+    /// to be all that there are.
+    pub(crate) fn page_of(
+        &self,
+        call: &Call,
+        ids: Vec<Uuid>,
+        order: Order,
+        after: Option<After>,
+        size: usize,
+    ) -> QueryBuilder<Postgres> {
+        let mut query = self.select(call);
+        query.push(format_args!(" AND {} = ANY(", self.id));
+        query.push_bind(ids).push(")");
+        self.write_after(order, after, &mut query);
+        query.push(format_args!("{} LIMIT {}", order.by("", self.id), size + 1));
+        query
+    }
+
     /// One page of the records within the scope and the filter; one more than
     /// `size`, which tells whether there is a next page. Where all that there are is known to
     /// be few, they are found first and then sorted: following the order until there are
@@ -203,16 +230,18 @@ impl RecordSpec {
     /// Counts the records within the scope and the filter, up to one more than the filter's
     /// [limit](Filter::count_limit).
     pub fn count(&self, call: &Call, filter: &Filter) -> QueryBuilder<Postgres> {
-        let mut query = QueryBuilder::new("SELECT count(*) FROM (SELECT 1 FROM ");
-        query.push(self.from).push(" WHERE ");
-        self.write_near(call, &mut query);
-        self.write_reach(call, &mut query);
-        filter.write(call, &self.scope, &mut query);
-        query.push(format_args!(
-            " LIMIT {}) AS counted",
-            filter.count_limit() + 1
-        ));
+        let mut query = QueryBuilder::new("SELECT count(*) FROM (SELECT 1");
+        self.write_some(call, filter, &mut query);
+        query.push(") AS counted");
         query
+    }
+
+    fn write_some(&self, call: &Call, filter: &Filter, query: &mut QueryBuilder<Postgres>) {
+        query.push(" FROM ").push(self.from).push(" WHERE ");
+        self.write_near(call, query);
+        self.write_reach(call, query);
+        filter.write(call, &self.scope, query);
+        query.push(format_args!(" LIMIT {}", filter.count_limit() + 1));
     }
 }
 

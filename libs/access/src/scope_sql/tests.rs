@@ -96,6 +96,9 @@ proptest! {
             let mut cleared = Parts::default();
             write_scope_for_class(&context, now, class, &EVERYTHING, &mut cleared);
             prop_assert_eq!(evaluate(&cleared, &row), Some(classes.contains(class)), "{}", cleared);
+            if is_cleared_throughout(&context, now, class) {
+                prop_assert_eq!(evaluate(&cleared, &row), evaluate(&scope, &row));
+            }
         }
     }
 }
@@ -175,6 +178,31 @@ fn equal_scopes_are_asked_for_once_and_bits_keep_their_rule() {
     let mut parts = Parts::default();
     write_matched(&context, at(0), &EVERYTHING, &mut parts);
     assert_eq!(parts.to_string(), "(0)::int8");
+}
+
+#[test]
+fn a_class_is_cleared_throughout_where_each_scope_has_a_rule_that_clears_it() {
+    let mut context = crate::context::tests::context();
+    let rule = |scope, class, expires_at: Option<i64>| Rule {
+        scope,
+        classes: ClassSet::of(&[class]),
+        source: "role:agent#duty".into(),
+        expires_at: expires_at.map(at),
+    };
+    let throughout =
+        |context: &AccessContext, now| is_cleared_throughout(context, at(now), DataClass::Contact);
+    context.rules = vec![
+        rule(Scope::All, DataClass::Basic, None),
+        rule(Scope::All, DataClass::Contact, Some(5)),
+    ];
+    assert!(throughout(&context, 4));
+    assert!(!throughout(&context, 5));
+    context
+        .rules
+        .push(rule(Scope::Owner(id(1)), DataClass::Basic, None));
+    assert!(!throughout(&context, 4));
+    context.rules.clear();
+    assert!(throughout(&context, 4), "nothing is reached");
 }
 
 #[test]

@@ -16,8 +16,10 @@ use uuid::Uuid;
 use super::Search;
 use crate::{call::Call, core::Core, error::Fault, scope::RecordSpec};
 
-/// Records looked at first. Who reaches fewer has them all looked at; as many as are counted exactly at most.
+/// Who reaches fewer records has them all looked at; as many as are counted exactly at most.
 const FIRST: usize = 1_000;
+/// Records looked at first where there are more: how frequent words are is told by them.
+const GLANCE: usize = 250;
 /// Frequent is what one in so many of them has.
 const FREQUENT: i64 = 4;
 /// Records gone through for a page.
@@ -54,21 +56,24 @@ async fn find_at(
     } = search;
     let (order, after, size) = (*order, *after, *size);
     let among = |most| record.page_among(call, filter, order, after, (size, most));
-    let glance = record.glance(call, filter, order, FIRST);
-    let (looked, have, each): (i64, i64, Vec<i64>) = one(at, glance).await?;
-    if looked < FIRST as i64 {
-        return Ok((rows(at, among(FIRST)).await?, have));
+    let page_of = |ids| record.page_of(call, ids, order, after, size);
+    let glance = record.glance(call, filter, order, (GLANCE, FIRST));
+    let (reached, have, each): (i64, i64, Vec<i64>) = one(at, glance).await?;
+    if reached < FIRST as i64 {
+        let found = ids(at, record.matching_among(call, filter, order, FIRST)).await?;
+        let counted = found.len() as i64;
+        return Ok((rows(at, page_of(found)).await?, counted));
     }
     let limit = filter.count_limit();
     let mut counted = 0;
-    if have * FREQUENT >= looked {
+    if is_frequent(have) {
         (counted,) = one(at, record.count_among(call, filter, order, FAR)).await?;
         let page = rows(at, among(FAR)).await?;
         if counted > limit && page.len() > size {
             return Ok((page, counted));
         }
     }
-    let (rarest, rare) = rare(&each, looked);
+    let (rarest, rare) = rare(&each);
     let mut found = Vec::new();
     for (query, rare) in filter.look_ups(MOST).into_iter().zip(&rare) {
         found.push(match rare {
@@ -79,8 +84,12 @@ async fn find_at(
     let all_of = |ids: &Vec<Uuid>| ids.len() <= MOST;
     if found.iter().flatten().any(all_of) {
         let by = filter.by(found.into_iter().map(|ids| ids.filter(all_of)));
-        let (counted,) = one(at, record.count(call, &by)).await?;
-        let page = record.page(call, &by, order, after, (size, true));
+        let matching = ids(at, record.matching(call, &by)).await?;
+        let counted = matching.len() as i64;
+        let page = match counted <= limit {
+            true => page_of(matching),
+            false => record.page(call, &by, order, after, (size, true)),
+        };
         return Ok((rows(at, page).await?, counted));
     }
     if counted <= limit {
@@ -102,12 +111,17 @@ async fn find_at(
 
 /// Which comparison the fewest of the records looked at first have the words of, and for each whether it is worth
 /// asking the index for all that have them.
-fn rare(each: &[i64], looked: i64) -> (usize, Vec<bool>) {
+fn rare(each: &[i64]) -> (usize, Vec<bool>) {
     let by_number = each.iter().enumerate().min_by_key(|(_, have)| **have);
     let rarest = by_number.map_or(0, |(index, _)| index);
     let rare = each.iter().enumerate();
-    let rare = rare.map(|(index, have)| index == rarest || have * FREQUENT < looked);
+    let rare = rare.map(|(index, have)| index == rarest || !is_frequent(*have));
     (rarest, rare.collect())
+}
+
+/// Whether this many of the records looked at first are a good part of them.
+fn is_frequent(have: i64) -> bool {
+    have * FREQUENT >= GLANCE as i64
 }
 
 async fn one<T>(at: &mut PgConnection, mut query: QueryBuilder<Postgres>) -> Result<T, Fault>

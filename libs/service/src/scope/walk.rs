@@ -7,14 +7,14 @@ use super::{After, Order, RecordSpec};
 use crate::{call::Call, filter::Filter};
 
 impl RecordSpec {
-    /// Of the first `most` records within the scope and the rest of the filter, how many there are, how many
-    /// have all the words, and how many have those of each comparison.
+    /// How many records there are within the scope and the rest of the filter, up to `most`; where they are so
+    /// many, also how many of the first `looked` have all the words, and how many have those of each comparison.
     pub(crate) fn glance(
         &self,
         call: &Call,
         filter: &Filter,
         order: Order,
-        most: usize,
+        (looked, most): (usize, usize),
     ) -> QueryBuilder<Postgres> {
         let has: Vec<String> = (0..filter.texts_count())
             .map(|index| format!("has_{index}"))
@@ -23,15 +23,33 @@ impl RecordSpec {
             .iter()
             .map(|has| format!("count(*) FILTER (WHERE {has})"));
         let each = each.collect::<Vec<_>>().join(", ");
-        let mut query = QueryBuilder::new(format!(
-            "SELECT count(*), count(*) FILTER (WHERE {}), ARRAY[{each}] FROM (SELECT ",
+        let mut query = QueryBuilder::new("WITH w AS MATERIALIZED (");
+        self.write_window(call, filter, order, None, most, &mut query);
+        query.push(format_args!(
+            ") SELECT (SELECT count(*) FROM w), count(*) FILTER (WHERE {}), ARRAY[{each}] FROM (SELECT ",
             has.join(" AND "),
         ));
-        filter.write_each_look("w.id", &mut query);
-        query.push(" FROM (");
-        self.write_window(call, filter, order, None, most, &mut query);
+        filter.write_each_look("g.id", &mut query);
         // Each is looked for once, however often it is counted.
-        query.push(") w OFFSET 0) g");
+        query.push(format_args!(
+            " FROM (SELECT id FROM w LIMIT {looked}) g
+             WHERE (SELECT count(*) FROM w) = {most} OFFSET 0) g"
+        ));
+        query
+    }
+
+    /// Keys of those among the first `most` that have the words.
+    pub(crate) fn matching_among(
+        &self,
+        call: &Call,
+        filter: &Filter,
+        order: Order,
+        most: usize,
+    ) -> QueryBuilder<Postgres> {
+        let mut query = QueryBuilder::new("SELECT w.id FROM (");
+        self.write_window(call, filter, order, None, most, &mut query);
+        query.push(") w WHERE true");
+        filter.write_texts(Some("w.id"), &mut query);
         query
     }
 
