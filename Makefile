@@ -12,7 +12,7 @@ MACHETE = 0.9.2
 # Out of the workspace, with its own lock file: nothing else builds the peers.
 PEERS = cargo run --release --locked --manifest-path tests/peers/Cargo.toml --target-dir $(TARGET)/peers
 
-.PHONY: help setup run test check bench bench-decision bench-gateway bench-search bench-tickets bench-stages alerts-check check-s3 check-incidents check-orders k8s-check image sqlx clean-data
+.PHONY: help setup run test check bench bench-decision bench-gateway bench-search bench-tickets bench-stages bench-figures alerts-check check-s3 check-incidents check-orders k8s-check image sqlx clean-data
 
 help: ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1 @\2/p' $(MAKEFILE_LIST) | column -t -s @ 2>/dev/null \
@@ -42,7 +42,7 @@ check: ## formatting, lints, unused dependencies, contracts
 
 bench: ## measure the suite, built for release
 	cargo run --release -p kefu-tests --bin bench
-	@$(MAKE) --no-print-directory bench-decision bench-gateway bench-search bench-tickets bench-stages
+	@$(MAKE) --no-print-directory bench-decision bench-gateway bench-search bench-tickets bench-stages bench-figures
 
 bench-decision: ## measure the decision core beside Cedar, regorus and Casbin
 	@$(PEERS) --bin decision
@@ -76,6 +76,9 @@ bench-tickets: ## measure searches over 200,000 tickets with four million messag
 
 bench-stages: ## measure stage events in bulk beside pgbench (fewer orders: make bench-stages N=1000)
 	cargo run --release -p kefu-tests --bin bench -- stages $(N)
+
+bench-figures: ## measure the intake of journals, and reports over 200,000 tickets and a million orders (fewer: make bench-figures N=5000)
+	cargo run --release -p kefu-tests --bin bench -- figures $(N)
 
 sqlx: setup ## refresh the committed query data of all services, or of one: make sqlx P=ticket
 	@sh .ci/sqlx $(P)

@@ -1,7 +1,7 @@
 //! The suite as `kefu dev` puts it together, on a durable PostgreSQL of the
 //! bench's own, with the gateway on a socket.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::Context;
 use kefu::{
@@ -49,8 +49,8 @@ pub(crate) struct House {
     pub(crate) token: MetadataValue<Ascii>,
     services: Vec<(&'static str, GrpcService)>,
     cluster: Cluster,
-    /// Jobs that follow journals, and whether they run.
-    followers: (Vec<Job>, Option<Running>),
+    /// Jobs that follow journals, by service, and whether some run.
+    followers: (BTreeMap<&'static str, Vec<Job>>, Option<Running>),
     running: Running,
     ending: CancellationToken,
 }
@@ -114,7 +114,13 @@ impl House {
             meter: Meter::of(&mut admin(&cluster).await?).await?,
             token: format!("Bearer {token}").parse()?,
             channels: channels(&address).await?,
-            followers: (jobs(following), None),
+            followers: (
+                following
+                    .into_iter()
+                    .map(|one| (one.name, one.jobs))
+                    .collect(),
+                None,
+            ),
             clock,
             ids,
             keys,
@@ -161,7 +167,14 @@ impl House {
     }
 
     pub(crate) fn resume_followers(&mut self) {
-        self.followers.1 = Some(start_jobs(self.followers.0.clone(), self.ending.clone()));
+        let jobs = self.followers.0.values().flatten().cloned().collect();
+        self.followers.1 = Some(start_jobs(jobs, self.ending.clone()));
+    }
+
+    /// Those of this service alone.
+    pub(crate) fn resume_follower(&mut self, service: &str) {
+        let jobs = self.followers.0.get(service).cloned().unwrap_or_default();
+        self.followers.1 = Some(start_jobs(jobs, self.ending.clone()));
     }
 
     /// Lets the server do now what it would do amid a round.

@@ -12,6 +12,7 @@ mod bare;
 mod bare_services;
 mod calls;
 mod context;
+mod figures;
 mod heard;
 mod house;
 mod load;
@@ -63,6 +64,7 @@ async fn main() -> anyhow::Result<()> {
     // Ended in order also after a failure.
     let args: Vec<String> = std::env::args().skip(1).collect();
     let outcome = match args.first().map(String::as_str) {
+        Some("figures") => figures::run(&mut house, &args[1..]).await,
         Some("search") => search::run(&mut house, &args[1..]).await,
         Some("stages") => stages::run(&mut house, &args[1..]).await,
         Some("tickets") => tickets::run(&mut house, &args[1..]).await,
