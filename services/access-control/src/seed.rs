@@ -1,7 +1,7 @@
 //! Puts the shipped roles and a company into the register. Done again it changes
 //! nothing: what is there is left as it is, and ids follow from codes and logins.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use kefu_contracts::{
@@ -10,7 +10,6 @@ use kefu_contracts::{
 };
 use kefu_journal::Entry;
 use kefu_service::{clock::Clock, database::Db, error::Fault, ids::Ids};
-use sqlx::PgConnection;
 use uuid::Uuid;
 
 pub use crate::domain::company::{
@@ -77,18 +76,13 @@ fn stable(name: &str) -> Uuid {
 /// # Errors
 /// When the database cannot be reached.
 pub async fn ship_roles(db: &Db, clock: &dyn Clock, ids: &Ids) -> Result<Seeded, Fault> {
-    put(
-        db,
-        clock,
-        ids,
-        Company {
-            departments: Vec::new(),
-            employees: Vec::new(),
-            devices: Vec::new(),
-            delegations: Vec::new(),
-        },
-    )
-    .await
+    let nobody = Company {
+        departments: Vec::new(),
+        employees: Vec::new(),
+        devices: Vec::new(),
+        delegations: Vec::new(),
+    };
+    seed(db, clock, ids, &nobody).await
 }
 
 /// Brings the shipped roles and a company into the register.
@@ -101,10 +95,40 @@ pub async fn seed(
     ids: &Ids,
     company: &Company,
 ) -> Result<Seeded, Fault> {
-    put(db, clock, ids, company.clone()).await
+    let seeded = put(db, clock, ids, company.clone(), Register::Any).await?;
+    seeded.ok_or_else(|| Fault::internal("any register was fit"))
 }
 
-async fn put(db: &Db, clock: &dyn Clock, ids: &Ids, company: Company) -> Result<Seeded, Fault> {
+/// Brings the first people of a company, their departments and the shipped roles into a register
+/// that knows nobody; from then on its administrators enter whoever comes. `None`, and nothing is
+/// changed, where somebody is there. Done again for the same people it changes nothing.
+///
+/// # Errors
+/// When the company cannot be, or the database cannot be reached.
+pub async fn seed_first(
+    db: &Db,
+    clock: &dyn Clock,
+    ids: &Ids,
+    company: &Company,
+) -> Result<Option<Seeded>, Fault> {
+    put(db, clock, ids, company.clone(), Register::Empty).await
+}
+
+/// Which register a company is put into.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Register {
+    Any,
+    /// Knows nobody but those who are put into it.
+    Empty,
+}
+
+async fn put(
+    db: &Db,
+    clock: &dyn Clock,
+    ids: &Ids,
+    company: Company,
+    register: Register,
+) -> Result<Option<Seeded>, Fault> {
     let roles = Roles::shipped()?;
     let company = company
         .check(&roles)
@@ -112,19 +136,33 @@ async fn put(db: &Db, clock: &dyn Clock, ids: &Ids, company: Company) -> Result<
     let (at, request) = (clock.now(), ids.next()?);
     db.transaction(move |connection| {
         let (roles, company) = (roles.clone(), company.clone());
-        Box::pin(async move { seed_all(connection, &roles, &company, at, request).await })
+        Box::pin(async move {
+            // Whoever else changes the register waits from here on.
+            let revision = Revision::begin(connection, By { actor: None, at }).await?;
+            if register == Register::Empty {
+                let there = employee::list(revision.connection, None).await?;
+                let logins = there.iter().map(|one| &one.login);
+                let wanted = company.employees.iter().map(|one| &one.login);
+                let wanted: BTreeSet<&String> = wanted.collect();
+                if !there.is_empty() && wanted != logins.collect() {
+                    return Ok(None);
+                }
+            }
+            seed_all(revision, &roles, &company, at, request)
+                .await
+                .map(Some)
+        })
     })
     .await
 }
 
 async fn seed_all(
-    connection: &mut PgConnection,
+    revision: Revision<'_>,
     roles: &Roles,
     company: &Company,
     at: Timestamp,
     request: Uuid,
 ) -> Result<Seeded, Fault> {
-    let revision = Revision::begin(connection, By { actor: None, at }).await?;
     let mut seeding = Seeding {
         revision,
         at,

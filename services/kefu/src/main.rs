@@ -3,7 +3,9 @@
 use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
-use kefu::{audit, call, demo, dev, figures, import, migrate, policy, serve, settings::Settings};
+use kefu::{
+    audit, call, company, demo, dev, figures, import, migrate, policy, serve, settings::Settings,
+};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -35,6 +37,7 @@ enum Command {
     Migrate(migrate::MigrateArgs),
     /// Prints the effective configuration with the source of each value
     Config,
+    Company(company::CompanyArgs),
     Import(import::ImportArgs),
     Call(call::CallArgs),
     Policy(policy::PolicyArgs),
@@ -66,6 +69,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
             migrate::run(Settings::load(arguments.config)?.value, options).await
         }
         Command::Config => print(&Settings::load(arguments.config)?.render()?),
+        Command::Company(options) => company::run(arguments.config, options).await,
         Command::Import(options) => import::run(options).await,
         Command::Call(options) => call::run(options).await,
         Command::Policy(options) => policy::run(options),

@@ -47,6 +47,35 @@ async fn seeding_again_changes_nothing() {
     );
 }
 
+/// The first people come into an empty register, once; after them nobody comes this way.
+#[tokio::test]
+async fn the_first_people_are_entered_where_there_is_nobody() {
+    let house = House::empty().await;
+    let first = async |company: &Company| {
+        let first = seed::seed_first(&house.db, &house.clock, &house.ids, company);
+        first.await.unwrap()
+    };
+    let entered = first(&example()).await.unwrap();
+    assert!(entered.changed);
+    assert!(!first(&example()).await.unwrap().changed);
+
+    let mut more = example();
+    let mut newcomer = more.employees[0].clone();
+    newcomer.login = "new.comer".into();
+    more.employees.push(newcomer);
+    assert_eq!(first(&more).await, None);
+    let mut fewer = example();
+    fewer.delegations.clear();
+    fewer.devices.clear();
+    fewer.employees.retain(|one| one.login == "li.wei");
+    fewer.departments.retain(|one| one.parent.is_none());
+    fewer.departments[0].head = None;
+    fewer.employees[0].department = None;
+    assert_eq!(first(&fewer).await, None);
+    let known = house.count("SELECT count(*) FROM employee").await;
+    assert_eq!(known, entered.employees.len() as i64);
+}
+
 /// What was changed since is not brought back: a revoked role stays revoked.
 #[tokio::test]
 async fn seeding_again_gives_nothing_back() {

@@ -4,16 +4,12 @@ use std::{
     fs,
     net::TcpListener,
     process::{Child, Command, Stdio},
-    sync::Arc,
     time::Duration,
 };
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use kefu::dev::Keys;
-use kefu_access_control::{
-    domain::company::Company,
-    seed::{employee_id, seed},
-};
+use kefu_access_control::seed::employee_id;
 use kefu_contracts::{
     access::{ExplainRequest, ExplanationOutcome, explain_service_client::ExplainServiceClient},
     analytics::{QueryMetricRequest, metrics_service_client::MetricsServiceClient},
@@ -26,10 +22,7 @@ use kefu_contracts::{
     ticket::{OpenTicketRequest, Ticket, TicketKind, ticket_service_client::TicketServiceClient},
 };
 use kefu_gateway::dev_issuer::{AUDIENCE, ISSUER};
-use kefu_service::{
-    clock::{Clock, SystemClock},
-    ids::{Ids, system_randomness},
-};
+use kefu_service::clock::{Clock, SystemClock};
 use kefu_testkit::{TestDatabase, eventually};
 use sqlx::{AssertSqlSafe, PgConnection};
 use tempfile::TempDir;
@@ -69,33 +62,51 @@ impl Site {
     pub(crate) async fn prepare() -> Self {
         let database = TestDatabase::create().await.unwrap();
         let keys = Keys::make().unwrap();
-        let clock = Arc::new(SystemClock);
-        let ids = Ids::new(clock.clone(), system_randomness());
-        let company = Company::from_toml(kefu_testkit::COMPANY).unwrap();
-        let register = database.open().unwrap().access_control;
-        seed(&register, clock.as_ref(), &ids, &company)
-            .await
-            .unwrap();
         let ports: Vec<u16> = SERVICES.iter().map(|_| free_port()).collect();
         let folder = tempfile::tempdir().unwrap();
         let text = config(&database, &keys, &ports);
         fs::write(folder.path().join("kefu.toml"), text).unwrap();
-        Self {
+        fs::write(folder.path().join("company.toml"), kefu_testkit::COMPANY).unwrap();
+        let site = Self {
             database,
             folder,
             keys,
             gateway: ports[5],
-        }
+        };
+        let entered = site.command(&["company", "enter", "company.toml"]).output();
+        let entered = entered.unwrap();
+        assert!(entered.status.success(), "{entered:?}");
+        let entered = String::from_utf8(entered.stdout).unwrap();
+        let agent = format!("li.wei\t{}", employee_id("li.wei"));
+        assert!(entered.lines().any(|line| line == agent), "{entered}");
+        site
     }
 
     pub(crate) fn start(&self, service: &str) -> Process {
+        let mut command = self.command(&["serve", service]);
+        command.stdout(Stdio::null()).stderr(Stdio::inherit());
+        Process(command.spawn().unwrap())
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_kefu"));
         command
-            .args(["serve", service, "--config"])
+            .args(arguments)
+            .arg("--config")
             .arg(self.folder.path().join("kefu.toml"))
-            .stdin(Stdio::null())
-            .stdout(Stdio::null());
-        Process(command.stderr(Stdio::inherit()).spawn().unwrap())
+            .current_dir(self.folder.path())
+            // Spans are sent at once.
+            .env("OTEL_BSP_SCHEDULE_DELAY", "50")
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// Sends this collector (`http://…`) the traces of whatever is started from here on.
+    pub(crate) fn send_traces_to(&self, collector: &str) {
+        let path = self.folder.path().join("kefu.toml");
+        let text = fs::read_to_string(&path).unwrap();
+        let telemetry = format!("[telemetry]\notlp_endpoint = {collector:?}\n");
+        fs::write(&path, text.replace("[telemetry]\n", &telemetry)).unwrap();
     }
 
     pub(crate) fn token(&self, login: &str) -> String {
