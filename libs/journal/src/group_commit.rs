@@ -6,7 +6,7 @@ use std::{future::Future, pin::Pin, sync::Arc};
 
 use tokio::sync::{mpsc, oneshot};
 
-use crate::{Cursor, Entry};
+use crate::{Cursor, Entry, TraceParent, trace_parent};
 
 /// Most entries written by one statement.
 const BATCH: usize = 1024;
@@ -15,10 +15,11 @@ const LINE: usize = 4096;
 
 /// Where batches go.
 pub trait Sink: Send + Sync + 'static {
-    /// Writes all entries in one transaction, or none.
+    /// Writes all entries in one transaction, or none; each is of the span beside it.
     fn write(
         &self,
         entries: Vec<Entry>,
+        traces: Vec<Option<TraceParent>>,
     ) -> Pin<Box<dyn Future<Output = Result<Cursor, WriteFailed>> + Send + '_>>;
 }
 
@@ -35,6 +36,7 @@ pub struct ViewWriter {
 
 struct Waiting {
     entries: Vec<Entry>,
+    trace: Option<TraceParent>,
     done: oneshot::Sender<Result<Cursor, WriteFailed>>,
 }
 
@@ -75,20 +77,23 @@ impl ViewWriter {
     pub async fn write(&self, entries: Vec<Entry>) -> Result<Cursor, WriteFailed> {
         let (done, written) = oneshot::channel();
         let gone = || WriteFailed("writer has stopped".into());
-        self.line
-            .send(Waiting { entries, done })
-            .await
-            .map_err(|_| gone())?;
+        let waiting = Waiting {
+            entries,
+            trace: trace_parent(),
+            done,
+        };
+        self.line.send(waiting).await.map_err(|_| gone())?;
         written.await.map_err(|_| gone())?
     }
 }
 
 async fn flush(sink: &dyn Sink, mut batch: Vec<Waiting>) {
-    let entries = batch
-        .iter_mut()
-        .flat_map(|waiting| std::mem::take(&mut waiting.entries))
-        .collect();
-    let outcome = sink.write(entries).await;
+    let (mut entries, mut traces) = (Vec::new(), Vec::new());
+    for waiting in &mut batch {
+        entries.append(&mut waiting.entries);
+        traces.resize(entries.len(), waiting.trace.clone());
+    }
+    let outcome = sink.write(entries, traces).await;
     for waiting in batch {
         // A caller that gave up no longer listens; its view stays recorded.
         let _ = waiting.done.send(outcome.clone());
@@ -118,6 +123,7 @@ mod tests {
         fn write(
             &self,
             entries: Vec<Entry>,
+            _: Vec<Option<TraceParent>>,
         ) -> Pin<Box<dyn Future<Output = Result<Cursor, WriteFailed>> + Send + '_>> {
             Box::pin(async move {
                 self.gate.acquire().await.unwrap().forget();

@@ -8,13 +8,15 @@ mod cursor;
 mod entry;
 mod group_commit;
 mod reading;
+mod trace;
 mod writing;
 
 pub use cursor::Cursor;
 pub use entry::{Entry, Recorded};
 pub use group_commit::{Sink, ViewWriter, WriteFailed};
 pub use reading::{Batch, end, held_back, read, read_damaged_too};
-pub use writing::append;
+pub use trace::{TraceParent, trace_parent};
+pub use writing::{append, append_traced};
 
 /// Definition of the table, for the first migration of each service.
 ///
@@ -24,3 +26,5 @@ pub use writing::append;
 pub const TABLE: &str = include_str!("../journal.sql");
 /// Definition of the index by which changes alone are read, for a later migration of each service.
 pub const CHANGES: &str = include_str!("../changes.sql");
+/// Definition of the column that names spans, for a later migration of each service.
+pub const TRACES: &str = include_str!("../traces.sql");

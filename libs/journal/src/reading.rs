@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use jiff_sqlx::Timestamp;
 use kefu_contracts::journal::{self, EntryKind, Event};
 use prost::Message;
@@ -11,6 +13,8 @@ use crate::{Cursor, Recorded};
 pub struct Batch {
     /// Entries in reading order.
     pub entries: Vec<Recorded>,
+    /// Spans in which they were written, each once, as far as traces were kept of them.
+    pub traces: BTreeSet<String>,
     /// Whether nothing more was safe to read.
     pub caught_up: bool,
 }
@@ -57,8 +61,7 @@ pub async fn read(
     limit: u16,
 ) -> Result<Batch, sqlx::Error> {
     let rows = rows(connection, after, kinds, limit).await?;
-    let entries = rows.iter().map(recorded).collect::<Result<_, _>>()?;
-    Ok(batch(entries, limit))
+    batch(&rows, limit, recorded)
 }
 
 /// As [`read`], for checking: an entry whose facts cannot be read comes without them.
@@ -72,20 +75,28 @@ pub async fn read_damaged_too(
     limit: u16,
 ) -> Result<Batch, sqlx::Error> {
     let rows = rows(connection, after, kinds, limit).await?;
-    let entries = rows.iter().map(|row| with_event(row, event(row).ok()));
-    Ok(batch(entries.collect::<Result<_, _>>()?, limit))
+    batch(&rows, limit, |row| with_event(row, event(row).ok()))
 }
 
-fn batch(entries: Vec<Recorded>, limit: u16) -> Batch {
-    let caught_up = entries.len() < usize::from(limit);
-    Batch { entries, caught_up }
+fn batch(
+    rows: &[PgRow],
+    limit: u16,
+    read: impl Fn(&PgRow) -> Result<Recorded, sqlx::Error>,
+) -> Result<Batch, sqlx::Error> {
+    let traces = rows.iter().map(|row| row.try_get(11));
+    let traces: Vec<Option<String>> = traces.collect::<Result<_, _>>()?;
+    Ok(Batch {
+        entries: rows.iter().map(read).collect::<Result<_, _>>()?,
+        traces: traces.into_iter().flatten().collect(),
+        caught_up: rows.len() < usize::from(limit),
+    })
 }
 
 macro_rules! select {
     ($of_kinds:literal) => {
         concat!(
             "SELECT transaction_id, position, recorded_at, actor_id, purpose, request_id, kind, resource,
-                    customer_id, type, event
+                    customer_id, type, event, trace_parent
              FROM journal
              WHERE (transaction_id, position) > ($1, $2)
                AND transaction_id < pg_snapshot_xmin(pg_current_snapshot())::text::bigint

@@ -11,6 +11,7 @@ use kefu_contracts::journal::{
 };
 use kefu_journal::Cursor;
 use sqlx::{PgConnection, Row};
+use tracing::Instrument;
 
 use self::metrics::Metrics;
 use crate::{
@@ -20,6 +21,7 @@ use crate::{
     host::Job,
     peer::PeerService,
     position::Progress,
+    telemetry::effect_span,
     time::from_proto,
 };
 
@@ -107,7 +109,11 @@ impl Consumer {
         };
         let mut feed = client.follow(request).await.map_err(broke)?.into_inner();
         while let Some(response) = feed.message().await.map_err(broke)? {
-            let FollowResponse { entries, caught_up } = response;
+            let FollowResponse {
+                entries,
+                caught_up,
+                trace_parents,
+            } = response;
             // Before the effect: what is written meanwhile is not in it.
             let heard_at = self.clock.now();
             let last = entries.last().map(|last| {
@@ -116,7 +122,8 @@ impl Consumer {
             });
             if let Some((Some(last), recorded_at)) = last {
                 let count = entries.len();
-                cursor = self.take_in(cursor, last, entries).await?;
+                let span = effect_span(self.source, count, &trace_parents);
+                cursor = self.take_in(cursor, last, entries).instrument(span).await?;
                 self.progress.report(self.source, cursor);
                 if let Some(metrics) = metrics {
                     metrics.took_effect(count, recorded_at);

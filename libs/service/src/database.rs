@@ -8,13 +8,12 @@ mod pool;
 use std::{
     future::Future,
     pin::Pin,
-    sync::Arc,
     time::{Duration, Instant},
 };
 
 use deadpool::managed::{Object, Pool};
 use kefu_contracts::common::Reason;
-use kefu_journal::{Cursor, Entry, Sink, WriteFailed};
+use kefu_journal::{Cursor, Entry, Sink, TraceParent, WriteFailed};
 use sqlx::{Connection, PgConnection, Postgres, QueryBuilder, postgres::PgRow};
 use tokio::time::timeout;
 
@@ -210,14 +209,17 @@ impl Sink for Db {
     fn write(
         &self,
         entries: Vec<Entry>,
+        traces: Vec<Option<TraceParent>>,
     ) -> Pin<Box<dyn Future<Output = Result<Cursor, WriteFailed>> + Send + '_>> {
         Box::pin(async move {
-            let entries = Arc::new(entries);
-            self.run(move |connection| {
-                Box::pin(async move { Ok(kefu_journal::append(connection, &entries).await?) })
-            })
-            .await
-            .map_err(|fault| WriteFailed(fault.detail.into()))
+            let append = self.run(move |connection| {
+                Box::pin(async move {
+                    Ok(kefu_journal::append_traced(connection, &entries, &traces).await?)
+                })
+            });
+            append
+                .await
+                .map_err(|fault| WriteFailed(fault.detail.into()))
         })
     }
 }

@@ -68,12 +68,12 @@ impl JournalService for Feed {
                     .into_iter()
                     .map(|recorded| recorded.entry)
                     .collect();
-                if sender
-                    .send(Ok(FollowResponse { entries, caught_up }))
-                    .await
-                    .is_err()
-                    || (caught_up && until_caught_up)
-                {
+                let response = FollowResponse {
+                    entries,
+                    caught_up,
+                    trace_parents: batch.traces.into_iter().collect(),
+                };
+                if sender.send(Ok(response)).await.is_err() || (caught_up && until_caught_up) {
                     return;
                 }
                 if caught_up {

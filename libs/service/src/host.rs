@@ -13,6 +13,7 @@ use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
 
 use tokio::{net::TcpListener, task::JoinSet};
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 pub use self::{
     beat::Beat,
@@ -24,6 +25,7 @@ use crate::server::{
 use crate::{
     clock::{Clock, sleep},
     error::Fault,
+    telemetry::job_span,
 };
 
 /// A service, ready to be run.
@@ -78,11 +80,13 @@ impl Job {
     {
         let (name, look): (String, _) = (name.into(), Arc::new(look));
         let beat = Beat::new(&name, clock.clone(), every);
+        let of: Arc<str> = name.as_str().into();
         Self::new(name, move |stop| {
             let (clock, look, beat) = (clock.clone(), look.clone(), beat.clone());
+            let of = of.clone();
             Box::pin(async move {
                 loop {
-                    let outcome = look().await;
+                    let outcome = look().instrument(job_span(&of)).await;
                     beat.looked(outcome.is_ok());
                     if let Err(fault) = outcome {
                         tracing::warn!(detail = %fault.detail, "{trouble}");

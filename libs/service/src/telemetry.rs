@@ -39,6 +39,7 @@ pub use opentelemetry::{
     metrics::{Counter, Histogram},
 };
 
+pub(crate) use self::propagation::{effect_span, job_span};
 pub use self::{
     instruments::meter,
     metrics::{ActiveRequest, RequestMetrics},

@@ -9,6 +9,9 @@ use opentelemetry::{
 use tracing::Span;
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
+/// Links that are kept of a span where nothing else is said (OpenTelemetry SDK, LinkCountLimit).
+const MOST_LINKS: usize = 128;
+
 /// The trace these headers continue; an empty context when they name none.
 pub fn extract(headers: &HeaderMap) -> Context {
     global::get_text_map_propagator(|propagator| {
@@ -42,6 +45,45 @@ pub fn server_span(path: &str, headers: &HeaderMap, call_id: Option<&str>) -> Sp
     );
     // Refused where no traces are kept, and then nothing depends on it.
     let _ = span.set_parent(extract(headers));
+    begun(span)
+}
+
+/// The span in which entries of a journal take effect. They are of many calls, so it begins a trace of its own, which
+/// is linked with the spans in which they were written (`traceparent`).
+pub(crate) fn effect_span(source: &str, count: usize, written_in: &[String]) -> Span {
+    let span = tracing::info_span!(
+        parent: None,
+        "effect",
+        otel.name = format_args!("process {source}"),
+        otel.kind = "consumer",
+        messaging.system = "kefu",
+        messaging.operation.r#type = "process",
+        messaging.destination.name = source,
+        messaging.batch.message_count = count,
+        trace_id = tracing::field::Empty,
+    );
+    for parent in written_in.iter().take(MOST_LINKS) {
+        let Ok(parent) = HeaderValue::try_from(parent) else {
+            continue;
+        };
+        let headers = HeaderMap::from_iter([(HeaderName::from_static("traceparent"), parent)]);
+        span.add_link(extract(&headers).span().span_context().clone());
+    }
+    begun(span)
+}
+
+/// The span of one turn of a job: a trace of its own, as nobody asked for it.
+pub(crate) fn job_span(name: &str) -> Span {
+    begun(tracing::info_span!(
+        parent: None,
+        "job",
+        otel.name = format_args!("job {name}"),
+        trace_id = tracing::field::Empty,
+    ))
+}
+
+/// Makes logs below the span carry its trace.
+fn begun(span: Span) -> Span {
     if let Some(id) = trace_id(&span) {
         span.record("trace_id", id);
     }

@@ -53,6 +53,7 @@ pub(crate) async fn write(
     let claim = new.claim.as_ref().map(|(claim, _)| claim);
     let ticket = &new.ticket;
     let external_ref = Some(ticket.external_ref.as_str()).filter(|written| !written.is_empty());
+    let trace = kefu_journal::trace_parent();
     let row = sqlx::query!(
         r#"WITH place AS MATERIALIZED (
              SELECT nextval('ticket.journal_position_seq') AS position
@@ -92,9 +93,11 @@ pub(crate) async fn write(
              SELECT $7, $1, $34::int2, $35::int8[], $36::int4[] FROM go WHERE cardinality($35::int8[]) > 0
          ), written AS (
              INSERT INTO ticket.journal
-                 (position, recorded_at, actor_id, purpose, request_id, kind, resource, customer_id, type, event)
+                 (position, recorded_at, actor_id, purpose, request_id, kind, resource, customer_id, type, event,
+                  trace_parent)
              OVERRIDING SYSTEM VALUE
-             SELECT position, $9, $3, $23::int2, $24::text, $25::int2, $26::text, $1, $27::text, $28::bytea
+             SELECT position, $9, $3, $23::int2, $24::text, $25::int2, $26::text, $1, $27::text, $28::bytea,
+                    $38::text
              FROM go
              RETURNING transaction_id, position
          )
@@ -137,7 +140,8 @@ pub(crate) async fn write(
         Part::Opening as i16,
         &new.marks.pairs,
         &new.marks.longer,
-        new.entry.order
+        new.entry.order,
+        trace.as_deref()
     )
     .fetch_optional(connection)
     .await
