@@ -63,6 +63,16 @@ impl Db {
         })
     }
 
+    /// The same, for uses that are of many statements and may take this long; each statement is
+    /// bounded by the server as ever.
+    #[must_use]
+    pub fn within(&self, bound: Duration) -> Self {
+        Self {
+            bound,
+            ..self.clone()
+        }
+    }
+
     /// Runs one statement. A connection whose use did not end within its bound,
     /// or was given up, is thrown away: nobody can tell what is still on its wire.
     ///

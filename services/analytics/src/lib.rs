@@ -9,19 +9,25 @@
 //! All facts can be counted anew from the journals (`jobs/rebuild.rs`): beside those that are
 //! answered from, as another generation, which takes their place once it has come as far.
 //!
-//! Clauses: OP-4.2, CC-1.4, IH-8.1, SG-1.2.
+//! Reports are figures of a period as the company's versioned rules ask for them, counted by
+//! themselves once it is over (`jobs/reports.rs`), within what their audience may see
+//! (`maker.rs`), and kept as they were.
+//!
+//! Clauses: OP-3.2, OP-4.2, CC-1.4, IH-8.1, SG-1.2, SG-7.
 
 mod api;
 mod config;
 mod domain;
 mod error;
 mod jobs;
+mod maker;
 mod store;
 
 use std::sync::Arc;
 
 use kefu_contracts::analytics::{
     metrics_service_server::MetricsServiceServer, rebuild_service_server::RebuildServiceServer,
+    report_service_server::ReportServiceServer,
 };
 use kefu_service::{
     core::{Core, Deps},
@@ -41,7 +47,7 @@ pub const SCHEMA: &str = "analytics";
 /// Its migrations.
 pub static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!();
 
-/// The services whose journals it follows.
+/// The services whose journals it follows; access-control also tells the departments.
 pub struct Peers {
     /// Who asked for access to files, and what was refused.
     pub access_control: GrpcService,
@@ -61,6 +67,7 @@ pub fn build(config: AnalyticsConfig, deps: Deps, peers: Peers) -> Result<Hosted
     let zone = config.zone()?;
     let core = Core::new(NAME, deps, jobs::SOURCES);
     let own = Late::default();
+    let maker = maker::Maker::new(&core, core.identity.calling(peers.access_control.clone()));
     // In the order of jobs::SOURCES.
     let followed = vec![
         peers.access_control,
@@ -85,8 +92,10 @@ pub fn build(config: AnalyticsConfig, deps: Deps, peers: Peers) -> Result<Hosted
         peers: Arc::new(followed),
     };
     all.push(rebuild.job());
+    all.push(jobs::make_reports(maker.clone()));
     let routes = Routes::new(MetricsServiceServer::new(api::Metrics::new(&core, zone)))
-        .add_service(RebuildServiceServer::new(api::Rebuilds::new(&core)));
+        .add_service(RebuildServiceServer::new(api::Rebuilds::new(&core)))
+        .add_service(ReportServiceServer::new(api::Reports::new(&core, maker)));
     let hosted = core.host(routes, all);
     own.bind(hosted.service.clone());
     Ok(hosted)

@@ -1,9 +1,11 @@
-//! `kefu figures`: all figures counted anew from the journals.
+//! `kefu figures`: all figures counted anew from the journals, and reports as files.
 
 #![allow(
     clippy::print_stdout,
     reason = "how far it came is the output of the command"
 )]
+
+mod file;
 
 use std::time::Duration;
 
@@ -31,6 +33,8 @@ pub struct FiguresArgs {
 enum What {
     /// Counts everything anew from the journals; the figures of before are answered until it is done
     Rebuild(RebuildArgs),
+    /// Writes a report as a file: a page with charts, or a table
+    File(file::FileArgs),
 }
 
 #[derive(Debug, clap::Args)]
@@ -49,6 +53,7 @@ struct RebuildArgs {
 pub async fn run(args: FiguresArgs) -> anyhow::Result<()> {
     match args.what {
         What::Rebuild(args) => rebuild(args).await,
+        What::File(args) => file::run(args).await,
     }
 }
 

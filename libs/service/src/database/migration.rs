@@ -20,7 +20,13 @@ pub enum MigrationFailed {
 
 /// Tables whose rows nobody changes, in every schema that has them: not even the service
 /// whose they are.
-const APPEND_ONLY: [&str; 4] = ["journal", "audit_entry", "audit_node", "audit_checkpoint"];
+const APPEND_ONLY: [&str; 5] = [
+    "journal",
+    "audit_entry",
+    "audit_node",
+    "audit_checkpoint",
+    "report",
+];
 
 /// Role of the service with this schema.
 pub fn role_of(schema: &str) -> String {
@@ -28,7 +34,8 @@ pub fn role_of(schema: &str) -> String {
 }
 
 /// Brings a schema to its newest form and gives its role what it needs: rows of
-/// its own tables, and of the journal and the audit log nothing but reading and appending.
+/// its own tables, and of the journal, the audit log and kept reports nothing but reading and
+/// appending.
 /// `password` makes the role where there is none yet; without it the role must
 /// be there.
 ///

@@ -3,8 +3,10 @@
 mod list;
 mod query;
 mod rebuild;
+mod reports;
 
 pub(crate) use rebuild::Rebuilds;
+pub(crate) use reports::Reports;
 
 use kefu_contracts::analytics::{
     ListMetricsRequest, ListMetricsResponse, MeasureStaffRequest, MeasureStaffResponse,

@@ -6,7 +6,6 @@ use kefu_contracts::{
         QueryMetricResponse, RankCustomersRequest, RankCustomersResponse, RankedCustomer,
         SourceFreshness,
     },
-    google::r#type::Date,
     policy::DataClass,
 };
 use kefu_service::{
@@ -21,10 +20,9 @@ use sqlx::PgConnection;
 use super::Metrics;
 use crate::{
     domain::{
-        question::{Door, Question, ROW_LIMIT},
-        series,
+        period::wire,
+        question::{Door, Question},
     },
-    error::from_figure,
     jobs::{SOURCES, sources},
     store::{
         generations,
@@ -113,23 +111,19 @@ impl Metrics {
             .views
             .record(call, "metric.viewed", &shown)
             .await?;
-        let figure = filled(found.figure, &question);
         let before = question.before().zip(found.before);
-        let before = before.map(|(question, figure)| {
-            let figure = filled(figure, &question);
-            PeriodBefore {
-                first_day: question.days.map(|days| date(days.first)),
-                last_day: question.days.map(|days| date(days.last)),
-                rows: figure.rows,
-                total: Some(figure.total),
-                truncated: figure.truncated,
-            }
-        });
-        Ok(QueryMetricResponse {
+        let before = before.map(|(question, figure)| PeriodBefore {
+            first_day: question.days.map(|days| wire(days.first)),
+            last_day: question.days.map(|days| wire(days.last)),
             rows: figure.rows,
             total: Some(figure.total),
-            freshness,
             truncated: figure.truncated,
+        });
+        Ok(QueryMetricResponse {
+            rows: found.figure.rows,
+            total: Some(found.figure.total),
+            freshness,
+            truncated: found.figure.truncated,
             before,
         })
     }
@@ -180,38 +174,13 @@ async fn one(
     call: &Call,
     live: i32,
 ) -> Result<Figure, Fault> {
-    let mut statement = query::figures(&Asked {
+    let asked = Asked {
         question,
         context: &call.context,
         now: call.now,
         live,
-    });
-    let rows = statement
-        .build()
-        .fetch_all(connection)
-        .await
-        .map_err(from_figure)?;
-    query::read(&rows, question)
-}
-
-fn filled(figure: Figure, question: &Question) -> Figure {
-    let Some(buckets) = question.buckets() else {
-        return figure;
     };
-    let (rows, more) = series::fill(figure.rows, &question.group_by, &buckets, ROW_LIMIT);
-    Figure {
-        rows,
-        truncated: figure.truncated || more,
-        ..figure
-    }
-}
-
-fn date(day: jiff::civil::Date) -> Date {
-    Date {
-        year: day.year().into(),
-        month: day.month().into(),
-        day: day.day().into(),
-    }
+    query::answer(connection, &asked).await
 }
 
 /// The figure as it is journaled: it shows no class but SYSTEM, by every rule that takes part in

@@ -2,7 +2,9 @@
 
 pub(crate) mod catalogue;
 pub(crate) mod fact;
+pub(crate) mod organisation;
 pub(crate) mod period;
 pub(crate) mod question;
 pub(crate) mod reads;
+pub(crate) mod report;
 pub(crate) mod series;

@@ -26,6 +26,18 @@ impl Zone {
         self.0.iana_name().unwrap_or("UTC")
     }
 
+    /// Which day it is there.
+    pub(crate) fn today(&self, now: Timestamp) -> civil::Date {
+        now.to_zoned(self.0.clone()).date()
+    }
+
+    /// A moment on the clocks there: `2026-11-30 09:05`.
+    pub(crate) fn clock(&self, at: Timestamp) -> String {
+        at.to_zoned(self.0.clone())
+            .strftime("%Y-%m-%d %H:%M")
+            .to_string()
+    }
+
     /// First moment of a day: 00:00, or later where the clock skips that.
     fn start(&self, day: civil::Date) -> Option<Timestamp> {
         Some(day.to_zoned(self.0.clone()).ok()?.timestamp())
@@ -41,6 +53,15 @@ pub(crate) fn day(date: &Date) -> Option<civil::Date> {
         i8::try_from(date.day).ok()?,
     )
     .ok()
+}
+
+/// A day as the contract carries it.
+pub(crate) fn wire(day: civil::Date) -> Date {
+    Date {
+        year: day.year().into(),
+        month: day.month().into(),
+        day: day.day().into(),
+    }
 }
 
 /// A stretch of time, its end excluded; open where there is no bound.

@@ -50,6 +50,8 @@ pub(crate) struct Question {
     /// Only so many rows, the largest by this.
     pub(crate) top: Option<(i64, RankBy)>,
     pub(crate) door: Door,
+    /// Only records of this value of a dimension, by its number.
+    pub(crate) only: Option<(Dimension, usize)>,
 }
 
 impl Question {
@@ -110,6 +112,7 @@ impl Question {
                 compare,
                 top,
                 door,
+                only: None,
             }),
             _ => Err(Fault::internal("a violation was not noted")),
         }

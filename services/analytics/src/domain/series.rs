@@ -41,7 +41,7 @@ pub(crate) fn buckets(dimension: Dimension, days: Days) -> Vec<String> {
 }
 
 /// First day of the part that a day is in.
-fn begin(dimension: Dimension, day: Date) -> Date {
+pub(crate) fn begin(dimension: Dimension, day: Date) -> Date {
     match dimension {
         Month => day.first_of_month(),
         Week => {

@@ -1,12 +1,14 @@
 //! What the service does on its own: it reads the journals, counts all anew when it is asked to,
-//! and sees to the tables.
+//! sees to the tables, and makes reports.
 
 mod intake;
 mod rebuild;
+mod reports;
 mod tables;
 
 pub(crate) use intake::{Intake, Target};
 pub(crate) use rebuild::Rebuild;
+pub(crate) use reports::job as make_reports;
 pub(crate) use tables::{clear, make_ahead};
 
 /// Every journal that is followed, this service's own as well: who looked at figures counts among

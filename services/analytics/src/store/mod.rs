@@ -1,11 +1,13 @@
-//! SQL of facts and figures.
+//! SQL of facts, figures and reports.
 
 pub(crate) mod facts;
 pub(crate) mod generations;
 pub(crate) mod population;
 pub(crate) mod query;
 pub(crate) mod reads;
+pub(crate) mod reports;
 pub(crate) mod tables;
+pub(crate) mod versions;
 
 /// One column of many rows, for UNNEST.
 fn column<R, T>(rows: &[R], value: impl Fn(&R) -> T) -> Vec<T> {

@@ -11,14 +11,17 @@ use jiff_sqlx::ToSqlx;
 use kefu_access::AccessContext;
 use kefu_contracts::analytics::{Dimension, Measure, MetricRow, RankBy};
 use kefu_service::error::Fault;
-use sqlx::{Postgres, QueryBuilder, Row, postgres::PgRow};
+use sqlx::{PgConnection, Postgres, QueryBuilder, Row, postgres::PgRow};
 
 use super::population::{Facts, Spec, spec};
-use crate::domain::{
-    question::{Question, ROW_LIMIT},
-    series::is_number,
+use crate::{
+    domain::{
+        question::{Question, ROW_LIMIT},
+        series::{self, is_number},
+    },
+    error::from_figure,
 };
-use dimension::{sentinel, write_grouped, write_shown};
+use dimension::{names, sentinel, write_grouped, write_shown};
 use rows::write_rows;
 
 /// A figure.
@@ -56,9 +59,38 @@ impl Asked<'_> {
     }
 }
 
+/// The figure that answers a question, its gaps filled.
+pub(crate) async fn answer(
+    connection: &mut PgConnection,
+    asked: &Asked<'_>,
+) -> Result<Figure, Fault> {
+    let question = asked.question;
+    let mut statement = figures(asked);
+    let rows = statement.build().fetch_all(connection).await;
+    let figure = read(&rows.map_err(from_figure)?, question)?;
+    let Some(buckets) = question.buckets() else {
+        return Ok(figure);
+    };
+    let (rows, more) = series::fill(figure.rows, &question.group_by, &buckets, ROW_LIMIT);
+    Ok(Figure {
+        rows,
+        truncated: figure.truncated || more,
+        ..figure
+    })
+}
+
+/// Number of a value of KIND, where records of the figure have one kind each.
+pub(crate) fn kind(question: &Question, value: &str) -> Option<usize> {
+    let of_records = matches!(spec(question.metric.of).facts, Facts::Of(_));
+    let kinds = of_records && question.metric.dimensions.contains(&Dimension::Kind);
+    let known = names(question, Dimension::Kind);
+    let known = known.iter().position(|name| name == value);
+    known.filter(|_| kinds && !value.is_empty())
+}
+
 /// The statement that answers a question within the scope of a call: the total first, then the
 /// rows in order, one more than there may be.
-pub(crate) fn figures(asked: &Asked<'_>) -> QueryBuilder<Postgres> {
+fn figures(asked: &Asked<'_>) -> QueryBuilder<Postgres> {
     let question = asked.question;
     let mut query = QueryBuilder::new("WITH p AS (SELECT (");
     let spec = asked.spec();
@@ -197,7 +229,7 @@ fn columns(question: &Question, prefix: &str) -> Vec<String> {
 }
 
 /// Reads what the statement gave for a question.
-pub(crate) fn read(rows: &[PgRow], question: &Question) -> Result<Figure, Fault> {
+fn read(rows: &[PgRow], question: &Question) -> Result<Figure, Fault> {
     let dimensions = question.group_by.len();
     let Some((total, rows)) = rows.split_first() else {
         return Err(Fault::internal("a figure without a total"));

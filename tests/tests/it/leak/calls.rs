@@ -91,6 +91,7 @@ const KNOWN: &[&str] = &[
     "QueryMetricRequest.rank_by",
     "MeasureStaffRequest.query",
     "RankCustomersRequest.query",
+    "DownloadReportRequest.format",
     "ListBindingsRequest.subject",
     "ListDelegationsRequest.unended_only",
     "ListDevicesRequest.holder",

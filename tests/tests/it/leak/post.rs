@@ -92,8 +92,10 @@ impl Door<'_> {
 /// Says how good files are, and shows none of them: rows are checked one by one.
 const QUALITY: &str = "kefu.profile.v1.QualityService";
 
-/// Services that answer from the register of the company, and ask what for.
+/// Services that answer from the register of the company, and ask what for. Reports are figures
+/// of departments, and show no record.
 const REGISTERS: &[&str] = &[
+    "kefu.analytics.v1.ReportService",
     "kefu.profile.v1.CertificateService",
     "kefu.profile.v1.DuplicateService",
     "kefu.profile.v1.HoldService",

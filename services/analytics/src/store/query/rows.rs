@@ -7,7 +7,7 @@ use kefu_contracts::policy::DataClass;
 use kefu_service::scope::Sql;
 use sqlx::{Postgres, QueryBuilder};
 
-use super::Asked;
+use super::{Asked, dimension::write_grouped};
 use crate::{
     domain::{
         fact::Kind,
@@ -48,6 +48,11 @@ pub(super) fn write_rows(asked: &Asked<'_>, spec: &Spec, query: &mut QueryBuilde
             query.push("analytics.fact f ");
             asked.write(spec.joins, query);
             write_where(asked, Some(kind), spec.condition, period, query);
+            if let Some((dimension, number)) = asked.question.only {
+                query.push(" AND ");
+                write_grouped(asked, spec, dimension, query);
+                query.push(format_args!(" = {number}"));
+            }
         }
         Facts::Reads => {
             query.push("analytics.read_count f");

@@ -1,0 +1,339 @@
+//! Makes reports: counts what a definition asks for, within what its audience may see and at one
+//! moment, and keeps it beside what was said of the same period before.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use aws_lc_rs::digest::{SHA256, digest};
+use jiff::Timestamp;
+use kefu_access::{AccessContext, Purpose, Rule, Scope, Subject, SubjectKind};
+use kefu_contracts::{
+    ClassSet,
+    access::{WatchSnapshotRequest, snapshot_service_client::SnapshotServiceClient},
+    analytics::{
+        DepartmentTitle, Dimension, PeriodBefore, Report, ReportDefinition, ReportFigure,
+        SourceFreshness,
+    },
+    journal::{ReportMade, event},
+};
+use kefu_service::{
+    core::Core,
+    error::Fault,
+    facts,
+    fields::{name, parse_name},
+    peer::PeerService,
+    time::to_proto,
+};
+use prost::Message;
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use crate::{
+    domain::{
+        organisation::Organisation,
+        period::{Days, Zone, wire},
+        question::Question,
+        report::{DEPARTMENTS, changes::changes, section},
+    },
+    jobs::{SOURCES, sources},
+    store::{
+        generations,
+        query::{self, Asked},
+        reports::{self, New, Of, REPORTS},
+    },
+};
+
+/// All figures of a report together; each is bounded as any other statement.
+const BOUND: Duration = Duration::from_secs(120);
+/// The first message has everybody in it: ten thousand employees are some four megabytes.
+const LARGEST_MESSAGE: usize = 256 * 1024 * 1024;
+
+/// What it takes to make reports.
+#[derive(Clone)]
+pub(crate) struct Maker {
+    pub(crate) core: Core,
+    access_control: PeerService,
+}
+
+/// A report that is wanted.
+#[derive(Clone)]
+pub(crate) struct Wanted {
+    /// Of the rules.
+    pub(crate) version: i32,
+    pub(crate) zone: Zone,
+    pub(crate) definition: ReportDefinition,
+    /// None: of the whole company.
+    pub(crate) department: Option<Uuid>,
+    pub(crate) period: Days,
+    /// When the period was over.
+    pub(crate) over_at: Timestamp,
+    /// Resource name of who asked; empty: nobody.
+    pub(crate) requester: String,
+}
+
+/// What was counted in one moment.
+struct Counted {
+    generation: i32,
+    /// Last entry that is counted, of each journal.
+    positions: Vec<i64>,
+    figures: Vec<ReportFigure>,
+}
+
+impl Maker {
+    pub(crate) fn new(core: &Core, access_control: PeerService) -> Self {
+        Self {
+            core: core.clone(),
+            access_control,
+        }
+    }
+
+    /// The departments as they are now.
+    pub(crate) async fn organisation(&self) -> Result<Organisation, Fault> {
+        let mut client = SnapshotServiceClient::new(self.access_control.clone())
+            .max_decoding_message_size(LARGEST_MESSAGE);
+        let policy = client.watch_snapshot(WatchSnapshotRequest {}).await;
+        let mut policy = policy.map_err(|status| facts::fault(&status))?.into_inner();
+        let first = policy.message().await;
+        let first = first.map_err(|status| facts::fault(&status))?;
+        match first.filter(|message| message.full) {
+            Some(all) => Ok(Organisation::of(&all.departments)),
+            None => Err(Fault::internal(
+                "a policy that does not begin with all of it",
+            )),
+        }
+    }
+
+    /// Journals that had not been read up to then, as far as is known here.
+    pub(crate) fn late(&self, over_at: Timestamp) -> Vec<String> {
+        let progress = &self.core.progress;
+        let late = SOURCES.iter().filter(|source| {
+            let caught_up_at = progress.caught_up_at(source);
+            caught_up_at.is_none_or(|at| at < over_at)
+        });
+        late.map(|source| (*source).to_owned()).collect()
+    }
+
+    /// Counts a report; it has no name and no run before it is [kept](keep).
+    pub(crate) async fn count(
+        &self,
+        wanted: &Wanted,
+        organisation: &Organisation,
+    ) -> Result<Report, Fault> {
+        let deps = &self.core.deps;
+        let now = deps.clock.now();
+        let cadence = wanted.definition.cadence();
+        let sections = wanted.definition.sections.iter();
+        let questions = sections.map(|section| {
+            let (period, zone) = (wanted.period, &wanted.zone);
+            let question = section::question(section, cadence, period, zone, &query::kind);
+            question.map(|question| (section.id.clone(), question))
+        });
+        let questions: Vec<_> = questions.collect::<Result<_, _>>()?;
+        let context = context(wanted.department.map(|id| organisation.reach(id)), now);
+        // Before the figures: they are then at least as fresh as is said.
+        let late_sources = self.late(wanted.over_at);
+        let mut sources = self.freshness(now);
+        let last = wanted.period.last;
+        let db = deps.db.within(BOUND);
+        let counted = db.snapshot(move |connection| {
+            Box::pin(async move { look(connection, &questions, &context, now, last).await })
+        });
+        let counted = counted.await?;
+        for (source, position) in sources.iter_mut().zip(&counted.positions) {
+            source.position = *position;
+        }
+        let department = wanted.department.map(|id| name(DEPARTMENTS, id));
+        let departments = titles(
+            &counted.figures,
+            &wanted.definition,
+            department.as_deref(),
+            organisation,
+        );
+        Ok(Report {
+            report: wanted.definition.id.clone(),
+            version: wanted.version,
+            definition: Some(wanted.definition.clone()),
+            department: department.unwrap_or_default(),
+            first_day: Some(wire(wanted.period.first)),
+            last_day: Some(wire(last)),
+            time_zone: wanted.zone.name().to_owned(),
+            make_time: Some(to_proto(now)),
+            requester: wanted.requester.clone(),
+            generation: counted.generation,
+            sources,
+            late_sources,
+            figures: counted.figures,
+            departments,
+            ..Report::default()
+        })
+    }
+
+    /// How far back the journals were read, up to now.
+    fn freshness(&self, now: Timestamp) -> Vec<SourceFreshness> {
+        let sources = SOURCES.iter().map(|source| {
+            let caught_up_at = self.core.progress.caught_up_at(source);
+            SourceFreshness {
+                source: (*source).to_owned(),
+                position: 0,
+                caught_up_time: caught_up_at.map(to_proto),
+                lag_seconds: caught_up_at.map(|at| now.duration_since(at).as_secs_f64().max(0.0)),
+            }
+        });
+        sources.collect()
+    }
+}
+
+/// Keeps a report as the next run of its period, with what it says otherwise than the last one;
+/// as it is answered, and for the journal.
+pub(crate) async fn keep(
+    connection: &mut PgConnection,
+    id: Uuid,
+    wanted: &Wanted,
+    counted: &Report,
+) -> Result<(Report, event::Event), Fault> {
+    let of = Of {
+        report: &wanted.definition.id,
+        department: wanted.department,
+        first_day: wanted.period.first,
+    };
+    let last = reports::hold_last(connection, of).await?;
+    let mut report = Report {
+        name: name(REPORTS, id),
+        run: last.as_ref().map_or(1, |last| last.run + 1),
+        ..counted.clone()
+    };
+    if let Some(last) = last {
+        report.changes = changes(&last, &report);
+        report.earlier = last.name;
+    }
+    let content = report.encode_to_vec();
+    let sha256 = digest(&SHA256, &content);
+    let made_at = report.make_time.as_ref();
+    let made_at = made_at.and_then(kefu_service::time::from_proto);
+    let new = New {
+        id,
+        of,
+        run: report.run,
+        made_at: made_at.ok_or_else(|| Fault::internal("a report of no time"))?,
+        content: &content,
+        sha256: sha256.as_ref(),
+    };
+    reports::keep(connection, &new).await?;
+    report.sha256 = sha256
+        .as_ref()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    let made = ReportMade {
+        report_id: id.as_bytes().to_vec(),
+        report: report.report.clone(),
+        version: report.version,
+        department_id: wanted
+            .department
+            .map(|id| id.as_bytes().to_vec())
+            .unwrap_or_default(),
+        run: report.run,
+    };
+    Ok((report, event::Event::ReportMade(made)))
+}
+
+/// What a report may look at: what its audience may see, and nothing else.
+fn context(departments: Option<Vec<Uuid>>, now: Timestamp) -> AccessContext {
+    let rule = Rule {
+        scope: departments.map_or(Scope::All, Scope::Departments),
+        classes: ClassSet::default(),
+        source: "report".to_owned(),
+        expires_at: None,
+    };
+    AccessContext {
+        subject: Subject {
+            id: Uuid::nil(),
+            kind: SubjectKind::Service,
+            departments: Vec::new(),
+        },
+        permission: "analytics.reports.run".to_owned(),
+        purpose: Purpose::Analysis,
+        rules: vec![rule],
+        policy_revision: 0,
+        issued_at: now,
+        expires_at: now,
+    }
+}
+
+async fn look(
+    connection: &mut PgConnection,
+    questions: &[(String, Question)],
+    context: &AccessContext,
+    now: Timestamp,
+    last: jiff::civil::Date,
+) -> Result<Counted, Fault> {
+    let live = generations::live(connection).await?;
+    let positions = generations::places(connection, &sources(), live).await?;
+    let mut figures = Vec::new();
+    for (section, question) in questions {
+        let asked = Asked {
+            question,
+            context,
+            now,
+            live,
+        };
+        let figure = query::answer(connection, &asked).await?;
+        let before = match question.before() {
+            None => None,
+            Some(before) => {
+                let asked = Asked {
+                    question: &before,
+                    ..asked
+                };
+                let figure = query::answer(connection, &asked).await?;
+                Some(PeriodBefore {
+                    first_day: before.days.map(|days| wire(days.first)),
+                    last_day: before.days.map(|days| wire(days.last)),
+                    rows: figure.rows,
+                    total: Some(figure.total),
+                    truncated: figure.truncated,
+                })
+            }
+        };
+        figures.push(ReportFigure {
+            section: section.clone(),
+            first_day: question.days.map(|days| wire(days.first)),
+            last_day: Some(wire(last)),
+            rows: figure.rows,
+            total: Some(figure.total),
+            truncated: figure.truncated,
+            before,
+        });
+    }
+    Ok(Counted {
+        generation: live,
+        positions: positions.into_iter().map(|(_, live, _)| live).collect(),
+        figures,
+    })
+}
+
+/// What all departments that a report names are called now.
+fn titles(
+    figures: &[ReportFigure],
+    definition: &ReportDefinition,
+    own: Option<&str>,
+    organisation: &Organisation,
+) -> Vec<DepartmentTitle> {
+    let mut named: BTreeSet<&str> = own.into_iter().collect();
+    for (figure, section) in figures.iter().zip(&definition.sections) {
+        let by = |one: &i32| *one == Dimension::Department as i32;
+        let Some(at) = section.group_by.iter().position(by) else {
+            continue;
+        };
+        let before = figure.before.iter().flat_map(|before| &before.rows);
+        let rows = figure.rows.iter().chain(before);
+        named.extend(rows.filter_map(|row| row.dimensions.get(at).map(String::as_str)));
+    }
+    let titles = named.into_iter().filter_map(|department| {
+        let id = parse_name(department, DEPARTMENTS)?;
+        Some(DepartmentTitle {
+            department: department.to_owned(),
+            title: organisation.title(id)?.to_owned(),
+        })
+    });
+    titles.collect()
+}

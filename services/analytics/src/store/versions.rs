@@ -1,0 +1,29 @@
+//! Rules that the company sets, in versions: added, and never changed (OP-3.2, SG-7).
+
+use kefu_contracts::analytics::{ReportRulesDefinition, ReportRulesVersion};
+use kefu_service::{
+    error::Fault,
+    versions::{self, versioned},
+};
+use sqlx::PgConnection;
+
+use crate::domain::report;
+
+/// Whose rules they are.
+pub(crate) struct FigureRules;
+
+versioned!(
+    FigureRules,
+    ReportRulesVersion,
+    ReportRulesDefinition,
+    "analytics.report_rules_version",
+    report::shipped
+);
+
+/// All versions of the rules by which reports are made, oldest first, the one that is shipped
+/// before them.
+pub(crate) async fn reports(
+    connection: &mut PgConnection,
+) -> Result<Vec<ReportRulesVersion>, Fault> {
+    versions::all::<FigureRules, ReportRulesVersion>(connection).await
+}
