@@ -7,3 +7,4 @@ mod kills;
 mod order_kills;
 mod policy;
 mod processes;
+mod production;
