@@ -2,6 +2,8 @@
 //! process through the same trait, each with a context that says which service
 //! it is (internal methods only).
 
+mod connector;
+mod spread;
 mod way;
 
 use std::{

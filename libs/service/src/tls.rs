@@ -15,7 +15,7 @@ mod tests;
 
 use std::path::PathBuf;
 
-pub(crate) use self::{accept::accept, connect::Connector};
+pub(crate) use self::accept::accept;
 pub use self::{
     client::ClientTls,
     material::{Files, Own},
