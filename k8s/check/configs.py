@@ -29,6 +29,7 @@ def _service(one, found):
     server = config.get(name.replace("-", "_"), {}).get("server", {})
     yield from _ports(name, server, process, found)
     yield from _end(server, pod, process)
+    yield from _certificate(name, config, found)
     mounted = _mounted(pod)
     for path in _files(config):
         if path not in mounted:
@@ -61,6 +62,19 @@ def _ports(name, server, process, found):
         yield "has no Service of its name"
     if not server.get("max_connection_age_seconds"):
         yield "its connections live for ever, so that new pods are not found"
+
+
+def _certificate(name, config, found):
+    if not config.get("tls", {}).get("services", {}).get("certificate_file"):
+        yield "speaks plaintext with the other services"
+    for upstream in config.get("upstream", {}).values():
+        if not upstream["uri"].startswith("https://"):
+            yield f"calls {upstream['uri']} in plaintext"
+    for one in of_kind(found, "Certificate"):
+        if one["spec"]["secretName"] == f"services-tls-{name}":
+            spec = one["spec"]
+            if name not in spec["dnsNames"] or not {"server auth", "client auth"} <= set(spec["usages"]):
+                yield "its certificate is not one of its name, for servers and clients"
 
 
 def _end(server, pod, process):

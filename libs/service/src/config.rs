@@ -20,6 +20,7 @@ mod secret;
 mod sections;
 #[cfg(test)]
 mod tests;
+mod tls;
 
 use std::{collections::BTreeMap, path::PathBuf};
 
@@ -31,9 +32,10 @@ pub use self::{
     error::{ConfigError, Problem},
     secret::Secret,
     sections::{
-        DatabaseConfig, IdentityConfig, LogFormat, ServerConfig, TelemetryConfig, TlsConfig,
-        TrustConfig, UpstreamConfig, VaultConfig,
+        DatabaseConfig, IdentityConfig, LogFormat, ServerConfig, TelemetryConfig, TrustConfig,
+        UpstreamConfig, VaultConfig,
     },
+    tls::{ConnectorsTls, FrontTls, ServicesTls, TlsConfig},
 };
 
 /// Where values that no layer names come from.

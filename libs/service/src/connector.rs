@@ -6,11 +6,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use tonic::{Code, Request, Status};
 
-use crate::{
-    core::Core,
-    error::Fault,
-    peer::{PeerService, remote},
-};
+use crate::{core::Core, error::Fault, peer::PeerService};
 
 /// The way to one.
 #[derive(Clone)]
@@ -23,13 +19,13 @@ impl Line {
     /// The way to this URI; none where it is empty.
     ///
     /// # Errors
-    /// When it is no URI.
+    /// When it is no URI, or http where TLS is asked for.
     pub fn to(uri: &str, timeout_ms: u64, core: &Core) -> Result<Option<Self>, Fault> {
         if uri.is_empty() {
             return Ok(None);
         }
         Ok(Some(Self {
-            peer: core.identity.calling(remote(uri)?),
+            peer: core.identity.calling(core.deps.connectors.to(uri)?),
             timeout: Duration::from_millis(timeout_ms),
         }))
     }

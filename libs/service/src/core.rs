@@ -17,7 +17,7 @@ use crate::{
     held_back,
     host::{Hosted, Job},
     ids::Ids,
-    peer::Identity,
+    peer::{Identity, Way},
     position::Progress,
     present::Views,
     server::GrpcService,
@@ -40,6 +40,8 @@ pub struct Deps {
     pub verifier: Arc<ContextVerifier>,
     /// Vouches for calls of the service itself.
     pub signer: Arc<ContextSigner>,
+    /// How the company's connectors are reached.
+    pub connectors: Way,
     /// Bound of a call that brings none.
     pub default_deadline: Duration,
     /// Bound of any call.

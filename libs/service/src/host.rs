@@ -185,6 +185,14 @@ pub async fn run_all(
     for (hosted, seat) in services {
         running.spawn(run(hosted, seat, ending.clone().cancelled_owned()));
     }
+    together(running, ending).await
+}
+
+/// Ends all when one has ended.
+async fn together(
+    mut running: JoinSet<Result<(), ServeError>>,
+    ending: CancellationToken,
+) -> Result<(), ServeError> {
     let mut outcome = Ok(());
     while let Some(ended) = running.join_next().await {
         ending.cancel();

@@ -40,5 +40,6 @@ pub mod server;
 pub mod stack;
 pub mod telemetry;
 pub mod time;
+pub mod tls;
 pub mod versions;
 pub mod watch;

@@ -2,6 +2,10 @@
 //! process through the same trait, each with a context that says which service
 //! it is (internal methods only).
 
+mod connector;
+mod spread;
+mod way;
+
 use std::{
     collections::HashMap,
     convert::Infallible,
@@ -15,78 +19,18 @@ use futures_util::future::BoxFuture;
 use http::{HeaderValue, Request, Response};
 use jiff::Timestamp;
 use kefu_access::{AccessContext, ContextSigner, Subject};
-use kefu_contracts::{access::SubjectKind, common::Reason, method, policy::Purpose};
-use tonic::{
-    body::Body,
-    transport::{Channel, Endpoint},
-};
+use kefu_contracts::{access::SubjectKind, method, policy::Purpose};
+use tonic::body::Body;
 use tower::{Service, ServiceExt, util::BoxCloneSyncService};
 use uuid::Uuid;
 
-use crate::{
-    call::CONTEXT,
-    clock::Clock,
-    error::{Fault, Language},
-    server::{GrpcService, MAX_HEADERS},
-};
+use self::way::unreachable_service;
+pub use self::way::{Unreached, Way, remote};
+use crate::{call::CONTEXT, clock::Clock, server::GrpcService};
 
 /// How long a context of ours is good for, and how long it is used.
 const LIFETIME: Duration = Duration::from_secs(30);
 const USED: Duration = Duration::from_secs(20);
-
-/// A service reached over a channel; it connects when it is first needed and
-/// again whenever the connection is lost.
-///
-/// # Errors
-/// When the URI is not one.
-pub fn remote(uri: &str) -> Result<GrpcService, Fault> {
-    let endpoint = Endpoint::from_shared(uri.to_owned())
-        .map_err(|_| Fault::internal(format!("not the uri of a service: {uri}")))?
-        .connect_timeout(Duration::from_secs(2))
-        .tcp_nodelay(true)
-        .http2_keep_alive_interval(Duration::from_secs(20))
-        .keep_alive_timeout(Duration::from_secs(10))
-        .keep_alive_while_idle(true)
-        .http2_max_header_list_size(MAX_HEADERS);
-    Ok(BoxCloneSyncService::new(Remote(endpoint.connect_lazy())))
-}
-
-#[derive(Clone)]
-struct Remote(Channel);
-
-impl Service<Request<Body>> for Remote {
-    type Response = Response<Body>;
-    type Error = Infallible;
-    type Future = BoxFuture<'static, Result<Response<Body>, Infallible>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, request: Request<Body>) -> Self::Future {
-        let channel = self.0.clone();
-        Box::pin(async move {
-            Ok(channel.oneshot(request).await.unwrap_or_else(|error| {
-                tracing::warn!(%error, "service cannot be reached");
-                unreachable_service()
-            }))
-        })
-    }
-}
-
-/// In the extensions of an answer that no service gave: it was not reached, or the
-/// connection to it died. The refusal of a service that misses another has none.
-#[derive(Debug, Clone, Copy)]
-pub struct Unreached;
-
-fn unreachable_service() -> Response<Body> {
-    let mut response = Fault::new(Reason::UpstreamUnavailable)
-        .retry_after(Duration::from_secs(1))
-        .into_status(Language::English)
-        .into_http();
-    response.extensions_mut().insert(Unreached);
-    response
-}
 
 /// A service of the same process that is built later than those who call it.
 #[derive(Clone, Default)]

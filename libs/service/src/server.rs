@@ -11,8 +11,9 @@ mod route;
 #[cfg(test)]
 mod tests;
 
-use std::{convert::Infallible, future::Future, pin::pin, time::Duration};
+use std::{convert::Infallible, future::Future, time::Duration};
 
+use futures_util::future::BoxFuture;
 use http::{Request, Response};
 use tokio::{net::TcpListener, time::timeout};
 use tokio_stream::StreamExt;
@@ -20,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::{
     body::Body,
     transport::{
-        Certificate, Identity, Server, ServerTlsConfig,
+        Server,
         server::{TcpConnectInfo, TcpIncoming},
     },
 };
@@ -33,6 +34,7 @@ pub use self::{
     peer_certificate::PeerCertificate,
     route::{Reflected, with_health, with_reflection},
 };
+use crate::tls::accept;
 
 /// What a service is to those who call it, over the wire or in one process.
 pub type GrpcService = BoxCloneSyncService<Request<Body>, Response<Body>, Infallible>;
@@ -50,17 +52,12 @@ const TCP_KEEPALIVE: Duration = Duration::from_secs(60);
 /// All metadata of a call, in bytes. A context names up to 500 customers for each grant,
 /// some 12 KiB; the 16 KiB that hyper takes by itself are too few for two of them.
 pub(crate) const MAX_HEADERS: u32 = 256 * 1024;
-/// How long a TLS handshake may take.
-const HANDSHAKE: Duration = Duration::from_secs(10);
 /// How long connections already cut may take to notice.
 const AFTER_CUT: Duration = Duration::from_secs(1);
 
 /// Why a server does not run.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
-    /// The certificate or its key cannot be used.
-    #[error("the certificate or its key cannot be used")]
-    Tls(#[source] tonic::transport::Error),
     /// The server ended by itself.
     #[error("the server ended")]
     Transport(#[source] tonic::transport::Error),
@@ -73,7 +70,7 @@ pub enum ServeError {
 /// that stays silent (hyper #4170). Dropping the future cuts all connections.
 ///
 /// # Errors
-/// When the TLS material cannot be used or the server ends by itself.
+/// When the server ends by itself.
 pub async fn serve(
     service: GrpcService,
     listener: TcpListener,
@@ -89,12 +86,14 @@ pub async fn serve(
         .map(move |io| io.map(|io| accepted.accept(io)));
 
     let stop = CancellationToken::new();
-    let server = server(&options)?;
-    let mut serving = pin!(server.serve_with_incoming_shutdown(
-        service,
-        incoming,
-        stop.clone().cancelled_owned()
-    ));
+    let (server, stopped) = (server(&options), stop.clone().cancelled_owned());
+    let mut serving: BoxFuture<'_, _> = match options.tls {
+        Some(tls) => {
+            let incoming = accept(incoming, tls);
+            Box::pin(server.serve_with_incoming_shutdown(service, incoming, stopped))
+        }
+        None => Box::pin(server.serve_with_incoming_shutdown(service, incoming, stopped)),
+    };
     tokio::select! {
         ended = &mut serving => return ended.map_err(ServeError::Transport),
         () = shutdown => stop.cancel(),
@@ -112,7 +111,7 @@ pub async fn serve(
     Ok(())
 }
 
-fn server(options: &ServeOptions) -> Result<Server, ServeError> {
+fn server(options: &ServeOptions) -> Server {
     let mut server = Server::builder()
         .http2_keepalive_interval(Some(KEEPALIVE))
         .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
@@ -123,17 +122,5 @@ fn server(options: &ServeOptions) -> Result<Server, ServeError> {
     if let Some(age) = options.max_connection_age {
         server = server.max_connection_age(age);
     }
-    if let Some(config) = &options.tls {
-        let identity = Identity::from_pem(&config.certificate, config.key.expose());
-        let mut tls = ServerTlsConfig::new().identity(identity).timeout(HANDSHAKE);
-        if let Some(authorities) = &config.client_ca {
-            // Optional: people come with tokens alone. One that no authority of ours
-            // signed ends the handshake.
-            tls = tls
-                .client_ca_root(Certificate::from_pem(authorities))
-                .client_auth_optional(true);
-        }
-        server = server.tls_config(tls).map_err(ServeError::Tls)?;
-    }
-    Ok(server)
+    server
 }

@@ -27,7 +27,8 @@ pub enum Environment {
 #[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct GatewayConfig {
-    /// Where the suite runs; `production`.
+    /// Where the suite runs, as `environment` of the whole configuration says.
+    #[serde(skip)]
     pub environment: Environment,
     /// Whether [`dev_issuer`] may be trusted; only in `development`. `false`.
     pub allow_development_issuer: bool,
@@ -52,7 +53,7 @@ pub struct GatewayConfig {
     /// 3600. After that no token is.
     pub jwks_max_age_seconds: u32,
     /// Whether system accounts need tokens bound to their client certificate (RFC 8705
-    /// §3), for which `server.tls.client_ca` must be set. `false`.
+    /// §3), for which `tls.front.client_authority_file` must be set. `false`.
     pub require_bound_tokens_for_system_accounts: bool,
     /// How far the issuer's clock may be off, in seconds; 30.
     pub clock_skew_seconds: u32,

@@ -10,6 +10,8 @@ pub mod figures;
 pub mod import;
 pub mod migrate;
 pub mod policy;
+mod production;
 pub mod serve;
 pub mod settings;
 pub mod suite;
+mod tls;

@@ -5,23 +5,23 @@ use std::{sync::Arc, time::Duration};
 use anyhow::{Context, bail};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use kefu_access::{ContextSigner, ContextVerifier, Trust};
-use kefu_gateway::{GatewayDeps, Upstreams};
+use kefu_gateway::{GatewayConfig, GatewayDeps, Upstreams};
 use kefu_service::{
     clock::{Clock, SystemClock},
-    config::{DatabaseConfig, Secret, ServerConfig, VaultConfig},
+    config::{DatabaseConfig, Secret, ServerConfig, UpstreamConfig, VaultConfig},
     core::Deps,
     database::Db,
     error::Fault,
     host::{self, Hosted, Seat},
     ids::{Ids, system_randomness},
-    peer::remote,
-    server::{GrpcService, Reflected, ServeOptions},
+    server::{Reflected, ServeOptions},
     telemetry,
+    tls::ServerTls,
 };
 use kefu_vault::{LocalKeyProvider, Vault};
 use tokio::{net::TcpListener, signal};
 
-use crate::settings::Settings;
+use crate::{production, settings::Settings, tls::Tls};
 
 /// Runs the service of this name until it is told to end.
 ///
@@ -29,7 +29,11 @@ use crate::settings::Settings;
 /// When its configuration lacks something or it cannot be run.
 pub async fn run(settings: Settings, service: &str) -> anyhow::Result<()> {
     let telemetry = telemetry::init(&settings.telemetry, service, &instance())?;
-    let (hosted, server) = build(&settings, service)?;
+    let Prepared {
+        hosted,
+        server,
+        tls,
+    } = build(&settings, service)?;
     let is_gateway = hosted.name == kefu_gateway::NAME;
     let listener = TcpListener::bind(server.listen)
         .await
@@ -48,6 +52,7 @@ pub async fn run(settings: Settings, service: &str) -> anyhow::Result<()> {
         options: ServeOptions {
             // Browsers call the gateway alone.
             accept_http1: is_gateway,
+            tls,
             ..ServeOptions::from(&server)
         },
         notice: Duration::from_millis(500),
@@ -84,19 +89,54 @@ pub async fn told_to_end() {
     }
 }
 
-/// Puts the service of this name together, and says how it is to listen.
+/// A service, and how it is to listen.
+pub struct Prepared {
+    /// The service, with its jobs.
+    pub hosted: Hosted,
+    /// Where it listens.
+    pub server: ServerConfig,
+    /// TLS of its server; none: plaintext.
+    pub tls: Option<ServerTls>,
+}
+
+/// Puts the service of this name together.
 ///
 /// # Errors
-/// When its configuration lacks something or cannot be carried out.
-pub fn build(settings: &Settings, service: &str) -> anyhow::Result<(Hosted, ServerConfig)> {
+/// When its configuration lacks something, is not for production or cannot be carried out.
+pub fn build(settings: &Settings, service: &str) -> anyhow::Result<Prepared> {
+    production::check(settings, service)?;
+    let tls = Tls::of(settings, service)?;
+    let (mut hosted, server) = assemble(settings, service, &tls)?;
+    hosted.jobs.push(tls.renewal(Arc::new(SystemClock)));
+    Ok(Prepared {
+        hosted,
+        server,
+        tls: tls.server,
+    })
+}
+
+fn assemble(
+    settings: &Settings,
+    service: &str,
+    tls: &Tls,
+) -> anyhow::Result<(Hosted, ServerConfig)> {
     let said = |fault: Fault| anyhow::anyhow!("{}", fault.detail);
-    let at = |uri: &str| remote(uri).map_err(said);
+    let at = |upstream: &UpstreamConfig| tls.services.to(&upstream.uri).map_err(said);
     let upstream = &settings.upstream;
-    let profile = || at(&upstream.customer_profile.uri);
-    let tickets = || at(&upstream.ticket.uri);
-    let orders = || at(&upstream.order_followup.uri);
+    let profile = || at(&upstream.customer_profile);
+    let tickets = || at(&upstream.ticket);
+    let orders = || at(&upstream.order_followup);
     let hosted = match service {
-        kefu_gateway::NAME => return gateway(settings, profile()?, tickets()?, orders()?),
+        kefu_gateway::NAME => {
+            let upstreams = Upstreams {
+                profile: profile()?,
+                ticket: tickets()?,
+                order: orders()?,
+                analytics: at(&upstream.analytics)?,
+                access: at(&upstream.access_control)?,
+            };
+            return gateway(settings, upstreams);
+        }
         kefu_access_control::NAME => {
             let own = &settings.access_control;
             let deps = deps(
@@ -104,12 +144,13 @@ pub fn build(settings: &Settings, service: &str) -> anyhow::Result<(Hosted, Serv
                 own.database.as_ref(),
                 kefu_access_control::SCHEMA,
                 &own.server,
+                tls,
             )?;
             let peers = kefu_access_control::Peers {
                 customer_profile: profile()?,
                 ticket: tickets()?,
                 order_followup: orders()?,
-                analytics: at(&upstream.analytics.uri)?,
+                analytics: at(&upstream.analytics)?,
             };
             (
                 kefu_access_control::build(own.rules.clone(), deps, peers),
@@ -123,11 +164,12 @@ pub fn build(settings: &Settings, service: &str) -> anyhow::Result<(Hosted, Serv
                 own.database.as_ref(),
                 kefu_customer_profile::SCHEMA,
                 &own.server,
+                tls,
             )?;
             let peers = kefu_customer_profile::Peers {
                 ticket: tickets()?,
                 order_followup: orders()?,
-                access_control: at(&upstream.access_control.uri)?,
+                access_control: at(&upstream.access_control)?,
             };
             (
                 kefu_customer_profile::build(own.rules.clone(), deps, peers),
@@ -141,6 +183,7 @@ pub fn build(settings: &Settings, service: &str) -> anyhow::Result<(Hosted, Serv
                 own.database.as_ref(),
                 kefu_ticket::SCHEMA,
                 &own.server,
+                tls,
             )?;
             (
                 kefu_ticket::build(
@@ -148,7 +191,7 @@ pub fn build(settings: &Settings, service: &str) -> anyhow::Result<(Hosted, Serv
                     deps,
                     kefu_ticket::Peers {
                         customer_profile: profile()?,
-                        access_control: at(&upstream.access_control.uri)?,
+                        access_control: at(&upstream.access_control)?,
                     },
                 ),
                 &own.server,
@@ -161,11 +204,12 @@ pub fn build(settings: &Settings, service: &str) -> anyhow::Result<(Hosted, Serv
                 own.database.as_ref(),
                 kefu_order_followup::SCHEMA,
                 &own.server,
+                tls,
             )?;
             let peers = kefu_order_followup::Peers {
                 customer_profile: profile()?,
                 ticket: tickets()?,
-                access_control: at(&upstream.access_control.uri)?,
+                access_control: at(&upstream.access_control)?,
             };
             (
                 kefu_order_followup::build(own.rules.clone(), deps, peers),
@@ -179,9 +223,10 @@ pub fn build(settings: &Settings, service: &str) -> anyhow::Result<(Hosted, Serv
                 own.database.as_ref(),
                 kefu_analytics::SCHEMA,
                 &own.server,
+                tls,
             )?;
             let peers = kefu_analytics::Peers {
-                access_control: at(&upstream.access_control.uri)?,
+                access_control: at(&upstream.access_control)?,
                 customer_profile: profile()?,
                 ticket: tickets()?,
                 order_followup: orders()?,
@@ -198,27 +243,21 @@ pub fn build(settings: &Settings, service: &str) -> anyhow::Result<(Hosted, Serv
     Ok((hosted.0.map_err(said)?, hosted.1.clone()))
 }
 
-fn gateway(
-    settings: &Settings,
-    profile: GrpcService,
-    ticket: GrpcService,
-    order: GrpcService,
-) -> anyhow::Result<(Hosted, ServerConfig)> {
+fn gateway(settings: &Settings, upstreams: Upstreams) -> anyhow::Result<(Hosted, ServerConfig)> {
     let said = |fault: Fault| anyhow::anyhow!("{}", fault.detail);
     let key = settings
         .gateway
         .signing_key
         .as_ref()
         .context("gateway.signing_key is not set")?;
-    let tls = settings.gateway.server.tls.as_ref();
-    if settings
-        .gateway
-        .rules
-        .require_bound_tokens_for_system_accounts
-        && tls.is_none_or(|tls| tls.client_ca.is_none())
-    {
+    let rules = GatewayConfig {
+        environment: settings.environment,
+        ..settings.gateway.rules.clone()
+    };
+    let client_authorities = &settings.tls.front.client_authority_file;
+    if rules.require_bound_tokens_for_system_accounts && client_authorities.is_none() {
         bail!(
-            "gateway.rules.require_bound_tokens_for_system_accounts needs gateway.server.tls.client_ca"
+            "gateway.rules.require_bound_tokens_for_system_accounts needs tls.front.client_authority_file"
         );
     }
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
@@ -228,14 +267,7 @@ fn gateway(
         signer: Arc::new(signer(key, "gateway.signing_key")?),
         identity: Arc::new(identity(settings)?),
     };
-    let upstreams = Upstreams {
-        profile,
-        ticket,
-        order,
-        analytics: remote(&settings.upstream.analytics.uri).map_err(said)?,
-        access: remote(&settings.upstream.access_control.uri).map_err(said)?,
-    };
-    let hosted = kefu_gateway::build(&settings.gateway.rules, deps, upstreams).map_err(said)?;
+    let hosted = kefu_gateway::build(&rules, deps, upstreams).map_err(said)?;
     Ok((hosted, settings.gateway.server.clone()))
 }
 
@@ -244,6 +276,7 @@ fn deps(
     database: Option<&DatabaseConfig>,
     schema: &'static str,
     server: &ServerConfig,
+    tls: &Tls,
 ) -> anyhow::Result<Deps> {
     let database = database.context("the service's database.url is not set")?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
@@ -254,6 +287,7 @@ fn deps(
         vault: Arc::new(vault(&settings.vault)?),
         verifier: Arc::new(verifier(settings)?),
         signer: Arc::new(identity(settings)?),
+        connectors: tls.connectors.clone(),
         default_deadline: Duration::from_millis(server.default_deadline_ms),
         max_deadline: Duration::from_millis(server.max_deadline_ms),
     })

@@ -7,11 +7,11 @@ use anyhow::Context;
 use kefu_access_control::config::AccessControlConfig;
 use kefu_analytics::AnalyticsConfig;
 use kefu_customer_profile::CustomerProfileConfig;
-use kefu_gateway::GatewayConfig;
+use kefu_gateway::{Environment, GatewayConfig};
 use kefu_order_followup::OrderFollowupConfig;
 use kefu_service::config::{
     DatabaseConfig, IdentityConfig, Loaded, Loader, Secret, ServerConfig, TelemetryConfig,
-    TrustConfig, UpstreamConfig, VaultConfig,
+    TlsConfig, TrustConfig, UpstreamConfig, VaultConfig,
 };
 use kefu_ticket::TicketConfig;
 use serde::{Deserialize, Serialize};
@@ -20,6 +20,9 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
+    /// Where the suite runs; `production`.
+    #[serde(default)]
+    pub environment: Environment,
     /// Logs, traces and metrics.
     #[serde(default)]
     pub telemetry: TelemetryConfig,
@@ -28,6 +31,9 @@ pub struct Settings {
     pub trust: TrustConfig,
     /// Who this process is to its peers.
     pub identity: Option<IdentityConfig>,
+    /// TLS in each direction.
+    #[serde(default)]
+    pub tls: TlsConfig,
     /// The key-encryption keys.
     #[serde(default)]
     pub vault: VaultConfig,

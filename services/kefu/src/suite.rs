@@ -9,7 +9,13 @@ use kefu_customer_profile::CustomerProfileConfig;
 use kefu_gateway::{GatewayConfig, GatewayDeps, Upstreams};
 use kefu_order_followup::OrderFollowupConfig;
 use kefu_service::{
-    clock::Clock, core::Deps, database::Db, error::Fault, host::Hosted, ids::Ids, peer::Late,
+    clock::Clock,
+    core::Deps,
+    database::Db,
+    error::Fault,
+    host::Hosted,
+    ids::Ids,
+    peer::{Late, Way},
     server::GrpcService,
 };
 use kefu_ticket::TicketConfig;
@@ -78,6 +84,8 @@ impl Parts {
             vault: self.vault.clone(),
             verifier: self.verifier.clone(),
             signer: self.service_signer.clone(),
+            // One process, for trying and for tests.
+            connectors: Way::Plaintext,
             default_deadline: Duration::from_millis(self.gateway.default_deadline_ms),
             max_deadline: Duration::from_millis(self.gateway.max_deadline_ms),
         }

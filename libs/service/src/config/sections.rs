@@ -35,8 +35,6 @@ pub struct ServerConfig {
     pub listen: SocketAddr,
     /// Address of health alone, in plaintext; none: only on the main port.
     pub health_listen: Option<SocketAddr>,
-    /// Its certificate; none: plaintext, for where something else speaks TLS.
-    pub tls: Option<TlsConfig>,
     /// How long calls under way may take at shutdown, in seconds; 10.
     #[serde(default = "number::<10>")]
     pub drain_seconds: u64,
@@ -59,21 +57,6 @@ pub struct ServerConfig {
 
 fn yes() -> bool {
     true
-}
-
-/// The server's certificate: give `certificate_file` and `key_file`, or the PEM itself.
-#[derive(Debug, Clone, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-pub struct TlsConfig {
-    /// Certificate chain, PEM, leaf first.
-    pub certificate: String,
-    /// Private key, PEM.
-    pub key: Secret,
-    /// Authorities whose client certificates are taken, PEM: a client may show one, and
-    /// one of theirs or none. Set `client_ca_file` to take them from a file; none: no
-    /// client is asked for a certificate.
-    #[serde(default)]
-    pub client_ca: Option<String>,
 }
 
 /// Logs, traces and metrics.
@@ -140,13 +123,16 @@ pub struct VaultConfig {
     pub key_file: Option<PathBuf>,
     /// Text of a key file.
     pub key: Option<Secret>,
+    /// Takes keys that the process itself holds in production too, where whoever reads its
+    /// memory or its secrets has them all; `false`.
+    pub allow_local: bool,
 }
 
 /// Another service.
 #[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct UpstreamConfig {
-    /// Where it listens, such as `http://ticket:50051`.
+    /// Where it listens, such as `https://ticket:50051`.
     pub uri: String,
 }
 

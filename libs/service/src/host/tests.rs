@@ -146,18 +146,25 @@ async fn a_service_is_served_with_health_and_ends_its_jobs_last() {
 
 #[tokio::test]
 async fn when_one_cannot_be_run_the_others_end() {
-    let (good, ..) = seat().await;
-    let (mut bad, ..) = seat().await;
-    bad.options.tls = Some(crate::config::TlsConfig {
-        certificate: "no certificate".into(),
-        key: crate::config::Secret::new("no key"),
-        client_ca: None,
+    let (seat, ..) = seat().await;
+    let ending = CancellationToken::new();
+    let mut running = JoinSet::new();
+    let good = run(hosted(vec![]), seat, ending.clone().cancelled_owned());
+    running.spawn(good);
+    running.spawn(async {
+        let broken = Endpoint::from_shared("not a uri").unwrap_err();
+        Err(ServeError::Transport(broken))
     });
-    let services = vec![(hosted(vec![]), good), (hosted(vec![deaf()]), bad)];
+    let outcome = timeout(SOON, together(running, ending)).await.unwrap();
+    assert!(
+        matches!(outcome, Err(ServeError::Transport(_))),
+        "{outcome:?}"
+    );
+}
+
+#[tokio::test]
+async fn ending_what_runs_together_does_not_end_the_callers_token() {
     let token = CancellationToken::new();
-    let outcome = timeout(SOON, run_all(services, token.clone()))
-        .await
-        .unwrap();
-    assert!(matches!(outcome, Err(ServeError::Tls(_))), "{outcome:?}");
-    assert!(!token.is_cancelled());
+    let outcome = run_all(vec![], token.clone()).await;
+    assert!(outcome.is_ok() && !token.is_cancelled());
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::config::{ServerConfig, TlsConfig};
+use crate::{config::ServerConfig, tls::ServerTls};
 
 /// How a server is run.
 #[derive(Debug, Clone)]
@@ -18,7 +18,7 @@ pub struct ServeOptions {
     /// Takes HTTP/1.1 too, for gRPC-web without TLS. With TLS browsers speak HTTP/2.
     pub accept_http1: bool,
     /// The certificate; none: plaintext.
-    pub tls: Option<TlsConfig>,
+    pub tls: Option<ServerTls>,
 }
 
 impl Default for ServeOptions {
@@ -41,7 +41,6 @@ impl From<&ServerConfig> for ServeOptions {
             max_connection_age: config
                 .max_connection_age_seconds
                 .map(|seconds| Duration::from_secs(seconds.get())),
-            tls: config.tls.clone(),
             ..Self::default()
         }
     }

@@ -10,7 +10,7 @@ use tokio::{
 };
 use tonic::{
     Code, Status,
-    transport::{Certificate, Channel, ClientTlsConfig, Endpoint},
+    transport::{Channel, Endpoint},
 };
 use tonic_health::pb::{
     HealthCheckRequest, HealthCheckResponse, health_check_response::ServingStatus,
@@ -23,7 +23,6 @@ use tonic_reflection::pb::v1::{
 use tower::{ServiceExt, service_fn};
 
 use super::*;
-use crate::config::{Secret, TlsConfig};
 
 const SOON: Duration = Duration::from_secs(10);
 
@@ -384,39 +383,4 @@ async fn a_dropped_server_leaves_no_connection_behind() {
     let _ = timeout(SOON, silent.read_to_end(&mut Vec::new()))
         .await
         .unwrap();
-}
-
-#[tokio::test]
-async fn tls_is_spoken_when_there_is_a_certificate() {
-    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-    let certificate = made.cert.pem();
-    let tls = Some(TlsConfig {
-        certificate: certificate.clone(),
-        key: Secret::new(made.signing_key.serialize_pem()),
-        client_ca: None,
-    });
-    let served = Served::start(
-        echo(),
-        ServeOptions {
-            tls,
-            ..options(SOON)
-        },
-    )
-    .await;
-    let trust = ClientTlsConfig::new()
-        .ca_certificate(Certificate::from_pem(certificate))
-        .domain_name("localhost");
-    let endpoint = Endpoint::from_shared(format!("https://{}", served.address))
-        .unwrap()
-        .tls_config(trust)
-        .unwrap();
-    let response = endpoint
-        .connect()
-        .await
-        .unwrap()
-        .oneshot(call("/a.B/C"))
-        .await
-        .unwrap();
-    assert_eq!(response.headers()["path"], "/a.B/C");
-    served.end().await;
 }

@@ -49,7 +49,7 @@ use kefu_service::{
     database::Db,
     host::{Hosted, Job},
     ids::{Ids, system_randomness},
-    peer::{Identity, Late, PeerService},
+    peer::{Identity, Late, PeerService, Way},
     server::GrpcService,
 };
 use kefu_vault::{LocalKeyProvider, Vault};
@@ -114,6 +114,7 @@ impl House {
             vault: Arc::new(Vault::new(Arc::new(keys), Arc::new(SystemRandom::new()))),
             verifier: Arc::new(ContextVerifier::new(trust)),
             signer: signer.clone(),
+            connectors: Way::Plaintext,
             default_deadline: Duration::from_secs(10),
             max_deadline: Duration::from_secs(60),
         };

@@ -12,8 +12,8 @@ use kefu_gateway::{
 };
 use kefu_service::{
     clock::Clock,
-    config::{Secret, TlsConfig},
     server::{ServeOptions, serve},
+    tls::{Callers, Files, Own, ServerTls},
 };
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, ExtendedKeyUsagePurpose, IsCa, KeyPair,
@@ -79,12 +79,21 @@ impl Door {
         let world = World::with(change).await;
         let authority = authority();
         let server = Holder::new(&authority, ExtendedKeyUsagePurpose::ServerAuth);
-        let options = ServeOptions {
-            tls: Some(TlsConfig {
-                certificate: server.certificate,
-                key: Secret::new(server.key),
-                client_ca: Some(authority.pem()),
+        let folder = tempfile::tempdir().unwrap();
+        let file = |name: &str, text: &str| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, text).unwrap();
+            path
+        };
+        let files = Files {
+            own: Some(Own {
+                certificate: file("tls.crt", &server.certificate),
+                key: file("tls.key", &server.key),
             }),
+            authorities: Some(file("ca.crt", &authority.pem())),
+        };
+        let options = ServeOptions {
+            tls: Some(ServerTls::new(files, Callers::Anybody).unwrap()),
             ..ServeOptions::default()
         };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -4,6 +4,7 @@
 use std::{
     fs,
     path::{Path, PathBuf},
+    process::Command,
 };
 
 use base64::{Engine, engine::general_purpose::STANDARD};
@@ -38,13 +39,23 @@ fn config_map(overlay: &str, name: &str) -> String {
 }
 
 /// A pod's files.
-struct Pod {
+pub(crate) struct Pod {
     folder: TempDir,
+    /// What `k8s/new-keys` makes: a folder for each secret.
+    made: TempDir,
     keys: Keys,
 }
 
 impl Pod {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
+        let made = tempfile::tempdir().unwrap();
+        let status = Command::new("sh")
+            .arg(k8s().join("new-keys"))
+            .arg(made.path().join("keys"))
+            .arg("postgres")
+            .status()
+            .unwrap();
+        assert!(status.success(), "k8s/new-keys needs openssl");
         let keys = Keys::make().unwrap();
         let folder = tempfile::tempdir().unwrap();
         let public = |key: [u8; 32]| STANDARD.encode(key);
@@ -64,16 +75,32 @@ impl Pod {
             ("database-url", "postgres://kefu@database/kefu".to_owned()),
             ("objects-access-key-id", "id".to_owned()),
             ("objects-secret-access-key", "key".to_owned()),
-            ("tls.crt", "certificate".to_owned()),
-            ("tls.key", "key".to_owned()),
         ];
         for (name, text) in secrets {
             fs::write(folder.path().join(name), text).unwrap();
         }
-        Self { folder, keys }
+        Self { folder, made, keys }
     }
 
-    fn settings(&self, overlay: &str, name: &str) -> Settings {
+    /// Puts the service's certificate where the pod has it.
+    fn certify(&self, service: &str) {
+        let secret = format!("keys/services-tls-{service}");
+        for (key, mounted) in [
+            ("tls.crt", &["services-tls.crt", "tls.crt"][..]),
+            ("tls.key", &["services-tls.key", "tls.key"]),
+            ("ca.crt", &["services-ca.crt"]),
+        ] {
+            for path in mounted {
+                let from = self.made.path().join(&secret).join(key);
+                fs::copy(from, self.folder.path().join(path)).unwrap();
+            }
+        }
+    }
+
+    pub(crate) fn settings(&self, overlay: &str, name: &str) -> Settings {
+        if SERVICES.contains(&name) {
+            self.certify(name);
+        }
         let here = self.folder.path().to_str().unwrap();
         let text = config_map(overlay, name)
             .replace(MOUNTED, here)
@@ -121,9 +148,13 @@ async fn each_config_map_makes_its_service() {
     for overlay in OVERLAYS {
         for service in SERVICES {
             let settings = pod.settings(overlay, service);
-            let (hosted, server) = serve::build(&settings, service)
+            let prepared = serve::build(&settings, service)
                 .unwrap_or_else(|error| panic!("{service} of {overlay}: {error:#}"));
-            assert_eq!(hosted.name, service);
+            assert_eq!(prepared.hosted.name, service);
+            let server = prepared.server;
+            // Callers of dev's gateway come in plaintext, and nobody else.
+            let plaintext = overlay == "dev" && service == "gateway";
+            assert_eq!(prepared.tls.is_none(), plaintext, "{service} of {overlay}");
             // What the pods of all services have in common (k8s/base/service).
             assert_eq!(server.listen.port(), 50051, "{service}");
             assert_eq!(server.health_listen.unwrap().port(), 50052, "{service}");
@@ -141,8 +172,27 @@ fn each_config_map_says_where_those_are_whom_the_service_calls() {
             let callees = callees(service);
             for (name, upstream) in upstreams(&pod.settings(overlay, service)) {
                 let called = callees.iter().any(|callee| callee == name);
-                let said = upstream.uri == format!("http://{name}:50051");
+                let said = upstream.uri == format!("https://{name}:50051");
                 assert_eq!(said, called, "{service} of {overlay}: {name}");
+            }
+        }
+    }
+}
+
+/// Who may open a connection to a service may also call it, and nobody else.
+#[test]
+fn each_config_map_says_who_may_call_its_service() {
+    let pod = Pod::new();
+    for overlay in OVERLAYS {
+        for service in SERVICES.into_iter().filter(|name| *name != "gateway") {
+            let callers = pod.settings(overlay, service).tls.services.callers;
+            for other in SERVICES {
+                let calls = callees(other).iter().any(|callee| callee == service);
+                assert_eq!(
+                    callers.iter().any(|name| name == other),
+                    calls,
+                    "{other} → {service} of {overlay}"
+                );
             }
         }
     }
@@ -156,8 +206,8 @@ fn the_migration_reaches_the_register() {
 
 #[test]
 fn production_is_run_as_such() {
-    let gateway = Pod::new().settings("prod", "gateway").gateway;
-    assert_eq!(gateway.rules.environment, Environment::Production);
-    assert!(gateway.rules.oidc_discovery && !gateway.rules.allow_development_issuer);
-    assert!(gateway.server.tls.is_some());
+    let settings = Pod::new().settings("prod", "gateway");
+    assert_eq!(settings.environment, Environment::Production);
+    let rules = settings.gateway.rules;
+    assert!(rules.oidc_discovery && !rules.allow_development_issuer);
 }

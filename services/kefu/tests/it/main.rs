@@ -7,4 +7,5 @@ mod kills;
 mod order_kills;
 mod policy;
 mod processes;
+mod production;
 mod traces;

@@ -3,6 +3,7 @@
 use std::{
     fs,
     net::TcpListener,
+    path::Path,
     process::{Child, Command, Stdio},
     time::Duration,
 };
@@ -24,6 +25,7 @@ use kefu_contracts::{
 use kefu_gateway::dev_issuer::{AUDIENCE, ISSUER};
 use kefu_service::clock::{Clock, SystemClock};
 use kefu_testkit::{TestDatabase, eventually};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use sqlx::{AssertSqlSafe, PgConnection};
 use tempfile::TempDir;
 use tonic::{
@@ -64,6 +66,7 @@ impl Site {
         let keys = Keys::make().unwrap();
         let ports: Vec<u16> = SERVICES.iter().map(|_| free_port()).collect();
         let folder = tempfile::tempdir().unwrap();
+        certificates(folder.path());
         let text = config(&database, &keys, &ports);
         fs::write(folder.path().join("kefu.toml"), text).unwrap();
         fs::write(folder.path().join("company.toml"), kefu_testkit::COMPANY).unwrap();
@@ -83,8 +86,20 @@ impl Site {
     }
 
     pub(crate) fn start(&self, service: &str) -> Process {
+        let at = |name: String| self.folder.path().join(name);
         let mut command = self.command(&["serve", service]);
-        command.stdout(Stdio::null()).stderr(Stdio::inherit());
+        command
+            .env(
+                "KEFU__TLS__SERVICES__CERTIFICATE_FILE",
+                at(format!("{service}.crt")),
+            )
+            .env(
+                "KEFU__TLS__SERVICES__KEY_FILE",
+                at(format!("{service}.key")),
+            )
+            .env("KEFU__TLS__SERVICES__AUTHORITY_FILE", at("ca.crt".into()))
+            .stdout(Stdio::null())
+            .stderr(Stdio::inherit());
         Process(command.spawn().unwrap())
     }
 
@@ -134,16 +149,37 @@ fn free_port() -> u16 {
         .port()
 }
 
+/// One for each service, of an authority that knows no others.
+fn certificates(folder: &Path) {
+    let authority = || {
+        let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
+    };
+    let authority = authority();
+    fs::write(folder.join("ca.crt"), authority.pem()).unwrap();
+    for service in SERVICES {
+        let names = [service.to_owned(), "localhost".to_owned()];
+        let key = KeyPair::generate().unwrap();
+        let params = CertificateParams::new(names).unwrap();
+        let own = params.signed_by(&key, &authority).unwrap();
+        fs::write(folder.join(format!("{service}.crt")), own.pem()).unwrap();
+        fs::write(folder.join(format!("{service}.key")), key.serialize_pem()).unwrap();
+    }
+}
+
 fn config(database: &TestDatabase, keys: &Keys, ports: &[u16]) -> String {
     let (gateway, service) = keys.signing_keys();
     let public = |signer: kefu_access::ContextSigner| STANDARD.encode(signer.public_key());
     let mut text = format!(
-        "[telemetry]\nlog = \"warn\"\n\
+        "environment = \"development\"\n\
+         [tls.services]\ncallers = {SERVICES:?}\n\
+         [telemetry]\nlog = \"warn\"\n\
          [trust]\ngateway_keys = [{:?}]\nservice_keys = [{:?}]\n\
          [identity]\nsigning_key = {service:?}\n\
          [vault]\nkey = {:?}\n\
          [gateway]\nsigning_key = {gateway:?}\n\
-         [gateway.rules]\nenvironment = \"development\"\nallow_development_issuer = true\n\
+         [gateway.rules]\nallow_development_issuer = true\n\
          issuer = {ISSUER:?}\naudience = {AUDIENCE:?}\njwks = {:?}\n",
         public(keys.gateway().unwrap()),
         public(keys.service().unwrap()),
@@ -157,7 +193,7 @@ fn config(database: &TestDatabase, keys: &Keys, ports: &[u16]) -> String {
         if let Some(schema) = schemas.get(at) {
             let url = database.url_of(schema).unwrap();
             text += &format!("[{section}.database]\nurl = {url:?}\n");
-            text += &format!("[upstream.{section}]\nuri = \"http://127.0.0.1:{port}\"\n");
+            text += &format!("[upstream.{section}]\nuri = \"https://localhost:{port}\"\n");
         }
     }
     text
