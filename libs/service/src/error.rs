@@ -222,7 +222,18 @@ fn retry(reason: Reason) -> Option<Duration> {
 
 impl From<kefu_vault::VaultError> for Fault {
     fn from(error: kefu_vault::VaultError) -> Self {
-        Self::internal(format!("vault: {error}"))
+        let detail = format!("vault: {error}");
+        match error {
+            kefu_vault::VaultError::Unavailable(_) => {
+                tracing::warn!(%detail, "key service gave no answer");
+                Self {
+                    detail: detail.into(),
+                    ..Self::new(Reason::StorageUnavailable)
+                }
+                .retry_after(Duration::from_secs(1))
+            }
+            _ => Self::internal(detail),
+        }
     }
 }
 

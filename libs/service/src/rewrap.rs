@@ -1,19 +1,21 @@
 //! Customers' keys are wrapped anew once the key file names another current key-encryption
-//! key. When none is left under the old one, that one can be destroyed, and with it whatever
-//! opens a copy of a wrapped key that was made before: in a backup, in a log of the database,
-//! in a row that was deleted and not yet overwritten (CF-10.2).
+//! key, or the key service has one. When none is left under the old one, that one can be
+//! destroyed, and with it whatever opens a copy of a wrapped key that was made before: in a
+//! backup, in a log of the database, in a row that was deleted and not yet overwritten
+//! (CF-10.2).
 
 use std::{sync::Arc, time::Duration};
 
 use kefu_vault::{Vault, WrappedKey};
-use sqlx::{PgConnection, Row};
+use sqlx::Row;
 use uuid::Uuid;
 
 use crate::{core::Deps, database::Db, error::Fault, host::Job};
 
-/// Key files are changed with a restart; what was missed then is made up for.
+/// A key file is changed with a restart, a key service's key at any time; what was missed then
+/// is made up for.
 const EVERY: Duration = Duration::from_secs(3600);
-/// Keys wrapped in one transaction.
+/// Keys wrapped at one time.
 const BATCH: i64 = 500;
 
 /// The job that does it when the service starts.
@@ -36,54 +38,95 @@ pub fn job(deps: &Deps) -> Job {
 /// under another. A key that is being destroyed is never written back.
 ///
 /// # Errors
-/// When the old key-encryption key is not to be had, or the database is not.
+/// When the old key-encryption key is not to be had, or the database is not. One key that
+/// cannot be wrapped anew is told of after all others were.
 pub async fn all(db: &Db, vault: &Arc<Vault>) -> Result<u64, Fault> {
-    let Some(current) = vault.current_kek().map(str::to_owned) else {
-        // The provider sees to it by itself.
-        return Ok(0);
-    };
-    let mut wrapped = 0;
+    let (mut wrapped, mut failed, mut first_failure) = (0, 0, None);
+    let mut after = Uuid::nil();
     loop {
-        let (vault, current) = (vault.clone(), current.clone());
-        let some = db
-            .transaction(move |connection| {
-                let (vault, current) = (vault.clone(), current.clone());
-                Box::pin(async move { batch(connection, &vault, &current).await })
-            })
-            .await?;
-        if some == 0 {
-            return Ok(wrapped);
+        // Asked for each batch: a key service may have another one meanwhile.
+        let Some(current) = vault.current_kek().await? else {
+            // The provider sees to it by itself.
+            return Ok(0);
+        };
+        let old = others(db, current, after).await?;
+        let Some((last, _)) = old.last() else { break };
+        after = *last;
+        // No row is locked meanwhile: a key service may take its time.
+        let mut new = Vec::with_capacity(old.len());
+        for (old, outcome) in old.iter().zip(vault.rewrap_all(&old).await?) {
+            match outcome {
+                Ok(Some(rewrapped)) => new.push((old.clone(), rewrapped)),
+                Ok(None) => {}
+                Err(error) => {
+                    failed += 1;
+                    first_failure.get_or_insert(error);
+                }
+            }
         }
-        wrapped += some;
+        wrapped += keep(db, new).await?;
+    }
+    match first_failure {
+        Some(first) => Err(Fault::internal(format!(
+            "{failed} keys of customers stay under another key-encryption key, the first: {first}"
+        ))),
+        None => Ok(wrapped),
     }
 }
 
-async fn batch(connection: &mut PgConnection, vault: &Vault, current: &str) -> Result<u64, Fault> {
-    let rows = sqlx::query(
-        "SELECT customer_id, kek_id, wrapped FROM customer_key WHERE kek_id <> $1 LIMIT $2
-         FOR UPDATE SKIP LOCKED",
-    )
-    .bind(current)
-    .bind(BATCH)
-    .fetch_all(&mut *connection)
-    .await?;
-    let mut wrapped = 0;
-    for row in rows {
-        let customer: Uuid = row.try_get("customer_id")?;
-        let old = WrappedKey {
-            kek_id: row.try_get("kek_id")?,
-            bytes: row.try_get("wrapped")?,
-        };
-        let Some(new) = vault.rewrap(customer, &old).await? else {
-            continue;
-        };
-        sqlx::query("UPDATE customer_key SET kek_id = $2, wrapped = $3 WHERE customer_id = $1")
-            .bind(customer)
-            .bind(&new.kek_id)
-            .bind(&new.bytes)
-            .execute(&mut *connection)
+type Keys = Vec<(Uuid, WrappedKey)>;
+
+/// Some keys that are under another one, of customers behind this one.
+async fn others(db: &Db, current: String, after: Uuid) -> Result<Keys, Fault> {
+    db.run(move |connection| {
+        Box::pin(async move {
+            let rows = sqlx::query(
+                "SELECT customer_id, kek_id, wrapped FROM customer_key
+                 WHERE kek_id <> $1 AND customer_id > $2 ORDER BY customer_id LIMIT $3",
+            )
+            .bind(current)
+            .bind(after)
+            .bind(BATCH)
+            .fetch_all(connection)
             .await?;
-        wrapped += 1;
+            let keys = rows.iter().map(|row| -> Result<_, Fault> {
+                let wrapped = WrappedKey {
+                    kek_id: row.try_get("kek_id")?,
+                    bytes: row.try_get("wrapped")?,
+                };
+                Ok((row.try_get("customer_id")?, wrapped))
+            });
+            keys.collect()
+        })
+    })
+    .await
+}
+
+/// Puts the new ones in the place of the old, where these still are.
+async fn keep(db: &Db, new: Vec<((Uuid, WrappedKey), WrappedKey)>) -> Result<u64, Fault> {
+    if new.is_empty() {
+        return Ok(0);
     }
-    Ok(wrapped)
+    let new = Arc::new(new);
+    db.transaction(move |connection| {
+        let new = new.clone();
+        Box::pin(async move {
+            let mut kept = 0;
+            for ((customer, old), new) in new.iter() {
+                let done = sqlx::query(
+                    "UPDATE customer_key SET kek_id = $2, wrapped = $3
+                     WHERE customer_id = $1 AND wrapped = $4",
+                )
+                .bind(customer)
+                .bind(&new.kek_id)
+                .bind(&new.bytes)
+                .bind(&old.bytes)
+                .execute(&mut *connection)
+                .await?;
+                kept += done.rows_affected();
+            }
+            Ok(kept)
+        })
+    })
+    .await
 }

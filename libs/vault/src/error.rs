@@ -35,11 +35,12 @@ pub enum VaultError {
     Destroyed,
 
     /// A remote provider could not be reached or declined; trying again may help.
-    #[error("key provider unavailable: {reason}")]
-    Unavailable {
-        /// A reason fit for a log: no secrets, no token, no address with credentials.
-        reason: String,
-    },
+    #[error("key service unavailable: {0}")]
+    Unavailable(Outage),
+
+    /// A remote provider is not set up as it has to be; trying again does not help.
+    #[error("key service: {0}")]
+    Setup(SetupProblem),
 
     /// The value is longer than AES-GCM can seal under one nonce (about 64 GiB).
     #[error("value too long to seal")]
@@ -57,6 +58,87 @@ pub enum VaultError {
         /// What is wrong with it.
         problem: KeyFileProblem,
     },
+}
+
+/// Why a remote provider gave no answer. A closed set: what it says itself is not repeated, for these errors are logged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Outage {
+    /// No connection, or it broke before an answer had come whole.
+    #[error("it cannot be reached, or the connection broke")]
+    Unreachable,
+
+    /// No answer in time.
+    #[error("it did not answer in time")]
+    Silent,
+
+    /// It is sealed, or down for maintenance (503).
+    #[error("it is sealed or under maintenance")]
+    Sealed,
+
+    /// It takes no more requests for now (429).
+    #[error("it takes no more requests for now")]
+    Busy,
+
+    /// The node that answered does not know yet what another one did (412, or a key version from the future).
+    #[error("the node that answered is behind the others")]
+    Behind,
+
+    /// The token is not good, or not for this key (403). The file it comes from is read anew each time.
+    #[error("the token is refused")]
+    Denied,
+
+    /// The token's file cannot be read, or holds none.
+    #[error("the file of the token cannot be read, or holds none")]
+    NoToken,
+
+    /// It failed, or refused for a reason that is none of the above.
+    #[error("it answered with status {status}")]
+    Failed {
+        /// The status of HTTP.
+        status: u16,
+    },
+
+    /// The answer is none of those that are documented.
+    #[error("its answer cannot be understood")]
+    Unintelligible,
+}
+
+/// What is wrong with the way a remote provider is set up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SetupProblem {
+    /// The address cannot be relied upon.
+    #[error("its address has to be https with a host and no path; http is for this machine alone")]
+    Address,
+
+    /// The path or the name of the key has characters that addresses do not.
+    #[error("the engine's path and the key's name are of letters, digits, `-`, `_` and `.`")]
+    Name,
+
+    /// The namespace cannot be sent as a header.
+    #[error("the namespace cannot be sent")]
+    Namespace,
+
+    /// The file of authorities cannot be read, or holds no certificate.
+    #[error("the file of its certificate authorities cannot be read, or holds none")]
+    Authorities,
+
+    /// No key of this name under this path, as far as the token may see.
+    #[error("there is no key of this name, or the token may not see it")]
+    NoKey,
+
+    /// The key was not made with `derived`: it would ignore whose key it wraps.
+    #[error(
+        "the key was made without `derived`, so that it would not bind what it wraps to the customer"
+    )]
+    NotDerived,
+
+    /// The key does not encrypt and decrypt.
+    #[error("the key is not for encrypting and decrypting")]
+    NotForEncrypting,
+
+    /// The index key is not 32 bytes in base64.
+    #[error("the index key is not 32 bytes in base64")]
+    IndexKey,
 }
 
 /// What is wrong with a key file. Lines are counted from one; their text is never repeated, since a key pasted in

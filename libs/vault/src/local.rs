@@ -165,8 +165,8 @@ impl KeyProvider for LocalKeyProvider {
         Box::pin(ready(self.rewrap_now(customer, wrapped)))
     }
 
-    fn current_kek(&self) -> Option<&str> {
-        Some(&self.current)
+    fn current_kek(&self) -> Pending<'_, Option<String>> {
+        Box::pin(ready(Ok(Some(self.current.clone()))))
     }
 
     fn index_key(&self) -> &IndexKey {

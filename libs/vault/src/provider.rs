@@ -1,5 +1,6 @@
 //! Who holds the key-encryption keys.
 
+use std::future::ready;
 use std::pin::Pin;
 
 use uuid::Uuid;
@@ -10,6 +11,9 @@ use crate::key::{CustomerKey, WrappedKey};
 
 /// An answer of a [`KeyProvider`], boxed so that the trait can be used as an object.
 pub type Pending<'a, T> = Pin<Box<dyn Future<Output = Result<T, VaultError>> + Send + 'a>>;
+
+/// What became of one key of [`KeyProvider::rewrap_all`].
+pub type Rewrapped = Result<Option<WrappedKey>, VaultError>;
 
 /// The holder of the key-encryption keys: a file in development, Vault transit or a cloud KMS in production.
 ///
@@ -48,12 +52,33 @@ pub trait KeyProvider: Send + Sync + 'static {
         })
     }
 
-    /// The key-encryption key that new keys are wrapped under, where [`rewrap`](Self::rewrap) is ours to call; `None`
-    /// from providers that wrap anew by themselves.
-    fn current_kek(&self) -> Option<&str> {
-        None
+    /// [`rewrap`](Self::rewrap) of many, each with its own outcome in the order they were given in: one that does not
+    /// unwrap does not hold up the others.
+    ///
+    /// Remote providers override this to ask for many at one time.
+    ///
+    /// # Errors
+    /// Of a key: those of [`rewrap`](Self::rewrap). Of all: [`VaultError::Unavailable`] from a remote provider.
+    fn rewrap_all<'a>(&'a self, keys: &'a [(Uuid, WrappedKey)]) -> Pending<'a, Vec<Rewrapped>> {
+        Box::pin(async move {
+            let mut rewrapped = Vec::with_capacity(keys.len());
+            for (customer, wrapped) in keys {
+                rewrapped.push(self.rewrap(*customer, wrapped).await);
+            }
+            Ok(rewrapped)
+        })
+    }
+
+    /// The key-encryption key that new keys are wrapped under now, where [`rewrap`](Self::rewrap) is ours to call;
+    /// `None` from providers that wrap anew by themselves. Remote ones are asked: it changes there.
+    ///
+    /// # Errors
+    /// [`VaultError::Unavailable`] from a remote provider.
+    fn current_kek(&self) -> Pending<'_, Option<String>> {
+        Box::pin(ready(Ok(None)))
     }
 
     /// The key of the blind indexes, one for all customers: an equality look-up does not know the customer yet.
+    /// Held by the process: every look-up needs it.
     fn index_key(&self) -> &IndexKey;
 }

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use crate::error::VaultError;
 use crate::index::IndexKey;
 use crate::key::{CustomerKey, WrappedKey};
-use crate::provider::KeyProvider;
+use crate::provider::{KeyProvider, Rewrapped};
 
 /// A source of randomness: `SystemRandom` in production, a fixed one in known-answer tests.
 pub type Randomness = Arc<dyn SecureRandom + Send + Sync>;
@@ -94,21 +94,24 @@ impl Vault {
         Ok(key)
     }
 
-    /// A stored key wrapped anew under the current key-encryption key, or `None` if it already is.
+    /// Stored keys wrapped anew under the current key-encryption key, each with its own outcome; `None` for one that
+    /// already is under it.
     ///
     /// # Errors
-    /// Those of [`KeyProvider::rewrap`].
-    pub async fn rewrap(
+    /// Those of [`KeyProvider::rewrap_all`].
+    pub async fn rewrap_all(
         &self,
-        customer: Uuid,
-        wrapped: &WrappedKey,
-    ) -> Result<Option<WrappedKey>, VaultError> {
-        self.provider.rewrap(customer, wrapped).await
+        keys: &[(Uuid, WrappedKey)],
+    ) -> Result<Vec<Rewrapped>, VaultError> {
+        self.provider.rewrap_all(keys).await
     }
 
-    /// The key-encryption key that stored keys should be under; `None` where the provider sees to it by itself.
-    pub fn current_kek(&self) -> Option<&str> {
-        self.provider.current_kek()
+    /// The key-encryption key that stored keys should be under now; `None` where the provider sees to it by itself.
+    ///
+    /// # Errors
+    /// Those of [`KeyProvider::current_kek`].
+    pub async fn current_kek(&self) -> Result<Option<String>, VaultError> {
+        self.provider.current_kek().await
     }
 
     /// Drops a customer's key from the cache; call it once the stored key is destroyed. Keys already handed out live

@@ -12,4 +12,5 @@ mod index;
 mod key_file;
 mod sealing;
 mod texts;
+mod transit;
 mod wrapping;
