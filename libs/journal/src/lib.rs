@@ -24,3 +24,6 @@ pub use writing::append;
 pub const TABLE: &str = include_str!("../journal.sql");
 /// Definition of the index by which changes alone are read, for a later migration of each service.
 pub const CHANGES: &str = include_str!("../changes.sql");
+/// Definition of what transaction ids count from, for a later migration of each service: a
+/// database that was restored lies in a cluster that counts anew.
+pub const LEAD: &str = include_str!("../lead.sql");

@@ -22,6 +22,7 @@ fn shared_tables_are_the_same_everywhere() {
         let mut shared = vec![
             ("journal", kefu_journal::TABLE),
             ("journal", kefu_journal::CHANGES),
+            ("journal", kefu_journal::LEAD),
             ("request", idempotency::TABLE),
             ("consumer_cursor", consumer::TABLE),
         ];
