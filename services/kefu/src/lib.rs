@@ -2,6 +2,7 @@
 //! in one process or one each, and the commands around them.
 
 pub mod audit;
+pub mod backup;
 pub mod call;
 mod client;
 pub mod demo;
@@ -10,6 +11,7 @@ pub mod figures;
 pub mod import;
 pub mod migrate;
 pub mod policy;
+pub mod restore;
 pub mod serve;
 pub mod settings;
 pub mod suite;

@@ -3,7 +3,10 @@
 use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
-use kefu::{audit, call, demo, dev, figures, import, migrate, policy, serve, settings::Settings};
+use kefu::{
+    audit, backup, call, demo, dev, figures, import, migrate, policy, restore, serve,
+    settings::Settings,
+};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -41,6 +44,8 @@ enum Command {
     Demo(demo::DemoArgs),
     Audit(audit::AuditArgs),
     Figures(figures::FiguresArgs),
+    Backup(backup::BackupArgs),
+    Restore(restore::RestoreArgs),
 }
 
 #[tokio::main]
@@ -72,6 +77,13 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Demo(options) => demo::run(options).await,
         Command::Audit(options) => audit::run(options).await,
         Command::Figures(options) => figures::run(options).await,
+        Command::Backup(options) => {
+            let settings = || Ok(Settings::load(arguments.config)?.value);
+            backup::run(settings, options).await
+        }
+        Command::Restore(options) => {
+            restore::run(Settings::load(arguments.config)?.value, options).await
+        }
     }
 }
 

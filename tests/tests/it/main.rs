@@ -61,6 +61,7 @@ mod recalls;
 mod record_facts;
 mod records;
 mod refusals;
+mod restores;
 mod retention;
 mod revisions;
 mod saved_selections;
