@@ -25,9 +25,9 @@ impl Recipients {
     /// When there is none, or one is not a key.
     pub fn from_texts<S: AsRef<str>>(texts: &[S]) -> anyhow::Result<Self> {
         let read = |text: &S| {
-            let text = text.as_ref();
-            x25519::Recipient::from_str(text.trim())
-                .map_err(|error| anyhow::anyhow!("{text:?} is not a public key of age: {error}"))
+            // Not quoted: it may be a secret key by mistake.
+            x25519::Recipient::from_str(text.as_ref().trim())
+                .map_err(|_| anyhow::anyhow!("a recipient is not a public key of age (age1…)"))
         };
         let recipients: Vec<_> = texts.iter().map(read).collect::<anyhow::Result<_>>()?;
         if recipients.is_empty() {
