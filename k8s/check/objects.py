@@ -19,7 +19,8 @@ def of_kind(found, *kinds):
 
 def workloads(found):
     """Everything that makes pods: (object, template)."""
-    return [(one, one["spec"]["template"]) for one in of_kind(found, "Deployment", "StatefulSet", "Job")]
+    jobs = [(one, one["spec"]["jobTemplate"]["spec"]["template"]) for one in of_kind(found, "CronJob")]
+    return [(one, one["spec"]["template"]) for one in of_kind(found, "Deployment", "StatefulSet", "Job")] + jobs
 
 
 def name_of(template):

@@ -28,3 +28,6 @@ pub const TABLE: &str = include_str!("../journal.sql");
 pub const CHANGES: &str = include_str!("../changes.sql");
 /// Definition of the column that names spans, for a later migration of each service.
 pub const TRACES: &str = include_str!("../traces.sql");
+/// Definition of what transaction ids count from, for a later migration of each service: a
+/// database that was restored lies in a cluster that counts anew.
+pub const LEAD: &str = include_str!("../lead.sql");

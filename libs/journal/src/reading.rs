@@ -25,7 +25,7 @@ pub struct Batch {
 /// # Errors
 /// The driver's.
 pub async fn end(connection: &mut PgConnection) -> Result<Cursor, sqlx::Error> {
-    let horizon = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint";
+    let horizon = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint + journal_lead()";
     Ok(Cursor {
         transaction_id: sqlx::query_scalar(horizon).fetch_one(connection).await?,
         position: 0,
@@ -41,7 +41,7 @@ pub async fn held_back(
     connection: &mut PgConnection,
 ) -> Result<Option<jiff::Timestamp>, sqlx::Error> {
     let oldest = "SELECT recorded_at FROM journal
-                  WHERE transaction_id >= pg_snapshot_xmin(pg_current_snapshot())::text::bigint
+                  WHERE transaction_id >= pg_snapshot_xmin(pg_current_snapshot())::text::bigint + journal_lead()
                   ORDER BY transaction_id, position LIMIT 1";
     let oldest: Option<Timestamp> = sqlx::query_scalar(oldest)
         .fetch_optional(connection)
@@ -99,7 +99,7 @@ macro_rules! select {
                     customer_id, type, event, trace_parent
              FROM journal
              WHERE (transaction_id, position) > ($1, $2)
-               AND transaction_id < pg_snapshot_xmin(pg_current_snapshot())::text::bigint
+               AND transaction_id < pg_snapshot_xmin(pg_current_snapshot())::text::bigint + journal_lead()
                AND ",
             $of_kinds,
             " ORDER BY transaction_id, position LIMIT $3"

@@ -35,6 +35,19 @@ impl TestDatabase {
         Ok(Self { cluster, name })
     }
 
+    /// A database with nothing in it, on a server that has the services' roles.
+    pub async fn empty() -> anyhow::Result<Self> {
+        // The first one that is made anywhere makes the roles.
+        drop(Self::create().await?);
+        let cluster = shared_for_tests().await?;
+        let mut connection = PgConnection::connect_with(&cluster.admin_options()).await?;
+        let name = name_for_test(&mut connection).await?;
+        let create = AssertSqlSafe(format!("CREATE DATABASE {name}"));
+        connection.execute(create).await?;
+        connection.close().await?;
+        Ok(Self { cluster, name })
+    }
+
     /// Its services' databases, each with its own role.
     pub fn open(&self) -> anyhow::Result<Databases> {
         kefu::dev::database::open(&self.url(), PASSWORD)

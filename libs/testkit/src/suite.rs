@@ -69,11 +69,25 @@ impl TestSuite {
         Self::put_together(|parts| change(&mut parts.gateway), true).await
     }
 
+    /// A suite over what is in a database already, with the keys that belong to it.
+    pub async fn over(database: TestDatabase, keys: Keys, clock: TurnableClock) -> Self {
+        Self::run(database, keys, clock, |_| {}, false).await
+    }
+
     async fn put_together(change: impl FnOnce(&mut Parts), apart: bool) -> Self {
-        let clock = TurnableClock::default();
         let database = TestDatabase::create().await.unwrap();
-        let databases = database.open().unwrap();
         let keys = Keys::make().unwrap();
+        Self::run(database, keys, TurnableClock::default(), change, apart).await
+    }
+
+    async fn run(
+        database: TestDatabase,
+        keys: Keys,
+        clock: TurnableClock,
+        change: impl FnOnce(&mut Parts),
+        apart: bool,
+    ) -> Self {
+        let databases = database.open().unwrap();
         let ids = Ids::new(Arc::new(clock.clone()), system_randomness());
         let company = Company::from_toml(COMPANY).unwrap();
         seed(&databases.access_control, &clock, &ids, &company)

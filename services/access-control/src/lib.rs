@@ -35,6 +35,7 @@ pub mod domain;
 pub mod error;
 mod jobs;
 pub mod offline;
+pub mod restored;
 pub mod seed;
 mod store;
 

@@ -22,6 +22,7 @@ mod domain;
 mod error;
 mod jobs;
 mod ports;
+pub mod restored;
 mod store;
 
 use std::sync::Arc;

@@ -2,6 +2,7 @@
 //! in one process or one each, and the commands around them.
 
 pub mod audit;
+pub mod backup;
 pub mod call;
 mod client;
 pub mod demo;
@@ -11,6 +12,7 @@ pub mod import;
 pub mod migrate;
 pub mod policy;
 mod production;
+pub mod restore;
 pub mod serve;
 pub mod settings;
 pub mod suite;

@@ -4,7 +4,8 @@ use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 use kefu::{
-    audit, call, company, demo, dev, figures, import, migrate, policy, serve, settings::Settings,
+    audit, backup, call, company, demo, dev, figures, import, migrate, policy, restore, serve,
+    settings::Settings,
 };
 
 #[global_allocator]
@@ -44,6 +45,8 @@ enum Command {
     Demo(demo::DemoArgs),
     Audit(audit::AuditArgs),
     Figures(figures::FiguresArgs),
+    Backup(backup::BackupArgs),
+    Restore(restore::RestoreArgs),
 }
 
 #[tokio::main]
@@ -76,6 +79,13 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Demo(options) => demo::run(options).await,
         Command::Audit(options) => audit::run(options).await,
         Command::Figures(options) => figures::run(options).await,
+        Command::Backup(options) => {
+            let settings = || Ok(Settings::load(arguments.config)?.value);
+            backup::run(settings, options).await
+        }
+        Command::Restore(options) => {
+            restore::run(Settings::load(arguments.config)?.value, options).await
+        }
     }
 }
 

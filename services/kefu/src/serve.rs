@@ -328,7 +328,8 @@ fn signer(key: &Secret, name: &str) -> anyhow::Result<ContextSigner> {
     ContextSigner::from_pkcs8(&bytes).map_err(|_| anyhow::anyhow!("{name} is not an Ed25519 key"))
 }
 
-fn vault(config: &VaultConfig) -> anyhow::Result<Vault> {
+/// Opens customers' keys with what is configured.
+pub(crate) fn vault(config: &VaultConfig) -> anyhow::Result<Vault> {
     let provider = match (&config.key_file, &config.key) {
         (Some(path), None) => LocalKeyProvider::from_file(path)?,
         (None, Some(text)) => LocalKeyProvider::from_text(text.expose())?,

@@ -21,6 +21,7 @@ mod domain;
 mod error;
 mod jobs;
 mod objects;
+pub mod restored;
 mod store;
 
 use std::sync::Arc;

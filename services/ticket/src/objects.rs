@@ -101,6 +101,16 @@ impl Objects {
         in_time(get).await.map_err(unavailable)
     }
 
+    /// How large an object is; none where it is not there.
+    pub(crate) async fn size(&self, object: &str) -> Result<Option<u64>, Fault> {
+        let path = Path::from(object);
+        match in_time(self.0.head(&path)).await {
+            Ok(found) => Ok(Some(found.size)),
+            Err(Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(unavailable(error)),
+        }
+    }
+
     /// Deletes an object, also where it is gone already.
     pub(crate) async fn delete(&self, object: &str) -> Result<(), Fault> {
         let path = Path::from(object);
@@ -142,8 +152,10 @@ mod tests {
         objects.put("a/1", b"one".to_vec()).await.unwrap();
         objects.put("a/1", b"two".to_vec()).await.unwrap();
         assert_eq!(objects.get("a/1").await.unwrap().as_ref(), b"two");
+        assert_eq!(objects.size("a/1").await.unwrap(), Some(3));
         objects.delete("a/1").await.unwrap();
         objects.delete("a/1").await.unwrap();
+        assert_eq!(objects.size("a/1").await.unwrap(), None);
         let gone = objects.get("a/1").await.unwrap_err();
         assert_eq!(gone.reason, Reason::StorageUnavailable);
     }

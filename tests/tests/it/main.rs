@@ -62,6 +62,7 @@ mod record_facts;
 mod records;
 mod refusals;
 mod reports;
+mod restores;
 mod retention;
 mod revisions;
 mod saved_selections;

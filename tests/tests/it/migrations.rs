@@ -23,6 +23,7 @@ fn shared_tables_are_the_same_everywhere() {
             ("journal", kefu_journal::TABLE),
             ("journal", kefu_journal::CHANGES),
             ("journal", kefu_journal::TRACES),
+            ("journal", kefu_journal::LEAD),
             ("request", idempotency::TABLE),
             ("consumer_cursor", consumer::TABLE),
         ];

@@ -128,6 +128,13 @@ pub struct VaultConfig {
     pub allow_local: bool,
 }
 
+impl VaultConfig {
+    /// Whether there are any.
+    pub fn is_set(&self) -> bool {
+        self.key_file.is_some() || self.key.is_some()
+    }
+}
+
 /// Another service.
 #[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]

@@ -65,7 +65,7 @@ pub(crate) async fn write(
              INSERT INTO ticket.request (subject_id, request_id, method, digest, resource_id, customer_id,
                                          answer, transaction_id, position, recorded_at)
              SELECT $3, $4::uuid, $5::text, $6::bytea, $7, $1, $8::bytea,
-                    pg_current_xact_id()::text::bigint, position, $9
+                    pg_current_xact_id()::text::bigint + ticket.journal_lead(), position, $9
              FROM place WHERE $4::uuid IS NOT NULL
              ON CONFLICT DO NOTHING
              RETURNING position

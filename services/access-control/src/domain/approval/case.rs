@@ -395,6 +395,16 @@ impl<T: Terms> Case<T> {
         Ok(Some(hat))
     }
 
+    /// It is taken back, and by nobody: the suite cannot know any more that it stands.
+    ///
+    /// # Errors
+    /// When it is not approved, or is over.
+    pub fn take_back(&mut self) -> Result<(), Refusal> {
+        self.ensure(Event::Revoke)?;
+        self.move_on(Event::Revoke);
+        Ok(())
+    }
+
     fn agreed(&self) -> Vec<Hat> {
         self.decisions.iter().map(|decision| decision.hat).collect()
     }

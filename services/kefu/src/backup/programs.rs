@@ -1,0 +1,204 @@
+//! PostgreSQL's own `pg_dump` and `pg_restore`. What they write and read goes through a pipe: it is
+//! never a file.
+
+use std::{
+    io::{Read, Write},
+    path::PathBuf,
+    process::Stdio,
+};
+
+use anyhow::{Context, bail};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    process::{Child, Command},
+};
+use url::Url;
+
+/// Most of what a program says about why it failed.
+const SAID: usize = 4000;
+
+/// Where they are, and the database they work on.
+#[derive(Debug, Clone)]
+pub struct Programs {
+    /// Their folder; none: on the path.
+    pub folder: Option<PathBuf>,
+}
+
+impl Programs {
+    fn command(&self, name: &str, url: &str) -> anyhow::Result<Command> {
+        let program = self
+            .folder
+            .as_ref()
+            .map_or_else(|| PathBuf::from(name), |folder| folder.join(name));
+        // A password on the command line can be read by everybody on the machine.
+        let mut url = Url::parse(url).map_err(|_| anyhow::anyhow!("not a url of PostgreSQL"))?;
+        let password = url.password().map(decoded).transpose()?;
+        let _ = url.set_password(None);
+        let mut command = Command::new(program);
+        command
+            .arg("--dbname")
+            .arg(url.as_str())
+            .arg("--no-password");
+        if let Some(password) = password {
+            command.env("PGPASSWORD", password);
+        }
+        command.stderr(Stdio::piped()).kill_on_drop(true);
+        Ok(command)
+    }
+
+    /// Dumps these schemas as they were at this snapshot, without the rows of these tables.
+    ///
+    /// # Errors
+    /// When it does not run, or says that it failed.
+    pub async fn dump(
+        &self,
+        url: &str,
+        snapshot: &str,
+        schemas: &[&str],
+        without: &[&str],
+        to: &mut (impl Write + Send),
+    ) -> anyhow::Result<()> {
+        let mut command = self.command("pg_dump", url)?;
+        command
+            .args([
+                "--format=custom",
+                "--compress=1",
+                "--no-owner",
+                "--no-privileges",
+                "--lock-wait-timeout=60s",
+            ])
+            .arg(format!("--snapshot={snapshot}"));
+        command.args(schemas.iter().map(|schema| format!("--schema={schema}")));
+        command.args(
+            without
+                .iter()
+                .map(|table| format!("--exclude-table-data={table}")),
+        );
+        let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn();
+        let mut child = child.context("pg_dump does not run; --programs names its folder")?;
+        let mut dump = child.stdout.take().context("pg_dump without output")?;
+        let said = said(&mut child);
+        let mut part = vec![0; 1 << 18];
+        loop {
+            match dump.read(&mut part).await? {
+                0 => break,
+                read => to.write_all(&part[..read])?,
+            }
+        }
+        ended("pg_dump", child, said).await
+    }
+
+    /// Puts a dump into a database, all of it or nothing.
+    ///
+    /// # Errors
+    /// When it does not run, or says that it failed.
+    pub async fn restore(&self, url: &str, from: &mut (impl Read + Send)) -> anyhow::Result<()> {
+        let mut command = self.command("pg_restore", url)?;
+        command.args([
+            "--no-owner",
+            "--no-privileges",
+            "--single-transaction",
+            "--exit-on-error",
+        ]);
+        let child = command.stdin(Stdio::piped()).stdout(Stdio::null()).spawn();
+        let mut child = child.context("pg_restore does not run; --programs names its folder")?;
+        let mut dump = child.stdin.take().context("pg_restore without input")?;
+        let said = said(&mut child);
+        let mut part = vec![0; 1 << 18];
+        let fed = loop {
+            match from.read(&mut part) {
+                Ok(0) => break Ok(()),
+                Ok(read) => {
+                    if dump.write_all(&part[..read]).await.is_err() {
+                        // It has ended; it says itself why.
+                        break Ok(());
+                    }
+                }
+                Err(error) => break Err(error),
+            }
+        };
+        if let Err(error) = fed {
+            // Not to be taken for the end of the dump.
+            child.kill().await?;
+            return Err(error).context("the dump cannot be read to its end");
+        }
+        drop(dump);
+        ended("pg_restore", child, said).await
+    }
+}
+
+/// What it says, read beside the rest so that it never waits for being heard.
+fn said(child: &mut Child) -> tokio::task::JoinHandle<Vec<u8>> {
+    let stderr = child.stderr.take();
+    tokio::spawn(async move {
+        let mut said = Vec::new();
+        if let Some(mut stderr) = stderr {
+            let _ = stderr.read_to_end(&mut said).await;
+        }
+        said
+    })
+}
+
+async fn ended(
+    name: &str,
+    mut child: Child,
+    said: tokio::task::JoinHandle<Vec<u8>>,
+) -> anyhow::Result<()> {
+    let status = child.wait().await?;
+    if status.success() {
+        return Ok(());
+    }
+    let said = said.await.unwrap_or_default();
+    let said: String = String::from_utf8_lossy(&said).chars().take(SAID).collect();
+    bail!("{name}: {status}: {}", said.trim())
+}
+
+/// `%40` is `@`.
+fn decoded(text: &str) -> anyhow::Result<String> {
+    let mut bytes = text.bytes();
+    let mut plain = Vec::new();
+    while let Some(byte) = bytes.next() {
+        if byte != b'%' {
+            plain.push(byte);
+            continue;
+        }
+        let digits = [bytes.next(), bytes.next()]
+            .map(|one| one.map(char::from).and_then(|one| one.to_digit(16)));
+        let [Some(high), Some(low)] = digits else {
+            bail!("not a url of PostgreSQL")
+        };
+        plain.push(u8::try_from(high * 16 + low)?);
+    }
+    Ok(String::from_utf8(plain)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn passwords_are_not_on_the_command_line() {
+        let programs = Programs { folder: None };
+        let url = "postgres://kefu_backup:s%40fe@db.internal:5433/kefu?sslmode=verify-full";
+        let command = programs.command("pg_dump", url).unwrap();
+        let shown: Vec<_> = command
+            .as_std()
+            .get_args()
+            .map(|one| one.to_string_lossy().into_owned())
+            .collect();
+        assert_eq!(
+            shown,
+            [
+                "--dbname",
+                "postgres://kefu_backup@db.internal:5433/kefu?sslmode=verify-full",
+                "--no-password"
+            ]
+        );
+        let password = command
+            .as_std()
+            .get_envs()
+            .find(|(name, _)| *name == "PGPASSWORD");
+        assert_eq!(password.unwrap().1.unwrap(), "s@fe");
+        assert!(programs.command("pg_dump", "no url").is_err());
+    }
+}
