@@ -32,7 +32,7 @@ pub use self::{
     secret::Secret,
     sections::{
         DatabaseConfig, IdentityConfig, LogFormat, ServerConfig, TelemetryConfig, TlsConfig,
-        TrustConfig, UpstreamConfig, VaultConfig,
+        TransitConfig, TrustConfig, UpstreamConfig, VaultConfig,
     },
 };
 

@@ -8,6 +8,7 @@ pub mod demo;
 pub mod dev;
 pub mod figures;
 pub mod import;
+pub mod key_provider;
 pub mod migrate;
 pub mod policy;
 pub mod serve;

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod deployed;
+mod keys;
 mod kills;
 mod order_kills;
 mod policy;
