@@ -39,7 +39,7 @@ def _service(one, found):
 def _config(pod, found):
     for volume in pod["volumes"]:
         for one in of_kind(found, "ConfigMap"):
-            if one["metadata"]["name"] == volume.get("configMap", {}).get("name"):
+            if one["metadata"]["name"] == volume.get("configMap", {}).get("name") and "config.toml" in one["data"]:
                 return tomllib.loads(one["data"]["config.toml"])
     return None
 
@@ -91,7 +91,7 @@ def _mounted(pod):
         f"{SECRETS}/{item['path']}"
         for volume in pod["volumes"]
         for source in volume.get("projected", {}).get("sources", [])
-        for item in source["secret"]["items"]
+        for item in source.get("secret", {}).get("items", [])
     }
 
 

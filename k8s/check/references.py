@@ -53,7 +53,7 @@ def _secret_keys(spec):
                 yield reference["name"], reference["key"]
     for volume in spec.get("volumes", []):
         for source in volume.get("projected", {}).get("sources", []):
-            for item in source["secret"]["items"]:
+            for item in source.get("secret", {}).get("items", []):
                 yield source["secret"]["name"], item["key"]
 
 

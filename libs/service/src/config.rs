@@ -32,8 +32,8 @@ pub use self::{
     error::{ConfigError, Problem},
     secret::Secret,
     sections::{
-        DatabaseConfig, IdentityConfig, LogFormat, ServerConfig, TelemetryConfig, TrustConfig,
-        UpstreamConfig, VaultConfig,
+        DatabaseConfig, IdentityConfig, LogFormat, ServerConfig, TelemetryConfig, TransitConfig,
+        TrustConfig, UpstreamConfig, VaultConfig,
     },
     tls::{ConnectorsTls, FrontTls, ServicesTls, TlsConfig},
 };

@@ -8,7 +8,7 @@ use kefu_access::{ContextSigner, ContextVerifier, Trust};
 use kefu_gateway::{GatewayConfig, GatewayDeps, Upstreams};
 use kefu_service::{
     clock::{Clock, SystemClock},
-    config::{DatabaseConfig, Secret, ServerConfig, UpstreamConfig, VaultConfig},
+    config::{DatabaseConfig, Secret, ServerConfig, UpstreamConfig},
     core::Deps,
     database::Db,
     error::Fault,
@@ -18,17 +18,17 @@ use kefu_service::{
     telemetry,
     tls::ServerTls,
 };
-use kefu_vault::{LocalKeyProvider, Vault};
 use tokio::{net::TcpListener, signal};
 
-use crate::{production, settings::Settings, tls::Tls};
+use crate::{key_provider, production, settings::Settings, tls::Tls};
 
 /// Runs the service of this name until it is told to end.
 ///
 /// # Errors
 /// When its configuration lacks something or it cannot be run.
-pub async fn run(settings: Settings, service: &str) -> anyhow::Result<()> {
+pub async fn run(mut settings: Settings, service: &str) -> anyhow::Result<()> {
     let telemetry = telemetry::init(&settings.telemetry, service, &instance())?;
+    Box::pin(key_provider::ask(&mut settings.vault, service)).await?;
     let Prepared {
         hosted,
         server,
@@ -284,7 +284,7 @@ fn deps(
         ids: Ids::new(clock.clone(), system_randomness()),
         clock,
         db: Db::new(database, schema).map_err(|fault| anyhow::anyhow!("{}", fault.detail))?,
-        vault: Arc::new(vault(&settings.vault)?),
+        vault: Arc::new(key_provider::vault(&settings.vault)?),
         verifier: Arc::new(verifier(settings)?),
         signer: Arc::new(identity(settings)?),
         connectors: tls.connectors.clone(),
@@ -326,14 +326,4 @@ fn signer(key: &Secret, name: &str) -> anyhow::Result<ContextSigner> {
         .decode(key.expose())
         .map_err(|_| anyhow::anyhow!("{name} is not base64"))?;
     ContextSigner::from_pkcs8(&bytes).map_err(|_| anyhow::anyhow!("{name} is not an Ed25519 key"))
-}
-
-/// Opens customers' keys with what is configured.
-pub(crate) fn vault(config: &VaultConfig) -> anyhow::Result<Vault> {
-    let provider = match (&config.key_file, &config.key) {
-        (Some(path), None) => LocalKeyProvider::from_file(path)?,
-        (None, Some(text)) => LocalKeyProvider::from_text(text.expose())?,
-        _ => bail!("one of vault.key_file and vault.key must be set"),
-    };
-    Ok(Vault::new(Arc::new(provider), system_randomness()))
 }

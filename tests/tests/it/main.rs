@@ -32,6 +32,7 @@ mod handling;
 mod handovers;
 mod inspections;
 mod intake;
+mod key_rotation;
 mod knowledge;
 mod later_calls;
 mod leak;

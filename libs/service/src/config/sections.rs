@@ -115,7 +115,8 @@ pub struct IdentityConfig {
     pub signing_key: Secret,
 }
 
-/// The key-encryption keys: one of the two.
+/// The key-encryption keys: transit holds them, or one of `key_file` and `key` does. Both, while
+/// transit takes over from a key file.
 #[derive(Debug, Clone, Default, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct VaultConfig {
@@ -123,6 +124,8 @@ pub struct VaultConfig {
     pub key_file: Option<PathBuf>,
     /// Text of a key file.
     pub key: Option<Secret>,
+    /// HashiCorp Vault or OpenBao, whose transit engine holds them.
+    pub transit: Option<TransitConfig>,
     /// Takes keys that the process itself holds in production too, where whoever reads its
     /// memory or its secrets has them all; `false`.
     pub allow_local: bool,
@@ -131,8 +134,41 @@ pub struct VaultConfig {
 impl VaultConfig {
     /// Whether there are any.
     pub fn is_set(&self) -> bool {
-        self.key_file.is_some() || self.key.is_some()
+        self.key_file.is_some() || self.key.is_some() || self.transit.is_some()
     }
+}
+
+/// Transit of HashiCorp Vault or OpenBao.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct TransitConfig {
+    /// `https://vault.example.com:8200`; `http` for this machine alone, where an agent may listen.
+    pub address: String,
+    /// Where the engine is mounted; `transit`.
+    #[serde(default = "transit")]
+    pub mount: String,
+    /// The name of its key, made with `derived=true`.
+    pub key: String,
+    /// The namespace, where there are some.
+    pub namespace: Option<String>,
+    /// The file with the token; its path is handed on, for an agent renews what is in it.
+    pub token_file: PathBuf,
+    /// Certificate authorities, a PEM file; none: those of the machine.
+    pub authority_file: Option<PathBuf>,
+    /// The key of the blind indexes: 32 bytes in base64, or these as transit wrapped them
+    /// (`vault:v1:…`). Absent beside a key file, whose own it then is.
+    pub index_key: Option<Secret>,
+    /// Wraps new keys; `false` beside a key file that goes on wrapping them, so that every process
+    /// can unwrap what transit wraps before any has it wrap. `true`.
+    #[serde(default = "yes")]
+    pub wraps: bool,
+    /// How long one request may take, in milliseconds; it is tried three times. 2000.
+    #[serde(default = "number::<2_000>")]
+    pub timeout_ms: u64,
+}
+
+fn transit() -> String {
+    "transit".to_owned()
 }
 
 /// Another service.

@@ -11,7 +11,7 @@ use super::{folder::Folder, programs::Programs, sealed::Reader};
 use crate::{
     migrate::schemas,
     restore::{Restored, Target, into},
-    serve,
+    key_provider,
     settings::Settings,
 };
 
@@ -88,11 +88,7 @@ async fn try_it(
     let programs = "SELECT setting FROM pg_config WHERE name = 'BINDIR'";
     let programs: String = sqlx::query_scalar(programs).fetch_one(&mut admin).await?;
     admin.close().await?;
-    let vault = settings
-        .vault
-        .is_set()
-        .then(|| serve::vault(&settings.vault))
-        .transpose()?;
+    let vault = Box::pin(key_provider::of_command(&settings.vault, "verify")).await?;
     let target = Target {
         url: &cluster.url(DATABASE),
         programs: &Programs {

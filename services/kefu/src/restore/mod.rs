@@ -48,7 +48,7 @@ use crate::{
         survey::{Depth, Survey, survey},
     },
     migrate::schemas,
-    serve,
+    key_provider,
     settings::Settings,
 };
 
@@ -127,11 +127,7 @@ pub async fn run(settings: Settings, args: RestoreArgs) -> anyhow::Result<()> {
     let folder = Folder::at(&args.from);
     let reader = Reader::from_file(&args.identity)?;
     let data = folder.chosen(args.backup.as_deref())?;
-    let vault = settings
-        .vault
-        .is_set()
-        .then(|| serve::vault(&settings.vault))
-        .transpose()?;
+    let vault = Box::pin(key_provider::of_command(&settings.vault, "restore")).await?;
     let programs = Programs {
         folder: args.programs,
     };

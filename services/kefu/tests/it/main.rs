@@ -4,6 +4,7 @@
 
 mod backups;
 mod deployed;
+mod keys;
 mod kills;
 mod order_kills;
 mod policy;
