@@ -52,7 +52,10 @@ impl FileArgs {
         let company = company.check(&Roles::shipped()?).with_context(named)?;
         let mut people = company.employees.iter().filter(|one| !one.system_account);
         if !people.any(|one| one.roles.iter().any(|held| held.role == ADMINISTRATOR)) {
-            bail!("{}: it has no {ADMINISTRATOR}, so nobody could enter anybody else", named());
+            bail!(
+                "{}: it has no {ADMINISTRATOR}, so nobody could enter anybody else",
+                named()
+            );
         }
         Ok(company)
     }
@@ -67,7 +70,9 @@ pub async fn run(config: Option<PathBuf>, arguments: CompanyArgs) -> anyhow::Res
         What::Check(file) => {
             let company = file.read()?;
             let (departments, people) = (company.departments.len(), company.employees.len());
-            println!("{departments} departments and {people} people and system accounts can be entered");
+            println!(
+                "{departments} departments and {people} people and system accounts can be entered"
+            );
             Ok(())
         }
         What::Enter(file) => {

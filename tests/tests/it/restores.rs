@@ -274,7 +274,7 @@ async fn keys_of(database: &TestDatabase, customer: Uuid) -> Vec<String> {
 /// since; roles that were withdrawn and people who left stay so, as the keys' file tells.
 #[tokio::test(flavor = "multi_thread")]
 async fn no_right_comes_back_with_a_backup() {
-    let world = World::of(TestSuite::start().await).await;
+    let world = Box::pin(World::of(TestSuite::start().await)).await;
     let share = world.granted().await;
     let suite = &world.suite;
     let (sees, shared) = (suite.caller("song.yue"), world.shared.name.as_str());

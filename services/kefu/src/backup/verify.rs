@@ -9,9 +9,9 @@ use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
 use super::{folder::Folder, programs::Programs, sealed::Reader};
 use crate::{
+    key_provider,
     migrate::schemas,
     restore::{Restored, Target, into},
-    key_provider,
     settings::Settings,
 };
 

@@ -47,8 +47,8 @@ use crate::{
         sealed::{Reader, as_it_lies},
         survey::{Depth, Survey, survey},
     },
-    migrate::schemas,
     key_provider,
+    migrate::schemas,
     settings::Settings,
 };
 

@@ -47,7 +47,7 @@ impl TraceService for Collector {
             let spans = spans.map(|span| (service.clone(), span));
             self.0.lock().unwrap().extend(spans);
         }
-        Ok(Response::default())
+        Ok(Response::new(ExportTraceServiceResponse::default()))
     }
 }
 
