@@ -21,7 +21,6 @@ use tonic::{Code, Status};
 
 use crate::records::{enter, open, person, refusal, ticket, violations};
 
-const DAY: Duration = Duration::from_secs(86_400);
 /// Nobody has to have heard of the policy for a while.
 const LONG: u32 = 200_000;
 const LEADER: &str = "chen.guodong";
@@ -100,6 +99,15 @@ fn today(suite: &TestSuite) -> Day {
     suite.clock.now().in_tz("Asia/Shanghai").unwrap().date()
 }
 
+/// A second after the day: the hour that a report waits for journals has not passed.
+async fn end_day(suite: &TestSuite) {
+    let (now, tomorrow) = (suite.clock.now(), today(suite).tomorrow().unwrap());
+    let midnight = tomorrow.in_tz("Asia/Shanghai").unwrap().timestamp();
+    let left = Duration::try_from(midnight.duration_since(now)).unwrap();
+    suite.clock.advance(left + Duration::from_secs(1));
+    suite.policy_is_fresh().await;
+}
+
 fn wire(day: Day) -> Option<Date> {
     Some(Date {
         year: day.year().into(),
@@ -121,11 +129,12 @@ async fn reports_come_by_themselves_once_and_to_whom_they_are_for() {
         open(&suite.caller(login).after(&erp), ticket(&customer)).await;
     }
     let day = today(&suite);
-    suite.clock.advance(DAY);
-    suite.policy_is_fresh().await;
+    end_day(&suite).await;
     // Every department of the example company has a head.
     let daily = "SELECT count(*) FROM analytics.report WHERE report = 'daily_service'";
     until(&suite, daily, 11).await;
+    let of_week = "SELECT count(*) FROM analytics.report WHERE report = 'weekly_department'";
+    until(&suite, of_week, if weekly(day) { 11 } else { 0 }).await;
     until(&suite, "SELECT count(*) FROM analytics.report_due", 0).await;
     assert_eq!(
         counted(&suite, daily).await,
@@ -481,8 +490,7 @@ async fn the_company_says_which_reports_there_are() {
 
     let begun = "SELECT count(*) FROM analytics.report_schedule WHERE report = 'evening'";
     until(&suite, begun, 1).await;
-    suite.clock.advance(DAY);
-    suite.policy_is_fresh().await;
+    end_day(&suite).await;
     let made = "SELECT count(*) FROM analytics.report WHERE report = 'evening'";
     until(&suite, made, 1).await;
     let head = suite.caller_for(HEAD, "analysis");
