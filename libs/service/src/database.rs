@@ -16,6 +16,7 @@ use kefu_contracts::common::Reason;
 use kefu_journal::{Cursor, Entry, Sink, TraceParent, WriteFailed};
 use sqlx::{Connection, PgConnection, Postgres, QueryBuilder, postgres::PgRow};
 use tokio::time::timeout;
+use tracing::Instrument;
 
 use crate::{config::DatabaseConfig, error::Fault};
 use metrics::Metrics;
@@ -143,7 +144,7 @@ impl Db {
         T: Send + 'static,
     {
         let db = self.clone();
-        let task = tokio::spawn(async move {
+        let attempts = async move {
             let mut attempt = 1;
             loop {
                 match db.attempt(&work).await {
@@ -153,7 +154,8 @@ impl Db {
                     outcome => return outcome,
                 }
             }
-        });
+        };
+        let task = tokio::spawn(attempts.in_current_span());
         task.await
             .map_err(|error| Fault::internal(format!("transaction: {error}")))?
     }
