@@ -157,7 +157,7 @@ async fn a_key_of_transits_is_rotated_and_nothing_is_refused() {
     }
 }
 
-/// One key that was spoilt stays where it is and is told of; all others are moved.
+/// Clause CF-10.2: one key that was spoilt stays where it is and is told of; all others are moved.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_spoilt_key_holds_up_no_other() {
     let (transit, folder) = (Transit::start().await, tempfile::tempdir().unwrap());
