@@ -113,9 +113,11 @@ impl Consumer {
                 entries,
                 caught_up,
                 trace_parents,
+                look_time,
             } = response;
-            // Before the effect: what is written meanwhile is not in it.
-            let heard_at = self.clock.now();
+            // Not when it was heard: what was written on the way is not in it.
+            let looked_at = look_time.as_ref().and_then(from_proto);
+            let looked_at = looked_at.ok_or_else(|| Fault::internal("a look of no time"))?;
             let last = entries.last().map(|last| {
                 let recorded_at = last.recorded_at.as_ref().and_then(from_proto);
                 (last.cursor.map(Cursor::from), recorded_at)
@@ -130,9 +132,9 @@ impl Consumer {
                 }
             }
             if caught_up {
-                self.progress.caught_up(self.source, heard_at);
+                self.progress.caught_up(self.source, looked_at);
                 if let Some(metrics) = metrics {
-                    metrics.current(heard_at);
+                    metrics.current(looked_at);
                 }
             }
         }

@@ -16,6 +16,7 @@ use crate::{
     clock::{Clock, sleep},
     database::Db,
     error::{Fault, Language},
+    time::to_proto,
 };
 
 /// Entries sent at once.
@@ -53,6 +54,7 @@ impl JournalService for Feed {
         let (db, clock) = (self.db.clone(), self.clock.clone());
         tokio::spawn(async move {
             loop {
+                let looked_at = clock.now();
                 let batch = match stretch(&db, after, &kinds, damaged_too).await {
                     Ok(batch) => batch,
                     Err(fault) => {
@@ -72,6 +74,7 @@ impl JournalService for Feed {
                     entries,
                     caught_up,
                     trace_parents: batch.traces.into_iter().collect(),
+                    look_time: Some(to_proto(looked_at)),
                 };
                 if sender.send(Ok(response)).await.is_err() || (caught_up && until_caught_up) {
                     return;
