@@ -345,7 +345,7 @@ async fn whatever_is_done_to_a_journal_is_found_and_named() {
     type Named = fn(&Finding) -> bool;
     let cases: [(&str, Named); 4] = [
         (
-            "UPDATE profile.journal SET actor_id = NULL WHERE position = 2",
+            "UPDATE profile.journal SET actor_id = gen_random_uuid() WHERE position = 2",
             |found| matches!(found, Finding::JournalChanged(place) if place.service == "customer-profile" && place.position == 2),
         ),
         // What cannot even be read any more hides nothing else.
