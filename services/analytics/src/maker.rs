@@ -218,11 +218,7 @@ pub(crate) async fn keep(
         sha256: sha256.as_ref(),
     };
     reports::keep(connection, &new).await?;
-    report.sha256 = sha256
-        .as_ref()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    report.sha256 = reports::hex(sha256.as_ref());
     let made = ReportMade {
         report_id: id.as_bytes().to_vec(),
         report: report.report.clone(),

@@ -13,11 +13,10 @@ use kefu_access_control::{
 use kefu_service::{
     clock::SystemClock,
     database::Db,
-    error::Fault,
     ids::{Ids, system_randomness},
 };
 
-use crate::settings::Settings;
+use crate::{said, settings::Settings};
 
 /// The role of whoever enters people.
 const ADMINISTRATOR: &str = "administrator";
@@ -85,11 +84,11 @@ pub async fn run(config: Option<PathBuf>, arguments: CompanyArgs) -> anyhow::Res
 async fn enter(settings: &Settings, company: &Company) -> anyhow::Result<()> {
     let database = settings.access_control.database.as_ref();
     let database = database.context("access_control.database is not configured")?;
-    let db = Db::new(database, kefu_access_control::SCHEMA).map_err(told)?;
+    let db = Db::new(database, kefu_access_control::SCHEMA).map_err(said)?;
     let clock = Arc::new(SystemClock);
     let ids = Ids::new(clock.clone(), system_randomness());
     let entered = seed_first(&db, clock.as_ref(), &ids, company);
-    match entered.await.map_err(told)? {
+    match entered.await.map_err(said)? {
         Some(entered) => {
             print(&entered);
             Ok(())
@@ -103,8 +102,4 @@ fn print(entered: &Seeded) {
     for (login, id) in &entered.employees {
         println!("{login}\t{id}");
     }
-}
-
-fn told(fault: Fault) -> anyhow::Error {
-    anyhow::anyhow!("{}", fault.detail)
 }

@@ -15,7 +15,6 @@ use kefu_gateway::{Environment, GatewayConfig, dev_issuer};
 use kefu_service::{
     clock::{Clock, SystemClock},
     config::{LogFormat, Secret, TelemetryConfig},
-    error::Fault,
     host::{self, Seat, start_jobs},
     ids::{Ids, system_randomness},
     server::{Reflected, ServeOptions},
@@ -75,13 +74,13 @@ pub async fn run(arguments: DevArgs) -> anyhow::Result<()> {
     let company = Company::from_toml(COMPANY).context("the example company")?;
     seed::seed(&databases.access_control, clock.as_ref(), &ids, &company)
         .await
-        .map_err(said)?;
+        .map_err(crate::said)?;
     let tokens = notice::tokens(&arguments.home, &keys, &company, clock.now())?;
 
     let mut parts = parts(&keys, databases, clock, ids)?;
     parts.access_control.approvals_file = arguments.approvals;
     parts.ticket.attachments.folder = arguments.home.join("attachments");
-    let suite = parts.assemble().map_err(said)?;
+    let suite = parts.assemble().map_err(crate::said)?;
     let ending = CancellationToken::new();
     let jobs = suite
         .services
@@ -113,10 +112,6 @@ pub async fn run(arguments: DevArgs) -> anyhow::Result<()> {
     server.stop().await?;
     telemetry.shutdown().await;
     Ok(outcome?)
-}
-
-fn said(fault: Fault) -> anyhow::Error {
-    anyhow::anyhow!("{}", fault.detail)
 }
 
 /// The parts of a suite that believes these keys and no others.

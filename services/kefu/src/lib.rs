@@ -19,3 +19,8 @@ pub mod serve;
 pub mod settings;
 pub mod suite;
 mod tls;
+
+/// A fault as whoever runs a command is told it: they run the suite, and nothing is kept from them.
+fn said(fault: kefu_service::error::Fault) -> anyhow::Error {
+    anyhow::anyhow!("{}", fault.detail)
+}

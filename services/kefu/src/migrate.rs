@@ -11,7 +11,7 @@ use kefu_service::{
 };
 use sqlx::{migrate::Migrator, postgres::PgConnectOptions};
 
-use crate::settings::Settings;
+use crate::{said, settings::Settings};
 
 /// Every schema of the suite and its migrations.
 pub fn schemas() -> [(&'static str, &'static Migrator); 5] {
@@ -61,8 +61,7 @@ pub async fn run(settings: Settings, arguments: MigrateArgs) -> anyhow::Result<(
         if let (kefu_access_control::SCHEMA, Some(database)) =
             (schema, &settings.access_control.database)
         {
-            let db =
-                Db::new(database, schema).map_err(|fault| anyhow::anyhow!("{}", fault.detail))?;
+            let db = Db::new(database, schema).map_err(said)?;
             let clock = std::sync::Arc::new(SystemClock);
             let ids = Ids::new(clock.clone(), system_randomness());
             kefu_access_control::seed::ship_roles(&db, clock.as_ref(), &ids)

@@ -11,7 +11,6 @@ use kefu_service::{
     config::{DatabaseConfig, Secret, ServerConfig, UpstreamConfig},
     core::Deps,
     database::Db,
-    error::Fault,
     host::{self, Hosted, Seat},
     ids::{Ids, system_randomness},
     server::{Reflected, ServeOptions},
@@ -20,7 +19,7 @@ use kefu_service::{
 };
 use tokio::{net::TcpListener, signal};
 
-use crate::{key_provider, production, settings::Settings, tls::Tls};
+use crate::{key_provider, production, said, settings::Settings, tls::Tls};
 
 /// Runs the service of this name until it is told to end.
 ///
@@ -120,7 +119,6 @@ fn assemble(
     service: &str,
     tls: &Tls,
 ) -> anyhow::Result<(Hosted, ServerConfig)> {
-    let said = |fault: Fault| anyhow::anyhow!("{}", fault.detail);
     let at = |upstream: &UpstreamConfig| tls.services.to(&upstream.uri).map_err(said);
     let upstream = &settings.upstream;
     let profile = || at(&upstream.customer_profile);
@@ -244,7 +242,6 @@ fn assemble(
 }
 
 fn gateway(settings: &Settings, upstreams: Upstreams) -> anyhow::Result<(Hosted, ServerConfig)> {
-    let said = |fault: Fault| anyhow::anyhow!("{}", fault.detail);
     let key = settings
         .gateway
         .signing_key
@@ -283,7 +280,7 @@ fn deps(
     Ok(Deps {
         ids: Ids::new(clock.clone(), system_randomness()),
         clock,
-        db: Db::new(database, schema).map_err(|fault| anyhow::anyhow!("{}", fault.detail))?,
+        db: Db::new(database, schema).map_err(said)?,
         vault: Arc::new(key_provider::vault(&settings.vault)?),
         verifier: Arc::new(verifier(settings)?),
         signer: Arc::new(identity(settings)?),

@@ -46,10 +46,8 @@ impl RecordSpec {
         order: Order,
         most: usize,
     ) -> QueryBuilder<Postgres> {
-        let mut query = QueryBuilder::new("SELECT w.id FROM (");
-        self.write_window(call, filter, order, None, most, &mut query);
-        query.push(") w WHERE true");
-        filter.write_texts(Some("w.id"), &mut query);
+        let mut query = QueryBuilder::new("SELECT w.id");
+        self.write_among(call, filter, order, None, most, &mut query);
         query
     }
 
@@ -61,10 +59,8 @@ impl RecordSpec {
         order: Order,
         most: usize,
     ) -> QueryBuilder<Postgres> {
-        let mut query = QueryBuilder::new("SELECT count(*) FROM (SELECT 1 FROM (");
-        self.write_window(call, filter, order, None, most, &mut query);
-        query.push(") w WHERE true");
-        filter.write_texts(Some("w.id"), &mut query);
+        let mut query = QueryBuilder::new("SELECT count(*) FROM (SELECT 1");
+        self.write_among(call, filter, order, None, most, &mut query);
         let limit = filter.count_limit() + 1;
         query.push(format_args!(" LIMIT {limit}) AS counted"));
         query
@@ -80,10 +76,8 @@ impl RecordSpec {
         (size, most): (usize, usize),
     ) -> QueryBuilder<Postgres> {
         let mut query = self.shown(call);
-        query.push(format_args!("{} IN (SELECT w.id FROM (", self.id));
-        self.write_window(call, filter, order, after, most, &mut query);
-        query.push(") w WHERE true");
-        filter.write_texts(Some("w.id"), &mut query);
+        query.push(format_args!("{} IN (SELECT w.id", self.id));
+        self.write_among(call, filter, order, after, most, &mut query);
         let at = Order {
             column: "w.at",
             ..order
@@ -91,6 +85,22 @@ impl RecordSpec {
         query.push(format_args!("{} LIMIT {})", at.by("", "w.id"), size + 1));
         query.push(order.by("", self.id));
         query
+    }
+
+    /// ` FROM … w WHERE …`: those among the next `most` that have the words.
+    fn write_among(
+        &self,
+        call: &Call,
+        filter: &Filter,
+        order: Order,
+        after: Option<After>,
+        most: usize,
+        query: &mut QueryBuilder<Postgres>,
+    ) {
+        query.push(" FROM (");
+        self.write_window(call, filter, order, after, most, query);
+        query.push(") w WHERE true");
+        filter.write_texts(Some("w.id"), query);
     }
 
     fn write_window(

@@ -69,8 +69,15 @@ impl StoredReport {
 fn decode(content: &[u8], sha256: &[u8]) -> Result<Report, Fault> {
     let unreadable = |_| Fault::internal("a report that is not of the contracts");
     let report = Report::decode(content).map_err(unreadable)?;
-    let sha256 = sha256.iter().map(|byte| format!("{byte:02x}")).collect();
-    Ok(Report { sha256, ..report })
+    Ok(Report {
+        sha256: hex(sha256),
+        ..report
+    })
+}
+
+/// A digest as it is told.
+pub(crate) fn hex(sha256: &[u8]) -> String {
+    sha256.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// A report that is to be made.

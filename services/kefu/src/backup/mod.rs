@@ -10,6 +10,7 @@
 //! | `keys`     | what has to be as new as can be when older data are restored  |
 //! | `manifest` | what a backup says of itself                                  |
 //! | `survey`   | what is in a database, before and after                       |
+//! | `chosen`   | which of them is read                                         |
 //! | `verify`   | restored into a cluster of its own, and compared              |
 
 #![allow(
@@ -17,6 +18,7 @@
     reason = "what was written is the output of the command"
 )]
 
+mod chosen;
 pub mod contents;
 pub mod folder;
 mod keys;
@@ -36,7 +38,7 @@ pub use self::manifest::Manifest;
 use self::{folder::Folder, programs::Programs, sealed::Recipients, take::Keep};
 use crate::settings::Settings;
 
-pub(crate) use self::keys::read as read_keys;
+pub(crate) use self::{chosen::ChosenArgs, keys::read as read_keys};
 
 /// Backs the database up, sealed; tries backups by restoring them
 #[derive(Debug, clap::Args)]

@@ -7,7 +7,7 @@ use kefu_postgres::{Cluster, ClusterOptions};
 use kefu_service::{clock::SystemClock, database::migration::role_of};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
-use super::{folder::Folder, programs::Programs, sealed::Reader};
+use super::{ChosenArgs, folder::Folder, programs::Programs, sealed::Reader};
 use crate::{
     key_provider,
     migrate::schemas,
@@ -20,15 +20,8 @@ const DATABASE: &str = "kefu";
 
 #[derive(Debug, clap::Args)]
 pub(super) struct VerifyArgs {
-    /// Folder of backups
-    #[arg(long, value_name = "FOLDER", env = "KEFU_BACKUP_FOLDER")]
-    from: PathBuf,
-    /// Which backup of the data, by its time; otherwise the newest
-    #[arg(long, value_name = "TIME")]
-    backup: Option<String>,
-    /// File with the secret key of age that it was sealed for
-    #[arg(long, value_name = "FILE")]
-    identity: PathBuf,
+    #[command(flatten)]
+    chosen: ChosenArgs,
     /// Where the cluster is made; deleted at the end. Needs PostgreSQL's programs on this machine, and room for the
     /// whole database
     #[arg(long, value_name = "FOLDER", default_value = "kefu-scratch")]
@@ -39,9 +32,7 @@ pub(super) struct VerifyArgs {
 }
 
 pub(super) async fn run(settings: Settings, args: VerifyArgs) -> anyhow::Result<()> {
-    let folder = Folder::at(&args.from);
-    let reader = Reader::from_file(&args.identity)?;
-    let data = folder.chosen(args.backup.as_deref())?;
+    let (folder, reader, data) = args.chosen.open()?;
     if args.scratch.exists() {
         anyhow::bail!("{} is there already", args.scratch.display());
     }

@@ -116,7 +116,7 @@ pub fn open(url: &str, password: &str) -> anyhow::Result<Databases> {
             acquire_timeout_ms: 10_000,
             idle_in_transaction_timeout_ms: 10_000,
         };
-        Db::new(&config, schema).map_err(super::said)
+        Db::new(&config, schema).map_err(crate::said)
     };
     Ok(Databases {
         access_control: open(kefu_access_control::SCHEMA, 8)?,

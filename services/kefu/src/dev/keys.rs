@@ -48,7 +48,7 @@ impl Keys {
         randomness
             .fill(&mut password)
             .map_err(|_| anyhow::anyhow!("no randomness"))?;
-        let issuer = DevIssuer::generate(&randomness).map_err(super::said)?;
+        let issuer = DevIssuer::generate(&randomness).map_err(crate::said)?;
         Ok(Self {
             gateway: STANDARD.encode(ContextSigner::generate(&randomness).1),
             service: STANDARD.encode(ContextSigner::generate(&randomness).1),
@@ -104,7 +104,7 @@ impl Keys {
     /// # Errors
     /// When the key cannot be read.
     pub fn issuer(&self) -> anyhow::Result<DevIssuer> {
-        DevIssuer::from_pkcs8(&STANDARD.decode(&self.issuer)?).map_err(super::said)
+        DevIssuer::from_pkcs8(&STANDARD.decode(&self.issuer)?).map_err(crate::said)
     }
 
     /// Wraps customers' keys.

@@ -14,7 +14,6 @@ use super::{
     Keys,
     demo::{AGENT, Demo},
     keys::write_private,
-    said,
 };
 
 /// A working month: nobody should have to look for a new token while trying.
@@ -32,7 +31,7 @@ pub(super) fn tokens(
     for employee in &company.employees {
         let token = issuer
             .issue(employee_id(&employee.login), now, LIFETIME)
-            .map_err(said)?;
+            .map_err(crate::said)?;
         tokens.insert(employee.login.clone(), token);
     }
     write_private(&home.join("tokens.toml"), &toml::to_string(&tokens)?)?;

@@ -5,13 +5,12 @@ use kefu_customer_profile::restored::{CarriedOut, destroy_again};
 use kefu_service::{
     config::{DatabaseConfig, Secret},
     database::Db,
-    error::Fault,
 };
 use sqlx::{AssertSqlSafe, PgConnection};
 use uuid::Uuid;
 
 use super::Target;
-use crate::migrate::schemas;
+use crate::{migrate::schemas, said};
 
 /// How far places of new entries are ahead of all that were ever given: those of entries that were written after the
 /// backup, and are lost, are held by readers outside and must not be given again.
@@ -104,8 +103,4 @@ fn open(target: &Target<'_>, schema: &'static str) -> anyhow::Result<Db> {
         idle_in_transaction_timeout_ms: patient,
     };
     Db::new(&config, schema).map_err(said)
-}
-
-fn said(fault: Fault) -> anyhow::Error {
-    anyhow::anyhow!("{}", fault.detail)
 }

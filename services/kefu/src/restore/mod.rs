@@ -40,7 +40,7 @@ pub use anew::GAP;
 
 use crate::{
     backup::{
-        Manifest,
+        ChosenArgs, Manifest,
         folder::{Data, Folder},
         programs::Programs,
         read_keys,
@@ -55,15 +55,8 @@ use crate::{
 /// Restores a backup into an empty database
 #[derive(Debug, clap::Args)]
 pub struct RestoreArgs {
-    /// Folder of backups
-    #[arg(long, value_name = "FOLDER", env = "KEFU_BACKUP_FOLDER")]
-    from: PathBuf,
-    /// Which backup of the data, by its time; otherwise the newest. The keys are always the newest
-    #[arg(long, value_name = "TIME")]
-    backup: Option<String>,
-    /// File with the secret key of age that it was sealed for
-    #[arg(long, value_name = "FILE")]
-    identity: PathBuf,
+    #[command(flatten)]
+    chosen: ChosenArgs,
     /// URL of an empty database, of the role that owns the schemas; the services' roles must exist
     #[arg(long, env = "KEFU_MIGRATE_URL", hide_env_values = true)]
     url: String,
@@ -124,9 +117,7 @@ pub struct Restored {
 /// # Errors
 /// When the database is not empty, the backup not whole, or what is restored not what it says.
 pub async fn run(settings: Settings, args: RestoreArgs) -> anyhow::Result<()> {
-    let folder = Folder::at(&args.from);
-    let reader = Reader::from_file(&args.identity)?;
-    let data = folder.chosen(args.backup.as_deref())?;
+    let (folder, reader, data) = args.chosen.open()?;
     let vault = Box::pin(key_provider::of_command(&settings.vault, "restore")).await?;
     let programs = Programs {
         folder: args.programs,

@@ -3,6 +3,8 @@
 use kefu_ticket::{TicketConfig, restored::Store};
 use sqlx::PgConnection;
 
+use crate::said;
+
 /// Looks for every part of a file that there has to be; tells how many those are, and how many are missing. What
 /// belongs to the destroyed has to be gone.
 pub(super) async fn looked(
@@ -16,7 +18,6 @@ pub(super) async fn looked(
     )
     .fetch_all(connection)
     .await?;
-    let said = |fault: kefu_service::error::Fault| anyhow::anyhow!("{}", fault.detail);
     let missing = Store::open(config).map_err(said)?.missing(&objects).await;
     Ok((objects.len(), missing.map_err(said)?))
 }
