@@ -4,7 +4,8 @@
 //! Facts come from journals only, each entry exactly once: the place in a journal is stored
 //! in the transaction of its effect. Nothing is asked from other services, and
 //! nothing personal is kept. A figure is counted within the caller's scope, so
-//! that it tells nothing of records the caller could not list (promise 2).
+//! that it tells nothing of records the caller could not list (promise 2); whoever may see none of
+//! its records is told of perturbed data (`domain/perturbation.rs`), everybody else opens it into them.
 //!
 //! All facts can be counted anew from the journals (`jobs/rebuild.rs`): beside those that are
 //! answered from, as another generation, which takes their place once it has come as far.
@@ -13,7 +14,7 @@
 //! themselves once it is over (`jobs/reports.rs`), within what their audience may see
 //! (`maker.rs`), and kept as they were.
 //!
-//! Clauses: OP-3.2, OP-4.2, CC-1.4, IH-8.1, SG-1.2, SG-7.
+//! Clauses: OP-3.2, OP-4.2, CC-1.4, CF-6.1, IH-8.1, SG-1.2, SG-7.
 
 mod api;
 mod config;
@@ -64,7 +65,7 @@ pub struct Peers {
 /// # Errors
 /// When the configuration cannot be carried out.
 pub fn build(config: AnalyticsConfig, deps: Deps, peers: Peers) -> Result<Hosted, Fault> {
-    let zone = config.zone()?;
+    let (zone, aggregates) = (config.zone()?, config.aggregates()?);
     let core = Core::new(NAME, deps, jobs::SOURCES);
     let own = Late::default();
     let maker = maker::Maker::new(&core, core.identity.calling(peers.access_control.clone()));
@@ -93,7 +94,8 @@ pub fn build(config: AnalyticsConfig, deps: Deps, peers: Peers) -> Result<Hosted
     };
     all.push(rebuild.job());
     all.push(jobs::make_reports(maker.clone()));
-    let routes = Routes::new(MetricsServiceServer::new(api::Metrics::new(&core, zone)))
+    let metrics = api::Metrics::new(&core, zone, aggregates);
+    let routes = Routes::new(MetricsServiceServer::new(metrics))
         .add_service(RebuildServiceServer::new(api::Rebuilds::new(&core)))
         .add_service(ReportServiceServer::new(api::Reports::new(&core, maker)));
     let hosted = core.host(routes, all);

@@ -271,6 +271,7 @@ async fn look(
             context,
             now,
             live,
+            told: None,
         };
         let figure = query::answer(connection, &asked).await?;
         let before = match question.before() {

@@ -2,6 +2,9 @@
 
 mod customers;
 mod followed;
+mod opened;
+mod perturbed;
+mod planted;
 mod random;
 mod rebuilt;
 mod settled;

@@ -20,12 +20,13 @@ pub enum MigrationFailed {
 
 /// Tables whose rows nobody changes, in every schema that has them: not even the service
 /// whose they are.
-const APPEND_ONLY: [&str; 5] = [
+const APPEND_ONLY: [&str; 6] = [
     "journal",
     "audit_entry",
     "audit_node",
     "audit_checkpoint",
     "report",
+    "perturbation",
 ];
 
 /// Role of the service with this schema.

@@ -3,20 +3,22 @@
 mod list;
 mod query;
 mod rebuild;
+mod records;
 mod reports;
 
 pub(crate) use rebuild::Rebuilds;
 pub(crate) use reports::Reports;
 
 use kefu_contracts::analytics::{
-    ListMetricsRequest, ListMetricsResponse, MeasureStaffRequest, MeasureStaffResponse,
+    ListFigureRecordsRequest, ListFigureRecordsResponse, ListMetricsRequest, ListMetricsResponse,
+    ListStaffRecordsRequest, ListStaffRecordsResponse, MeasureStaffRequest, MeasureStaffResponse,
     QueryMetricRequest, QueryMetricResponse, RankCustomersRequest, RankCustomersResponse,
     metrics_service_server::MetricsService,
 };
 use kefu_service::{call::answer, core::Core};
 use tonic::{Request, Response, Status};
 
-use crate::domain::period::Zone;
+use crate::domain::{period::Zone, perturbation::Aggregates};
 
 /// The handlers and what they share.
 #[derive(Clone)]
@@ -24,13 +26,15 @@ pub(crate) struct Metrics {
     core: Core,
     /// Of a query that names none.
     zone: Zone,
+    aggregates: Aggregates,
 }
 
 impl Metrics {
-    pub(crate) fn new(core: &Core, zone: Zone) -> Self {
+    pub(crate) fn new(core: &Core, zone: Zone, aggregates: Aggregates) -> Self {
         Self {
             core: core.clone(),
             zone,
+            aggregates,
         }
     }
 }
@@ -56,6 +60,20 @@ impl MetricsService for Metrics {
         request: Request<MeasureStaffRequest>,
     ) -> Result<Response<MeasureStaffResponse>, Status> {
         answer(request, |call, body| self.measure_staff(call, body)).await
+    }
+
+    async fn list_figure_records(
+        &self,
+        request: Request<ListFigureRecordsRequest>,
+    ) -> Result<Response<ListFigureRecordsResponse>, Status> {
+        answer(request, |call, body| self.list_records(call, body)).await
+    }
+
+    async fn list_staff_records(
+        &self,
+        request: Request<ListStaffRecordsRequest>,
+    ) -> Result<Response<ListStaffRecordsResponse>, Status> {
+        answer(request, |call, body| self.list_staff_records(call, body)).await
     }
 
     async fn rank_customers(

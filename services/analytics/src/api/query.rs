@@ -20,7 +20,9 @@ use sqlx::PgConnection;
 use super::Metrics;
 use crate::{
     domain::{
+        catalogue::Population,
         period::wire,
+        perturbation::{Aggregates, is_exact},
         question::{Door, Question},
     },
     jobs::{SOURCES, sources},
@@ -96,15 +98,17 @@ impl Metrics {
         door: Door,
     ) -> Result<QueryMetricResponse, Fault> {
         let question = Question::read(request, &self.zone, door)?;
+        let aggregates = self.told_by(call, &question)?;
         // Before the figures: they are then at least as fresh as is said.
         let mut freshness = self.freshness(call);
         let (asked, asking) = (question.clone(), call.clone());
         let found = self.core.deps.db.snapshot(move |connection| {
-            Box::pin(async move { look(connection, &asked, &asking).await })
+            Box::pin(async move { look(connection, &asked, &asking, aggregates).await })
         });
         let found = found.await?;
         for (source, position) in freshness.iter_mut().zip(found.positions) {
-            source.position = position;
+            // How much happens is more than aggregates tell.
+            source.position = aggregates.map_or(position, |_| 0);
         }
         let shown = shown(call, &question, &found.figure, found.before.as_ref());
         self.core
@@ -125,7 +129,24 @@ impl Metrics {
             freshness,
             truncated: found.figure.truncated,
             before,
+            approximation: aggregates.map(Aggregates::to_proto),
         })
+    }
+
+    /// How the call is told of the figure, where it gets aggregates only (CF-6.1). By customers it
+    /// is told of nothing but what is cleared.
+    fn told_by(&self, call: &Call, question: &Question) -> Result<Option<Aggregates>, Fault> {
+        if question.is_by_customer() || is_exact(&call.context, call.now, question.metric) {
+            return Ok(None);
+        }
+        match question.metric.of {
+            // They are counted as they were journaled, and not one by one.
+            Population::Reads => Err(Fault::fields(vec![(
+                "metric".into(),
+                Violation::NotApplicable,
+            )])),
+            _ => Ok(Some(self.aggregates)),
+        }
     }
 
     /// How far back the journals were read, up to now.
@@ -144,7 +165,7 @@ impl Metrics {
     }
 }
 
-fn inner(query: Option<QueryMetricRequest>) -> Result<QueryMetricRequest, Fault> {
+pub(super) fn inner(query: Option<QueryMetricRequest>) -> Result<QueryMetricRequest, Fault> {
     let missing = || Fault::fields(vec![("query".into(), Violation::Required)]);
     query.ok_or_else(missing)
 }
@@ -153,12 +174,13 @@ async fn look(
     connection: &mut PgConnection,
     question: &Question,
     call: &Call,
+    aggregates: Option<Aggregates>,
 ) -> Result<Found, Fault> {
     let live = generations::live(connection).await?;
     let positions = generations::places(connection, &sources(), live).await?;
-    let figure = one(connection, question, call, live).await?;
+    let figure = one(connection, question, call, (live, aggregates)).await?;
     let before = match question.before() {
-        Some(before) => Some(one(connection, &before, call, live).await?),
+        Some(before) => Some(one(connection, &before, call, (live, aggregates)).await?),
         None => None,
     };
     Ok(Found {
@@ -172,13 +194,14 @@ async fn one(
     connection: &mut PgConnection,
     question: &Question,
     call: &Call,
-    live: i32,
+    (live, told): (i32, Option<Aggregates>),
 ) -> Result<Figure, Fault> {
     let asked = Asked {
         question,
         context: &call.context,
         now: call.now,
         live,
+        told,
     };
     query::answer(connection, &asked).await
 }
@@ -188,7 +211,7 @@ async fn one(
 fn shown(call: &Call, question: &Question, figure: &Figure, before: Option<&Figure>) -> Vec<Shown> {
     let class = match question.door {
         Door::Customers => DataClass::Purchase,
-        Door::Figures | Door::Staff => DataClass::System,
+        _ => DataClass::System,
     };
     let standing = call
         .context

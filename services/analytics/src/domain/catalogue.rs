@@ -4,6 +4,7 @@
 mod access;
 mod customers;
 mod orders;
+mod records;
 mod tickets;
 
 use kefu_contracts::analytics::{Dimension, Measure, Metric as MetricMessage};

@@ -4,6 +4,7 @@ pub(crate) mod catalogue;
 pub(crate) mod fact;
 pub(crate) mod organisation;
 pub(crate) mod period;
+pub(crate) mod perturbation;
 pub(crate) mod question;
 pub(crate) mod reads;
 pub(crate) mod report;

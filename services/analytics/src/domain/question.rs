@@ -32,6 +32,10 @@ pub(crate) enum Door {
     Staff,
     /// By customers, the largest first.
     Customers,
+    /// Into the records of a row, also by customers.
+    Records,
+    /// Into those of a row by people of the company.
+    StaffRecords,
 }
 
 /// A query that can be answered.
@@ -118,6 +122,11 @@ impl Question {
         }
     }
 
+    /// Whether it tells of single customers, and so counts only what is cleared of them.
+    pub(crate) fn is_by_customer(&self) -> bool {
+        self.group_by.contains(&Customer)
+    }
+
     /// The same of the period that it is compared with.
     pub(crate) fn before(&self) -> Option<Self> {
         let days = self.compare?;
@@ -201,8 +210,8 @@ fn dimensions(
         };
         let of_metric = metric.is_none_or(|metric| metric.dimensions.contains(&dimension));
         let behind_door = match dimension {
-            Employee => door == Door::Staff,
-            Customer => door == Door::Customers,
+            Employee => matches!(door, Door::Staff | Door::StaffRecords),
+            Customer => matches!(door, Door::Customers | Door::Records),
             _ => true,
         };
         if read.contains(&dimension) {

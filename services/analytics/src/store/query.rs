@@ -2,9 +2,11 @@
 //! come from the same scan, so that no record can be in one of them only.
 
 mod dimension;
+pub(crate) mod records;
 mod rows;
 #[cfg(test)]
 mod tests;
+mod toss;
 
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
@@ -16,6 +18,7 @@ use sqlx::{PgConnection, Postgres, QueryBuilder, Row, postgres::PgRow};
 use super::population::{Facts, Spec, spec};
 use crate::{
     domain::{
+        perturbation::Aggregates,
         question::{Question, ROW_LIMIT},
         series::{self, is_number},
     },
@@ -23,6 +26,7 @@ use crate::{
 };
 use dimension::{names, sentinel, write_grouped, write_shown};
 use rows::write_rows;
+use toss::write_worth;
 
 /// A figure.
 #[derive(Debug, PartialEq)]
@@ -40,6 +44,8 @@ pub(crate) struct Asked<'q> {
     pub(crate) now: Timestamp,
     /// The generation that is answered from.
     pub(crate) live: i32,
+    /// It is counted of perturbed data, and told like this.
+    pub(crate) told: Option<Aggregates>,
 }
 
 impl Asked<'_> {
@@ -67,13 +73,17 @@ pub(crate) async fn answer(
     let question = asked.question;
     let mut statement = figures(asked);
     let rows = statement.build().fetch_all(connection).await;
-    let figure = read(&rows.map_err(from_figure)?, question)?;
+    let figure = read(&rows.map_err(from_figure)?, asked)?;
     let Some(buckets) = question.buckets() else {
         return Ok(figure);
     };
     let (rows, more) = series::fill(figure.rows, &question.group_by, &buckets, ROW_LIMIT);
+    let gaps_are_told = |row| match asked.told {
+        Some(aggregates) => aggregates.tell_gap(row),
+        None => row,
+    };
     Ok(Figure {
-        rows,
+        rows: rows.into_iter().map(gaps_are_told).collect(),
         truncated: figure.truncated || more,
         ..figure
     })
@@ -92,10 +102,10 @@ pub(crate) fn kind(question: &Question, value: &str) -> Option<usize> {
 /// rows in order, one more than there may be.
 fn figures(asked: &Asked<'_>) -> QueryBuilder<Postgres> {
     let question = asked.question;
-    let mut query = QueryBuilder::new("WITH p AS (SELECT (");
+    let mut query = QueryBuilder::new("WITH p AS (SELECT ");
     let spec = asked.spec();
-    asked.write(spec.value, &mut query);
-    query.push(") AS value, ").push(match spec.facts {
+    write_worth(asked, &spec, &mut query);
+    query.push(" AS value, ").push(match spec.facts {
         Facts::Reads => "f.count AS weight",
         _ => "1 AS weight",
     });
@@ -103,6 +113,11 @@ fn figures(asked: &Asked<'_>) -> QueryBuilder<Postgres> {
         Measure::Sum => "f.currency AS currency",
         _ => "NULL::text AS currency",
     });
+    let customer = match asked.told {
+        Some(_) => toss::customer(&spec),
+        None => "NULL::int8".to_owned(),
+    };
+    query.push(format_args!(", {customer} AS customer"));
     for (index, dimension) in question.group_by.iter().enumerate() {
         query.push(", ");
         write_grouped(asked, &spec, *dimension, &mut query);
@@ -111,14 +126,15 @@ fn figures(asked: &Asked<'_>) -> QueryBuilder<Postgres> {
     write_rows(asked, &spec, &mut query);
     query.push(")");
     match question.top {
-        Some((limit, by)) => write_top(question, limit, by, &mut query),
-        None => write_all(question, &mut query),
+        Some((limit, by)) => write_top(asked, limit, by, &mut query),
+        None => write_all(asked, &mut query),
     }
     query
 }
 
 /// Every group in the order of its dimensions.
-fn write_all(question: &Question, query: &mut QueryBuilder<Postgres>) {
+fn write_all(asked: &Asked<'_>, query: &mut QueryBuilder<Postgres>) {
+    let question = asked.question;
     let groups = columns(question, "p.d");
     // A row of the total has NULL where a record may have it, too; GROUPING tells them apart.
     let is_total = match groups.is_empty() {
@@ -126,7 +142,7 @@ fn write_all(question: &Question, query: &mut QueryBuilder<Postgres>) {
         false => "grouping(p.d0) = 1",
     };
     query.push(format_args!(" SELECT {is_total}, FALSE"));
-    write_values(question, "p", query);
+    write_values(asked, "p", query);
     query.push(" FROM p GROUP BY GROUPING SETS (");
     if !groups.is_empty() {
         query.push(format_args!("({}), ", groups.join(", ")));
@@ -143,7 +159,8 @@ fn write_all(question: &Question, query: &mut QueryBuilder<Postgres>) {
 }
 
 /// The largest groups, and one of all the others.
-fn write_top(question: &Question, limit: i64, by: RankBy, query: &mut QueryBuilder<Postgres>) {
+fn write_top(asked: &Asked<'_>, limit: i64, by: RankBy, query: &mut QueryBuilder<Postgres>) {
+    let question = asked.question;
     let groups = columns(question, "p.d").join(", ");
     let rank = match by {
         RankBy::Unspecified => "sum(p.weight)",
@@ -160,7 +177,7 @@ fn write_top(question: &Question, limit: i64, by: RankBy, query: &mut QueryBuild
     }
     query.push(format_args!(
         ") AS place, {groups} FROM p GROUP BY {groups} ORDER BY 1 LIMIT {limit}), \
-         q AS (SELECT p.value, p.weight, p.currency, top.place"
+         q AS (SELECT p.value, p.weight, p.currency, p.customer, top.place"
     ));
     for index in 0..question.group_by.len() {
         query.push(format_args!(
@@ -176,7 +193,7 @@ fn write_top(question: &Question, limit: i64, by: RankBy, query: &mut QueryBuild
         ));
     }
     query.push(") SELECT grouping(q.place) = 1, q.place IS NULL");
-    write_values(question, "q", query);
+    write_values(asked, "q", query);
     query.push(format_args!(
         " FROM q GROUP BY GROUPING SETS ((q.place, {}), ()) ORDER BY 1 DESC, q.place NULLS LAST",
         columns(question, "q.d").join(", ")
@@ -190,8 +207,10 @@ const SUM: &str =
 const MEAN: &str =
     "CASE WHEN min({p}.currency) IS NOT DISTINCT FROM max({p}.currency) THEN avg({p}.value) END";
 
-/// What is shown of a group: its dimensions, count, mean, sum and percentiles.
-fn write_values(question: &Question, table: &str, query: &mut QueryBuilder<Postgres>) {
+/// What is shown of a group: its dimensions, count, mean, sum and percentiles; of whom it is, where
+/// that matters.
+fn write_values(asked: &Asked<'_>, table: &str, query: &mut QueryBuilder<Postgres>) {
+    let question = asked.question;
     for (index, dimension) in question.group_by.iter().enumerate() {
         query.push(", ");
         write_shown(question, *dimension, &format!("{table}.d{index}"), query);
@@ -216,7 +235,9 @@ fn write_values(question: &Question, table: &str, query: &mut QueryBuilder<Postg
             "(percentile_disc(ARRAY[0.5, 0.9, 0.95]) WITHIN GROUP (ORDER BY {p}.value))::float8[]",
         ),
     };
-    for value in [count, mean, sum, percentiles] {
+    let customers = asked.told.map(|_| toss::CUSTOMERS);
+    let values = [count, mean, sum, percentiles].into_iter();
+    for value in values.chain(customers) {
         let value = value.replace("{one}", ONE_CURRENCY).replace("{p}", table);
         query.push(", ").push(value);
     }
@@ -229,15 +250,24 @@ fn columns(question: &Question, prefix: &str) -> Vec<String> {
 }
 
 /// Reads what the statement gave for a question.
-fn read(rows: &[PgRow], question: &Question) -> Result<Figure, Fault> {
+fn read(rows: &[PgRow], asked: &Asked<'_>) -> Result<Figure, Fault> {
+    let question = asked.question;
     let dimensions = question.group_by.len();
+    let read_row = |row: &PgRow| {
+        let told = read_row(row, dimensions)?;
+        let Some(aggregates) = asked.told else {
+            return Ok(told);
+        };
+        let customers = row.try_get(dimensions + 6)?;
+        Ok::<_, Fault>(aggregates.tell(question.metric, told, customers))
+    };
     let Some((total, rows)) = rows.split_first() else {
         return Err(Fault::internal("a figure without a total"));
     };
     let total = MetricRow {
         dimensions: Vec::new(),
         rest: false,
-        ..read_row(total, dimensions)?
+        ..read_row(total)?
     };
     let truncated = question.top.is_none() && rows.len() > ROW_LIMIT;
     let mut rows = match dimensions {
@@ -246,11 +276,11 @@ fn read(rows: &[PgRow], question: &Question) -> Result<Figure, Fault> {
         _ => rows
             .iter()
             .take(ROW_LIMIT)
-            .map(|row| read_row(row, dimensions))
+            .map(read_row)
             .collect::<Result<_, _>>()?,
     };
     for row in &mut rows {
-        row.share = share(row.count, total.count);
+        row.share = share(row.count, total.count).filter(|_| !row.suppressed);
     }
     Ok(Figure {
         rows,
@@ -285,6 +315,7 @@ fn read_row(row: &PgRow, dimensions: usize) -> Result<MetricRow, Fault> {
         p95: percentile(2),
         share: None,
         rest,
+        suppressed: false,
     })
 }
 

@@ -3,6 +3,7 @@
 mod counted;
 mod drawn;
 mod one_by_one;
+mod opened;
 
 use jiff::{ToSpan, civil::Date};
 use kefu_contracts::{
@@ -27,6 +28,7 @@ use self::{
     counted::{METRICS, Metric},
     drawn::{Fact, fact, insert},
     one_by_one::{alike, expected, members},
+    opened::open_one,
 };
 
 /// What a query asks.
@@ -135,9 +137,9 @@ async fn send(caller: &Caller, request: &QueryMetricRequest) -> QueryMetricRespo
     answer.unwrap().into_inner().figure.unwrap()
 }
 
-/// Clauses CC-1.4, OP-4.2, IH-8.1: whatever is asked, within whatever scope, is what counting the
+/// Clauses CC-1.4, OP-4.2, IH-8.1, SG-7: whatever is asked, within whatever scope, is what counting the
 /// records of the population one by one gives: rows, gaps, the largest and the rest, the total, the
-/// period before.
+/// period before; and any of the rows opens into as many.
 #[tokio::test(flavor = "multi_thread")]
 async fn figures_are_what_counting_one_by_one_gives() {
     let suite = TestSuite::start().await;
@@ -202,6 +204,7 @@ async fn figures_are_what_counting_one_by_one_gives() {
             "{request:?}\n{:?}\n{:?}\nexpected\n{rows:?}\n{total:?}",
             answer.rows, answer.total
         );
+        open_one(caller, &request, &answer.rows, ask.length as usize).await;
         let Some(before) = answer.before else {
             assert!(!ask.compare);
             continue;

@@ -363,6 +363,9 @@ impl Post<'_> {
         if let Some(offer) = self.leak.offers.get(door.method.path) {
             return self.list(door, offer).await;
         }
+        if input.name() == "ListFigureRecordsRequest" {
+            return self.openings(door).await;
+        }
         let paged = input.get_field_by_name("page_size").is_some();
         if door.method.service == QUALITY && paged {
             return self.qualities(door).await;

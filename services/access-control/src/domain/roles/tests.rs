@@ -101,6 +101,51 @@ fn sales_and_marketing_clear_no_contact_data() {
     }));
 }
 
+/// Clauses SG-7, CF-6.1: whoever opens figures into records may look at each of these records.
+#[test]
+fn figures_open_into_what_one_may_look_at() {
+    const RECORDS: [(DataClass, &[&str]); 3] = [
+        (
+            DataClass::Service,
+            &["ticket.tickets.get", "ticket.surveys.get"],
+        ),
+        (
+            DataClass::Purchase,
+            &[
+                "order.orders.get",
+                "order.cases.get",
+                "profile.customers.get",
+            ],
+        ),
+        (
+            DataClass::Relation,
+            &["order.visits.get", "profile.customers.get"],
+        ),
+    ];
+    let opens = |rule: &&RoleRule| {
+        let mut permissions = rule.permissions.iter();
+        permissions.any(|one| {
+            ["analytics.records.list", "analytics.staff_records.list"].contains(&one.as_str())
+        })
+    };
+    for role in shipped().roles {
+        for rule in role.rules.iter().filter(opens) {
+            for class in rule.classes.iter() {
+                let known = RECORDS.iter().find(|(known, _)| *known == class);
+                let (_, permissions) = known.unwrap();
+                for permission in *permissions {
+                    let looks = role.rules.iter().any(|other| {
+                        other.scope == rule.scope
+                            && other.classes.contains(class)
+                            && other.permissions.iter().any(|one| one == permission)
+                    });
+                    assert!(looks, "{}#{}: {permission}", role.id, rule.id);
+                }
+            }
+        }
+    }
+}
+
 /// Clauses OP-7.2, CC-2.5: who hands out access and who audits it see no data.
 #[test]
 fn administrators_and_auditors_clear_nothing() {

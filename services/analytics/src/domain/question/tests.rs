@@ -117,7 +117,13 @@ fn days_at_the_end_of_the_calendar_are_refused_and_do_not_overflow() {
 /// nothing else; by people and customers behind their own doors alone.
 #[test]
 fn every_figure_takes_exactly_its_own_dimensions() {
-    let doors = [Door::Figures, Door::Staff, Door::Customers];
+    let doors = [
+        Door::Figures,
+        Door::Staff,
+        Door::Customers,
+        Door::Records,
+        Door::StaffRecords,
+    ];
     for (metric, door) in metrics().flat_map(|metric| doors.map(|door| (metric, door))) {
         for number in 1..=23 {
             let dimension = Dimension::try_from(number).unwrap();
@@ -128,8 +134,8 @@ fn every_figure_takes_exactly_its_own_dimensions() {
             };
             let allowed = metric.dimensions.contains(&dimension)
                 && match dimension {
-                    Employee => door == Door::Staff,
-                    Customer => door == Door::Customers,
+                    Employee => matches!(door, Door::Staff | Door::StaffRecords),
+                    Customer => matches!(door, Door::Customers | Door::Records),
                     _ => true,
                 };
             let refused = match Question::read(&request, &shanghai(), door) {

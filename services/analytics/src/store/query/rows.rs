@@ -7,19 +7,22 @@ use kefu_contracts::policy::DataClass;
 use kefu_service::scope::Sql;
 use sqlx::{Postgres, QueryBuilder};
 
-use super::{Asked, dimension::write_grouped};
+use super::{
+    Asked,
+    dimension::write_grouped,
+    toss::{write_heads, write_with_heads},
+};
 use crate::{
     domain::{
         fact::Kind,
         period::{Period, months},
-        question::Door,
     },
     store::population::{Facts, Spec},
 };
 
 /// What a figure may look at: nothing of people, so that scopes by owner, duty or
 /// consent, which are about looking at single records, reach no figure.
-const SCOPE: ScopeColumns = ScopeColumns {
+pub(super) const SCOPE: ScopeColumns = ScopeColumns {
     department: Some("f.department_id"),
     owner: None,
     customer: Some("f.customer_id"),
@@ -47,6 +50,7 @@ pub(super) fn write_rows(asked: &Asked<'_>, spec: &Spec, query: &mut QueryBuilde
         Facts::Of(kind) => {
             query.push("analytics.fact f ");
             asked.write(spec.joins, query);
+            write_heads(asked, spec, query);
             write_where(asked, Some(kind), spec.condition, period, query);
             if let Some((dimension, number)) = asked.question.only {
                 query.push(" AND ");
@@ -56,14 +60,22 @@ pub(super) fn write_rows(asked: &Asked<'_>, spec: &Spec, query: &mut QueryBuilde
         }
         Facts::Reads => {
             query.push("analytics.read_count f");
+            write_heads(asked, spec, query);
             write_where(asked, None, spec.condition, period, query);
         }
-        Facts::FormerlyActive => write_formerly_active(asked, period, query),
-        Facts::Cohorts => write_cohorts(asked, period, query),
+        Facts::FormerlyActive => {
+            write_formerly_active(asked, period, query);
+            write_heads(asked, spec, query);
+        }
+        Facts::Cohorts => {
+            write_cohorts(asked, period, query);
+            write_heads(asked, spec, query);
+        }
         Facts::Buyers => {
             query.push("(WITH base AS (SELECT f.* FROM analytics.fact f");
             let priced = format!("{BOUGHT} AND f.amount IS NOT NULL");
             write_where(asked, Some(Kind::Order), &priced, period, query);
+            write_with_heads(asked, query);
             query.push(
                 ") SELECT customer_id, currency, sum(amount) AS amount,
                     ntile(5) OVER (PARTITION BY currency ORDER BY max(at), customer_id) AS recency,
@@ -71,6 +83,7 @@ pub(super) fn write_rows(asked: &Asked<'_>, spec: &Spec, query: &mut QueryBuilde
                     ntile(5) OVER (PARTITION BY currency ORDER BY sum(amount), customer_id) AS monetary
                     FROM base GROUP BY customer_id, currency) f",
             );
+            write_heads(asked, spec, query);
         }
     }
 }
@@ -96,16 +109,16 @@ fn write_where(
         None => &OF_ALL,
     };
     let mut sink = Sql(query);
-    match asked.question.door {
-        // By customers only what the call clears of what they bought.
-        Door::Customers => write_scope_for_class(
+    match asked.question.is_by_customer() {
+        // Only what the call clears of what they bought.
+        true => write_scope_for_class(
             asked.context,
             asked.now,
             DataClass::Purchase,
             columns,
             &mut sink,
         ),
-        Door::Figures | Door::Staff => write_scope(asked.context, asked.now, columns, &mut sink),
+        false => write_scope(asked.context, asked.now, columns, &mut sink),
     }
     write_bound(" AND f.at >= ", period.from, query);
     write_bound(" AND f.at < ", period.until, query);
@@ -130,6 +143,7 @@ fn write_formerly_active(asked: &Asked<'_>, period: Period, query: &mut QueryBui
     let from = period.from.unwrap_or(Timestamp::MIN).to_sqlx();
     query.push("(WITH base AS (SELECT f.* FROM analytics.fact f");
     write_where(asked, Some(Kind::Order), BOUGHT, both, query);
+    write_with_heads(asked, query);
     query.push(
         ") SELECT customer_id, (array_agg(department_id ORDER BY at DESC, id))[1] AS department_id,
             bool_or(at >= ",
@@ -147,6 +161,7 @@ fn write_cohorts(asked: &Asked<'_>, period: Period, query: &mut QueryBuilder<Pos
     };
     query.push("(WITH base AS (SELECT f.* FROM analytics.fact f");
     write_where(asked, Some(Kind::Order), BOUGHT, until, query);
+    write_with_heads(asked, query);
     query.push("), told AS (SELECT customer_id, at, at AT TIME ZONE ");
     query.push_bind(asked.question.zone.name().to_owned());
     query.push(

@@ -55,11 +55,21 @@ fn question(request: &QueryMetricRequest, door: Door) -> Question {
 }
 
 fn written(request: &QueryMetricRequest, door: Door, context: &AccessContext) -> String {
+    written_of(request, door, context, None)
+}
+
+fn written_of(
+    request: &QueryMetricRequest,
+    door: Door,
+    context: &AccessContext,
+    told: Option<Aggregates>,
+) -> String {
     let asked = Asked {
         question: &question(request, door),
         context,
         now: Timestamp::from_second(0).unwrap(),
         live: 7,
+        told,
     };
     figures(&asked).sql().as_str().to_owned()
 }
@@ -145,6 +155,92 @@ fn customers_are_ranked_by_what_is_cleared() {
     let cleared = context(vec![Scope::All], ClassSet::of(&[DataClass::Purchase]));
     let sql = written(&request, Door::Customers, &cleared);
     assert!(sql.contains("f.amount IS NOT NULL AND (TRUE)"), "{sql}");
+}
+
+const PERTURBED: Option<Aggregates> = Some(Aggregates { fewest: 5 });
+
+/// Clause CF-6.1: perturbed data are made before anything is counted, once, and of nothing else; what
+/// is exact has no part in them.
+#[test]
+fn coins_are_tossed_before_anything_is_counted() {
+    let all = context(vec![Scope::All], ClassSet::default());
+    for metric in metrics() {
+        for limit in [0, 10] {
+            let by = metric.dimensions.iter().find(|one| !is_time(**one));
+            let request = asking(metric.id, &[*by.unwrap()], limit);
+            let door = match by {
+                Some(Dimension::Employee) => Door::Staff,
+                _ => Door::Figures,
+            };
+            let sql = written_of(&request, door, &all, PERTURBED);
+            let (population, counted) = sql.split_once(" GROUP BY GROUPING SETS").unwrap();
+            let tosses = |sql: &str| sql.matches("JOIN (VALUES (1), (2)) head").count();
+            assert_eq!((tosses(population), tosses(counted)), (1, 0), "{sql}");
+            let exact = written(&request, door, &all);
+            assert!(!exact.contains("perturbation"), "{exact}");
+        }
+    }
+    for (metric, worth) in [
+        ("sales", "(f.amount)::float8 * (CASE WHEN"),
+        ("resolution_rate", "< 0.25 THEN 0 + floor("),
+        ("ticket_satisfaction", "< 0.25 THEN 1 + floor("),
+    ] {
+        let sql = written_of(&asking(metric, &[], 0), Door::Figures, &all, PERTURBED);
+        assert!(sql.contains(worth), "{sql}");
+    }
+}
+
+fn opened(metric: &str, by: &[Dimension], context: &AccessContext) -> (String, String) {
+    let dimensions: Vec<String> = by.iter().map(|_| "x".to_owned()).collect();
+    let opened = records::Opened {
+        asked: Asked {
+            question: &question(&asking(metric, by, 0), Door::Records),
+            context,
+            now: Timestamp::from_second(0).unwrap(),
+            live: 7,
+            told: None,
+        },
+        dimensions: &dimensions,
+    };
+    let count = opened.count().sql().as_str().to_owned();
+    (count, opened.page(None, 50).sql().as_str().to_owned())
+}
+
+/// Clauses SG-7, CF-6.1: what a row counts, and what of it is named, are of one population within the
+/// scope; named is what is cleared.
+#[test]
+fn a_row_opens_into_what_it_counts() {
+    let department = Uuid::from_u128(7);
+    let own = |classes: &[DataClass]| {
+        let classes = ClassSet::of(classes);
+        context(vec![Scope::Departments(vec![department])], classes)
+    };
+    for metric in metrics().filter(|metric| metric.of != Population::Reads) {
+        let (count, page) = opened(metric.id, &[], &own(&[metric.records().class]));
+        for sql in [&count, &page] {
+            let (_, rows) = sql.split_once(" AS matched").unwrap();
+            assert!(rows.contains(DEPARTMENTS), "{sql}");
+        }
+        let (count, _) = opened(metric.id, &[], &own(&[]));
+        let (named, _) = count.split_once(" AS seen").unwrap();
+        assert!(!named.contains(DEPARTMENTS), "{count}");
+        assert!(named.contains("FALSE"), "{count}");
+    }
+    let (_, page) = opened(
+        "tickets",
+        &[Dimension::Priority],
+        &own(&[DataClass::Service]),
+    );
+    assert!(
+        page.contains("f.id IS NOT NULL AND (f.department_id"),
+        "{page}"
+    );
+    // By customer nothing is counted that is not cleared.
+    let (count, _) = opened("sales", &[Dimension::Customer], &own(&[]));
+    assert!(
+        count.contains("f.amount IS NOT NULL AND (FALSE)"),
+        "{count}"
+    );
 }
 
 /// Clause CC-1.4: what is merged has a group of its own, behind all states.

@@ -1,10 +1,13 @@
 //! Figures: each by a dimension against a count of the records by hand.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use kefu_access::RowFacts;
+use kefu_access::{Clearance, RowFacts};
 use kefu_contracts::{
-    analytics::{Dimension, MeasureStaffRequest, QueryMetricRequest, RankBy, RankCustomersRequest},
+    analytics::{
+        Dimension, ListFigureRecordsRequest, MeasureStaffRequest, QueryMetricRequest, RankBy,
+        RankCustomersRequest,
+    },
     policy::DataClass,
 };
 use prost::Message;
@@ -21,19 +24,18 @@ impl Post<'_> {
     /// Figures count what is within the scope, and no more (CF-6.1).
     pub(super) async fn figures(&self, door: &Door<'_>) {
         for (metric, dimension, field) in FIGURES {
-            let by = Dimension::from_str_name(&format!("DIMENSION_{dimension}")).unwrap();
-            let asked = QueryMetricRequest {
-                metric: (*metric).into(),
-                group_by: vec![by.into()],
-                ..Default::default()
-            };
+            let asked = question(metric, dimension);
             let Some(figure) = self.answer(door, &asked).await else {
                 continue;
             };
+            if gets_aggregates(door) {
+                self.check_aggregates(door, metric, &figure);
+                continue;
+            }
             let rows = counts(&figure);
             let expected = oracle::tally(
                 self.population(door, metric)
-                    .map(|one| dimension_of(one, field)),
+                    .map(|(one, _)| dimension_of(one, field)),
             );
             if rows != expected {
                 self.find(
@@ -65,7 +67,7 @@ impl Post<'_> {
         let figure = answer.get_field_by_name("figure").unwrap().into_owned();
         let rows = counts(figure.as_message().unwrap());
         let counted = self.population(door, "resolution_rate");
-        let expected = oracle::tally(counted.map(|one| text(&one.whole, "assignee")));
+        let expected = oracle::tally(counted.map(|(one, _)| text(&one.whole, "assignee")));
         if rows != expected {
             self.find(door, format_args!("{rows:?}, the oracle says {expected:?}"));
         }
@@ -89,12 +91,9 @@ impl Post<'_> {
         for row in schema::messages(&customers) {
             *ranked.entry(text(row, "customer")).or_default() += number(row, "count");
         }
-        let cleared = |one: &&Known| {
-            let clearance = door.clearance_of(&facts(one), self.leak.now);
-            clearance.is_some_and(|cleared| cleared.classes.contains(DataClass::Purchase))
-        };
-        let bought = self.population(door, "sales").filter(cleared);
-        let expected = oracle::tally(bought.map(|one| text(&one.whole, "customer")));
+        let bought = self.population(door, "sales");
+        let bought = bought.filter(|(_, cleared)| cleared.classes.contains(DataClass::Purchase));
+        let expected = oracle::tally(bought.map(|(one, _)| text(&one.whole, "customer")));
         if ranked != expected {
             self.find(
                 door,
@@ -114,30 +113,106 @@ impl Post<'_> {
         message
     }
 
+    /// What is told to who sees no records is of many (CF-6.1).
+    fn check_aggregates(&self, door: &Door<'_>, metric: &str, figure: &DynamicMessage) {
+        let rows = figure.get_field_by_name("rows").unwrap();
+        let total = figure.get_field_by_name("total").unwrap();
+        let told = |row: &DynamicMessage| {
+            let suppressed = row.get_field_by_name("suppressed").unwrap().as_bool() == Some(true);
+            let count = number(row, "count");
+            (suppressed && count == 0) || (count >= FEWEST && count % FEWEST == 0)
+        };
+        let rows = schema::messages(&rows)
+            .into_iter()
+            .chain(total.as_message());
+        let small: Vec<_> = rows.filter(|row| !told(row)).collect();
+        if !small.is_empty() || !figure.has_field_by_name("approximation") {
+            self.find(door, format_args!("{metric} tells of few: {small:?}"));
+        }
+    }
+
+    /// Rows open into what is visible of what they count, and say how much is not (SG-7, CF-6.1).
+    pub(super) async fn openings(&self, door: &Door<'_>) {
+        for (metric, dimension, field) in FIGURES {
+            let class = match *metric {
+                "tickets" | "ticket_satisfaction" | "resolution_rate" => DataClass::Service,
+                "visits" => DataClass::Relation,
+                _ => DataClass::Purchase,
+            };
+            let known = self.leak.known.iter().filter(|one| self.is_of(metric, one));
+            // Also those of which there are none within the scope.
+            let values: BTreeSet<String> = known.map(|one| dimension_of(one, field)).collect();
+            for value in values {
+                let asked = ListFigureRecordsRequest {
+                    query: Some(question(metric, dimension)),
+                    dimensions: vec![value.clone()],
+                    page_size: 200,
+                    ..Default::default()
+                };
+                let Some(listed) = self.answer(door, &asked).await else {
+                    continue;
+                };
+                let (mut expected, mut hidden) = (Vec::new(), 0);
+                for (one, clearance) in self.population(door, metric) {
+                    if dimension_of(one, field) != value {
+                        continue;
+                    }
+                    match clearance.classes.contains(class) {
+                        true => expected.push(one.name.clone()),
+                        false => hidden += 1,
+                    }
+                }
+                expected.sort();
+                let records = listed.get_field_by_name("records").unwrap();
+                let mut named: Vec<String> = schema::messages(&records)
+                    .into_iter()
+                    .map(|one| text(one, "name"))
+                    .collect();
+                named.sort();
+                let told = number(&listed, "hidden_count");
+                let right = match gets_aggregates(door) {
+                    true => told % FEWEST == 0,
+                    false => told == hidden,
+                };
+                if named != expected || !right {
+                    self.find(
+                        door,
+                        format_args!(
+                            "{metric} by {dimension}, {value}: {named:?} and {told} more, the oracle says {expected:?} and {hidden}"
+                        ),
+                    );
+                }
+            }
+        }
+    }
+
+    fn is_of(&self, metric: &str, one: &Known) -> bool {
+        match metric {
+            "tickets" => one.name.starts_with("tickets/"),
+            "ticket_satisfaction" => {
+                one.name.starts_with("tickets/") && one.whole.has_field_by_name("satisfaction")
+            }
+            "resolution_rate" => {
+                one.name.starts_with("tickets/") && !one.whole.has_field_by_name("merged_time")
+            }
+            "orders" => one.name.starts_with("orders/"),
+            "order_lateness" | "after_sales_rate" | "sales" => {
+                one.name.starts_with("orders/") && dimension_of(one, "stage") != "cancelled"
+            }
+            "after_sales_cases" => one.name.starts_with("cases/"),
+            "visits" => one.name.starts_with("visits/"),
+            _ => self.leak.reviews.contains(&one.name),
+        }
+    }
+
     fn population<'k>(
         &'k self,
         door: &'k Door<'_>,
         metric: &'k str,
-    ) -> impl Iterator<Item = &'k Known> {
-        self.leak.known.iter().filter(move |one| {
-            let counted = match metric {
-                "tickets" => one.name.starts_with("tickets/"),
-                "ticket_satisfaction" => {
-                    one.name.starts_with("tickets/") && one.whole.has_field_by_name("satisfaction")
-                }
-                "resolution_rate" => {
-                    one.name.starts_with("tickets/") && !one.whole.has_field_by_name("merged_time")
-                }
-                "orders" => one.name.starts_with("orders/"),
-                "order_lateness" | "after_sales_rate" | "sales" => {
-                    one.name.starts_with("orders/") && dimension_of(one, "stage") != "cancelled"
-                }
-                "after_sales_cases" => one.name.starts_with("cases/"),
-                "visits" => one.name.starts_with("visits/"),
-                _ => self.leak.reviews.contains(&one.name),
-            };
-            counted && door.clearance_of(&facts(one), self.leak.now).is_some()
-        })
+    ) -> impl Iterator<Item = (&'k Known, Clearance)> {
+        let counted = self.leak.known.iter();
+        let counted = counted.filter(move |one| self.is_of(metric, one));
+        counted.filter_map(move |one| Some((one, door.clearance_of(&facts(one), self.leak.now)?)))
     }
 }
 
@@ -157,6 +232,25 @@ fn facts(one: &Known) -> RowFacts {
         department: one.facts.department,
         customer: one.facts.customer,
         ..RowFacts::default()
+    }
+}
+
+/// Fewest records that are told of to who gets aggregates only.
+const FEWEST: i64 = 5;
+
+/// Whether some rule of the call clears nothing, so that figures are told of perturbed data.
+fn gets_aggregates(door: &Door<'_>) -> bool {
+    door.context
+        .is_some_and(|context| context.rules.iter().any(|rule| rule.classes.is_empty()))
+}
+
+/// A figure by a dimension.
+fn question(metric: &str, dimension: &str) -> QueryMetricRequest {
+    let by = Dimension::from_str_name(&format!("DIMENSION_{dimension}")).unwrap();
+    QueryMetricRequest {
+        metric: metric.into(),
+        group_by: vec![by.into()],
+        ..Default::default()
     }
 }
 

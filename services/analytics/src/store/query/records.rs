@@ -1,0 +1,176 @@
+//! The records that a row of a figure counts: of the very population, grouped as the figure is.
+
+use jiff::Timestamp;
+use jiff_sqlx::ToSqlx;
+use kefu_access::{write_matched, write_scope_for_class};
+use kefu_service::{
+    error::Fault,
+    scope::{After, Sql},
+};
+use sqlx::{Postgres, QueryBuilder, Row, postgres::PgRow};
+use uuid::Uuid;
+
+use super::{
+    Asked,
+    dimension::{write_grouped, write_shown},
+    rows::{SCOPE, write_rows},
+    toss::{CUSTOMERS, customer, heads_of},
+};
+use crate::{
+    domain::{catalogue::Population, perturbation::is_exact},
+    store::population::{Facts, Spec},
+};
+
+/// A row that is opened.
+pub(crate) struct Opened<'q> {
+    /// Not of perturbed data: how many heads those show that may not be named is counted beside.
+    pub(crate) asked: Asked<'q>,
+    /// Of the row, as it says them.
+    pub(crate) dimensions: &'q [String],
+}
+
+/// How many records a row counts.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(crate) struct Counted {
+    /// That may be named.
+    pub(crate) named: i64,
+    /// That may not.
+    pub(crate) hidden: i64,
+    /// Heads of those that may not, and at least how many customers they are of.
+    pub(crate) heads: i64,
+    pub(crate) customers: i64,
+}
+
+/// A record that may be named.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Named {
+    pub(crate) id: Uuid,
+    pub(crate) at: Timestamp,
+    pub(crate) customer: Option<Uuid>,
+    /// How often the row counts it.
+    pub(crate) counted: i64,
+    /// The rules that let it through.
+    pub(crate) matched: i64,
+}
+
+/// Which record a row of the population is of, and when.
+fn record(population: Population, spec: &Spec) -> (&'static str, &'static str) {
+    match spec.facts {
+        Facts::Of(_) if population == Population::Reviews => ("f.subject_id", "f.at"),
+        Facts::Of(_) => ("f.id", "f.at"),
+        // A time to be ordered by, which is told to nobody.
+        _ => ("f.customer_id", "'epoch'::timestamptz"),
+    }
+}
+
+impl Opened<'_> {
+    /// ` r AS (…)`: what the row counts, and whether the caller may be named it.
+    fn write_row(&self, query: &mut QueryBuilder<Postgres>) {
+        let (asked, spec) = (&self.asked, self.asked.spec());
+        let question = asked.question;
+        let (id, at) = record(question.metric.of, &spec);
+        query.push(format_args!(
+            "WITH p AS (SELECT {id} AS id, {at} AS at, f.customer_id, {} AS heads, {} AS customer, {id} IS NOT NULL AND ",
+            heads_of(&spec),
+            customer(&spec),
+        ));
+        let records = question.metric.records();
+        match (spec.facts, records.collection) {
+            (_, None) => {
+                query.push("FALSE AS seen, 0::int8 AS matched");
+            }
+            (Facts::Of(_), Some(_)) => {
+                let (context, now) = (asked.context, asked.now);
+                write_scope_for_class(context, now, records.class, &SCOPE, &mut Sql(query));
+                query.push(" AS seen, ");
+                write_matched(context, now, &SCOPE, &mut Sql(query));
+                query.push(" AS matched");
+            }
+            // A customer is counted for orders of whatever departments: by all rules or by none.
+            (_, Some(_)) => {
+                let seen = match is_exact(asked.context, asked.now, question.metric) {
+                    true => "TRUE",
+                    false => "FALSE",
+                };
+                query.push(format_args!("{seen} AS seen, -1::int8 AS matched"));
+            }
+        }
+        for (index, dimension) in question.group_by.iter().enumerate() {
+            query.push(", ");
+            write_grouped(asked, &spec, *dimension, query);
+            query.push(format_args!(" AS d{index}"));
+        }
+        write_rows(asked, &spec, query);
+        query.push("), r AS (SELECT * FROM p WHERE TRUE");
+        for (index, value) in self.dimensions.iter().enumerate() {
+            let Some(dimension) = question.group_by.get(index) else {
+                continue;
+            };
+            query.push(" AND ");
+            write_shown(question, *dimension, &format!("p.d{index}"), query);
+            query.push(" = ").push_bind(value.clone());
+        }
+        query.push(") ");
+    }
+
+    /// How many records there are.
+    pub(crate) fn count(&self) -> QueryBuilder<Postgres> {
+        let mut query = QueryBuilder::new("");
+        self.write_row(&mut query);
+        query.push(
+            "SELECT count(*) FILTER (WHERE r.seen), count(*) FILTER (WHERE NOT r.seen),
+                coalesce(sum(r.heads) FILTER (WHERE NOT r.seen), 0)::int8, ",
+        );
+        let customers = CUSTOMERS.replace(
+            "{p}.customer",
+            "CASE WHEN NOT r.seen AND r.heads > 0 THEN r.customer END",
+        );
+        query.push(customers).push(" FROM r");
+        query
+    }
+
+    /// Those that may be named, the newest first, one more than the page has.
+    pub(crate) fn page(&self, after: Option<After>, size: usize) -> QueryBuilder<Postgres> {
+        let mut query = QueryBuilder::new("");
+        self.write_row(&mut query);
+        query.push(
+            ", one AS (SELECT r.id, max(r.at) AS at, (array_agg(r.customer_id))[1] AS customer_id,
+                count(*) AS counted, bit_or(r.matched) AS matched FROM r WHERE r.seen GROUP BY r.id)
+             SELECT one.id, one.at, one.customer_id, one.counted, one.matched FROM one",
+        );
+        if let Some(after) = after {
+            query.push(" WHERE (one.at, one.id) < (");
+            query.push_bind(after.at.to_sqlx()).push(", ");
+            query.push_bind(after.id).push(")");
+        }
+        query.push(format_args!(
+            " ORDER BY one.at DESC, one.id DESC LIMIT {}",
+            size.saturating_add(1)
+        ));
+        query
+    }
+}
+
+/// Reads what the statement of a count gave.
+pub(crate) fn read_counted(row: &PgRow) -> Result<Counted, Fault> {
+    Ok(Counted {
+        named: row.try_get(0)?,
+        hidden: row.try_get(1)?,
+        heads: row.try_get(2)?,
+        customers: row.try_get(3)?,
+    })
+}
+
+/// Reads what the statement of a page gave.
+pub(crate) fn read_named(rows: &[PgRow]) -> Result<Vec<Named>, Fault> {
+    let named = rows.iter().map(|row| {
+        Ok::<_, Fault>(Named {
+            id: row.try_get(0)?,
+            at: row.try_get::<jiff_sqlx::Timestamp, _>(1)?.to_jiff(),
+            customer: row.try_get(2)?,
+            counted: row.try_get(3)?,
+            matched: row.try_get(4)?,
+        })
+    });
+    named.collect()
+}
