@@ -12,7 +12,7 @@ MACHETE = 0.9.2
 # Out of the workspace, with its own lock file: nothing else builds the peers.
 PEERS = cargo run --release --locked --manifest-path tests/peers/Cargo.toml --target-dir $(TARGET)/peers
 
-.PHONY: help setup run test check bench bench-decision bench-gateway bench-search bench-tickets bench-stages bench-figures alerts-check check-s3 check-transit check-incidents check-orders k8s-check image sqlx clean-data
+.PHONY: help setup run test check bench bench-decision bench-gateway bench-search bench-tickets bench-stages bench-figures alerts-check check-s3 check-transit check-figures check-incidents check-orders k8s-check image sqlx clean-data
 
 help: ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1 @\2/p' $(MAKEFILE_LIST) | column -t -s @ 2>/dev/null \
@@ -73,6 +73,9 @@ check-incidents: ## hold imported incidents against their log: make check-incide
 
 check-orders: ## hold imported orders against the data they came from: make check-orders OLIST=…/olist
 	python3 tests/import/check_orders.py $(OLIST) --kefu $(TARGET)/debug/kefu
+
+check-figures: ## hold figures over imported records against the data they came from: make check-figures OLIST=…/olist LOG=…/incidents.csv
+	python3 tests/import/check_figures.py $(OLIST) $(LOG) --kefu $(TARGET)/debug/kefu
 
 bench-tickets: ## measure searches over 200,000 tickets with four million messages (fewer: make bench-tickets N=5000; some: ONLY=rare)
 	cargo run --release -p kefu-tests --bin bench -- tickets $(N) $(ONLY)

@@ -88,6 +88,7 @@ pub fn build(config: AnalyticsConfig, deps: Deps, peers: Peers) -> Result<Hosted
     let mut all: Vec<_> = follow.collect();
     all.push(jobs::make_ahead(core.deps.clone()));
     all.push(jobs::clear(core.deps.clone()));
+    all.push(jobs::keep_days(core.deps.clone(), &zone));
     let rebuild = jobs::Rebuild {
         core: core.clone(),
         peers: Arc::new(followed),

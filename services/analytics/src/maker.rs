@@ -36,7 +36,7 @@ use crate::{
     },
     jobs::{SOURCES, sources},
     store::{
-        generations,
+        days, generations,
         query::{self, Asked},
         reports::{self, New, Of, REPORTS},
     },
@@ -271,6 +271,7 @@ async fn look(
             context,
             now,
             live,
+            days: days::are_of(connection, live, question.zone.name()).await?,
             told: None,
         };
         let figure = query::answer(connection, &asked).await?;

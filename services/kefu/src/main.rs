@@ -81,7 +81,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Figures(options) => figures::run(options).await,
         Command::Backup(options) => {
             let settings = || Ok(Settings::load(arguments.config)?.value);
-            backup::run(settings, options).await
+            Box::pin(backup::run(settings, options)).await
         }
         Command::Restore(options) => {
             restore::run(Settings::load(arguments.config)?.value, options).await

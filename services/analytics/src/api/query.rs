@@ -27,7 +27,7 @@ use crate::{
     },
     jobs::{SOURCES, sources},
     store::{
-        generations,
+        days, generations,
         query::{self, Asked, Figure},
     },
 };
@@ -178,9 +178,20 @@ async fn look(
 ) -> Result<Found, Fault> {
     let live = generations::live(connection).await?;
     let positions = generations::places(connection, &sources(), live).await?;
-    let figure = one(connection, question, call, (live, aggregates)).await?;
+    let asked = Asked {
+        question,
+        context: &call.context,
+        now: call.now,
+        live,
+        days: days::are_of(connection, live, question.zone.name()).await?,
+        told: aggregates,
+    };
+    let figure = query::answer(connection, &asked).await?;
     let before = match question.before() {
-        Some(before) => Some(one(connection, &before, call, (live, aggregates)).await?),
+        Some(before) => {
+            let question = &before;
+            Some(query::answer(connection, &Asked { question, ..asked }).await?)
+        }
         None => None,
     };
     Ok(Found {
@@ -188,22 +199,6 @@ async fn look(
         before,
         positions: positions.into_iter().map(|(_, live, _)| live).collect(),
     })
-}
-
-async fn one(
-    connection: &mut PgConnection,
-    question: &Question,
-    call: &Call,
-    (live, told): (i32, Option<Aggregates>),
-) -> Result<Figure, Fault> {
-    let asked = Asked {
-        question,
-        context: &call.context,
-        now: call.now,
-        live,
-        told,
-    };
-    query::answer(connection, &asked).await
 }
 
 /// The figure as it is journaled: it shows no class but SYSTEM, by every rule that takes part in

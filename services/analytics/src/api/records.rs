@@ -176,6 +176,8 @@ async fn look(
             context: &call.context,
             now: call.now,
             live: generations::live(connection).await?,
+            // They name no orders.
+            days: false,
             told: None,
         },
         dimensions: &wanted.dimensions,

@@ -1,11 +1,13 @@
 //! What the service does on its own: it reads the journals, counts all anew when it is asked to,
-//! sees to the tables, and makes reports.
+//! sees to the tables and to the days of orders, and makes reports.
 
+mod days;
 mod intake;
 mod rebuild;
 mod reports;
 mod tables;
 
+pub(crate) use days::keep_days;
 pub(crate) use intake::{Intake, Target};
 pub(crate) use rebuild::Rebuild;
 pub(crate) use reports::job as make_reports;

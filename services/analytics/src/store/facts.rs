@@ -8,8 +8,11 @@ use kefu_service::error::Fault;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::column;
-use crate::domain::fact::{Fact, Key, Told};
+use super::{
+    column,
+    days::{self, Change},
+};
+use crate::domain::fact::{Fact, Key, Kind, Told};
 
 /// Where a fact lies, and by which entry.
 #[derive(Debug, Clone, Copy)]
@@ -43,11 +46,30 @@ pub(crate) async fn settle(
         .iter()
         .filter_map(|fact| Some((fact.key, known.get(&at(fact.key))?.at)));
     let away: Vec<(Key, Timestamp)> = moved.chain(away).collect();
+    let went = orders(gone.iter().chain(&kept), |fact| {
+        known.get(&at(fact.key)).map(|known| known.at)
+    });
+    days::tell(connection, generation, &went, Change::Go).await?;
     take_away(connection, generation, &away).await?;
     make_partitions(connection, generation, &kept).await?;
     put(connection, generation, &kept).await?;
+    let came = orders(&kept, |fact| Some(fact.at));
+    days::tell(connection, generation, &came, Change::Come).await?;
     kept.extend(gone);
     note_places(connection, generation, &kept).await
+}
+
+/// The orders among these facts, and where they lie.
+fn orders<'f>(
+    facts: impl IntoIterator<Item = &'f Fact>,
+    at: impl Fn(&Fact) -> Option<Timestamp>,
+) -> Vec<(Uuid, Timestamp)> {
+    let orders = facts
+        .into_iter()
+        .filter(|fact| fact.key.kind == Kind::Order);
+    orders
+        .filter_map(|fact| Some((fact.key.id, at(fact)?)))
+        .collect()
 }
 
 type Place = (i16, Uuid, i32);

@@ -5,6 +5,8 @@ use jiff_sqlx::ToSqlx;
 use kefu_service::error::Fault;
 use sqlx::PgConnection;
 
+use super::days;
+
 /// Stands in the name of the place of a generation that is being counted: `ticket#7`.
 const MARK: char = '#';
 
@@ -246,6 +248,7 @@ pub(crate) async fn clear(
         )
         .execute(&mut *connection)
         .await?;
+        days::clear(connection, generation).await?;
         // Whoever was just counting it when it was done may have noted a place once more.
         sqlx::query!(
             "DELETE FROM analytics.consumer_cursor WHERE source LIKE '%' || $1",

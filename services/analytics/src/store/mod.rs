@@ -1,5 +1,6 @@
 //! SQL of facts, figures and reports.
 
+pub(crate) mod days;
 pub(crate) mod facts;
 pub(crate) mod generations;
 pub(crate) mod population;

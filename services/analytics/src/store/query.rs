@@ -1,6 +1,7 @@
 //! Figures in SQL: one statement, one population. Rows, the row of all the others and the total
 //! come from the same scan, so that no record can be in one of them only.
 
+mod days;
 mod dimension;
 pub(crate) mod records;
 mod rows;
@@ -44,11 +45,18 @@ pub(crate) struct Asked<'q> {
     pub(crate) now: Timestamp,
     /// The generation that is answered from.
     pub(crate) live: i32,
+    /// Whether its days of orders are kept, and are those of the question's zone.
+    pub(crate) days: bool,
     /// It is counted of perturbed data, and told like this.
     pub(crate) told: Option<Aggregates>,
 }
 
 impl Asked<'_> {
+    /// Whether a row stands for as many records as its weight says.
+    fn is_weighed(&self) -> bool {
+        self.spec().facts == Facts::Reads || days::tell(self)
+    }
+
     fn spec(&self) -> Spec {
         spec(self.question.metric.of)
     }
@@ -107,6 +115,7 @@ fn figures(asked: &Asked<'_>) -> QueryBuilder<Postgres> {
     write_worth(asked, &spec, &mut query);
     query.push(" AS value, ").push(match spec.facts {
         Facts::Reads => "f.count AS weight",
+        _ if asked.is_weighed() => "f.weight AS weight",
         _ => "1 AS weight",
     });
     query.push(", ").push(match question.metric.measure {
@@ -169,7 +178,8 @@ fn write_top(asked: &Asked<'_>, limit: i64, by: RankBy, query: &mut QueryBuilder
     };
     query.push(format_args!(
         ", top AS (SELECT row_number() OVER (ORDER BY {} DESC NULLS LAST",
-        rank.replace("{p}", "p")
+        rank.replace("{average}", average(asked))
+            .replace("{p}", "p")
     ));
     for (index, dimension) in question.group_by.iter().enumerate() {
         query.push(", ");
@@ -205,7 +215,15 @@ const ONE_CURRENCY: &str = "min({p}.currency) IS NOT DISTINCT FROM max({p}.curre
 const SUM: &str =
     "CASE WHEN min({p}.currency) IS NOT DISTINCT FROM max({p}.currency) THEN sum({p}.value) END";
 const MEAN: &str =
-    "CASE WHEN min({p}.currency) IS NOT DISTINCT FROM max({p}.currency) THEN avg({p}.value) END";
+    "CASE WHEN min({p}.currency) IS NOT DISTINCT FROM max({p}.currency) THEN {average} END";
+
+/// What a record is worth on the average.
+fn average(asked: &Asked<'_>) -> &'static str {
+    match asked.is_weighed() {
+        true => "(sum({p}.value) / nullif(sum({p}.weight), 0))",
+        false => "avg({p}.value)",
+    }
+}
 
 /// What is shown of a group: its dimensions, count, mean, sum and percentiles; of whom it is, where
 /// that matters.
@@ -215,9 +233,9 @@ fn write_values(asked: &Asked<'_>, table: &str, query: &mut QueryBuilder<Postgre
         query.push(", ");
         write_shown(question, *dimension, &format!("{table}.d{index}"), query);
     }
-    let count = match spec(question.metric.of).facts {
-        Facts::Reads => "coalesce(sum({p}.weight), 0)::int8",
-        _ => "count(*)",
+    let count = match asked.is_weighed() {
+        true => "coalesce(sum({p}.weight), 0)::int8",
+        false => "count(*)",
     };
     let none = ("NULL::float8", "NULL::text", "NULL::float8[]");
     let (mean, sum, percentiles) = match question.metric.measure {
@@ -225,7 +243,7 @@ fn write_values(asked: &Asked<'_>, table: &str, query: &mut QueryBuilder<Postgre
         Measure::Mean => ("avg({p}.value)::float8", none.1, none.2),
         Measure::Rate => ("avg({p}.value)::float8", "sum({p}.value)::text", none.2),
         Measure::Sum => (
-            "CASE WHEN {one} THEN avg({p}.value)::float8 END",
+            "CASE WHEN {one} THEN {average}::float8 END",
             "CASE WHEN {one} THEN sum({p}.value)::text END",
             none.2,
         ),
@@ -238,7 +256,10 @@ fn write_values(asked: &Asked<'_>, table: &str, query: &mut QueryBuilder<Postgre
     let customers = asked.told.map(|_| toss::CUSTOMERS);
     let values = [count, mean, sum, percentiles].into_iter();
     for value in values.chain(customers) {
-        let value = value.replace("{one}", ONE_CURRENCY).replace("{p}", table);
+        let value = value
+            .replace("{one}", ONE_CURRENCY)
+            .replace("{average}", average(asked))
+            .replace("{p}", table);
         query.push(", ").push(value);
     }
 }

@@ -8,7 +8,7 @@ use kefu_service::scope::Sql;
 use sqlx::{Postgres, QueryBuilder};
 
 use super::{
-    Asked,
+    Asked, days,
     dimension::write_grouped,
     toss::{write_heads, write_with_heads},
 };
@@ -47,6 +47,10 @@ pub(super) fn write_rows(asked: &Asked<'_>, spec: &Spec, query: &mut QueryBuilde
     let period = asked.question.period;
     query.push(" FROM ");
     match spec.facts {
+        Facts::Of(kind) if days::tell(asked) => {
+            query.push(days::in_place_of_facts(asked.question.metric.of));
+            write_where(asked, Some(kind), spec.condition, period, query);
+        }
         Facts::Of(kind) => {
             query.push("analytics.fact f ");
             asked.write(spec.joins, query);

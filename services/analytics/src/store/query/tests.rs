@@ -64,11 +64,22 @@ fn written_of(
     context: &AccessContext,
     told: Option<Aggregates>,
 ) -> String {
+    written_over(request, door, context, told, false)
+}
+
+fn written_over(
+    request: &QueryMetricRequest,
+    door: Door,
+    context: &AccessContext,
+    told: Option<Aggregates>,
+    days: bool,
+) -> String {
     let asked = Asked {
         question: &question(request, door),
         context,
         now: Timestamp::from_second(0).unwrap(),
         live: 7,
+        days,
         told,
     };
     figures(&asked).sql().as_str().to_owned()
@@ -198,6 +209,7 @@ fn opened(metric: &str, by: &[Dimension], context: &AccessContext) -> (String, S
             context,
             now: Timestamp::from_second(0).unwrap(),
             live: 7,
+            days: true,
             told: None,
         },
         dimensions: &dimensions,
@@ -232,7 +244,7 @@ fn a_row_opens_into_what_it_counts() {
         &own(&[DataClass::Service]),
     );
     assert!(
-        page.contains("f.id IS NOT NULL AND (f.department_id"),
+        page.contains("f.id IS NOT NULL AND ((f.department_id"),
         "{page}"
     );
     // By customer nothing is counted that is not cleared.
@@ -325,4 +337,49 @@ fn every_dimension_is_shown() {
             assert_ne!(named, by_value, "{} by {dimension:?}", metric.id);
         }
     }
+}
+
+/// Clauses CC-1.4, CF-6.1: days told together are asked where they tell all that is asked for, and
+/// within the same scope; by customers, people, or within scopes of customers they tell nothing.
+#[test]
+fn days_are_asked_where_they_tell_all() {
+    use Dimension::{Currency, Department, Employee, Month, Status};
+    let department = || vec![Scope::Departments(vec![Uuid::from_u128(7)])];
+    let customers = || Scope::Customers(vec![Uuid::from_u128(8)]);
+    let over_days = |metric: &str, by: &[Dimension], scopes, told| {
+        let context = context(scopes, ClassSet::default());
+        let request = asking(metric, by, 0);
+        let sql = written_over(&request, Door::Staff, &context, told, true);
+        let days = sql.contains("analytics.order_day");
+        assert_eq!(days, !sql.contains("analytics.fact "), "{sql}");
+        assert!(
+            !days || sql.contains(DEPARTMENTS) || context.rules[0].scope == Scope::All,
+            "{sql}"
+        );
+        days
+    };
+    assert!(over_days(
+        "orders",
+        &[Month, Department, Status],
+        vec![Scope::All],
+        None
+    ));
+    assert!(over_days("sales", &[Month, Currency], department(), None));
+    assert!(over_days(
+        "orders",
+        &[],
+        vec![Scope::Union(department())],
+        None
+    ));
+    assert!(!over_days("orders", &[Employee], department(), None));
+    assert!(!over_days("tickets", &[Month], department(), None));
+    assert!(!over_days("order_lateness", &[Month], department(), None));
+    assert!(!over_days("orders", &[Month], vec![customers()], None));
+    let both = Scope::Union(vec![
+        Scope::Departments(vec![Uuid::from_u128(7)]),
+        customers(),
+    ]);
+    assert!(!over_days("orders", &[Month], vec![both], None));
+    let told = Some(Aggregates { fewest: 5 });
+    assert!(!over_days("orders", &[Month], department(), told));
 }
