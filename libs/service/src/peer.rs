@@ -3,6 +3,7 @@
 //! it is (internal methods only).
 
 mod connector;
+mod kept;
 mod spread;
 mod way;
 
@@ -25,7 +26,10 @@ use tower::{Service, ServiceExt, util::BoxCloneSyncService};
 use uuid::Uuid;
 
 use self::way::unreachable_service;
-pub use self::way::{Unreached, Way, remote};
+pub use self::{
+    kept::Kept,
+    way::{Unreached, Way, remote},
+};
 use crate::{call::CONTEXT, clock::Clock, server::GrpcService};
 
 /// How long a context of ours is good for, and how long it is used.

@@ -78,6 +78,11 @@ pub struct GatewayConfig {
     pub calls_per_second: NonZeroU32,
     /// Calls that one subject may make at once after a rest; 400.
     pub burst: NonZeroU32,
+    /// How many gateways there are. They share `calls_per_second` and `burst`; 1.
+    pub instances: NonZeroU32,
+    /// A name and port whose addresses are all gateways, such as `gateway-pods:50051`: they are
+    /// counted every five seconds, in place of `instances`; none.
+    pub instances_at: Option<String>,
     /// Refusals that may wait to be journaled; 10000.
     pub refusals_kept: usize,
     /// How long a refusal waits for its record to be durable, in milliseconds; 1000.
@@ -122,6 +127,8 @@ impl Default for GatewayConfig {
             max_metadata_bytes: 16 * 1024,
             calls_per_second: CALLS_PER_SECOND,
             burst: BURST,
+            instances: NonZeroU32::MIN,
+            instances_at: None,
             refusals_kept: 10_000,
             refusal_wait_ms: 1_000,
             stranger_refusals_per_second: 20,

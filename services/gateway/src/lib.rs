@@ -28,8 +28,9 @@
 //! (load, rate, strangers, services that are gone), by a count once a second (`tally`).
 //!
 //! Jobs run beside it: one follows the policy (`snapshot`), one journals refusals
-//! (`refusals`), and one follows the issuer's keys (`keys`) unless they stand in the
-//! configuration. Clauses: CF-5.3, CF-8.1, CC-2.1, CC-2.5, OP-7.2.
+//! (`refusals`), one follows the issuer's keys (`keys`) unless they stand in the
+//! configuration, and one counts the gateways (`instances`), which share a subject's rate,
+//! where a name stands for them. Clauses: CF-5.3, CF-8.1, CC-2.1, CC-2.5, OP-7.2.
 
 mod breaker;
 mod config;
@@ -39,9 +40,9 @@ pub mod dev_issuer;
 mod error;
 mod forward;
 mod frames;
+mod instances;
 mod issuer;
 mod jwks;
-mod kept;
 mod keys;
 mod limits;
 mod metrics;
@@ -107,8 +108,10 @@ pub fn build(
     let mut jobs = vec![policy.follow(access.clone()), recorder.job(access)];
     jobs.extend(keys.follow());
     let stack = stack::Stack::new(config, deps, policy, keys, refusals, upstreams);
+    let stack = Arc::new(stack);
+    jobs.extend(instances::count(config, &stack));
     let ending = stack.ending.clone();
-    let service = web::with_browsers(stack.service(), &config.web_origins);
+    let service = web::with_browsers(stack::service(stack), &config.web_origins);
     Ok(Hosted {
         name: NAME,
         service,

@@ -4,7 +4,10 @@
 use std::{
     collections::HashMap,
     num::NonZeroU32,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU32, Ordering},
+    },
     time::Duration,
 };
 
@@ -45,11 +48,15 @@ const SECOND: i64 = 1_000_000_000;
 /// A token bucket for each subject, as GCRA: one number says when the bucket would be
 /// full again, so that subjects at rest need no entry. Sharded by subject, so that
 /// calls do not wait for each other.
+///
+/// Where there are several gateways each has its part of both, so that what a subject may make
+/// of all of them is the same.
 pub(crate) struct Rates {
     /// Nanoseconds that one call takes out.
     cost: i64,
-    /// Nanoseconds that a rested subject has.
-    burst: i64,
+    /// Calls that a rested subject has.
+    burst: u32,
+    gateways: AtomicU32,
     shards: Box<[Mutex<Shard>]>,
 }
 
@@ -74,14 +81,24 @@ impl Rates {
         };
         Self {
             cost,
-            burst: cost * i64::from(burst.get()),
+            burst: burst.get(),
+            gateways: AtomicU32::new(1),
             shards: (0..SHARDS).map(|_| shard()).collect(),
         }
+    }
+
+    /// So many gateways there are.
+    pub(crate) fn share_among(&self, gateways: NonZeroU32) {
+        self.gateways.store(gateways.get(), Ordering::Relaxed);
     }
 
     /// Takes one call out of the subject's bucket.
     pub(crate) fn take(&self, subject: Uuid, now: Timestamp) -> Result<(), Limited> {
         let now = nanoseconds(now);
+        let gateways = self.gateways.load(Ordering::Relaxed);
+        let cost = self.cost.saturating_mul(i64::from(gateways));
+        // One call is the least that there can be.
+        let burst = cost.saturating_mul(i64::from((self.burst / gateways).max(1)));
         // The last byte is random in every version of UUID that we see.
         let shard = &self.shards[usize::from(subject.as_bytes()[15]) % SHARDS];
         let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
@@ -91,7 +108,7 @@ impl Rates {
             noted_at: i64::MIN,
         };
         let bucket = shard.buckets.entry(subject).or_insert(empty);
-        bucket.take(now, self.cost, self.burst)
+        bucket.take(now, cost, burst)
     }
 }
 

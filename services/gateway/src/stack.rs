@@ -25,6 +25,7 @@
 
 use std::{
     convert::Infallible,
+    num::NonZeroU32,
     sync::Arc,
     task::{Context, Poll},
 };
@@ -96,12 +97,14 @@ impl Stack {
         refusals: Refusals,
         upstreams: Upstreams,
     ) -> Self {
+        let rates = Rates::new(config.calls_per_second, config.burst);
+        rates.share_among(config.instances);
         Self {
             load: Load::new(config.max_in_flight),
             deadlines: Deadlines::new(config),
             tokens: Tokens::new(config, keys),
             bound_system_accounts: config.require_bound_tokens_for_system_accounts,
-            rates: Rates::new(config.calls_per_second, config.burst),
+            rates,
             contexts: Contexts::new(config, deps.signer),
             max_message: config.max_message_bytes,
             max_metadata: config.max_metadata_bytes,
@@ -115,8 +118,9 @@ impl Stack {
         }
     }
 
-    pub(crate) fn service(self) -> GrpcService {
-        BoxCloneSyncService::new(Gateway(Arc::new(self)))
+    /// So many gateways there are.
+    pub(crate) fn share_rates_among(&self, gateways: NonZeroU32) {
+        self.rates.share_among(gateways);
     }
 
     /// One call. What is seldom waited for is boxed: every call would carry the room for it.
@@ -326,6 +330,11 @@ fn language(headers: &HeaderMap) -> Language {
         .get(http::header::ACCEPT_LANGUAGE)
         .and_then(|value| value.to_str().ok());
     value.map(Language::from_header).unwrap_or_default()
+}
+
+/// The layers as a service.
+pub(crate) fn service(stack: Arc<Stack>) -> GrpcService {
+    BoxCloneSyncService::new(Gateway(stack))
 }
 
 #[derive(Clone)]

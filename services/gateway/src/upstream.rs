@@ -10,7 +10,12 @@ use std::{
 use http::{Request, Response, StatusCode};
 use jiff::Timestamp;
 use kefu_contracts::{Method, common::Reason, policy::Effect};
-use kefu_service::{clock::Clock, error::Fault, peer::Unreached, server::GrpcService};
+use kefu_service::{
+    clock::Clock,
+    error::Fault,
+    peer::{Kept, Unreached},
+    server::GrpcService,
+};
 use tokio::time::timeout_at;
 use tonic::{Code, body::Body};
 use tower::{
@@ -23,7 +28,6 @@ use crate::{
     config::GatewayConfig,
     deadline::Deadline,
     error::{upstream_down, upstream_unavailable},
-    kept::Kept,
 };
 
 /// Over which time the budget of retries is counted.

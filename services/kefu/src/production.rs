@@ -3,6 +3,8 @@
 
 use anyhow::bail;
 use kefu_gateway::Environment;
+use kefu_service::config::DatabaseConfig;
+use sqlx::postgres::{PgConnectOptions, PgSslMode};
 
 use crate::settings::Settings;
 
@@ -18,6 +20,7 @@ pub(crate) fn check(settings: &Settings, service: &str) -> anyhow::Result<()> {
     let (front, services) = (&settings.tls.front, &settings.tls.services);
     let vault = &settings.vault;
     let holds_keys = !is_gateway && (vault.key_file.is_some() || vault.key.is_some());
+    let database = settings.database_of(service);
     let problems: Vec<&str> = [
         (
             is_gateway && front.certificate_file.is_none() && !front.elsewhere,
@@ -35,6 +38,12 @@ pub(crate) fn check(settings: &Settings, service: &str) -> anyhow::Result<()> {
             "vault.key_file and vault.key put the key-encryption keys into the process itself, for \
              whoever reads its memory or its secrets. Set vault.allow_local = true where that is meant",
         ),
+        (
+            database.is_some_and(is_perhaps_plaintext),
+            "database.url does not ask for verified TLS: personal data could go in plaintext, or to \
+             another server. Add sslmode=verify-full to it, or set encrypted_elsewhere = true beside \
+             it where the network encrypts",
+        ),
     ]
     .into_iter()
     .filter_map(|(wrong, what)| wrong.then_some(what))
@@ -46,4 +55,17 @@ pub(crate) fn check(settings: &Settings, service: &str) -> anyhow::Result<()> {
         "environment is production (environment = \"development\" is for trying):\n  {}",
         problems.join("\n  ")
     )
+}
+
+/// Whether somebody on the way could read what goes to the database, or answer in its place. A url
+/// that cannot be read is refused where it is used.
+fn is_perhaps_plaintext(database: &DatabaseConfig) -> bool {
+    let Ok(options) = database.url.expose().parse::<PgConnectOptions>() else {
+        return false;
+    };
+    let verified = matches!(
+        options.get_ssl_mode(),
+        PgSslMode::VerifyCa | PgSslMode::VerifyFull
+    );
+    !verified && options.get_socket().is_none() && !database.encrypted_elsewhere
 }

@@ -119,7 +119,10 @@ fn assemble(
     service: &str,
     tls: &Tls,
 ) -> anyhow::Result<(Hosted, ServerConfig)> {
-    let at = |upstream: &UpstreamConfig| tls.services.to(&upstream.uri).map_err(said);
+    let at = |upstream: &UpstreamConfig| {
+        let way = tls.services.among(&upstream.uri, &upstream.addresses);
+        way.map_err(said)
+    };
     let upstream = &settings.upstream;
     let profile = || at(&upstream.customer_profile);
     let tickets = || at(&upstream.ticket);

@@ -134,6 +134,19 @@ impl Settings {
         Self::layers(file).load().context("configuration")
     }
 
+    /// The database of the service of this name; the gateway has none.
+    pub(crate) fn database_of(&self, service: &str) -> Option<&DatabaseConfig> {
+        let database = match service {
+            kefu_access_control::NAME => &self.access_control.database,
+            kefu_customer_profile::NAME => &self.customer_profile.database,
+            kefu_ticket::NAME => &self.ticket.database,
+            kefu_order_followup::NAME => &self.order_followup.database,
+            kefu_analytics::NAME => &self.analytics.database,
+            _ => return None,
+        };
+        database.as_ref()
+    }
+
     /// The layers that are loaded.
     pub fn layers(file: Option<PathBuf>) -> Loader {
         Loader::new(include_str!("defaults.toml"))

@@ -79,6 +79,7 @@ fn database(url: &str, port: u16) -> Db {
     let (_, path) = back.split_once('/').unwrap();
     let config = DatabaseConfig {
         url: Secret::new(format!("{front}:{port}/{path}")),
+        encrypted_elsewhere: false,
         max_connections: 4,
         statement_timeout_ms: 200,
         acquire_timeout_ms: 5_000,

@@ -11,8 +11,12 @@ use super::Secret;
 #[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct DatabaseConfig {
-    /// `postgres://role:password@host/database`; holds a password.
+    /// `postgres://role:password@host/database?sslmode=verify-full`; holds a password.
     pub url: Secret,
+    /// The network encrypts what goes to the database, so that the url need not ask for TLS, which
+    /// production refuses otherwise; false.
+    #[serde(default)]
+    pub encrypted_elsewhere: bool,
     /// Connections kept at most; 16.
     #[serde(default = "count::<16>")]
     pub max_connections: usize,
@@ -175,8 +179,11 @@ fn transit() -> String {
 #[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct UpstreamConfig {
-    /// Where it listens, such as `https://ticket:50051`.
+    /// Where it listens, such as `https://ticket:50051`; of the name its certificates are.
     pub uri: String,
+    /// Where its processes are, `IP:PORT`, where no name service says it; the name's addresses.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub addresses: Vec<SocketAddr>,
 }
 
 fn number<const N: u64>() -> u64 {

@@ -17,13 +17,15 @@ use tokio::{net::lookup_host, time::timeout};
 use tonic::{body::Body, transport::Endpoint};
 use tower::{Service, ServiceExt, util::BoxCloneSyncService};
 
-use super::{connector::Connector, spread::Spread};
+use super::{connector::Connector, kept::Kept, spread::Spread};
 use crate::{
     error::{Fault, Language},
     server::{GrpcService, MAX_HEADERS},
     tls::ClientTls,
 };
 
+/// How often a call is sent as long as no service has begun with it.
+const ATTEMPTS: usize = 1;
 /// How long finding a service's addresses may take, and connecting to it.
 const CONNECT: Duration = Duration::from_secs(2);
 
@@ -40,11 +42,20 @@ pub enum Way {
 
 impl Way {
     /// A service reached over channels to all addresses of its name; they connect when they
-    /// are first needed and again whenever the connection is lost.
+    /// are first needed and again whenever the connection is lost. A call that no process has
+    /// begun with when its connection ends is sent anew, whatever it changes.
     ///
     /// # Errors
     /// When the URI is not one, or not one of this way.
     pub fn to(&self, uri: &str) -> Result<GrpcService, Fault> {
+        self.among(uri, &[])
+    }
+
+    /// A service reached at these addresses in place of those of its name, if any are given.
+    ///
+    /// # Errors
+    /// As of [`Way::to`].
+    pub fn among(&self, uri: &str, addresses: &[SocketAddr]) -> Result<GrpcService, Fault> {
         let not_one = || Fault::internal(format!("not the uri of a service: {uri}"));
         let parsed: Uri = uri.parse().map_err(|_| not_one())?;
         let tls = match (parsed.scheme_str(), self) {
@@ -62,13 +73,13 @@ impl Way {
             }
             _ => return Err(not_one()),
         };
-        let spread = spread(parsed, tls).ok_or_else(not_one)?;
+        let spread = spread(parsed, addresses.to_vec(), tls).ok_or_else(not_one)?;
         Ok(BoxCloneSyncService::new(Remote(spread)))
     }
 }
 
 /// The channels to the service of this address; none where it names no host.
-fn spread(uri: Uri, tls: Option<ClientTls>) -> Option<Spread> {
+fn spread(uri: Uri, addresses: Vec<SocketAddr>, tls: Option<ClientTls>) -> Option<Spread> {
     // Brackets are of the address, not of the host (RFC 3986 §3.2.2).
     let host = uri.host()?.trim_matches(['[', ']']).to_owned();
     let port = uri.port_u16().unwrap_or(match tls {
@@ -88,8 +99,11 @@ fn spread(uri: Uri, tls: Option<ClientTls>) -> Option<Spread> {
         })
     };
     let resolve = move || {
-        let host = host.clone();
+        let (host, addresses) = (host.clone(), addresses.clone());
         let resolving = async move {
+            if !addresses.is_empty() {
+                return Ok(addresses);
+            }
             match timeout(CONNECT, lookup_host((host.as_str(), port))).await {
                 Ok(found) => Ok(found?.collect()),
                 Err(_) => Err(io::ErrorKind::TimedOut.into()),
@@ -133,21 +147,74 @@ impl Service<Request<Body>> for Remote {
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
-        let spread = self.0.clone();
-        Box::pin(async move {
-            let channel = match spread.channel().await {
-                Ok(channel) => channel,
-                Err(error) => {
-                    tracing::warn!(%error, "name of a service cannot be resolved");
-                    return Ok(unreachable_service());
-                }
-            };
-            Ok(channel.oneshot(request).await.unwrap_or_else(|error| {
-                tracing::warn!(error = innermost(&error), "service cannot be reached");
-                unreachable_service()
-            }))
-        })
+        Box::pin(send(self.0.clone(), request))
     }
+}
+
+/// The answer to a call; one that no service has begun with is sent anew, to whose turn it is then.
+pub(super) async fn send(
+    spread: Spread,
+    request: Request<Body>,
+) -> Result<Response<Body>, Infallible> {
+    let (head, body) = request.into_parts();
+    let kept = match Kept::of(body) {
+        Ok(kept) => kept,
+        Err(body) => {
+            let answer = once(&spread, Request::from_parts(head, body)).await;
+            return Ok(answer.unwrap_or_else(|_| unreachable_service()));
+        }
+    };
+    for _ in 0..ATTEMPTS {
+        let Some(body) = kept.send() else { break };
+        match once(&spread, Request::from_parts(head.clone(), body)).await {
+            Ok(answer) => return Ok(answer),
+            Err(Lost { begun: false }) => tracing::debug!("a call goes another way"),
+            Err(Lost { begun: true }) => break,
+        }
+    }
+    Ok(unreachable_service())
+}
+
+/// A call that has no answer.
+struct Lost {
+    /// A service may have begun with it.
+    begun: bool,
+}
+
+async fn once(spread: &Spread, request: Request<Body>) -> Result<Response<Body>, Lost> {
+    let channel = spread.channel().await.map_err(|error| {
+        tracing::warn!(%error, "name of a service cannot be resolved");
+        Lost { begun: true }
+    })?;
+    channel.oneshot(request).await.map_err(|error| {
+        let begun = !is_not_begun(&error);
+        if begun {
+            tracing::warn!(error = innermost(&error), "service cannot be reached");
+        }
+        Lost { begun }
+    })
+}
+
+/// Whether the error says for certain that no service has seen the call: it was still waiting for
+/// its connection when that ended, or the other side has said, ending in good order, that it takes
+/// no more of them (RFC 9113 §6.8, §8.7).
+fn is_not_begun(error: &(dyn Error + 'static)) -> bool {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(error) = error.downcast_ref::<hyper::Error>()
+            && (error.is_canceled() || error.is_closed())
+        {
+            return true;
+        }
+        if let Some(error) = error.downcast_ref::<h2::Error>() {
+            let reason = error.reason();
+            return error.is_remote()
+                && (error.is_go_away() && reason == Some(h2::Reason::NO_ERROR)
+                    || error.is_reset() && reason == Some(h2::Reason::REFUSED_STREAM));
+        }
+        next = error.source();
+    }
+    false
 }
 
 /// What an error of transport is about: the outer ones say `transport error`.

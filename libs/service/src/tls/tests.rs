@@ -147,6 +147,7 @@ async fn a_connector_is_reached_over_https() {
     let own = Side::new(&suite.issue(&["ticket"]), &company);
     let database = crate::config::DatabaseConfig {
         url: crate::config::Secret::new("postgres://nobody@localhost/none"),
+        encrypted_elsewhere: false,
         max_connections: 1,
         statement_timeout_ms: 1,
         acquire_timeout_ms: 1,

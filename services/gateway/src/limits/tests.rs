@@ -57,6 +57,25 @@ fn a_clock_turned_back_locks_nobody_out() {
     assert_eq!(rates.take(subject, START), Ok(()));
 }
 
+/// Whoever goes round the gateways can make no more calls than of one, and no fewer.
+#[test]
+fn gateways_share_a_rate() {
+    let gateways = [rates(10, 8), rates(10, 8)];
+    for one in &gateways {
+        one.share_among(NonZeroU32::new(2).unwrap());
+    }
+    let subject = Uuid::from_u128(7);
+    let made = |times: std::ops::Range<u64>| {
+        let calls = times.flat_map(|millis| gateways.iter().map(move |one| (one, later(millis))));
+        calls
+            .filter(|(one, at)| one.take(subject, *at).is_ok())
+            .count()
+    };
+    assert_eq!(made(0..1), 2, "each let one through");
+    assert_eq!(made(1..100), 6, "what is left of the burst");
+    assert_eq!(made(100..10_100), 100, "and then ten a second");
+}
+
 #[test]
 fn subjects_at_rest_are_forgotten() {
     let rates = rates(1, 1);

@@ -111,6 +111,7 @@ pub fn open(url: &str, password: &str) -> anyhow::Result<Databases> {
     let open = |schema: &'static str, connections: usize| {
         let config = DatabaseConfig {
             url: Secret::new(url_of(url, schema, password)?),
+            encrypted_elsewhere: false,
             max_connections: connections,
             statement_timeout_ms: 5_000,
             acquire_timeout_ms: 10_000,

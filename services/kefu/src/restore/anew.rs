@@ -97,6 +97,7 @@ fn open(target: &Target<'_>, schema: &'static str) -> anyhow::Result<Db> {
     let patient = 3_600_000;
     let config = DatabaseConfig {
         url: Secret::new(target.url.to_owned()),
+        encrypted_elsewhere: false,
         max_connections: 1,
         statement_timeout_ms: patient,
         acquire_timeout_ms: 30_000,

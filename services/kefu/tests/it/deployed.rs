@@ -72,7 +72,10 @@ impl Pod {
                 "service-public-keys",
                 public(keys.service().unwrap().public_key()),
             ),
-            ("database-url", "postgres://kefu@database/kefu".to_owned()),
+            (
+                "database-url",
+                "postgres://kefu@database/kefu?sslmode=verify-full".to_owned(),
+            ),
             ("objects-access-key-id", "id".to_owned()),
             ("objects-secret-access-key", "key".to_owned()),
         ];

@@ -7,6 +7,7 @@ mod deployed;
 mod keys;
 mod kills;
 mod order_kills;
+mod pairs;
 mod policy;
 mod processes;
 mod production;

@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    net::TcpListener,
+    net::{SocketAddr, TcpListener},
     path::Path,
     process::{Child, Command, Stdio},
     time::Duration,
@@ -33,7 +33,7 @@ use tonic::{
     transport::{Channel, Endpoint},
 };
 
-const SERVICES: [&str; 6] = [
+pub(crate) const SERVICES: [&str; 6] = [
     "access-control",
     "customer-profile",
     "ticket",
@@ -57,14 +57,22 @@ pub(crate) struct Site {
     pub(crate) database: TestDatabase,
     pub(crate) folder: TempDir,
     keys: Keys,
-    gateway: u16,
+    /// Of the processes of each service, in the order of [`SERVICES`].
+    ports: Vec<Vec<u16>>,
 }
 
 impl Site {
+    /// With one process of each service.
     pub(crate) async fn prepare() -> Self {
+        Self::of(1).await
+    }
+
+    /// With so many processes of each service.
+    pub(crate) async fn of(each: usize) -> Self {
         let database = TestDatabase::create().await.unwrap();
         let keys = Keys::make().unwrap();
-        let ports: Vec<u16> = SERVICES.iter().map(|_| free_port()).collect();
+        let of_one = || (0..each).map(|_| free_port()).collect::<Vec<_>>();
+        let ports: Vec<_> = SERVICES.iter().map(|_| of_one()).collect();
         let folder = tempfile::tempdir().unwrap();
         certificates(folder.path());
         let text = config(&database, &keys, &ports);
@@ -74,7 +82,7 @@ impl Site {
             database,
             folder,
             keys,
-            gateway: ports[5],
+            ports,
         };
         let entered = site.command(&["company", "enter", "company.toml"]).output();
         let entered = entered.unwrap();
@@ -86,9 +94,24 @@ impl Site {
     }
 
     pub(crate) fn start(&self, service: &str) -> Process {
+        self.start_nth(service, 0)
+    }
+
+    /// Where the nth process of a service is called.
+    pub(crate) fn at(&self, service: &str, nth: usize) -> SocketAddr {
+        let of = SERVICES.iter().position(|one| *one == service).unwrap();
+        ([127, 0, 0, 1], self.ports[of][nth]).into()
+    }
+
+    pub(crate) fn start_nth(&self, service: &str, nth: usize) -> Process {
         let at = |name: String| self.folder.path().join(name);
         let mut command = self.command(&["serve", service]);
+        let section = service.replace('-', "_").to_uppercase();
         command
+            .env(
+                format!("KEFU__{section}__SERVER__LISTEN"),
+                self.at(service, nth).to_string(),
+            )
             .env(
                 "KEFU__TLS__SERVICES__CERTIFICATE_FILE",
                 at(format!("{service}.crt")),
@@ -131,7 +154,7 @@ impl Site {
     }
 
     pub(crate) fn address(&self) -> String {
-        format!("http://127.0.0.1:{}", self.gateway)
+        format!("http://{}", self.at("gateway", 0))
     }
 
     pub(crate) fn gateway(&self) -> Channel {
@@ -168,7 +191,7 @@ fn certificates(folder: &Path) {
     }
 }
 
-fn config(database: &TestDatabase, keys: &Keys, ports: &[u16]) -> String {
+fn config(database: &TestDatabase, keys: &Keys, ports: &[Vec<u16>]) -> String {
     let (gateway, service) = keys.signing_keys();
     let public = |signer: kefu_access::ContextSigner| STANDARD.encode(signer.public_key());
     let mut text = format!(
@@ -180,20 +203,25 @@ fn config(database: &TestDatabase, keys: &Keys, ports: &[u16]) -> String {
          [vault]\nkey = {:?}\n\
          [gateway]\nsigning_key = {gateway:?}\n\
          [gateway.rules]\nallow_development_issuer = true\n\
-         issuer = {ISSUER:?}\naudience = {AUDIENCE:?}\njwks = {:?}\n",
+         instances = {}\nissuer = {ISSUER:?}\naudience = {AUDIENCE:?}\njwks = {:?}\n",
         public(keys.gateway().unwrap()),
         public(keys.service().unwrap()),
         keys.vault_text(),
+        ports[5].len(),
         keys.issuer().unwrap().jwks(),
     );
     let schemas = ["access", "profile", "ticket", "orders", "analytics"];
     for (at, service) in SERVICES.iter().enumerate() {
-        let (section, port) = (service.replace('-', "_"), ports[at]);
+        let (section, port) = (service.replace('-', "_"), ports[at][0]);
         text += &format!("[{section}.server]\nlisten = \"127.0.0.1:{port}\"\n");
         if let Some(schema) = schemas.get(at) {
             let url = database.url_of(schema).unwrap();
             text += &format!("[{section}.database]\nurl = {url:?}\n");
-            text += &format!("[upstream.{section}]\nuri = \"https://localhost:{port}\"\n");
+            let all = ports[at].iter().map(|port| format!("127.0.0.1:{port}"));
+            let all: Vec<_> = all.collect();
+            text += &format!(
+                "[upstream.{section}]\nuri = \"https://localhost:{port}\"\naddresses = {all:?}\n"
+            );
         }
     }
     text
@@ -210,7 +238,7 @@ pub(crate) fn request<T>(body: T, token: &str, purpose: &'static str, place: &st
     request
 }
 
-fn place<T>(response: &tonic::Response<T>) -> String {
+pub(crate) fn place<T>(response: &tonic::Response<T>) -> String {
     response
         .metadata()
         .get("kefu-position")

@@ -3,7 +3,7 @@
 
 use kefu::{serve, settings::Settings};
 use kefu_gateway::{Environment, dev_issuer};
-use kefu_service::config::{FrontTls, ServicesTls};
+use kefu_service::config::{FrontTls, Secret, ServicesTls};
 
 use crate::deployed::Pod;
 
@@ -87,6 +87,37 @@ async fn keys_in_the_process_itself_are_refused_in_production() {
     assert_eq!(refusal("ticket", |_| {}), None);
     // The gateway has none.
     assert_eq!(refusal("gateway", forbid), None);
+}
+
+/// Clause CF-5.3.
+#[tokio::test]
+async fn a_database_in_plaintext_is_refused_in_production() {
+    let url = |url: &'static str| {
+        move |settings: &mut Settings| {
+            settings.ticket.database.as_mut().unwrap().url = Secret::new(url);
+        }
+    };
+    for plaintext in [
+        "postgres://kefu@database/kefu",
+        "postgres://kefu@database/kefu?sslmode=require",
+    ] {
+        assert_refused("ticket", "database.url does not ask", url(plaintext));
+        let meant = |settings: &mut Settings| {
+            url(plaintext)(settings);
+            settings
+                .ticket
+                .database
+                .as_mut()
+                .unwrap()
+                .encrypted_elsewhere = true;
+        };
+        assert_eq!(refusal("ticket", meant), None);
+    }
+    let known = "postgres://kefu@database/kefu?sslmode=verify-ca";
+    assert_eq!(refusal("ticket", url(known)), None);
+    // There is no way for anybody to be on.
+    let here = "postgres://kefu@%2Frun%2Fpostgresql/kefu";
+    assert_eq!(refusal("ticket", url(here)), None);
 }
 
 #[tokio::test]

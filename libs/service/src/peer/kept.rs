@@ -25,11 +25,14 @@ struct Shared {
 }
 
 /// What is kept of a body.
-pub(crate) struct Kept(Arc<Mutex<Shared>>);
+pub struct Kept(Arc<Mutex<Shared>>);
 
 impl Kept {
     /// Keeps it, unless it says itself that it is too large.
-    pub(crate) fn of(body: Body) -> Result<Self, Body> {
+    ///
+    /// # Errors
+    /// The body that is too large.
+    pub fn of(body: Body) -> Result<Self, Body> {
         if body.size_hint().lower() > MOST as u64 {
             return Err(body);
         }
@@ -42,7 +45,7 @@ impl Kept {
     }
 
     /// The body from its beginning; none when that is no longer there.
-    pub(crate) fn send(&self) -> Option<Body> {
+    pub fn send(&self) -> Option<Body> {
         let mut shared = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         shared.frames.as_ref()?;
         shared.sending += 1;
