@@ -12,7 +12,7 @@ MACHETE = 0.9.2
 # Out of the workspace, with its own lock file: nothing else builds the peers.
 PEERS = cargo run --release --locked --manifest-path tests/peers/Cargo.toml --target-dir $(TARGET)/peers
 
-.PHONY: help setup run test check bench bench-decision bench-gateway bench-search bench-tickets bench-stages bench-figures alerts-check check-s3 check-transit check-figures check-incidents check-orders k8s-check image sqlx clean-data
+.PHONY: help setup run test check bench bench-decision bench-gateway bench-search bench-tickets bench-stages bench-figures alerts-check check-s3 check-transit check-figures check-incidents check-orders upgrade-check k8s-check image sqlx clean-data
 
 help: ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1 @\2/p' $(MAKEFILE_LIST) | column -t -s @ 2>/dev/null \
@@ -61,6 +61,9 @@ check-s3: setup ## run the test of files in a bucket beside moto, which speaks S
 
 check-transit: ## run the tests of keys in transit against a server of OpenBao
 	python3 .ci/transit
+
+upgrade-check: ## hold contracts, migrations and schema against the last release (or: make upgrade-check FROM=COMMIT)
+	@sh .ci/upgrade $(FROM)
 
 k8s-check: ## hold k8s/ against the schemas of Kubernetes, what pods have to be, and who may call whom
 	@sh .ci/k8s-check

@@ -1,8 +1,14 @@
 //! A database for each test: a copy of a template that is migrated once.
 
+use std::path::Path;
+
+use anyhow::Context;
 use kefu::{dev::database::migrate, migrate::schemas, suite::Databases};
 use kefu_postgres::{TestCluster, name_for_test, shared_for_tests};
-use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, postgres::PgConnectOptions};
+use sqlx::{
+    AssertSqlSafe, Connection, Executor, PgConnection, migrate::Migrator,
+    postgres::PgConnectOptions,
+};
 use uuid::Uuid;
 
 /// Password of the services' roles on test clusters, which hold nobody's data.
@@ -74,7 +80,8 @@ async fn make(
     admin: &PgConnectOptions,
     name: &str,
 ) -> anyhow::Result<()> {
-    let template = template_name();
+    let schemas = newest().await?;
+    let template = template_name(&schemas);
     let exists: bool =
         sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM pg_database WHERE datname = $1)")
             .bind(&template)
@@ -91,7 +98,7 @@ async fn make(
         connection
             .execute(AssertSqlSafe(format!("CREATE DATABASE {unfinished}")))
             .await?;
-        migrate(&admin.clone().database(&unfinished), PASSWORD).await?;
+        migrate(&admin.clone().database(&unfinished), PASSWORD, &schemas).await?;
         connection
             .execute(AssertSqlSafe(format!(
                 "ALTER DATABASE {unfinished} RENAME TO {template}"
@@ -106,10 +113,33 @@ async fn make(
     Ok(())
 }
 
+/// The schemas of this build; where `KEFU_TEST_MIGRATIONS` names the `services` folder of a newer
+/// one, those of that: `make upgrade-check` has the tests of the last release run over them.
+async fn newest() -> anyhow::Result<Vec<(&'static str, &'static Migrator)>> {
+    let Some(folder) = std::env::var_os("KEFU_TEST_MIGRATIONS") else {
+        return Ok(schemas().to_vec());
+    };
+    let mut newer = Vec::new();
+    for (schema, _) in schemas() {
+        let service = match schema {
+            "access" => "access-control",
+            "profile" => "customer-profile",
+            "orders" => "order-followup",
+            same => same,
+        };
+        let path = Path::new(&folder).join(service).join("migrations");
+        let migrator = Migrator::new(path.as_path()).await;
+        let migrator = migrator.with_context(|| format!("{}", path.display()))?;
+        // A test's process makes few of them, and ends.
+        newer.push((schema, &*Box::leak(Box::new(migrator))));
+    }
+    Ok(newer)
+}
+
 /// The template of exactly these migrations.
-fn template_name() -> String {
+fn template_name(schemas: &[(&'static str, &'static Migrator)]) -> String {
     let mut text = Vec::new();
-    for (schema, migrator) in schemas() {
+    for (schema, migrator) in schemas {
         text.extend(schema.as_bytes());
         for migration in migrator.iter() {
             text.extend(migration.checksum.as_ref());

@@ -25,7 +25,7 @@ use crate::{
 };
 
 /// How often a call is sent as long as no service has begun with it.
-const ATTEMPTS: usize = 1;
+const ATTEMPTS: usize = 4;
 /// How long finding a service's addresses may take, and connecting to it.
 const CONNECT: Duration = Duration::from_secs(2);
 

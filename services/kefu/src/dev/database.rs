@@ -9,7 +9,7 @@ use kefu_service::{
     config::{DatabaseConfig, Secret},
     database::{Db, migration},
 };
-use sqlx::{Connection, PgConnection, postgres::PgConnectOptions};
+use sqlx::{Connection, PgConnection, migrate::Migrator, postgres::PgConnectOptions};
 
 use super::Keys;
 use crate::{migrate::schemas, suite::Databases};
@@ -60,7 +60,12 @@ impl Server {
     pub(super) async fn databases(&self, keys: &Keys) -> anyhow::Result<Databases> {
         let admin = self.admin();
         create_database(&admin, DATABASE).await?;
-        migrate(&admin.database(DATABASE), keys.database_password()).await?;
+        migrate(
+            &admin.database(DATABASE),
+            keys.database_password(),
+            &schemas(),
+        )
+        .await?;
         open(&self.url(DATABASE), keys.database_password())
     }
 
@@ -89,12 +94,16 @@ async fn create_database(admin: &PgConnectOptions, name: &str) -> anyhow::Result
     Ok(connection.close().await?)
 }
 
-/// Brings every schema of a database to its newest form.
+/// Brings these schemas of a database to their newest form, each with a role of this password.
 ///
 /// # Errors
 /// When the database refuses or a migration is wrong.
-pub async fn migrate(admin: &PgConnectOptions, password: &str) -> anyhow::Result<()> {
-    for (schema, migrator) in schemas() {
+pub async fn migrate(
+    admin: &PgConnectOptions,
+    password: &str,
+    schemas: &[(&'static str, &'static Migrator)],
+) -> anyhow::Result<()> {
+    for &(schema, migrator) in schemas {
         migration::migrate(admin, schema, Some(password), migrator)
             .await
             .with_context(|| format!("schema {schema}"))?;

@@ -56,7 +56,7 @@ impl Drop for Process {
 pub(crate) struct Site {
     pub(crate) database: TestDatabase,
     pub(crate) folder: TempDir,
-    keys: Keys,
+    pub(crate) keys: Keys,
     /// Of the processes of each service, in the order of [`SERVICES`].
     ports: Vec<Vec<u16>>,
 }
@@ -139,12 +139,18 @@ impl Site {
         command
     }
 
-    /// Sends this collector (`http://…`) the traces of whatever is started from here on.
-    pub(crate) fn send_traces_to(&self, collector: &str) {
+    /// Changes the configuration of whatever is started from here on.
+    pub(crate) fn configure(&self, from: &str, to: &str) {
         let path = self.folder.path().join("kefu.toml");
         let text = fs::read_to_string(&path).unwrap();
+        assert!(text.contains(from), "{from}");
+        fs::write(&path, text.replacen(from, to, 1)).unwrap();
+    }
+
+    /// Sends this collector (`http://…`) the traces of whatever is started from here on.
+    pub(crate) fn send_traces_to(&self, collector: &str) {
         let telemetry = format!("[telemetry]\notlp_endpoint = {collector:?}\n");
-        fs::write(&path, text.replace("[telemetry]\n", &telemetry)).unwrap();
+        self.configure("[telemetry]\n", &telemetry);
     }
 
     pub(crate) fn token(&self, login: &str) -> String {
