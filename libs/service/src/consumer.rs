@@ -6,6 +6,7 @@ mod metrics;
 use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use futures_util::future::BoxFuture;
+use jiff::Timestamp;
 use kefu_contracts::journal::{
     Entry, EntryKind, FollowRequest, FollowResponse, journal_service_client::JournalServiceClient,
 };
@@ -118,18 +119,27 @@ impl Consumer {
             // Not when it was heard: what was written on the way is not in it.
             let looked_at = look_time.as_ref().and_then(from_proto);
             let looked_at = looked_at.ok_or_else(|| Fault::internal("a look of no time"))?;
-            let last = entries.last().map(|last| {
-                let recorded_at = last.recorded_at.as_ref().and_then(from_proto);
-                (last.cursor.map(Cursor::from), recorded_at)
-            });
-            if let Some((Some(last), recorded_at)) = last {
+            let mut entries = Arc::new(entries);
+            while let Some((last, recorded_at)) = end_of(&entries) {
                 let count = entries.len();
                 let span = effect_span(self.source, count, &trace_parents);
-                cursor = self.take_in(cursor, last, entries).instrument(span).await?;
-                self.progress.report(self.source, cursor);
-                if let Some(metrics) = metrics {
-                    metrics.took_effect(count, recorded_at);
+                let taking = self.take_in(cursor, last, entries.clone());
+                if taking.instrument(span).await? {
+                    cursor = last;
+                    entries = Arc::default();
+                    if let Some(metrics) = metrics {
+                        metrics.took_effect(count, recorded_at);
+                    }
+                } else {
+                    // Of what another replica has taken in meanwhile nothing is left to do.
+                    let place = self.cursor().await?;
+                    if place < cursor {
+                        return Err(Fault::internal("the place in the journal was put back"));
+                    }
+                    cursor = place;
+                    entries = Arc::new(after(cursor, &entries));
                 }
+                self.progress.report(self.source, cursor);
             }
             if caught_up {
                 self.progress.caught_up(self.source, looked_at);
@@ -141,24 +151,27 @@ impl Consumer {
         Ok(())
     }
 
-    /// Applies a stretch and moves the cursor from `before` to `last`.
+    /// Applies a stretch and moves the cursor from `before` to `last`; false, and nothing is
+    /// done, where another replica has moved it.
     async fn take_in(
         &self,
         before: Cursor,
         last: Cursor,
-        entries: Vec<Entry>,
-    ) -> Result<Cursor, Fault> {
-        let (effect, place, entries) = (self.effect.clone(), self.place.clone(), Arc::new(entries));
+        entries: Arc<Vec<Entry>>,
+    ) -> Result<bool, Fault> {
+        let (effect, place) = (self.effect.clone(), self.place.clone());
         self.db
             .transaction(move |connection| {
                 let (effect, place, entries) = (effect.clone(), place.clone(), entries.clone());
                 Box::pin(async move {
-                    move_cursor(connection, &place, before, last).await?;
-                    effect.apply(connection, &entries).await
+                    let moved = move_cursor(connection, &place, before, last).await?;
+                    if moved {
+                        effect.apply(connection, &entries).await?;
+                    }
+                    Ok(moved)
                 })
             })
-            .await?;
-        Ok(last)
+            .await
     }
 
     async fn cursor(&self) -> Result<Cursor, Fault> {
@@ -184,14 +197,26 @@ impl Consumer {
     }
 }
 
-/// Moves the cursor, unless another replica has moved it meanwhile: then its
-/// effect is done, and this one starts over from there.
+/// Where a stretch ends, and when its last entry was written; none where there is none.
+fn end_of(entries: &[Entry]) -> Option<(Cursor, Option<Timestamp>)> {
+    let last = entries.last()?;
+    let recorded_at = last.recorded_at.as_ref().and_then(from_proto);
+    Some((last.cursor?.into(), recorded_at))
+}
+
+/// Those that come after this place.
+fn after(place: Cursor, entries: &[Entry]) -> Vec<Entry> {
+    let is_after = |entry: &&Entry| entry.cursor.is_some_and(|at| Cursor::from(at) > place);
+    entries.iter().filter(is_after).cloned().collect()
+}
+
+/// Moves the cursor, unless another replica has moved it meanwhile; whether it is moved.
 async fn move_cursor(
     connection: &mut PgConnection,
     place: &str,
     before: Cursor,
     last: Cursor,
-) -> Result<(), Fault> {
+) -> Result<bool, Fault> {
     let moved = sqlx::query(
         "UPDATE consumer_cursor SET transaction_id = $4, position = $5
          WHERE source = $1 AND transaction_id = $2 AND position = $3",
@@ -203,9 +228,5 @@ async fn move_cursor(
     .bind(last.position)
     .execute(connection)
     .await?;
-    if moved.rows_affected() == 1 {
-        Ok(())
-    } else {
-        Err(Fault::internal("another replica follows this journal"))
-    }
+    Ok(moved.rows_affected() == 1)
 }
