@@ -1,6 +1,7 @@
 //! Staff is assessed by the line above, of figures, the one above and colleagues; the person
 //! concerned learns of it when it is published, and nobody else does.
 
+mod figures;
 mod monthly;
 mod rules;
 
@@ -344,7 +345,9 @@ async fn complete(caller: &Caller, assessment: &Assessment) -> Result<Assessment
         note: "辅导两次".into(),
         request_id: String::new(),
     };
-    let completed = client(caller).complete_assessment_consequence(request).await;
+    let completed = client(caller)
+        .complete_assessment_consequence(request)
+        .await;
     completed.map(|completed| completed.into_inner())
 }
 
@@ -421,7 +424,10 @@ async fn staff_is_assessed_by_figures_superior_and_colleagues() {
     assert_eq!(before.colleagues_missing, 3);
     let early = before.result.unwrap();
     assert_eq!((early.score, early.consequence), (0, 0));
-    assert_eq!((early.criteria[0].numerator, early.criteria[0].denominator), (300, 4));
+    assert_eq!(
+        (early.criteria[0].numerator, early.criteria[0].denominator),
+        (300, 4)
+    );
     let refused = publish(&head, publishing(opened)).await.unwrap_err();
     assert_eq!(refusal(&refused).1, "STATE_NOT_ALLOWED");
 
@@ -436,7 +442,11 @@ async fn staff_is_assessed_by_figures_superior_and_colleagues() {
     let refused = give(&head, wrong).await.unwrap_err();
     assert_eq!(
         violations(&refused),
-        ["points[0].points", "points[0].comment", "points[1].criterion"]
+        [
+            "points[0].points",
+            "points[0].comment",
+            "points[1].criterion"
+        ]
     );
     let first = score(&suite, HEAD, 55, "先打一次").await;
     let stale = give(&head, points(&asked_of, 60, "x")).await.unwrap_err();
@@ -456,7 +466,11 @@ async fn staff_is_assessed_by_figures_superior_and_colleagues() {
     let ready = get(&head, &opened.name).await.unwrap();
     assert_eq!(ready.state(), AssessmentState::Ready);
     let shown = preview(&head, &opened.name).await.unwrap().result.unwrap();
-    assert_eq!(get(&head, &opened.name).await.unwrap(), ready, "nothing is kept of it");
+    assert_eq!(
+        get(&head, &opened.name).await.unwrap(),
+        ready,
+        "nothing is kept of it"
+    );
     // (50 × 80 + 30 × 60 + 20 × 260/3) / 100
     assert_eq!((shown.score, shown.counted_weight), (7_533, 100));
 
@@ -468,7 +482,11 @@ async fn staff_is_assessed_by_figures_superior_and_colleagues() {
         ..publishing(&ready)
     };
     let wrong = publish(&head, request).await.unwrap_err();
-    assert_eq!(violations(&wrong), ["owner", "due_day"], "not themselves, not in the past");
+    assert_eq!(
+        violations(&wrong),
+        ["owner", "due_day"],
+        "not themselves, not in the past"
+    );
     let request = PublishAssessmentRequest {
         owner: employee(HEAD),
         due_day: wire(today(&suite)),
@@ -479,7 +497,10 @@ async fn staff_is_assessed_by_figures_superior_and_colleagues() {
     assert_eq!(publish(&head, request).await.unwrap(), published);
     assert_eq!(published.state(), AssessmentState::Published);
     let result = published.result.as_ref().unwrap();
-    assert_eq!((result.score, result.criteria.clone()), (7_533, shown.criteria));
+    assert_eq!(
+        (result.score, result.criteria.clone()),
+        (7_533, shown.criteria)
+    );
     assert_eq!(result.consequence(), AssessmentConsequence::Coaching);
     assert_eq!(result.sources.len(), 5);
     assert!(result.count_time.is_some() && result.generation > 0);
@@ -501,7 +522,10 @@ async fn staff_is_assessed_by_figures_superior_and_colleagues() {
         "DELETE FROM analytics.assessment_result",
     ] {
         let refused = sqlx::query(change).execute(&mut own).await.unwrap_err();
-        assert!(refused.to_string().contains("permission denied"), "{refused}");
+        assert!(
+            refused.to_string().contains("permission denied"),
+            "{refused}"
+        );
     }
 }
 
@@ -515,10 +539,21 @@ async fn assessments_are_seen_by_the_person_concerned_and_the_line_above() {
     let absent = get(&own, NOBODY).await.unwrap_err();
     assert_eq!(refusal(&absent), hidden());
     // Before it is published.
-    let others = ["zhou.ting", "zhao.lei", "wang.fang", ADMINISTRATOR, "song.yue", ASSESSED];
+    let others = [
+        "zhou.ting",
+        "zhao.lei",
+        "wang.fang",
+        ADMINISTRATOR,
+        "song.yue",
+        ASSESSED,
+    ];
     for login in others {
         let caller = of(&suite, login);
-        assert_eq!(refusal(&get(&caller, &ready.name).await.unwrap_err()), hidden(), "{login}");
+        assert_eq!(
+            refusal(&get(&caller, &ready.name).await.unwrap_err()),
+            hidden(),
+            "{login}"
+        );
         assert_eq!(list(&caller, "").await.unwrap(), [], "{login}");
     }
     let objection = appeal(&own, &ready).await.unwrap_err();
@@ -527,16 +562,29 @@ async fn assessments_are_seen_by_the_person_concerned_and_the_line_above() {
     let foreign = GetAssessmentRatingRequest {
         name: rating(&suite, "wang.fang").await.name,
     };
-    let foreign = client(&head).get_assessment_rating(foreign).await.unwrap_err();
-    assert_eq!(refusal(&foreign), hidden(), "not even the head sees what one gave");
+    let foreign = client(&head)
+        .get_assessment_rating(foreign)
+        .await
+        .unwrap_err();
+    assert_eq!(
+        refusal(&foreign),
+        hidden(),
+        "not even the head sees what one gave"
+    );
     for (login, hidden_from) in [("zhou.ting", true), (HEAD, false), (ABOVE, false)] {
         let looked = preview(&of(&suite, login), &ready.name).await;
         assert_eq!(looked.is_err(), hidden_from, "{login}");
     }
     let wrong = suite.caller_for(HEAD, "service");
-    assert_eq!(get(&wrong, &ready.name).await.unwrap_err().code(), Code::PermissionDenied);
+    assert_eq!(
+        get(&wrong, &ready.name).await.unwrap_err().code(),
+        Code::PermissionDenied
+    );
     let unsaid = suite.caller_for(HEAD, "");
-    assert_eq!(refusal(&get(&unsaid, &ready.name).await.unwrap_err()).1, "PURPOSE_REQUIRED");
+    assert_eq!(
+        refusal(&get(&unsaid, &ready.name).await.unwrap_err()).1,
+        "PURPOSE_REQUIRED"
+    );
 
     let request = PublishAssessmentRequest {
         owner: employee(HEAD),
@@ -546,11 +594,18 @@ async fn assessments_are_seen_by_the_person_concerned_and_the_line_above() {
     publish(&head, request).await.unwrap();
     for login in &others[..5] {
         let caller = of(&suite, login);
-        assert_eq!(refusal(&get(&caller, &ready.name).await.unwrap_err()), hidden(), "{login}");
+        assert_eq!(
+            refusal(&get(&caller, &ready.name).await.unwrap_err()),
+            hidden(),
+            "{login}"
+        );
         assert_eq!(list(&caller, "").await.unwrap(), [], "{login}");
     }
     let seen = get(&own, &ready.name).await.unwrap();
-    assert_eq!((seen.note.as_str(), seen.owner.as_str()), ("继续努力", employee(HEAD).as_str()));
+    assert_eq!(
+        (seen.note.as_str(), seen.owner.as_str()),
+        ("继续努力", employee(HEAD).as_str())
+    );
     let colleagues = &seen.result.as_ref().unwrap().criteria[2];
     assert_eq!((colleagues.points, colleagues.rater_count), (8_667, 3));
     let told: Vec<&str> = seen.comments.iter().map(|one| one.text.as_str()).collect();
@@ -574,11 +629,15 @@ async fn assessments_are_seen_by_the_person_concerned_and_the_line_above() {
     ] {
         assert_eq!(refusal(&refused).1, "PERMISSION_MISSING");
     }
-    let looks = "SELECT count(*) FROM analytics.journal WHERE type = 'assessment.viewed' AND kind = 2
+    let looks =
+        "SELECT count(*) FROM analytics.journal WHERE type = 'assessment.viewed' AND kind = 2
                  AND resource LIKE 'assessments/%'";
     assert!(counted(&suite, looks).await >= 9, "every look is journaled");
     let refused = "SELECT count(*) FROM analytics.journal WHERE type = 'assessment.refused'";
-    assert!(counted(&suite, refused).await >= 12, "and every one in vain");
+    assert!(
+        counted(&suite, refused).await >= 12,
+        "and every one in vain"
+    );
 }
 
 /// Clause OP-4.2: the person concerned objects once and in time; somebody above decides who
@@ -589,17 +648,29 @@ async fn an_assessment_is_objected_to_once_and_decided_above() {
     let published = published(&suite).await;
     let (own, head) = (of(&suite, ASSESSED), of(&suite, HEAD));
     // To the head it is somebody else's.
-    assert_eq!(refusal(&appeal(&head, &published).await.unwrap_err()), hidden());
-    let early = decide(&of(&suite, ABOVE), upholding(&published)).await.unwrap_err();
+    assert_eq!(
+        refusal(&appeal(&head, &published).await.unwrap_err()),
+        hidden()
+    );
+    let early = decide(&of(&suite, ABOVE), upholding(&published))
+        .await
+        .unwrap_err();
     assert_eq!(refusal(&early).1, "STATE_NOT_ALLOWED");
     let appealed = appeal(&own, &published).await.unwrap();
     assert_eq!(appealed.state(), AssessmentState::Appealed);
-    assert_eq!(refusal(&appeal(&own, &appealed).await.unwrap_err()).1, "STATE_NOT_ALLOWED");
-    let stale = decide(&of(&suite, ABOVE), upholding(&published)).await.unwrap_err();
+    assert_eq!(
+        refusal(&appeal(&own, &appealed).await.unwrap_err()).1,
+        "STATE_NOT_ALLOWED"
+    );
+    let stale = decide(&of(&suite, ABOVE), upholding(&published))
+        .await
+        .unwrap_err();
     assert_eq!(refusal(&stale).1, "ETAG_MISMATCH");
     let who_scored = decide(&head, upholding(&appealed)).await.unwrap_err();
     assert_eq!(refusal(&who_scored).1, "SECOND_PERSON_REQUIRED");
-    let elsewhere = decide(&of(&suite, "zhou.ting"), upholding(&appealed)).await.unwrap_err();
+    let elsewhere = decide(&of(&suite, "zhou.ting"), upholding(&appealed))
+        .await
+        .unwrap_err();
     assert_eq!(refusal(&elsewhere), hidden());
     let mut wrong = upholding(&appealed);
     wrong.points.push(DecidedPoints::default());
@@ -621,22 +692,35 @@ async fn an_assessment_is_objected_to_once_and_decided_above() {
         points: 1,
     });
     let too_much = decide(&of(&suite, ABOVE), too_much).await.unwrap_err();
-    assert_eq!(violations(&too_much), ["points[0].points", "points[1].criterion"]);
+    assert_eq!(
+        violations(&too_much),
+        ["points[0].points", "points[1].criterion"]
+    );
     let decided = decide(&of(&suite, ABOVE), changing).await.unwrap();
     assert_eq!(decided.state(), AssessmentState::Final);
     assert_eq!(decided.decider, employee(ABOVE));
     let (result, earlier) = (decided.result.unwrap(), decided.earlier_result.unwrap());
-    assert_eq!(Some(&earlier), published.result.as_ref(), "what was published stays");
+    assert_eq!(
+        Some(&earlier),
+        published.result.as_ref(),
+        "what was published stays"
+    );
     // (50 × 100 + 30 × 60 + 20 × 260/3) / 100
     assert_eq!((result.score, earlier.score), (8_533, 7_533));
     assert_eq!(result.consequence(), AssessmentConsequence::None);
     assert!(decided.owner.is_empty(), "nothing follows any more");
     let changed = &result.criteria[0];
-    assert!(changed.decided && changed.numerator == 300, "figures are what they were");
+    assert!(
+        changed.decided && changed.numerator == 300,
+        "figures are what they were"
+    );
     let seen = get(&own, &published.name).await.unwrap();
     assert_eq!(seen.decision_reason, "查过了");
     assert_eq!(seen.appeal_outcome(), AssessmentAppealOutcome::Changed);
-    assert_eq!(refusal(&appeal(&own, &seen).await.unwrap_err()).1, "STATE_NOT_ALLOWED");
+    assert_eq!(
+        refusal(&appeal(&own, &seen).await.unwrap_err()).1,
+        "STATE_NOT_ALLOWED"
+    );
     let done = complete(&head, &seen).await.unwrap_err();
     assert_eq!(said(&done, "state"), "NOTHING_FOLLOWS");
     let acts = "SELECT count(*) FROM analytics.journal WHERE kind = 1 AND type IN
@@ -660,13 +744,20 @@ async fn who_published_a_result_does_not_decide_upon_it() {
     let appealed = appeal(&of(&suite, ASSESSED), &published).await.unwrap();
     for login in [HEAD, ABOVE] {
         let refused = decide(&of(&suite, login), upholding(&appealed)).await;
-        assert_eq!(refusal(&refused.unwrap_err()).1, "SECOND_PERSON_REQUIRED", "{login}");
+        assert_eq!(
+            refusal(&refused.unwrap_err()).1,
+            "SECOND_PERSON_REQUIRED",
+            "{login}"
+        );
     }
     let upheld = decide(&of(&suite, "chen.guodong"), upholding(&appealed));
     let upheld = upheld.await.unwrap();
     assert_eq!(upheld.appeal_outcome(), AssessmentAppealOutcome::Upheld);
     assert_eq!(upheld.result, published.result);
-    assert_eq!((upheld.earlier_result, upheld.owner), (None, employee(HEAD)));
+    assert_eq!(
+        (upheld.earlier_result, upheld.owner),
+        (None, employee(HEAD))
+    );
 }
 
 /// Clause OP-4.2: what nobody objects to in time stands, and what follows is done once.
@@ -678,18 +769,32 @@ async fn a_result_that_nobody_objects_to_stands_and_is_carried_out() {
     let early = complete(&head, &published).await.unwrap_err();
     assert_eq!(refusal(&early).1, "STATE_NOT_ALLOWED");
     pass(&suite, 5).await;
-    let (own, head) = (of(&suite, ASSESSED).after(&own), of(&suite, HEAD).after(&head));
-    until(&suite, "SELECT count(*) FROM analytics.assessment WHERE state = 5", 1).await;
+    let (own, head) = (
+        of(&suite, ASSESSED).after(&own),
+        of(&suite, HEAD).after(&head),
+    );
+    until(
+        &suite,
+        "SELECT count(*) FROM analytics.assessment WHERE state = 5",
+        1,
+    )
+    .await;
     let late = appeal(&own, &published).await.unwrap_err();
     assert_eq!(refusal(&late).1, "ETAG_MISMATCH");
     let stands = get(&own, &published.name).await.unwrap();
     assert_eq!(stands.state(), AssessmentState::Final);
-    assert_eq!(refusal(&appeal(&own, &stands).await.unwrap_err()).1, "STATE_NOT_ALLOWED");
+    assert_eq!(
+        refusal(&appeal(&own, &stands).await.unwrap_err()).1,
+        "STATE_NOT_ALLOWED"
+    );
     let done = complete(&head, &stands).await.unwrap();
     assert!(done.complete_time.is_some());
     let again = complete(&head, &done).await.unwrap_err();
     assert_eq!(said(&again, "state"), "COMPLETED");
-    assert_eq!(get(&own, &done.name).await.unwrap().completion_note, "辅导两次");
+    assert_eq!(
+        get(&own, &done.name).await.unwrap().completion_note,
+        "辅导两次"
+    );
     let lapsed = "SELECT count(*) FROM analytics.journal WHERE type = 'assessment.lapsed'";
     assert_eq!(counted(&suite, lapsed).await, 1);
 }
@@ -718,7 +823,10 @@ async fn of_two_who_publish_at_once_one_does() {
     let lost: Vec<Status> = [one, other].into_iter().filter_map(Result::err).collect();
     assert_eq!(lost.len(), 1);
     assert_eq!(refusal(&lost[0]).1, "ETAG_MISMATCH");
-    assert_eq!(counted(&suite, "SELECT count(*) FROM analytics.assessment_result").await, 1);
+    assert_eq!(
+        counted(&suite, "SELECT count(*) FROM analytics.assessment_result").await,
+        1
+    );
 }
 
 /// Clause OP-4.2: what was opened by mistake is ended, and can be opened anew; who heads people is
@@ -734,19 +842,30 @@ async fn heads_are_assessed_by_those_above_them() {
         ..asked(&suite)
     };
     for login in ["zhao.lei", "zhou.ting"] {
-        let refused = begin(&of(&suite, login), of_head.clone()).await.unwrap_err();
+        let refused = begin(&of(&suite, login), of_head.clone())
+            .await
+            .unwrap_err();
         assert_eq!(refusal(&refused), hidden(), "{login} is not above");
     }
     let head = of(&suite, HEAD);
     let opened = begin(&head, of_head.clone()).await.unwrap().remove(0);
     assert_eq!(opened.superior, employee(HEAD));
-    assert_eq!(opened.department, name("departments", department_id("call_centre")));
+    assert_eq!(
+        opened.department,
+        name("departments", department_id("call_centre"))
+    );
     let own = of(&suite, "zhao.lei");
     for hidden_from in [&own, &of(&suite, "ma.chao")] {
-        assert_eq!(refusal(&get(hidden_from, &opened.name).await.unwrap_err()), hidden());
+        assert_eq!(
+            refusal(&get(hidden_from, &opened.name).await.unwrap_err()),
+            hidden()
+        );
         assert_eq!(list(hidden_from, "").await.unwrap(), []);
     }
-    assert_eq!(refusal(&withdraw(&own, &opened).await.unwrap_err()), hidden());
+    assert_eq!(
+        refusal(&withdraw(&own, &opened).await.unwrap_err()),
+        hidden()
+    );
     let withdrawn = withdraw(&head, &opened).await.unwrap();
     assert_eq!(withdrawn.state(), AssessmentState::Withdrawn);
     assert_eq!(withdrawn.withdrawal_reason, "选错了日期");
@@ -754,7 +873,11 @@ async fn heads_are_assessed_by_those_above_them() {
     assert!(!closed.open);
     let late = give(&head, points(&closed, 50, "x")).await.unwrap_err();
     assert_eq!(refusal(&late).1, "STATE_NOT_ALLOWED");
-    assert_eq!(refusal(&get(&own, &opened.name).await.unwrap_err()), hidden(), "for good");
+    assert_eq!(
+        refusal(&get(&own, &opened.name).await.unwrap_err()),
+        hidden(),
+        "for good"
+    );
     let anew = begin(&head, of_head).await.unwrap().remove(0);
     assert_ne!(anew.name, opened.name);
 }
@@ -817,6 +940,12 @@ async fn what_is_opened_is_of_people_below_and_of_days_that_are_over() {
     assert_eq!(refusal(&begin(&head, absent).await.unwrap_err()), hidden());
     let mut elsewhere = asked(&suite);
     elsewhere.people[0].employee = employee("wu.peng");
-    assert_eq!(refusal(&begin(&head, elsewhere).await.unwrap_err()), hidden());
-    assert_eq!(counted(&suite, "SELECT count(*) FROM analytics.assessment").await, 0);
+    assert_eq!(
+        refusal(&begin(&head, elsewhere).await.unwrap_err()),
+        hidden()
+    );
+    assert_eq!(
+        counted(&suite, "SELECT count(*) FROM analytics.assessment").await,
+        0
+    );
 }

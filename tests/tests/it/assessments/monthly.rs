@@ -20,7 +20,12 @@ async fn end_month(suite: &TestSuite) {
 async fn months_are_assessed_once_by_whichever_instance() {
     let suite = TestSuite::with(|gateway| gateway.max_snapshot_age_seconds = LONG).await;
     let _twin = suite.twin();
-    until(&suite, "SELECT count(*) FROM analytics.assessment_schedule", 1).await;
+    until(
+        &suite,
+        "SELECT count(*) FROM analytics.assessment_schedule",
+        1,
+    )
+    .await;
     let month = today(&suite);
     end_month(&suite).await;
     let moved = "SELECT count(*) FROM analytics.assessment_schedule
@@ -38,7 +43,10 @@ async fn months_are_assessed_once_by_whichever_instance() {
     }
     for one in &all {
         assert_eq!(one.origin(), AssessmentOrigin::Monthly);
-        assert_eq!((one.scheme.as_str(), one.rules_version), ("service_staff", 0));
+        assert_eq!(
+            (one.scheme.as_str(), one.rules_version),
+            ("service_staff", 0)
+        );
         assert_eq!(one.first_day, wire(month.first_of_month()));
         assert_eq!(one.last_day, wire(month.last_of_month()));
         assert_eq!(one.opener, "");
@@ -54,13 +62,19 @@ async fn months_are_assessed_once_by_whichever_instance() {
     // The one above scores in time, and not all colleagues.
     let head = of(&suite, HEAD);
     let of_assessed = ratings(&head).await;
-    let own = of_assessed.iter().find(|one| one.employee == employee(ASSESSED));
+    let own = of_assessed
+        .iter()
+        .find(|one| one.employee == employee(ASSESSED));
     let own = own.unwrap();
     assert_eq!(own.criteria.len(), 2, "knowledge and communication");
     give(&head, points(own, 80, "稳")).await.unwrap();
     let filter = format!("employee = {}", employee(ASSESSED));
     let early = list(&head, &filter).await.unwrap().remove(0);
-    assert_eq!(early.state(), AssessmentState::Collecting, "colleagues have not scored");
+    assert_eq!(
+        early.state(),
+        AssessmentState::Collecting,
+        "colleagues have not scored"
+    );
     pass(&suite, 5).await;
     let ready = "SELECT count(*) FROM analytics.assessment WHERE state = 2";
     until(&suite, ready, 1).await;
@@ -91,11 +105,17 @@ async fn months_are_assessed_once_by_whichever_instance() {
     assert!(!late.open);
     let refused = give(&of(&suite, login), points(&late, 50, "x")).await;
     assert_eq!(said(&refused.unwrap_err(), "state"), "SCORING_OVER");
-    let other = of_assessed.iter().find(|one| one.employee == employee("wang.fang"));
+    let other = of_assessed
+        .iter()
+        .find(|one| one.employee == employee("wang.fang"));
     give(&head, points(other.unwrap(), 80, "稳")).await.unwrap();
     let filter = format!("employee = {}", employee("wang.fang"));
     let ready = list(&head, &filter).await.unwrap().remove(0);
-    assert_eq!(ready.state(), AssessmentState::Ready, "there is nothing more to wait for");
+    assert_eq!(
+        ready.state(),
+        AssessmentState::Ready,
+        "there is nothing more to wait for"
+    );
 
     // The month after is another.
     let before = all.len();
@@ -104,5 +124,8 @@ async fn months_are_assessed_once_by_whichever_instance() {
                  WHERE first_day = (SELECT max(last_day) + 1 FROM analytics.assessment)
                    AND (SELECT count(DISTINCT first_day) FROM analytics.assessment) = 2";
     until(&suite, twice, 1).await;
-    assert_eq!(list(&of(&suite, "chen.guodong"), "").await.unwrap().len(), 2 * before);
+    assert_eq!(
+        list(&of(&suite, "chen.guodong"), "").await.unwrap().len(),
+        2 * before
+    );
 }

@@ -10,7 +10,11 @@ async fn schemes_of_assessment_have_versions() {
     let rules = client(&suite.caller_for("song.yue", ""))
         .get_assessment_rules(GetAssessmentRulesRequest {});
     let rules = rules.await.unwrap().into_inner();
-    assert_eq!(rules.versions.len(), 2, "everybody reads by what they are assessed");
+    assert_eq!(
+        rules.versions.len(),
+        2,
+        "everybody reads by what they are assessed"
+    );
     let mut wrong = small();
     wrong.criteria[0].weight = 51;
     wrong.criteria[1].step = 30;
@@ -30,7 +34,9 @@ async fn schemes_of_assessment_have_versions() {
         definition: rules.versions[1].definition.clone(),
         ..Default::default()
     };
-    let head = client(&suite.caller(HEAD)).revise_assessment_rules(request.clone()).await;
+    let head = client(&suite.caller(HEAD))
+        .revise_assessment_rules(request.clone())
+        .await;
     assert_eq!(head.unwrap_err().code(), Code::PermissionDenied);
 
     let ready = scored(&suite).await;
@@ -40,7 +46,9 @@ async fn schemes_of_assessment_have_versions() {
         consequence: AssessmentConsequence::Warning.into(),
     }];
     assert_eq!(revise(&suite, vec![strict]).await.unwrap(), 2);
-    let late = client(&suite.caller(ADMINISTRATOR)).revise_assessment_rules(request).await;
+    let late = client(&suite.caller(ADMINISTRATOR))
+        .revise_assessment_rules(request)
+        .await;
     assert_eq!(refusal(&late.unwrap_err()).1, "ETAG_MISMATCH");
     let request = PublishAssessmentRequest {
         owner: employee(HEAD),

@@ -144,6 +144,21 @@ pub(super) fn read<M: prost::Message>(
 }
 
 impl Assessments {
+    /// What was answered to the same request before: it may no longer pass the checks.
+    pub(super) async fn answered(
+        &self,
+        wanted: &Wanted,
+    ) -> Result<Option<Answer<Assessment>>, Fault> {
+        let claim = wanted.claim.clone();
+        let db = &self.core.deps.db;
+        let kept = db.run(move |connection| {
+            Box::pin(async move { idempotency::find_plain(connection, claim.as_ref()).await })
+        });
+        Ok(kept
+            .await?
+            .map(|kept| Answer::written(kept.body, kept.position)))
+    }
+
     /// Carries a change out.
     pub(super) async fn change(
         &self,

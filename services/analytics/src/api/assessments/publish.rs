@@ -134,6 +134,9 @@ impl Assessments {
         fields.text("note", &request.note, LONGEST_TEXT);
         let mut fields = wanted.named(fields)?;
         let row = self.reached(&call, wanted.id, &wanted.name).await?;
+        if let Some(answered) = self.answered(&wanted).await? {
+            return Ok(answered);
+        }
         let ruled = self.assessor.ruled(&row).await?;
         let company = self.assessor.company().await?;
         let today = ruled.zone.today(call.now);

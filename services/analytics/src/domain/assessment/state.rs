@@ -119,7 +119,9 @@ mod tests {
     #[test]
     fn the_page_about_assessments_has_their_table() {
         let written = include_str!("../../../../../docs/assessments.md");
-        let rows = written.lines().skip_while(|line| !line.starts_with("| event |"));
+        let rows = written
+            .lines()
+            .skip_while(|line| !line.starts_with("| event |"));
         let rows = rows.take_while(|line| line.starts_with('|'));
         let rows: String = rows.map(|line| format!("{line}\n")).collect();
         assert_eq!(
