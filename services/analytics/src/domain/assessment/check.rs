@@ -349,6 +349,7 @@ mod tests {
         assert_eq!(
             of_first,
             [
+                ("id", "FORMAT"),
                 ("title_zh", "REQUIRED"),
                 ("roles", "REQUIRED"),
                 ("departments[0]", "RESOURCE_NAME"),

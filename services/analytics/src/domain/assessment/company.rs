@@ -166,14 +166,10 @@ impl Company {
             return false;
         };
         let holds = |(role, span): &(String, Span)| scheme.roles.contains(role) && span.holds(now);
-        let mut departments = scheme.departments.iter();
-        let within = scheme.departments.is_empty()
-            || departments
-                .filter_map(|name| parse_name(name, DEPARTMENTS))
-                .any(|root| {
-                    one.department
-                        .is_some_and(|own| self.reach(root).contains(&own))
-                });
+        let named = scheme.departments.iter();
+        let mut named = named.filter_map(|name| parse_name(name, DEPARTMENTS));
+        let below = |root| one.department.is_some_and(|own| self.reach(root).contains(&own));
+        let within = scheme.departments.is_empty() || named.any(below);
         within && one.roles.iter().any(holds) && self.superior(person).is_some()
     }
 

@@ -267,9 +267,9 @@ mod tests {
             let scheme = AssessmentScheme { least_weight: 1, ..scheme() };
             let criteria = parts.iter().map(|(weight, points, parts, missing)| {
                 let mut one = CriterionResult { weight: *weight, ..CriterionResult::default() };
-                set(&mut one, (points * parts, *parts));
-                // Something that is no whole number of points.
-                set(&mut one, (one.points_numerator * parts - (one.points_numerator * parts).min(1), *parts));
+                // So many points, less one part of them: no whole number of points.
+                let all = points * parts;
+                set(&mut one, (all - all.min(1), *parts));
                 one.missing = *missing;
                 one
             });
