@@ -168,7 +168,10 @@ impl Company {
         let holds = |(role, span): &(String, Span)| scheme.roles.contains(role) && span.holds(now);
         let named = scheme.departments.iter();
         let mut named = named.filter_map(|name| parse_name(name, DEPARTMENTS));
-        let below = |root| one.department.is_some_and(|own| self.reach(root).contains(&own));
+        let below = |root| {
+            one.department
+                .is_some_and(|own| self.reach(root).contains(&own))
+        };
         let within = scheme.departments.is_empty() || named.any(below);
         within && one.roles.iter().any(holds) && self.superior(person).is_some()
     }
@@ -238,7 +241,7 @@ mod tests {
             kind: SubjectKind::Employee.into(),
             department_id: bytes(department),
             // Number 14 works until then.
-            leaves_at: (id == 14).then(|| Moment {
+            leaves_at: (id == 14).then_some(Moment {
                 seconds: 500,
                 nanos: 0,
             }),
@@ -247,7 +250,7 @@ mod tests {
         let agent = |id| SnapshotBinding {
             subject_id: bytes(id),
             role_id: "agent".into(),
-            ends_at: (id == 12).then(|| Moment {
+            ends_at: (id == 12).then_some(Moment {
                 seconds: 700,
                 nanos: 0,
             }),
