@@ -51,6 +51,9 @@ pub struct RecordSpec {
     /// What the scope looks at in a second record that this one is about as well: both have to
     /// be within it. The rules that let the second through follow as `also_matched`.
     pub also: Option<ScopeColumns>,
+    /// Who a record is hidden from, whatever their scope: `CASE WHEN … THEN a.employee_id END`,
+    /// whom it is about until they are to know. `None`: nobody.
+    pub hidden_from: Option<&'static str>,
     /// Column with the number of the class that a record's being there tells of, where
     /// records differ in that: each is there only where its class is cleared.
     pub class: Option<&'static str>,
@@ -95,6 +98,7 @@ impl RecordSpec {
             consent: None,
         },
         also: None,
+        hidden_from: None,
         class: None,
         near: None,
         fields: &[],
@@ -279,6 +283,10 @@ impl RecordSpec {
     fn write_reach(&self, call: &Call, query: &mut QueryBuilder<Postgres>) {
         if !self.only.is_empty() {
             query.push(self.only).push(" AND ");
+        }
+        if let Some(whom) = self.hidden_from {
+            query.push(format_args!("({whom}) IS DISTINCT FROM "));
+            query.push_bind(call.context.subject.id).push(" AND ");
         }
         let scopes = || std::iter::once(&self.scope).chain(&self.also);
         let Some(column) = self.class else {

@@ -14,9 +14,13 @@
 //! themselves once it is over (`jobs/reports.rs`), within what their audience may see
 //! (`maker.rs`), and kept as they were.
 //!
+//! Staff is assessed by the company's versioned schemes, of figures and of what people give
+//! (`assessor.rs`, docs/assessments.md), for the line above and the person concerned alone.
+//!
 //! Clauses: OP-3.2, OP-4.2, CC-1.4, CF-6.1, IH-8.1, SG-1.2, SG-7.
 
 mod api;
+mod assessor;
 mod config;
 mod domain;
 mod error;
@@ -27,6 +31,7 @@ mod store;
 use std::sync::Arc;
 
 use kefu_contracts::analytics::{
+    assessment_service_server::AssessmentServiceServer,
     metrics_service_server::MetricsServiceServer, rebuild_service_server::RebuildServiceServer,
     report_service_server::ReportServiceServer,
 };
@@ -95,8 +100,12 @@ pub fn build(config: AnalyticsConfig, deps: Deps, peers: Peers) -> Result<Hosted
     };
     all.push(rebuild.job());
     all.push(jobs::make_reports(maker.clone()));
+    let assessor = assessor::Assessor::new(&core, maker.clone());
+    all.push(jobs::assess(assessor.clone()));
+    let assessments = api::Assessments::new(&core, assessor);
     let metrics = api::Metrics::new(&core, zone, aggregates);
     let routes = Routes::new(MetricsServiceServer::new(metrics))
+        .add_service(AssessmentServiceServer::new(assessments))
         .add_service(RebuildServiceServer::new(api::Rebuilds::new(&core)))
         .add_service(ReportServiceServer::new(api::Reports::new(&core, maker)));
     let hosted = core.host(routes, all);

@@ -8,7 +8,9 @@ use jiff::Timestamp;
 use kefu_access::{AccessContext, Purpose, Rule, Scope, Subject, SubjectKind};
 use kefu_contracts::{
     ClassSet,
-    access::{WatchSnapshotRequest, snapshot_service_client::SnapshotServiceClient},
+    access::{
+        WatchSnapshotRequest, WatchSnapshotResponse, snapshot_service_client::SnapshotServiceClient,
+    },
     analytics::{
         DepartmentTitle, Dimension, PeriodBefore, Report, ReportDefinition, ReportFigure,
         SourceFreshness,
@@ -88,18 +90,20 @@ impl Maker {
 
     /// The departments as they are now.
     pub(crate) async fn organisation(&self) -> Result<Organisation, Fault> {
+        Ok(Organisation::of(&self.policy().await?.departments))
+    }
+
+    /// Departments, people and what they hold, as they are now.
+    pub(crate) async fn policy(&self) -> Result<WatchSnapshotResponse, Fault> {
         let mut client = SnapshotServiceClient::new(self.access_control.clone())
             .max_decoding_message_size(LARGEST_MESSAGE);
         let policy = client.watch_snapshot(WatchSnapshotRequest {}).await;
         let mut policy = policy.map_err(|status| facts::fault(&status))?.into_inner();
         let first = policy.message().await;
         let first = first.map_err(|status| facts::fault(&status))?;
-        match first.filter(|message| message.full) {
-            Some(all) => Ok(Organisation::of(&all.departments)),
-            None => Err(Fault::internal(
-                "a policy that does not begin with all of it",
-            )),
-        }
+        first
+            .filter(|message| message.full)
+            .ok_or_else(|| Fault::internal("a policy that does not begin with all of it"))
     }
 
     /// Journals that had not been read up to then, as far as is known here.
@@ -168,7 +172,7 @@ impl Maker {
     }
 
     /// How far back the journals were read, up to now.
-    fn freshness(&self, now: Timestamp) -> Vec<SourceFreshness> {
+    pub(crate) fn freshness(&self, now: Timestamp) -> Vec<SourceFreshness> {
         let sources = SOURCES.iter().map(|source| {
             let caught_up_at = self.core.progress.caught_up_at(source);
             SourceFreshness {
@@ -232,8 +236,8 @@ pub(crate) async fn keep(
     Ok((report, event::Event::ReportMade(made)))
 }
 
-/// What a report may look at: what its audience may see, and nothing else.
-fn context(departments: Option<Vec<Uuid>>, now: Timestamp) -> AccessContext {
+/// What a report, or an assessment, may look at: what its audience may see, and nothing else.
+pub(crate) fn context(departments: Option<Vec<Uuid>>, now: Timestamp) -> AccessContext {
     let rule = Rule {
         scope: departments.map_or(Scope::All, Scope::Departments),
         classes: ClassSet::default(),

@@ -5,6 +5,7 @@
 
 mod after_sales;
 mod alerts;
+mod assessments;
 mod attachments;
 mod attention;
 mod audit;

@@ -20,13 +20,14 @@ pub enum MigrationFailed {
 
 /// Tables whose rows nobody changes, in every schema that has them: not even the service
 /// whose they are.
-const APPEND_ONLY: [&str; 6] = [
+const APPEND_ONLY: [&str; 7] = [
     "journal",
     "audit_entry",
     "audit_node",
     "audit_checkpoint",
     "report",
     "perturbation",
+    "assessment_result",
 ];
 
 /// Role of the service with this schema.
@@ -35,8 +36,8 @@ pub fn role_of(schema: &str) -> String {
 }
 
 /// Brings a schema to its newest form and gives its role what it needs: rows of
-/// its own tables, and of the journal, the audit log and kept reports nothing but reading and
-/// appending.
+/// its own tables, and of the journal, the audit log, kept reports and results nothing but
+/// reading and appending.
 /// `password` makes the role where there is none yet; without it the role must
 /// be there.
 ///

@@ -1,11 +1,13 @@
 //! `kefu.analytics.v1`: request → rules → store → answer.
 
+mod assessments;
 mod list;
 mod query;
 mod rebuild;
 mod records;
 mod reports;
 
+pub(crate) use assessments::Assessments;
 pub(crate) use rebuild::Rebuilds;
 pub(crate) use reports::Reports;
 

@@ -1,5 +1,6 @@
 //! Types and rules of figures; pure.
 
+pub(crate) mod assessment;
 pub(crate) mod catalogue;
 pub(crate) mod fact;
 pub(crate) mod organisation;

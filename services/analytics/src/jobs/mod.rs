@@ -1,12 +1,14 @@
 //! What the service does on its own: it reads the journals, counts all anew when it is asked to,
-//! sees to the tables and to the days of orders, and makes reports.
+//! sees to the tables and to the days of orders, makes reports, and has staff assessed.
 
+mod assessments;
 mod days;
 mod intake;
 mod rebuild;
 mod reports;
 mod tables;
 
+pub(crate) use assessments::job as assess;
 pub(crate) use days::keep_days;
 pub(crate) use intake::{Intake, Target};
 pub(crate) use rebuild::Rebuild;

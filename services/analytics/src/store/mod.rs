@@ -1,10 +1,12 @@
-//! SQL of facts, figures and reports.
+//! SQL of facts, figures, reports and assessments.
 
+pub(crate) mod assessments;
 pub(crate) mod days;
 pub(crate) mod facts;
 pub(crate) mod generations;
 pub(crate) mod population;
 pub(crate) mod query;
+pub(crate) mod ratings;
 pub(crate) mod reads;
 pub(crate) mod reports;
 pub(crate) mod tables;

@@ -3,6 +3,7 @@
 
 mod days;
 mod dimension;
+mod person;
 pub(crate) mod records;
 mod rows;
 #[cfg(test)]
@@ -26,6 +27,7 @@ use crate::{
     error::from_figure,
 };
 use dimension::{names, sentinel, write_grouped, write_shown};
+pub(crate) use person::{Exact, of_person};
 use rows::write_rows;
 use toss::write_worth;
 

@@ -1,13 +1,15 @@
-//! Rules that the company sets, in versions: added, and never changed (OP-3.2, SG-7).
+//! Rules that the company sets, in versions: added, and never changed (OP-3.2, OP-4.2, SG-7).
 
-use kefu_contracts::analytics::{ReportRulesDefinition, ReportRulesVersion};
+use kefu_contracts::analytics::{
+    AssessmentRulesDefinition, AssessmentRulesVersion, ReportRulesDefinition, ReportRulesVersion,
+};
 use kefu_service::{
     error::Fault,
     versions::{self, versioned},
 };
 use sqlx::PgConnection;
 
-use crate::domain::report;
+use crate::domain::{assessment, report};
 
 /// Whose rules they are.
 pub(crate) struct FigureRules;
@@ -26,4 +28,19 @@ pub(crate) async fn reports(
     connection: &mut PgConnection,
 ) -> Result<Vec<ReportRulesVersion>, Fault> {
     versions::all::<FigureRules, ReportRulesVersion>(connection).await
+}
+
+versioned!(
+    FigureRules,
+    AssessmentRulesVersion,
+    AssessmentRulesDefinition,
+    "analytics.assessment_rules_version",
+    assessment::shipped
+);
+
+/// All versions of the schemes by which staff is assessed, in the same order.
+pub(crate) async fn assessments(
+    connection: &mut PgConnection,
+) -> Result<Vec<AssessmentRulesVersion>, Fault> {
+    versions::all::<FigureRules, AssessmentRulesVersion>(connection).await
 }

@@ -93,8 +93,9 @@ impl Door<'_> {
 const QUALITY: &str = "kefu.profile.v1.QualityService";
 
 /// Services that answer from the register of the company, and ask what for. Reports are figures
-/// of departments, and show no record.
+/// of departments, and show no record; assessments are of staff.
 const REGISTERS: &[&str] = &[
+    "kefu.analytics.v1.AssessmentService",
     "kefu.analytics.v1.ReportService",
     "kefu.profile.v1.CertificateService",
     "kefu.profile.v1.DuplicateService",
