@@ -14,7 +14,11 @@
 //! themselves once it is over (`jobs/reports.rs`), within what their audience may see
 //! (`maker.rs`), and kept as they were.
 //!
-//! Clauses: OP-3.2, OP-4.2, CC-1.4, CF-6.1, IH-8.1, SG-1.2, SG-7.
+//! Exceptions are figures outside what is usual for them, found by themselves once a period is over
+//! (`jobs/exceptions.rs`). Improvement is suggested, agreed to, carried out and judged; the figure that it is to move is
+//! counted before, and by itself afterwards (`jobs/improvements.rs`, docs/improvement.md).
+//!
+//! Clauses: OP-3.2, OP-4.2, CC-1.4, CF-6.1, IH-7, IH-8.1, SG-1.2, SG-7, SG-8.
 
 mod api;
 mod config;
@@ -22,11 +26,14 @@ mod domain;
 mod error;
 mod jobs;
 mod maker;
+mod measure;
 mod store;
 
 use std::sync::Arc;
 
 use kefu_contracts::analytics::{
+    exception_service_server::ExceptionServiceServer,
+    improvement_service_server::ImprovementServiceServer,
     metrics_service_server::MetricsServiceServer, rebuild_service_server::RebuildServiceServer,
     report_service_server::ReportServiceServer,
 };
@@ -95,10 +102,15 @@ pub fn build(config: AnalyticsConfig, deps: Deps, peers: Peers) -> Result<Hosted
     };
     all.push(rebuild.job());
     all.push(jobs::make_reports(maker.clone()));
+    all.push(jobs::find_exceptions(maker.clone()));
+    all.push(jobs::follow_improvements(maker.clone()));
+    let improvements = api::Improvements::new(&core, maker.clone(), zone.clone());
     let metrics = api::Metrics::new(&core, zone, aggregates);
     let routes = Routes::new(MetricsServiceServer::new(metrics))
         .add_service(RebuildServiceServer::new(api::Rebuilds::new(&core)))
-        .add_service(ReportServiceServer::new(api::Reports::new(&core, maker)));
+        .add_service(ReportServiceServer::new(api::Reports::new(&core, maker)))
+        .add_service(ExceptionServiceServer::new(api::Exceptions::new(&core)))
+        .add_service(ImprovementServiceServer::new(improvements));
     let hosted = core.host(routes, all);
     own.bind(hosted.service.clone());
     Ok(hosted)

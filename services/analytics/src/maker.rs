@@ -4,11 +4,13 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use aws_lc_rs::digest::{SHA256, digest};
-use jiff::Timestamp;
+use jiff::{Timestamp, civil};
 use kefu_access::{AccessContext, Purpose, Rule, Scope, Subject, SubjectKind};
 use kefu_contracts::{
     ClassSet,
-    access::{WatchSnapshotRequest, snapshot_service_client::SnapshotServiceClient},
+    access::{
+        WatchSnapshotRequest, WatchSnapshotResponse, snapshot_service_client::SnapshotServiceClient,
+    },
     analytics::{
         DepartmentTitle, Dimension, PeriodBefore, Report, ReportDefinition, ReportFigure,
         SourceFreshness,
@@ -33,6 +35,7 @@ use crate::{
         period::{Days, Zone, wire},
         question::Question,
         report::{DEPARTMENTS, changes::changes, section},
+        staff::Staff,
     },
     jobs::{SOURCES, sources},
     store::{
@@ -88,18 +91,28 @@ impl Maker {
 
     /// The departments as they are now.
     pub(crate) async fn organisation(&self) -> Result<Organisation, Fault> {
+        let all = self.policy().await?;
+        Ok(Organisation::of(&all.departments))
+    }
+
+    /// The departments as they are now, and who works in which.
+    pub(crate) async fn company(&self) -> Result<(Organisation, Staff), Fault> {
+        let all = self.policy().await?;
+        let now = self.core.deps.clock.now();
+        let staff = Staff::of(&all.subjects, now);
+        Ok((Organisation::of(&all.departments), staff))
+    }
+
+    /// All of the policy, as access-control tells it.
+    async fn policy(&self) -> Result<WatchSnapshotResponse, Fault> {
         let mut client = SnapshotServiceClient::new(self.access_control.clone())
             .max_decoding_message_size(LARGEST_MESSAGE);
         let policy = client.watch_snapshot(WatchSnapshotRequest {}).await;
         let mut policy = policy.map_err(|status| facts::fault(&status))?.into_inner();
         let first = policy.message().await;
         let first = first.map_err(|status| facts::fault(&status))?;
-        match first.filter(|message| message.full) {
-            Some(all) => Ok(Organisation::of(&all.departments)),
-            None => Err(Fault::internal(
-                "a policy that does not begin with all of it",
-            )),
-        }
+        let all = first.filter(|message| message.full);
+        all.ok_or_else(|| Fault::internal("a policy that does not begin with all of it"))
     }
 
     /// Journals that had not been read up to then, as far as is known here.
@@ -165,6 +178,27 @@ impl Maker {
             departments,
             ..Report::default()
         })
+    }
+
+    /// The figure that answers a question, within departments, or the whole company; and of which
+    /// generation it is.
+    pub(crate) async fn figure(
+        &self,
+        question: Question,
+        departments: Option<Vec<Uuid>>,
+    ) -> Result<(i32, ReportFigure), Fault> {
+        let now = self.core.deps.clock.now();
+        let context = context(departments, now);
+        let asked = [(String::new(), question)];
+        let db = self.core.deps.db.within(BOUND);
+        let counted = db.snapshot(move |connection| {
+            Box::pin(async move {
+                look(connection, &asked, &context, now, civil::Date::default()).await
+            })
+        });
+        let counted = counted.await?;
+        let figure = counted.figures.into_iter().next();
+        Ok((counted.generation, figure.unwrap_or_default()))
     }
 
     /// How far back the journals were read, up to now.
@@ -260,7 +294,7 @@ async fn look(
     questions: &[(String, Question)],
     context: &AccessContext,
     now: Timestamp,
-    last: jiff::civil::Date,
+    last: civil::Date,
 ) -> Result<Counted, Fault> {
     let live = generations::live(connection).await?;
     let positions = generations::places(connection, &sources(), live).await?;

@@ -1,11 +1,15 @@
 //! `kefu.analytics.v1`: request → rules → store → answer.
 
+mod exceptions;
+mod improvements;
 mod list;
 mod query;
 mod rebuild;
 mod records;
 mod reports;
 
+pub(crate) use exceptions::Exceptions;
+pub(crate) use improvements::Improvements;
 pub(crate) use rebuild::Rebuilds;
 pub(crate) use reports::Reports;
 

@@ -1,7 +1,10 @@
 //! Types and rules of figures; pure.
 
 pub(crate) mod catalogue;
+pub(crate) mod exception;
 pub(crate) mod fact;
+pub(crate) mod improvement;
+pub(crate) mod only;
 pub(crate) mod organisation;
 pub(crate) mod period;
 pub(crate) mod perturbation;
@@ -9,3 +12,4 @@ pub(crate) mod question;
 pub(crate) mod reads;
 pub(crate) mod report;
 pub(crate) mod series;
+pub(crate) mod staff;

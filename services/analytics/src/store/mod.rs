@@ -1,8 +1,10 @@
-//! SQL of facts, figures and reports.
+//! SQL of facts, figures, reports, exceptions and improvement.
 
 pub(crate) mod days;
+pub(crate) mod exceptions;
 pub(crate) mod facts;
 pub(crate) mod generations;
+pub(crate) mod improvements;
 pub(crate) mod population;
 pub(crate) mod query;
 pub(crate) mod reads;

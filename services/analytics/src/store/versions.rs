@@ -1,13 +1,15 @@
 //! Rules that the company sets, in versions: added, and never changed (OP-3.2, SG-7).
 
-use kefu_contracts::analytics::{ReportRulesDefinition, ReportRulesVersion};
+use kefu_contracts::analytics::{
+    ExceptionRulesDefinition, ExceptionRulesVersion, ReportRulesDefinition, ReportRulesVersion,
+};
 use kefu_service::{
     error::Fault,
     versions::{self, versioned},
 };
 use sqlx::PgConnection;
 
-use crate::domain::report;
+use crate::domain::{exception, report};
 
 /// Whose rules they are.
 pub(crate) struct FigureRules;
@@ -20,10 +22,25 @@ versioned!(
     report::shipped
 );
 
+versioned!(
+    FigureRules,
+    ExceptionRulesVersion,
+    ExceptionRulesDefinition,
+    "analytics.exception_rules_version",
+    exception::shipped
+);
+
 /// All versions of the rules by which reports are made, oldest first, the one that is shipped
 /// before them.
 pub(crate) async fn reports(
     connection: &mut PgConnection,
 ) -> Result<Vec<ReportRulesVersion>, Fault> {
     versions::all::<FigureRules, ReportRulesVersion>(connection).await
+}
+
+/// The same of the rules by which exceptions are found.
+pub(crate) async fn exceptions(
+    connection: &mut PgConnection,
+) -> Result<Vec<ExceptionRulesVersion>, Fault> {
+    versions::all::<FigureRules, ExceptionRulesVersion>(connection).await
 }

@@ -95,6 +95,8 @@ const QUALITY: &str = "kefu.profile.v1.QualityService";
 /// Services that answer from the register of the company, and ask what for. Reports are figures
 /// of departments, and show no record.
 const REGISTERS: &[&str] = &[
+    "kefu.analytics.v1.ExceptionService",
+    "kefu.analytics.v1.ImprovementService",
     "kefu.analytics.v1.ReportService",
     "kefu.profile.v1.CertificateService",
     "kefu.profile.v1.DuplicateService",
