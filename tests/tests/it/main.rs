@@ -74,6 +74,7 @@ mod searches;
 mod selections;
 mod shares;
 mod surveys;
+mod themes;
 mod ticket_bulk;
 mod ticket_links;
 mod ticket_merges;
