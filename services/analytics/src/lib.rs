@@ -17,7 +17,11 @@
 //! Staff is assessed by the company's versioned schemes, of figures and of what people give
 //! (`assessor.rs`, docs/assessments.md), for the line above and the person concerned alone.
 //!
-//! Clauses: OP-3.2, OP-4.2, CC-1.4, CF-6.1, IH-8.1, SG-1.2, SG-7.
+//! Exceptions are figures outside what is usual for them, found by themselves once a period is over
+//! (`jobs/exceptions.rs`). Improvement is suggested, agreed to, carried out and judged; the figure that it is to move is
+//! counted before, and by itself afterwards (`jobs/improvements.rs`, docs/improvement.md).
+//!
+//! Clauses: OP-3.2, OP-4.2, CC-1.4, CF-6.1, IH-7, IH-8.1, SG-1.2, SG-7, SG-8.
 
 mod api;
 mod assessor;
@@ -26,12 +30,15 @@ mod domain;
 mod error;
 mod jobs;
 mod maker;
+mod measure;
 mod store;
 
 use std::sync::Arc;
 
 use kefu_contracts::analytics::{
     assessment_service_server::AssessmentServiceServer,
+    exception_service_server::ExceptionServiceServer,
+    improvement_service_server::ImprovementServiceServer,
     metrics_service_server::MetricsServiceServer, rebuild_service_server::RebuildServiceServer,
     report_service_server::ReportServiceServer,
 };
@@ -103,11 +110,16 @@ pub fn build(config: AnalyticsConfig, deps: Deps, peers: Peers) -> Result<Hosted
     let assessor = assessor::Assessor::new(&core, maker.clone());
     all.push(jobs::assess(assessor.clone()));
     let assessments = api::Assessments::new(&core, assessor);
+    all.push(jobs::find_exceptions(maker.clone()));
+    all.push(jobs::follow_improvements(maker.clone()));
+    let improvements = api::Improvements::new(&core, maker.clone(), zone.clone());
     let metrics = api::Metrics::new(&core, zone, aggregates);
     let routes = Routes::new(MetricsServiceServer::new(metrics))
         .add_service(AssessmentServiceServer::new(assessments))
         .add_service(RebuildServiceServer::new(api::Rebuilds::new(&core)))
-        .add_service(ReportServiceServer::new(api::Reports::new(&core, maker)));
+        .add_service(ReportServiceServer::new(api::Reports::new(&core, maker)))
+        .add_service(ExceptionServiceServer::new(api::Exceptions::new(&core)))
+        .add_service(ImprovementServiceServer::new(improvements));
     let hosted = core.host(routes, all);
     own.bind(hosted.service.clone());
     Ok(hosted)

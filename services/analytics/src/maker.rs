@@ -4,7 +4,7 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use aws_lc_rs::digest::{SHA256, digest};
-use jiff::Timestamp;
+use jiff::{Timestamp, civil};
 use kefu_access::{AccessContext, Purpose, Rule, Scope, Subject, SubjectKind};
 use kefu_contracts::{
     ClassSet,
@@ -35,6 +35,7 @@ use crate::{
         period::{Days, Zone, wire},
         question::Question,
         report::{DEPARTMENTS, changes::changes, section},
+        staff::Staff,
     },
     jobs::{SOURCES, sources},
     store::{
@@ -90,7 +91,16 @@ impl Maker {
 
     /// The departments as they are now.
     pub(crate) async fn organisation(&self) -> Result<Organisation, Fault> {
-        Ok(Organisation::of(&self.policy().await?.departments))
+        let all = self.policy().await?;
+        Ok(Organisation::of(&all.departments))
+    }
+
+    /// The departments as they are now, and who works in which.
+    pub(crate) async fn company(&self) -> Result<(Organisation, Staff), Fault> {
+        let all = self.policy().await?;
+        let now = self.core.deps.clock.now();
+        let staff = Staff::of(&all.subjects, now);
+        Ok((Organisation::of(&all.departments), staff))
     }
 
     /// Departments, people and what they hold, as they are now.
@@ -101,9 +111,8 @@ impl Maker {
         let mut policy = policy.map_err(|status| facts::fault(&status))?.into_inner();
         let first = policy.message().await;
         let first = first.map_err(|status| facts::fault(&status))?;
-        first
-            .filter(|message| message.full)
-            .ok_or_else(|| Fault::internal("a policy that does not begin with all of it"))
+        let all = first.filter(|message| message.full);
+        all.ok_or_else(|| Fault::internal("a policy that does not begin with all of it"))
     }
 
     /// Journals that had not been read up to then, as far as is known here.
@@ -169,6 +178,27 @@ impl Maker {
             departments,
             ..Report::default()
         })
+    }
+
+    /// The figure that answers a question, within departments, or the whole company; and of which
+    /// generation it is.
+    pub(crate) async fn figure(
+        &self,
+        question: Question,
+        departments: Option<Vec<Uuid>>,
+    ) -> Result<(i32, ReportFigure), Fault> {
+        let now = self.core.deps.clock.now();
+        let context = context(departments, now);
+        let asked = [(String::new(), question)];
+        let db = self.core.deps.db.within(BOUND);
+        let counted = db.snapshot(move |connection| {
+            Box::pin(async move {
+                look(connection, &asked, &context, now, civil::Date::default()).await
+            })
+        });
+        let counted = counted.await?;
+        let figure = counted.figures.into_iter().next();
+        Ok((counted.generation, figure.unwrap_or_default()))
     }
 
     /// How far back the journals were read, up to now.
@@ -264,7 +294,7 @@ async fn look(
     questions: &[(String, Question)],
     context: &AccessContext,
     now: Timestamp,
-    last: jiff::civil::Date,
+    last: civil::Date,
 ) -> Result<Counted, Fault> {
     let live = generations::live(connection).await?;
     let positions = generations::places(connection, &sources(), live).await?;

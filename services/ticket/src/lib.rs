@@ -6,7 +6,8 @@
 //! tickets are to each other, and which are part of which; the company's standard phrases;
 //! the files of conversations, which lie sealed in a store of objects; what customers are told
 //! of progress, by the company's connector or by hand; the knowledge base
-//! (docs/article-states.md), what it helped with and what it does not answer; quality
+//! (docs/article-states.md), what it helped with and what it does not answer; what customers
+//! often ask and why they complain, found in the texts (docs/improvement.md); quality
 //! inspection (docs/inspections.md).
 //!
 //! States: new → open ⇄ pending → resolved → closed; resolved → open when the
@@ -44,7 +45,8 @@ use kefu_contracts::ticket::{
     queue_service_server::QueueServiceServer,
     survey_answer_service_server::SurveyAnswerServiceServer,
     survey_service_server::SurveyServiceServer, tag_service_server::TagServiceServer,
-    target_service_server::TargetServiceServer, ticket_service_server::TicketServiceServer,
+    target_service_server::TargetServiceServer, theme_service_server::ThemeServiceServer,
+    ticket_service_server::TicketServiceServer,
     view_service_server::ViewServiceServer, watch_service_server::WatchServiceServer,
 };
 use kefu_service::{
@@ -127,6 +129,7 @@ pub fn build(config: TicketConfig, deps: Deps, peers: Peers) -> Result<Hosted, F
     let knowledge = api::knowledge::Knowledge::new(&core, tickets.clone(), &config);
     let inspections = api::inspections::Inspections::new(&core);
     let tags = api::tags::Tags(tickets.clone());
+    let themes = api::themes::Themes(tickets.clone());
     let hand_overs = api::handover::HandOvers::new(&core, tickets.clone(), &config);
     let routes = Routes::new(TicketServiceServer::new(tickets))
         .add_service(QueueServiceServer::new(queues))
@@ -153,6 +156,7 @@ pub fn build(config: TicketConfig, deps: Deps, peers: Peers) -> Result<Hosted, F
         .add_service(KnowledgeGapServiceServer::new(knowledge))
         .add_service(WatchServiceServer::new(watch))
         .add_service(TagServiceServer::new(tags))
+        .add_service(ThemeServiceServer::new(themes))
         .add_service(HandOverServiceServer::new(hand_overs))
         .add_service(ViewServiceServer::new(api::views::SavedViews(core.clone())))
         .add_service(AttentionServiceServer::new(api::attention::Attention(

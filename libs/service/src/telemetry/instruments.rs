@@ -121,6 +121,9 @@ instruments! {
 
     CLOCK_LATENESS: LATENESS, "kefu.ticket.clock.lateness" in "s" by [],
         "time from the moment a ticket's clock passed a mark until that was journaled";
+
+    EXCEPTIONS_OPEN: Kind::Gauge, "kefu.analytics.exceptions.open" in "{exception}" by [],
+        "figures outside their usual range that nobody answered for";
 }
 
 impl Instrument {

@@ -1,6 +1,8 @@
 //! `kefu.analytics.v1`: request → rules → store → answer.
 
 mod assessments;
+mod exceptions;
+mod improvements;
 mod list;
 mod query;
 mod rebuild;
@@ -8,6 +10,8 @@ mod records;
 mod reports;
 
 pub(crate) use assessments::Assessments;
+pub(crate) use exceptions::Exceptions;
+pub(crate) use improvements::Improvements;
 pub(crate) use rebuild::Rebuilds;
 pub(crate) use reports::Reports;
 

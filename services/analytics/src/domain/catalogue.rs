@@ -110,6 +110,19 @@ impl Metric {
         self.of == Population::FormerlyActive
     }
 
+    /// Whether it counts how things stand now, and so nothing of a period that is over.
+    pub(crate) fn is_of_now(&self) -> bool {
+        matches!(self.of, Population::OpenTickets | Population::StuckOrders)
+    }
+
+    /// Whether it can be followed from period to period: by day, and no amounts, which are in
+    /// several currencies; of a department only what is counted by department.
+    pub(crate) fn is_watched(&self, company: bool) -> bool {
+        let by_day = self.dimensions.contains(&Dimension::Day);
+        let reached = company || self.dimensions.contains(&Dimension::Department);
+        by_day && reached && self.measure != Measure::Sum
+    }
+
     /// As the contract carries it.
     pub(crate) fn to_proto(&self, language: Language) -> MetricMessage {
         MetricMessage {

@@ -2,7 +2,10 @@
 
 pub(crate) mod assessment;
 pub(crate) mod catalogue;
+pub(crate) mod exception;
 pub(crate) mod fact;
+pub(crate) mod improvement;
+pub(crate) mod only;
 pub(crate) mod organisation;
 pub(crate) mod period;
 pub(crate) mod perturbation;
@@ -10,3 +13,4 @@ pub(crate) mod question;
 pub(crate) mod reads;
 pub(crate) mod report;
 pub(crate) mod series;
+pub(crate) mod staff;

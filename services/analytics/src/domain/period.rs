@@ -21,6 +21,11 @@ impl Zone {
         zone.iana_name().is_some().then_some(Self(zone))
     }
 
+    /// That of no place.
+    pub(crate) fn utc() -> Self {
+        Self(TimeZone::UTC)
+    }
+
     /// Its name, as the IANA database writes it.
     pub(crate) fn name(&self) -> &str {
         self.0.iana_name().unwrap_or("UTC")

@@ -1,19 +1,29 @@
 //! What the service does on its own: it reads the journals, counts all anew when it is asked to,
-//! sees to the tables and to the days of orders, makes reports, and has staff assessed.
+//! sees to the tables and to the days of orders, makes reports, has staff assessed, finds exceptions, and
+//! follows improvement.
 
 mod assessments;
 mod days;
+mod exceptions;
+mod improvements;
 mod intake;
 mod rebuild;
 mod reports;
 mod tables;
 
+use jiff::SignedDuration;
+
 pub(crate) use assessments::job as assess;
 pub(crate) use days::keep_days;
+pub(crate) use exceptions::job as find_exceptions;
+pub(crate) use improvements::job as follow_improvements;
 pub(crate) use intake::{Intake, Target};
 pub(crate) use rebuild::Rebuild;
 pub(crate) use reports::job as make_reports;
 pub(crate) use tables::{clear, make_ahead};
+
+/// So long after a period journals that lag are waited for; then it is counted and says so.
+const PATIENCE: SignedDuration = SignedDuration::from_hours(1);
 
 /// Every journal that is followed, this service's own as well: who looked at figures counts among
 /// what was shown.

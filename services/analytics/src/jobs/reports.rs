@@ -8,6 +8,7 @@ use kefu_contracts::analytics::{ReportDefinition, ReportRulesVersion};
 use kefu_journal::Entry;
 use kefu_service::{core::Deps, error::Fault, fields::name, host::Job, versions::in_force};
 
+use super::PATIENCE;
 use crate::{
     domain::{
         organisation::Organisation,
@@ -27,8 +28,6 @@ use crate::{
 const EVERY: Duration = Duration::from_secs(2);
 /// Reports of one look.
 const MOST: i64 = 20;
-/// So long after the period a report waits for journals that lag; then it is made and says so.
-const PATIENCE: SignedDuration = SignedDuration::from_hours(1);
 /// Before one that could not be made is tried again.
 const BREAK: SignedDuration = SignedDuration::from_mins(1);
 

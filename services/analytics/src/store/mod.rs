@@ -1,9 +1,11 @@
-//! SQL of facts, figures, reports and assessments.
+//! SQL of facts, figures, reports, assessments, exceptions and improvement.
 
 pub(crate) mod assessments;
 pub(crate) mod days;
+pub(crate) mod exceptions;
 pub(crate) mod facts;
 pub(crate) mod generations;
+pub(crate) mod improvements;
 pub(crate) mod population;
 pub(crate) mod query;
 pub(crate) mod ratings;

@@ -100,12 +100,17 @@ pub(crate) async fn answer(
 }
 
 /// Number of a value of KIND, where records of the figure have one kind each.
-pub(crate) fn kind(question: &Question, value: &str) -> Option<usize> {
+pub(crate) fn kind(question: &Question, named: &str) -> Option<usize> {
+    value(question, Dimension::Kind, named)
+}
+
+/// Number of a value of a dimension, where records of the figure have one each, of a closed set.
+pub(crate) fn value(question: &Question, dimension: Dimension, named: &str) -> Option<usize> {
     let of_records = matches!(spec(question.metric.of).facts, Facts::Of(_));
-    let kinds = of_records && question.metric.dimensions.contains(&Dimension::Kind);
-    let known = names(question, Dimension::Kind);
-    let known = known.iter().position(|name| name == value);
-    known.filter(|_| kinds && !value.is_empty())
+    let has = of_records && question.metric.dimensions.contains(&dimension);
+    let known = names(question, dimension);
+    let known = known.iter().position(|name| name == named);
+    known.filter(|_| has && !named.is_empty())
 }
 
 /// The statement that answers a question within the scope of a call: the total first, then the

@@ -32,6 +32,7 @@ pub(crate) mod surveys;
 pub(crate) mod tags;
 pub(crate) mod targets;
 mod texts;
+pub(crate) mod themes;
 pub(crate) mod views;
 pub(crate) mod watch;
 mod wording;

@@ -26,6 +26,7 @@ pub(crate) mod survey;
 pub(crate) mod tag;
 pub(crate) mod talk;
 pub(crate) mod targets;
+pub(crate) mod theme;
 pub(crate) mod timing;
 pub(crate) mod view;
 

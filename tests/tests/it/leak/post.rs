@@ -96,6 +96,8 @@ const QUALITY: &str = "kefu.profile.v1.QualityService";
 /// of departments, and show no record; assessments are of staff.
 const REGISTERS: &[&str] = &[
     "kefu.analytics.v1.AssessmentService",
+    "kefu.analytics.v1.ExceptionService",
+    "kefu.analytics.v1.ImprovementService",
     "kefu.analytics.v1.ReportService",
     "kefu.profile.v1.CertificateService",
     "kefu.profile.v1.DuplicateService",

@@ -1,0 +1,186 @@
+//! A rule as the question that is asked for it, and what is compared of the answer.
+
+use jiff::{ToSpan, civil::Date};
+use kefu_contracts::analytics::{
+    Cadence, Dimension, ExceptionRule, Measure, MetricRow, QueryMetricRequest,
+};
+use kefu_service::error::Fault;
+
+use super::range::{Limits, Observation};
+use crate::domain::{
+    catalogue,
+    improvement::movement::Counted,
+    only::{self, ValueOf},
+    period::{Days, Zone, wire},
+    question::{Door, Question},
+    report::cadence::with_before,
+    series,
+};
+
+/// Days from one to the next that it is compared with.
+const WEEK: i32 = 7;
+
+/// Whether its figure counts how things stand now, so that what it was is known only if it was
+/// kept.
+pub(crate) fn is_of_now(rule: &ExceptionRule) -> bool {
+    catalogue::find(&rule.metric).is_some_and(catalogue::Metric::is_of_now)
+}
+
+/// What the figure is kept under, of a rule that is of now; the same of the same figure, whatever
+/// the rule is called.
+pub(crate) fn key(rule: &ExceptionRule) -> String {
+    let (dimension, cadence) = (rule.dimension().as_str_name(), rule.cadence().as_str_name());
+    format!("{}/{dimension}={}/{cadence}", rule.metric, rule.value)
+}
+
+/// What it asks of figures.
+pub(crate) fn limits(rule: &ExceptionRule) -> Limits {
+    Limits {
+        measure: measure(rule),
+        least_records: rule.least_records.into(),
+        deviations: rule.deviations,
+        direction: rule.direction(),
+    }
+}
+
+fn measure(rule: &ExceptionRule) -> Measure {
+    let metric = catalogue::find(&rule.metric);
+    match metric.map(|metric| metric.measure) {
+        // Of what stands now it counts how much there is.
+        Some(Measure::Duration) if is_of_now(rule) => Measure::Count,
+        Some(measure) => measure,
+        None => Measure::Unspecified,
+    }
+}
+
+/// First days of the periods that this one is compared with, the latest first: of days the same of
+/// the weeks before.
+pub(crate) fn compared(rule: &ExceptionRule, period: Days) -> Vec<Date> {
+    let back = |count: i32| match rule.cadence() {
+        Cadence::Monthly => period.first.checked_sub(count.months()),
+        _ => period.first.checked_sub((count * WEEK).days()),
+    };
+    (1..=rule.past_periods)
+        .filter_map(|count| back(count).ok())
+        .collect()
+}
+
+/// The question of a rule on a period: with all that it is compared with, or of now.
+///
+/// # Errors
+/// With every field that is wrong.
+pub(crate) fn question(
+    rule: &ExceptionRule,
+    period: Days,
+    zone: &Zone,
+    value_of: ValueOf<'_>,
+) -> Result<Question, Fault> {
+    let of_now = is_of_now(rule);
+    let first = match rule.cadence() {
+        Cadence::Monthly => with_before(Cadence::Monthly, period, rule.past_periods + 1).first,
+        _ => with_before(Cadence::Weekly, period, rule.past_periods + 1).first,
+    };
+    let group_by = match of_now {
+        true => Vec::new(),
+        false => vec![bucket(rule.cadence()).into()],
+    };
+    let request = QueryMetricRequest {
+        metric: rule.metric.clone(),
+        first_day: (!of_now).then(|| wire(first)),
+        last_day: Some(wire(period.last)),
+        time_zone: zone.name().to_owned(),
+        group_by,
+        fill_gaps: !of_now,
+        ..QueryMetricRequest::default()
+    };
+    let question = Question::read(&request, zone, Door::Figures)?;
+    only::apply(question, rule.dimension(), &rule.value, value_of)
+}
+
+fn bucket(cadence: Cadence) -> Dimension {
+    match cadence {
+        Cadence::Monthly => Dimension::Month,
+        Cadence::Weekly => Dimension::Week,
+        Cadence::Daily | Cadence::Unspecified => Dimension::Day,
+    }
+}
+
+/// What a row says.
+pub(crate) fn observed(rule: &ExceptionRule, row: &MetricRow) -> Observation {
+    let counted = Counted::of(measure(rule), row);
+    Observation {
+        count: counted.count,
+        value: counted.value,
+    }
+}
+
+/// The figure of a period of those that were asked for, by its first day.
+pub(crate) fn of_day(rule: &ExceptionRule, rows: &[MetricRow], first: Date) -> Option<Observation> {
+    let only = Days { first, last: first };
+    let name = series::buckets(bucket(rule.cadence()), only).pop()?;
+    let mut rows = rows.iter();
+    let row = rows.find(|row| row.dimensions.first() == Some(&name))?;
+    Some(observed(rule, row))
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::civil::date;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::{domain::report::cadence::containing, store::query::value};
+
+    fn rule(metric: &str, cadence: Cadence) -> ExceptionRule {
+        ExceptionRule {
+            metric: metric.into(),
+            cadence: cadence.into(),
+            past_periods: 8,
+            least_records: 20,
+            deviations: 3.0,
+            ..ExceptionRule::default()
+        }
+    }
+
+    proptest! {
+        /// Clause SG-7: a day is compared with the same day of the weeks before, a week with weeks
+        /// and a month with months, each of them asked for.
+        #[test]
+        fn like_is_compared_with_like(day in 0..20_000_i32, cadence in 1..=3_i32) {
+            let cadence = Cadence::try_from(cadence).unwrap();
+            let on = date(1990, 1, 1).checked_add(day.days()).unwrap();
+            let (rule, period) = (rule("satisfaction", cadence), containing(cadence, on));
+            let compared = compared(&rule, period);
+            prop_assert_eq!(compared.len(), 8);
+            let question = question(&rule, period, &Zone::utc(), &value).unwrap();
+            let buckets = question.buckets().unwrap().names;
+            for first in compared {
+                prop_assert_eq!(first.weekday() == period.first.weekday() || cadence == Cadence::Monthly, true);
+                prop_assert_eq!(containing(cadence, first).first, first);
+                prop_assert!(first < period.first);
+                let name = series::buckets(bucket(cadence), Days { first, last: first }).pop().unwrap();
+                prop_assert!(buckets.contains(&name));
+            }
+        }
+    }
+
+    #[test]
+    fn what_stands_now_is_asked_for_as_it_is() {
+        let rule = rule("backlog", Cadence::Daily);
+        let period = containing(Cadence::Daily, date(2026, 11, 1));
+        let question = question(&rule, period, &Zone::utc(), &value).unwrap();
+        assert!(question.group_by.is_empty() && question.period.from.is_none());
+        let row = MetricRow {
+            count: 31,
+            mean: Some(86_400.0),
+            ..MetricRow::default()
+        };
+        let expected = Observation {
+            count: 31,
+            value: Some(31.0),
+        };
+        assert_eq!(observed(&rule, &row), expected);
+        assert_eq!(limits(&rule).measure, Measure::Count);
+        assert_eq!(key(&rule), "backlog/DIMENSION_UNSPECIFIED=/CADENCE_DAILY");
+    }
+}
