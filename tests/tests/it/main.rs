@@ -79,6 +79,7 @@ mod ticket_searches;
 mod ticket_splits;
 mod ticket_views;
 mod timeline;
+mod training;
 mod verifications;
 mod visits;
 mod watches;

@@ -33,7 +33,7 @@ use kefu_contracts::{
         organisation_service_client::OrganisationServiceClient,
         refusal_service_client::RefusalServiceClient, role_service_client::RoleServiceClient,
         share_service_client::ShareServiceClient, snapshot_service_client::SnapshotServiceClient,
-        staff_service_client::StaffServiceClient,
+        staff_service_client::StaffServiceClient, training_service_client::TrainingServiceClient,
     },
     journal::EntryKind,
     method,
@@ -349,6 +349,10 @@ impl Caller {
 
     pub(crate) fn staff(&self) -> StaffServiceClient<Self> {
         StaffServiceClient::new(self.clone())
+    }
+
+    pub(crate) fn training(&self) -> TrainingServiceClient<Self> {
+        TrainingServiceClient::new(self.clone())
     }
 
     pub(crate) fn roles(&self) -> RoleServiceClient<Self> {
