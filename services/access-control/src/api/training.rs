@@ -1,5 +1,7 @@
 //! `TrainingService`: courses, sessions, results, and who has to take what (OP-4.1, SG-6).
 
+mod consequences;
+mod corrections;
 mod courses;
 mod enrolments;
 mod look;
@@ -8,6 +10,7 @@ mod obligations;
 mod owed;
 mod results;
 mod sessions;
+mod told;
 
 use kefu_contracts::access::{
     CancelTrainingSessionRequest, CloseTrainingSessionRequest, CorrectTrainingResultRequest,
@@ -26,7 +29,7 @@ use tonic::{Request, Response, Status};
 
 use super::Register;
 pub(crate) use enrolments::leave;
-pub(crate) use messages::{about_enrolment, about_obligation, kind};
+pub(crate) use told::{about_enrolment, about_obligation, kind};
 
 /// The service over the register.
 pub(crate) struct Trainings(pub(crate) Register);
@@ -203,7 +206,7 @@ impl TrainingService for Trainings {
         request: Request<CorrectTrainingResultRequest>,
     ) -> Result<Response<TrainingResult>, Status> {
         answer(request, |call, message| {
-            results::correct(&self.0, call, message)
+            corrections::correct(&self.0, call, message)
         })
         .await
     }

@@ -18,7 +18,7 @@ use uuid::Uuid;
 use super::{
     REFUSED,
     look::{self, Kind},
-    messages::{about_course, kind},
+    told::{about_course, kind},
 };
 use crate::{
     api::{

@@ -19,8 +19,8 @@ use uuid::Uuid;
 
 use super::{
     look::{self, Kind},
-    messages::{about_enrolment, also, kind},
     owed,
+    told::{about_enrolment, also, kind},
 };
 use crate::{
     api::{

@@ -7,7 +7,7 @@ use kefu_contracts::access::{
 use kefu_service::{call::Call, error::Fault, fields};
 use uuid::Uuid;
 
-use super::messages::{about_obligation, also};
+use super::told::{about_obligation, also};
 use crate::{
     domain::training::{
         OBLIGATIONS,

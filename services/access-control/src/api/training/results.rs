@@ -1,45 +1,38 @@
-//! How somebody did: recorded, corrected by a second person, and what either leads to.
+//! How somebody did.
 
-use kefu_contracts::{
-    access::{
-        self as wire, CorrectTrainingResultRequest, EnrolmentState, ListTrainingResultsRequest,
-        ListTrainingResultsResponse, QualificationKind, RecordTrainingResultRequest, TrainingEvent,
-        TrainingObligationCause as Cause,
-    },
-    journal::event,
+use kefu_contracts::access::{
+    self as wire, EnrolmentState, ListTrainingResultsRequest, ListTrainingResultsResponse,
+    RecordTrainingResultRequest, TrainingEvent,
 };
 use kefu_service::{
     asked,
     call::{Answer, Call},
     error::{Fault, Violation},
-    fields::{self, Fields},
+    fields::Fields,
 };
 use uuid::Uuid;
 
 use super::{
-    look::{self, Kind},
-    messages::{about_result, kind},
-    owed,
+    consequences::{Counts, Ids, keep, mark},
+    look,
 };
 use crate::{
     api::{
-        Register, qualifications,
+        Register,
         write::{Asking, Done, claim},
     },
     domain::{
-        qualification::{MOST_EVIDENCE, Qualification},
-        register::Employee,
+        qualification::MOST_EVIDENCE,
         training::{
-            COURSES, MOST_REASON, RESULTS, Refusal, SESSIONS, Session,
+            COURSES, Refusal, SESSIONS, Session,
             course::Course,
-            result::{Outcome, judge, may_correct, next_attempt, passed_since},
+            result::{Outcome, judge, next_attempt},
             steps::{self, SessionStep},
         },
     },
     error::RegisterError,
     store::{
         changes::Revision,
-        employee,
         training::{
             self, course, enrolment,
             result::{self, Which},
@@ -61,17 +54,6 @@ pub(super) async fn list(
         total_size: page.total_size,
         total_kind: page.total_kind,
     }))
-}
-
-/// Keys for what a result may bring about: the result, a qualification and an obligation.
-#[derive(Debug, Clone, Copy)]
-struct Ids([Uuid; 3]);
-
-impl Ids {
-    fn next(register: &Register) -> Result<Self, Fault> {
-        let ids = &register.core.deps.ids;
-        Ok(Self([ids.next()?, ids.next()?, ids.next()?]))
-    }
 }
 
 /// How somebody did.
@@ -198,12 +180,6 @@ async fn taken(
     Ok((Some(session), course))
 }
 
-fn mark(fields: &mut Fields, course: &Course, marks: i32) {
-    let full = course.definition.full_marks;
-    let range = Violation::OutOfRange(0, full.into());
-    fields.ensure((0..=full).contains(&marks), "marks", range);
-}
-
 /// Who was not there has no result, and who was has one.
 async fn was_there(
     revision: &mut Revision<'_>,
@@ -224,143 +200,4 @@ async fn was_there(
         Some(there) => Err(refuse(Refusal::ResultThere(there.id))),
         None => Ok(()),
     }
-}
-
-/// What a result should have been.
-pub(super) async fn correct(
-    register: &Register,
-    call: Call,
-    request: CorrectTrainingResultRequest,
-) -> Result<Answer<wire::TrainingResult>, Fault> {
-    let ids = Ids::next(register)?;
-    let claim = claim(&call, &request.request_id, &request);
-    register
-        .change(call, claim, request, move |revision, asking| {
-            Box::pin(amend(revision, asking, ids))
-        })
-        .await
-}
-
-async fn amend(
-    revision: &mut Revision<'_>,
-    asking: &Asking<CorrectTrainingResultRequest>,
-    ids: Ids,
-) -> Result<Done<wire::TrainingResult>, Fault> {
-    let (call, request) = (&asking.call, &asking.request);
-    let mut fields = Fields::new();
-    fields.request_id(&request.request_id);
-    let id = fields.name("name", &request.name, RESULTS);
-    fields.required_text("reason", &request.reason, MOST_REASON);
-    fields.ensure(
-        request.marks >= 0,
-        "marks",
-        Violation::OutOfRange(0, i64::from(i32::MAX)),
-    );
-    fields.finish()?;
-    let was: Outcome = look::open(revision, call, id.unwrap_or_default()).await?;
-    let refuse = |refusal| -> Fault { RegisterError::Training(refusal).into() };
-    may_correct(&was, call.context.subject.id).map_err(refuse)?;
-    let course = course::at(revision.connection, was.course, Some(was.course_revision)).await?;
-    let course = course.ok_or_else(|| Fault::internal("a result without a course"))?;
-    let mut fields = Fields::new();
-    mark(&mut fields, &course, request.marks);
-    fields.finish()?;
-    let candidate = employee::get(revision.connection, was.employee).await?;
-    let candidate = candidate.ok_or_else(|| Fault::internal("a result of nobody"))?;
-
-    let judged = judge(&course.definition, request.marks, was.taken_at);
-    let counts = match (was.passed, judged.passed) {
-        (false, true) => Counts::Pass,
-        (true, false) => {
-            if let Some(qualification) = was.qualification {
-                qualifications::withdraw(revision, call, qualification, was.held_until).await?;
-            }
-            let counting = Which::Counting(was.employee, was.course);
-            let counting = result::find(revision.connection, counting).await?;
-            match passed_since(&counting, &was) {
-                true => Counts::AsBefore,
-                false => Counts::Fail,
-            }
-        }
-        _ => Counts::AsBefore,
-    };
-    let stays = was.passed && judged.passed;
-    let new = Outcome {
-        id: ids.0[0],
-        marks: request.marks,
-        passed: judged.passed,
-        valid_until: judged.valid_until,
-        examiner: call.context.subject.id,
-        recorded_at: call.now,
-        corrects: Some(was.id),
-        reason: request.reason.clone(),
-        qualification: was.qualification.filter(|_| stays),
-        held_until: was.held_until.filter(|_| stays),
-        ..was
-    };
-    // Who has left takes nothing again.
-    let counts = match counts {
-        Counts::Fail if !candidate.serves(call.now) => Counts::AsBefore,
-        counts => counts,
-    };
-    let told = (TrainingEvent::ResultCorrected, counts);
-    keep(revision, call, ids, (new, &course), candidate, told).await
-}
-
-/// What a result leads to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Counts {
-    /// It is a pass that was none before.
-    Pass,
-    /// It is a failure.
-    Fail,
-    /// Nothing that was not so before.
-    AsBefore,
-}
-
-async fn keep(
-    revision: &mut Revision<'_>,
-    call: &Call,
-    ids: Ids,
-    (mut new, course): (Outcome, &Course),
-    mut candidate: Employee,
-    (event, counts): (TrainingEvent, Counts),
-) -> Result<Done<wire::TrainingResult>, Fault> {
-    let secrecy = course.definition.secrecy;
-    if let (Counts::Pass, true, Some(valid_until)) = (counts, secrecy, new.valid_until) {
-        let qualification = Qualification {
-            id: ids.0[1],
-            employee: candidate.id,
-            kind: QualificationKind::Training,
-            obtained_at: new.taken_at,
-            valid_until,
-            evidence: fields::name(RESULTS, new.id),
-            withdrawn_at: None,
-        };
-        new.qualification = Some(qualification.id);
-        new.held_until = candidate.training_valid_until;
-        qualifications::qualify(revision, call, &mut candidate, &qualification).await?;
-    }
-    result::insert(revision.connection, &new).await?;
-    let mut met = None;
-    match counts {
-        Counts::Pass => met = owed::met(revision, call, &new).await?,
-        Counts::Fail => {
-            let id = ids.0[2];
-            owed::missed(revision, call, id, course, new.employee, Cause::Failed).await?;
-        }
-        Counts::AsBefore => {}
-    }
-    let mut changed = about_result(event, &new, secrecy, met.as_ref());
-    if revision.has_changed() {
-        changed.policy_revision = revision.number;
-    }
-    revision.tell(event::Event::TrainingChanged(changed));
-    let body = new.message();
-    Ok(Done {
-        id: new.id,
-        resource: body.name.clone(),
-        body,
-        kind: kind(event),
-    })
 }

@@ -20,7 +20,7 @@ use uuid::Uuid;
 
 use super::{
     look::{self, Kind},
-    messages::{about_session, kind},
+    told::{about_session, kind},
 };
 use crate::{
     api::{
