@@ -17,7 +17,7 @@ use crate::{
         write::{Asking, Done, claim},
     },
     domain::training::{
-        MOST_REASON, RESULTS, Refusal,
+        MOST_REASON, RESULTS,
         result::{Outcome, judge, may_correct, passed_since},
     },
     error::RegisterError,

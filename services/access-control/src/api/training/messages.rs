@@ -15,7 +15,7 @@ use crate::{
         qualification::QUALIFICATIONS,
         register::{DEPARTMENTS, EMPLOYEES},
         training::{
-            COURSES, ENROLMENTS, Enrolment, OBLIGATIONS, RESULTS, SESSIONS, Session,
+            COURSES, ENROLMENTS, Enrolment, OBLIGATIONS, RESULTS, SESSIONS,
             course::{Course, Definition},
             obligation::Obligation,
             result::{Outcome, Skill},

@@ -88,6 +88,7 @@ async fn a_course_goes_by_revisions_and_is_retired() {
     assert_eq!(reason(&refused), "STATE_NOT_ALLOWED");
     let refused = plan(&by, session(&house, &course, 5)).await.unwrap_err();
     assert_eq!(reason(&refused), "STATE_NOT_ALLOWED");
+    house.clock.advance(Duration::from_secs(1));
     let other = create(&by, voluntary()).await.unwrap();
     let listed = async |filter: &str| {
         let request = ListCoursesRequest {
