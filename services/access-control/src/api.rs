@@ -26,6 +26,7 @@ pub(crate) mod roles;
 pub(crate) mod shares;
 pub(crate) mod snapshot;
 pub(crate) mod staff;
+pub(crate) mod training;
 mod transfers;
 mod write;
 

@@ -32,6 +32,8 @@ pub struct AccessControlConfig {
     pub alerts_ms: u64,
     /// Rules of alerts, in place of those that are shipped (`alerts.toml`).
     pub alerts_file: Option<PathBuf>,
+    /// How often it is looked who has to take which training.
+    pub trainings_ms: u64,
     /// How often the audit log is signed, when it has grown.
     pub checkpoint_ms: u64,
     /// Name of the audit log in its checkpoints; it stays the same for ever.
@@ -52,6 +54,7 @@ impl Default for AccessControlConfig {
             alerts_ms: 1000,
             alerts_file: None,
             passphrase_work_factor: 18,
+            trainings_ms: 30_000,
             checkpoint_ms: 5000,
             audit_origin: "kefu-audit".to_owned(),
             audit_key: None,
@@ -71,6 +74,7 @@ impl AccessControlConfig {
             ("approvals_ms", self.approvals_ms),
             ("exports_ms", self.exports_ms),
             ("alerts_ms", self.alerts_ms),
+            ("trainings_ms", self.trainings_ms),
             ("checkpoint_ms", self.checkpoint_ms),
         ] {
             if !(10..=60_000).contains(&value) {
@@ -93,6 +97,10 @@ impl AccessControlConfig {
 
     pub(crate) fn alerts(&self) -> Duration {
         Duration::from_millis(self.alerts_ms)
+    }
+
+    pub(crate) fn trainings(&self) -> Duration {
+        Duration::from_millis(self.trainings_ms)
     }
 
     /// The rules of alerts, for people who hold these roles.

@@ -22,6 +22,7 @@ pub mod roles;
 mod roles_file;
 pub mod selection;
 pub mod share;
+pub mod training;
 pub mod transfer;
 pub mod tree;
 pub mod words;

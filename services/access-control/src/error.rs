@@ -1,7 +1,7 @@
 //! What the register refuses, and how it is said.
 
 use kefu_contracts::{
-    access::{DeviceState, IncidentState, TransferState},
+    access::{DeviceState, EnrolmentState, IncidentState, TrainingSessionState, TransferState},
     common::Reason,
 };
 use kefu_service::{
@@ -20,6 +20,7 @@ use crate::domain::{
     incident,
     register::EMPLOYEES,
     roles::RolesProblem,
+    training::{self, ENROLMENTS, RESULTS},
     transfer::TRANSFERS,
 };
 
@@ -62,6 +63,8 @@ pub enum RegisterError {
     Incident(incident::Refusal),
     /// The borrowed copy does not stand there, or is not of that borrowing.
     Item(ItemRefusal),
+    /// What is asked for in training does not stand there, or is not theirs.
+    Training(training::Refusal),
 }
 
 impl From<RegisterError> for Fault {
@@ -82,6 +85,7 @@ impl From<RegisterError> for Fault {
             RegisterError::Approval(refusal) => approval(refusal),
             RegisterError::Incident(refusal) => of_incident(refusal),
             RegisterError::Item(refusal) => of_copy(refusal),
+            RegisterError::Training(refusal) => of_training(refusal),
             RegisterError::DelegatedTwice(id) => {
                 Self::new(Reason::AlreadyExists).with("delegation", fields::name(DELEGATIONS, id))
             }
@@ -169,6 +173,45 @@ fn of_incident(refusal: incident::Refusal) -> Fault {
         }
         incident::Refusal::TheirOwn => Fault::new(Reason::NotTheCallersTurn)
             .with("rule", "whoever opened it does not close it"),
+    }
+}
+
+/// Says where it stands, or who may.
+fn of_training(refusal: training::Refusal) -> Fault {
+    use training::Refusal;
+    let session = |state: TrainingSessionState| {
+        let name = state.as_str_name();
+        name.trim_start_matches("TRAINING_SESSION_STATE_")
+    };
+    let enrolment =
+        |state: EnrolmentState| state.as_str_name().trim_start_matches("ENROLMENT_STATE_");
+    let state = |state: &str| Fault::new(Reason::StateNotAllowed).with("state", state);
+    let turn = |rule: &str| Fault::new(Reason::NotTheCallersTurn).with("rule", rule);
+    match refusal {
+        Refusal::Session(now, step) => state(session(now)).with("act", step),
+        Refusal::Enrolment(now, step) => state(enrolment(now)).with("act", step),
+        Refusal::NotYet(begin) => {
+            state(session(TrainingSessionState::Open)).with("begin_time", begin.to_string())
+        }
+        Refusal::Unsettled(open) => {
+            let names = open.into_iter().map(|id| fields::name(ENROLMENTS, id));
+            let names: Vec<String> = names.collect();
+            state(session(TrainingSessionState::Held)).with("open", names.join(", "))
+        }
+        Refusal::TheirOwn => turn("nobody examines, corrects or records for themselves"),
+        Refusal::SecondPerson => turn("whoever recorded a result does not correct it"),
+        Refusal::NotAttended(now) => {
+            Fault::state(enrolment(now), enrolment(EnrolmentState::Present))
+        }
+        Refusal::NotFailed => Fault::state("NOT_FAILED", "FAILED"),
+        Refusal::Superseded => Fault::state("SUPERSEDED", "COUNTING"),
+        Refusal::Retired => Fault::state("RETIRED", "IN_FORCE"),
+        Refusal::EnrolledTwice(id) => {
+            Fault::new(Reason::AlreadyExists).with("enrolment", fields::name(ENROLMENTS, id))
+        }
+        Refusal::ResultThere(id) => {
+            Fault::new(Reason::AlreadyExists).with("result", fields::name(RESULTS, id))
+        }
     }
 }
 

@@ -7,4 +7,5 @@ pub(crate) mod exports;
 pub(crate) mod incidents;
 pub(crate) mod recalls;
 pub(crate) mod revisions;
+pub(crate) mod trainings;
 pub(crate) mod transfers;

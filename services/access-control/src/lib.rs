@@ -14,18 +14,21 @@
 //! | transfer   | scheduled → applied, or cancelled                            |
 //! | device     | in stock, in use, in repair, retired: `domain/device.rs`     |
 //! | copy lent  | requested → approved → out → back, or damaged or lost → followed up |
+//! | session of a course | open → held → closed, or cancelled: `domain/training/steps.rs`, docs/training.md |
+//! | obligation to take one | due → overdue → met, or ended: there too |
 //! | alert      | raised → acknowledged, and open again when it grows: `domain/alert.rs` |
 //! | leak       | open → assessed → reported → closed: `domain/incident.rs` |
 //! | export     | to carry out → packaging → ready → recalled (→ overdue) → deleted: `domain/export.rs` |
 //!
 //! Nothing runs when a state ends by time: what counts is worked out to the second
 //! from the moments themselves. A transfer alone is carried out, once, when its time
-//! comes; what time does to requests for approval is written down. What refusals
+//! comes; what time does to requests for approval, and to what people have to learn, is
+//! written down. What refusals
 //! gateways report is journaled once each. Why a decision is as it is can be asked;
 //! records stay with the services that own them.
 //!
 //! Clauses: CC-1.1 departments, delegation; CF-8.1, CC-2.1, OP-4.1 agreement and
-//! training; OP-6 devices; OP-7.2 access by post; CF-6.1, CF-9.1, CC-2.2 what each
+//! training; OP-4.1, SG-6 courses, their results and skills; OP-6 devices; OP-7.2 access by post; CF-6.1, CF-9.1, CC-2.2 what each
 //! post may see (`roles.toml`); IH-5 unusual reading and leaks; CF-9.2 copies of files that are lent, by which nobody
 //! sees anything in the system; CF-10.1, CF-10.2 who agrees that files are destroyed.
 
@@ -53,7 +56,7 @@ use kefu_contracts::access::{
     organisation_service_server::OrganisationServiceServer,
     refusal_service_server::RefusalServiceServer, role_service_server::RoleServiceServer,
     share_service_server::ShareServiceServer, snapshot_service_server::SnapshotServiceServer,
-    staff_service_server::StaffServiceServer,
+    staff_service_server::StaffServiceServer, training_service_server::TrainingServiceServer,
 };
 use kefu_service::{
     core::{Core, Deps},
@@ -70,7 +73,7 @@ use crate::{
         delegations::Delegations, destructions::DestructionsApi, devices::Devices,
         entitlements::Entitlements, explain::Explain, exports::ExportsApi, held::HeldPolicy,
         history::History, incidents::IncidentsApi, organisation::Organisation, refusals::Refusals,
-        roles::RolesApi, shares::SharesApi, snapshot::SnapshotApi, staff::Staff,
+        roles::RolesApi, shares::SharesApi, snapshot::SnapshotApi, staff::Staff, training,
     },
     config::AccessControlConfig,
     domain::roles::Roles,
@@ -82,6 +85,7 @@ use crate::{
         incidents,
         recalls::Recalls,
         revisions::Revisions,
+        trainings::Trainings,
         transfers::Transfers,
     },
 };
@@ -120,6 +124,11 @@ pub fn build(config: AccessControlConfig, deps: Deps, peers: Peers) -> Result<Ho
         clock: deps.clock.clone(),
         ids: deps.ids.clone(),
         revisions: revisions.clone(),
+    };
+    let trainings = Trainings {
+        db: deps.db.clone(),
+        clock: deps.clock.clone(),
+        ids: deps.ids.clone(),
     };
     let roles = Arc::new(Roles::shipped()?);
     let alert_rules = Arc::new(config.alert_rules(&roles)?);
@@ -231,6 +240,9 @@ pub fn build(config: AccessControlConfig, deps: Deps, peers: Peers) -> Result<Ho
     .add_service(DelegationServiceServer::new(Delegations(register.clone())))
     .add_service(StaffServiceServer::new(Staff(register.clone())))
     .add_service(DeviceServiceServer::new(Devices(register.clone())))
+    .add_service(TrainingServiceServer::new(training::Trainings(
+        register.clone(),
+    )))
     .add_service(HistoryServiceServer::new(History(register.clone())))
     .add_service(AuditServiceServer::new(audit_api))
     .add_service(AlertServiceServer::new(AlertsApi(register.clone())))
@@ -244,6 +256,7 @@ pub fn build(config: AccessControlConfig, deps: Deps, peers: Peers) -> Result<Ho
         transfers.job(),
         alerts.job(config.alerts()),
         leaks,
+        trainings.job(config.trainings()),
     ]);
     let hosted = core.host(routes, jobs);
     own.bind(hosted.service.clone());

@@ -22,4 +22,5 @@ pub(crate) mod qualification;
 pub(crate) mod refusal;
 pub(crate) mod role;
 pub(crate) mod share;
+pub(crate) mod training;
 pub(crate) mod transfer;

@@ -1,6 +1,7 @@
 //! The whole suite in one process, with a private PostgreSQL, an example company
 //! and a token for each post: for trying it and for working on it.
 
+mod courses;
 pub mod database;
 mod demo;
 mod keys;

@@ -83,6 +83,7 @@ mod ticket_searches;
 mod ticket_splits;
 mod ticket_views;
 mod timeline;
+mod training;
 mod verifications;
 mod visits;
 mod watches;

@@ -170,6 +170,7 @@ pub(super) fn qualification(qualification: &Qualification) -> wire::Qualificatio
         obtain_time: Some(to_proto(qualification.obtained_at)),
         valid_until: Some(to_proto(qualification.valid_until)),
         evidence: qualification.evidence.clone(),
+        withdraw_time: qualification.withdrawn_at.map(to_proto),
     }
 }
 

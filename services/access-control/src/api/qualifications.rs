@@ -1,5 +1,6 @@
 //! Agreements signed and trainings passed (CF-8.1, OP-4.1).
 
+use jiff::Timestamp;
 use kefu_contracts::access::{
     self as wire, ListQualificationsRequest, ListQualificationsResponse, QualificationKind,
     RecordAgreementRequest, RecordTrainingRequest,
@@ -19,8 +20,8 @@ use super::{
 };
 use crate::{
     domain::{
-        qualification::{MOST_EVIDENCE, QUALIFICATIONS, Qualification, counts},
-        register::EMPLOYEES,
+        qualification::{MOST_EVIDENCE, QUALIFICATIONS, Qualification, counts, without},
+        register::{EMPLOYEES, Employee},
     },
     error::RegisterError,
     store::{
@@ -137,20 +138,7 @@ async fn add(
     fields.finish()?;
     let mut employee = found.ok_or_else(|| RegisterError::NotFound(body.employee.clone()))?;
 
-    let recorded = qualification::of(revision.connection, employee.id).await?;
-    qualification::insert(revision.connection, &new, call.now).await?;
-    revision.note(&Record::Qualification(id), None).await?;
-    if counts(&recorded, &new) {
-        let record = Record::Employee(employee.id);
-        let image = revision.image(&record).await?;
-        match new.kind {
-            QualificationKind::Training => employee.training_valid_until = Some(new.valid_until),
-            _ => employee.agreement_valid_until = Some(new.valid_until),
-        }
-        employee.revision += 1;
-        employee::update(revision.connection, &employee).await?;
-        revision.note(&record, image).await?;
-    }
+    qualify(revision, call, &mut employee, &new).await?;
     let body = messages::qualification(&new);
     Ok(Done {
         id,
@@ -161,6 +149,71 @@ async fn add(
             _ => "agreement.recorded",
         },
     })
+}
+
+/// Keeps what was signed or passed; from then on it says until when its holder is qualified, unless
+/// a later one does.
+pub(super) async fn qualify(
+    revision: &mut Revision<'_>,
+    call: &Call,
+    employee: &mut Employee,
+    new: &Qualification,
+) -> Result<(), Fault> {
+    let recorded = qualification::of(revision.connection, employee.id).await?;
+    qualification::insert(revision.connection, new, call.now).await?;
+    let record = Record::Qualification(new.id);
+    revision.note(&record, None).await?;
+    if counts(&recorded, new) {
+        let until = Some(new.valid_until);
+        holds_until(revision, employee, new.kind, until).await?;
+    }
+    Ok(())
+}
+
+/// Takes back what turned out not to have been passed. Where it said until when its holder is
+/// qualified, that is again what it was before: `held_until`, or what was recorded since.
+pub(super) async fn withdraw(
+    revision: &mut Revision<'_>,
+    call: &Call,
+    id: Uuid,
+    held_until: Option<Timestamp>,
+) -> Result<(), Fault> {
+    let gone = || Fault::internal("a result of a qualification that is not there");
+    let whose = qualification::whose(revision.connection, id).await?;
+    let employee = employee::get(revision.connection, whose.ok_or_else(gone)?).await?;
+    let mut employee = employee.ok_or_else(gone)?;
+    let recorded = qualification::of(revision.connection, employee.id).await?;
+    let withdrawn = recorded.iter().find(|one| one.id == id).ok_or_else(gone)?;
+    let record = Record::Qualification(id);
+    let image = revision.image(&record).await?;
+    qualification::withdraw(revision.connection, id, call.now).await?;
+    revision.note(&record, image).await?;
+    let until = match withdrawn.kind {
+        QualificationKind::Training => employee.training_valid_until,
+        _ => employee.agreement_valid_until,
+    };
+    if until == Some(withdrawn.valid_until) {
+        let until = without(&recorded, withdrawn, held_until);
+        holds_until(revision, &mut employee, withdrawn.kind, until).await?;
+    }
+    Ok(())
+}
+
+async fn holds_until(
+    revision: &mut Revision<'_>,
+    employee: &mut Employee,
+    kind: QualificationKind,
+    until: Option<Timestamp>,
+) -> Result<(), Fault> {
+    let record = Record::Employee(employee.id);
+    let image = revision.image(&record).await?;
+    match kind {
+        QualificationKind::Training => employee.training_valid_until = until,
+        _ => employee.agreement_valid_until = until,
+    }
+    employee.revision += 1;
+    employee::update(revision.connection, employee).await?;
+    revision.note(&record, image).await
 }
 
 fn read(
@@ -192,5 +245,6 @@ fn read(
         obtained_at,
         valid_until: valid_until.unwrap_or(obtained_at),
         evidence: body.evidence.clone(),
+        withdrawn_at: None,
     }
 }

@@ -9,7 +9,7 @@ use super::register::{DEPARTMENTS, EMPLOYEES};
 pub const UNTOLD: [&str; 3] = ["id", "revision", "created_at"];
 
 /// Column, field, and the collection of what it points to.
-const NAMES: [(&str, &str, Option<&str>); 24] = [
+const NAMES: [(&str, &str, Option<&str>); 25] = [
     ("parent_id", "parent", Some(DEPARTMENTS)),
     ("head_id", "head", Some(EMPLOYEES)),
     (
@@ -35,6 +35,7 @@ const NAMES: [(&str, &str, Option<&str>); 24] = [
     ("applied_at", "apply_time", None),
     ("cancelled_at", "cancel_time", None),
     ("obtained_at", "obtain_time", None),
+    ("withdrawn_at", "withdraw_time", None),
     ("holder_id", "holder", Some(EMPLOYEES)),
     ("agreement_valid_until", "agreement_valid_until", None),
     ("training_valid_until", "training_valid_until", None),

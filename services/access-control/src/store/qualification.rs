@@ -15,7 +15,7 @@ pub(crate) async fn of(
     employee: Uuid,
 ) -> Result<Vec<Qualification>, Fault> {
     let rows = sqlx::query!(
-        "SELECT id, employee_id, kind, obtained_at, valid_until, evidence
+        "SELECT id, employee_id, kind, obtained_at, valid_until, evidence, withdrawn_at
          FROM access.qualification
          WHERE employee_id = $1
          ORDER BY obtained_at, created_at, id",
@@ -30,6 +30,7 @@ pub(crate) async fn of(
         obtained_at: row.obtained_at.to_jiff(),
         valid_until: row.valid_until.to_jiff(),
         evidence: row.evidence,
+        withdrawn_at: row.withdrawn_at.map(jiff_sqlx::Timestamp::to_jiff),
     });
     Ok(all.collect())
 }
@@ -63,6 +64,22 @@ pub(crate) async fn insert(
         qualification.obtained_at.to_sqlx(),
         qualification.valid_until.to_sqlx(),
         qualification.evidence,
+        at.to_sqlx(),
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// It counts no more.
+pub(crate) async fn withdraw(
+    connection: &mut PgConnection,
+    id: Uuid,
+    at: Timestamp,
+) -> Result<(), Fault> {
+    sqlx::query!(
+        "UPDATE access.qualification SET withdrawn_at = $2 WHERE id = $1",
+        id,
         at.to_sqlx(),
     )
     .execute(connection)

@@ -24,4 +24,5 @@ mod seed;
 mod shares;
 mod snapshot;
 mod staff;
+mod training;
 mod transfers;

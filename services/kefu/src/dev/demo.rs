@@ -23,6 +23,8 @@ use tonic::{
 };
 use uuid::Uuid;
 
+use super::courses;
+
 /// The agent whose customer it is.
 pub(super) const AGENT: &str = "li.wei";
 
@@ -32,7 +34,7 @@ pub(super) struct Demo {
     pub(super) ticket: String,
 }
 
-/// Enters a customer, an order and a ticket of theirs.
+/// Enters a customer, an order and a ticket of theirs, and what there is to learn.
 pub(super) async fn prepare(
     address: &str,
     tokens: &BTreeMap<String, String>,
@@ -42,6 +44,9 @@ pub(super) async fn prepare(
         .ok_or_else(|| anyhow::anyhow!("the example company has no {AGENT}"))?;
     let channel = Endpoint::from_shared(address.to_owned())?.connect_lazy();
     let customer = enter_customer(&channel, token).await?;
+    if let Some(trainer) = tokens.get(courses::TRAINER) {
+        courses::enter(channel.clone(), trainer).await?;
+    }
     let place = customer.1;
     let order = CreateOrderRequest {
         order: Some(order(&customer.0)),
@@ -96,7 +101,7 @@ fn is_starting(status: &Status) -> bool {
     status.code() == Code::Unavailable
 }
 
-fn request<T>(
+pub(super) fn request<T>(
     body: T,
     token: &str,
     place: Option<&MetadataValue<Ascii>>,
@@ -111,7 +116,7 @@ fn request<T>(
     Ok(request)
 }
 
-fn id(what: &str) -> String {
+pub(super) fn id(what: &str) -> String {
     Uuid::new_v5(&Uuid::NAMESPACE_URL, format!("kefu dev {what}").as_bytes()).to_string()
 }
 

@@ -109,6 +109,8 @@ const KNOWN: &[&str] = &[
     "ListLapsingRequest.days",
     "ListQualificationsRequest.employee",
     "ListTransfersRequest.employee",
+    "GetCourseRequest.revision",
+    "ListSkillsRequest.employee",
     "ExplainRequest.subject",
     "ExplainRequest.permission",
     "ExplainRequest.record",
@@ -282,8 +284,21 @@ fn register_lookup(
         "ListBindingsRequest" if !owner.is_empty() => vec![("subject", string(owner))],
         "ListDevicesRequest" if !owner.is_empty() => vec![("holder", string(owner))],
         "ListDevicesRequest" => vec![("department", string(department))],
-        "ListQualificationsRequest" | "ListTransfersRequest" if !owner.is_empty() => {
+        "ListQualificationsRequest" | "ListTransfersRequest" | "ListSkillsRequest"
+            if !owner.is_empty() =>
+        {
             vec![("employee", string(owner))]
+        }
+        "GetCourseRequest" => vec![
+            ("name", string(format!("courses/{NOBODY}"))),
+            ("revision", Value::I32(1)),
+        ],
+        "ListEnrolmentsRequest"
+        | "ListTrainingResultsRequest"
+        | "ListTrainingObligationsRequest"
+            if !owner.is_empty() =>
+        {
+            vec![("filter", string(format!("employee = {owner}")))]
         }
         "ListDelegationsRequest" => vec![("unended_only", Value::Bool(true))],
         "ListLapsingRequest" => vec![("days", Value::I32(366))],
