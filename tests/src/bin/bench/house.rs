@@ -70,6 +70,7 @@ impl House {
         migrate(
             &cluster.admin_options().database(DATABASE),
             keys.database_password(),
+            &kefu::migrate::schemas(),
         )
         .await?;
         let databases = open(&cluster.url(DATABASE), keys.database_password())?;

@@ -158,10 +158,7 @@ pub fn attendance(state: E) -> Option<EnrolmentStep> {
 }
 
 /// Who waits the longest for one of the seats, while one is free.
-pub fn next_in_line<'a>(
-    enrolments: &'a [super::Enrolment],
-    seats: i32,
-) -> Option<&'a super::Enrolment> {
+pub fn next_in_line(enrolments: &[super::Enrolment], seats: i32) -> Option<&super::Enrolment> {
     let count = |state| enrolments.iter().filter(|one| one.state == state).count();
     let free = usize::try_from(seats).is_ok_and(|seats| count(E::Enrolled) < seats);
     let mut waiting = enrolments.iter().filter(|one| one.state == E::Waiting);
