@@ -22,15 +22,15 @@
 //!
 //! Nothing runs when a state ends by time: what counts is worked out to the second
 //! from the moments themselves. A transfer alone is carried out, once, when its time
-//! comes; what time does to requests for approval, and to what people have to learn, is
-//! written down. What refusals
-//! gateways report is journaled once each. Why a decision is as it is can be asked;
-//! records stay with the services that own them.
+//! comes; what time does to requests for approval, and to what people have to learn,
+//! is written down. What refusals gateways report is journaled once each. Why a
+//! decision is as it is can be asked; records stay with the services that own them.
 //!
 //! Clauses: CC-1.1 departments, delegation; CF-8.1, CC-2.1, OP-4.1 agreement and
-//! training; OP-4.1, SG-6 courses, their results and skills; OP-6 devices; OP-7.2 access by post; CF-6.1, CF-9.1, CC-2.2 what each
-//! post may see (`roles.toml`); IH-5 unusual reading and leaks; CF-9.2 copies of files that are lent, by which nobody
-//! sees anything in the system; CF-10.1, CF-10.2 who agrees that files are destroyed.
+//! training; OP-4.1, SG-6 courses, their results and skills; OP-6 devices; OP-7.2 access
+//! by post; CF-6.1, CF-9.1, CC-2.2 what each post may see (`roles.toml`); IH-5 unusual
+//! reading and leaks; CF-9.2 copies of files that are lent, by which nobody sees anything
+//! in the system; CF-10.1, CF-10.2 who agrees that files are destroyed.
 
 mod api;
 pub mod config;

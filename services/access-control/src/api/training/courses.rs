@@ -25,9 +25,13 @@ use crate::{
         Register, missing,
         write::{Asking, Done, claim},
     },
-    domain::training::{
-        COURSES, Refusal,
-        course::{self as rules, Course, Definition},
+    domain::{
+        binding::ROLES,
+        register::DEPARTMENTS,
+        training::{
+            COURSES, Refusal,
+            course::{self as rules, Course, Definition},
+        },
     },
     error::RegisterError,
     store::{changes::Revision, department, training::course},
@@ -131,12 +135,12 @@ async fn define(
     let definition = rules::read(&mut fields, wanted);
     let known = department::known(revision.connection, &definition.departments).await?;
     for id in &definition.departments {
-        let name = fields::name(crate::domain::register::DEPARTMENTS, *id);
+        let name = fields::name(DEPARTMENTS, *id);
         let field = place("departments", &wanted.departments, &name);
         fields.ensure(known.contains(id), field, Violation::Unknown);
     }
     for id in &definition.roles {
-        let name = format!("{}/{id}", crate::domain::binding::ROLES);
+        let name = format!("{ROLES}/{id}");
         let field = place("roles", &wanted.roles, &name);
         let there = register.roles.role(id).is_some();
         fields.ensure(there, field, Violation::Unknown);

@@ -1,6 +1,5 @@
 //! Who has to take what, how many they are, and the skills that somebody has.
 
-use jiff::Timestamp;
 use kefu_contracts::access::{
     CountTrainingObligationsRequest, CountTrainingObligationsResponse, ListSkillsRequest,
     ListSkillsResponse, ListTrainingObligationsRequest, ListTrainingObligationsResponse,
@@ -85,8 +84,7 @@ pub(super) async fn skills(
         .db
         .run(move |connection| Box::pin(result::skills(connection, id)))
         .await?;
-    let now: Timestamp = call.now;
-    let skills = skills_at(&shown, now);
+    let skills = skills_at(&shown, call.now);
     let shown = Shown {
         resource: request.employee,
         customer_id: None,

@@ -5,7 +5,7 @@ use kefu_contracts::access::{
     EnrolmentState as E, TrainingObligationState as O, TrainingSessionState as S,
 };
 
-use super::Refusal;
+use super::{Enrolment, Refusal};
 
 /// What can happen to a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -158,9 +158,11 @@ pub fn attendance(state: E) -> Option<EnrolmentStep> {
 }
 
 /// Who waits the longest for one of the seats, while one is free.
-pub fn next_in_line(enrolments: &[super::Enrolment], seats: i32) -> Option<&super::Enrolment> {
-    let count = |state| enrolments.iter().filter(|one| one.state == state).count();
-    let free = usize::try_from(seats).is_ok_and(|seats| count(E::Enrolled) < seats);
-    let mut waiting = enrolments.iter().filter(|one| one.state == E::Waiting);
-    free.then(|| waiting.by_ref().min_by_key(|one| (one.at, one.id)))?
+pub fn next_in_line(enrolments: &[Enrolment], seats: i32) -> Option<&Enrolment> {
+    let taken = enrolments.iter().filter(|one| one.state == E::Enrolled);
+    let free = usize::try_from(seats).is_ok_and(|seats| taken.count() < seats);
+    let waiting = enrolments
+        .iter()
+        .filter(|one| free && one.state == E::Waiting);
+    waiting.min_by_key(|one| (one.at, one.id))
 }
