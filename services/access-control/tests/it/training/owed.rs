@@ -247,7 +247,7 @@ async fn training_is_seen_by_whom_it_concerns() {
     );
     assert_eq!(
         seen(&head(&house, "zhou.ting", "complaints")).await,
-        [guo.clone()]
+        std::slice::from_ref(&guo)
     );
     assert_eq!(seen(&house.person("li.wei")).await, Vec::<String>::new());
 
