@@ -39,7 +39,8 @@ def connect(
 
     Writes are given a `request_id` where they have none, and each call waits until what this channel wrote before has
     taken effect. Where the suite says when to try again, that is done as long as it cannot be done twice, `attempts` in
-    all. What is refused in the end is raised as `kefu.Refused`.
+    all. What is refused in the end is raised as `kefu.Refused`. A call by `.future` is waited for all the same: for calls
+    beside one another take threads, a channel serves all of them.
     """
     url = urlsplit(address)
     if url.scheme == "https":

@@ -6,10 +6,12 @@ import { readFile } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
 import { type AddressInfo } from "node:net";
 import path from "node:path";
+import { fromBinary } from "@bufbuild/protobuf";
 import { createClient } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
 import { callers } from "@kefu/client";
 import { Channel } from "@kefu/client/common/v1/shared";
+import { DownloadAttachmentRequestSchema } from "@kefu/client/ticket/v1/attachment";
 import { TicketKind } from "@kefu/client/ticket/v1/ticket";
 import { TicketService } from "@kefu/client/ticket/v1/ticket_service";
 import { chromium, type Page } from "playwright-core";
@@ -17,6 +19,8 @@ import { chromium, type Page } from "playwright-core";
 const { KEFU_ADDRESS: address = "", KEFU_TOKENS = "{}", DESK_PORT = "0", CHROMIUM = "chromium" } = process.env;
 const tokens: Record<string, string> = JSON.parse(KEFU_TOKENS);
 const folder = import.meta.dirname;
+/** Bytes before each message of gRPC: whether it is compressed, and its length. */
+const FRAME_HEAD = 5;
 
 const types: Record<string, string> = { html: "text/html", css: "text/css", js: "text/javascript" };
 
@@ -83,13 +87,24 @@ async function agent(page: Page): Promise<void> {
 }
 
 async function attachment(page: Page): Promise<void> {
-  // Three parts and a bit: text, so that it is easily as long.
+  // More than one part; text, so that it is easily as long.
   const file = Buffer.from("客服附件，一行一行。\n".repeat(60_000));
   await page.locator("#tickets tr", { hasText: "滤芯" }).locator("button").click();
   await page.setInputFiles("[name=file]", { name: "conversation.txt", mimeType: "text/plain", buffer: file });
   let parts = 0;
   page.on("requestfinished", (request) => (parts += Number(request.url().endsWith("/UploadPart") && request.method() === "POST")));
   await page.click("#attach button");
+  // The connection breaks late in the first download.
+  const offsets: bigint[] = [];
+  await page.route("**/DownloadAttachment", async (route) => {
+    if (route.request().method() !== "POST") return route.continue();
+    const message = route.request().postDataBuffer()!.subarray(FRAME_HEAD);
+    offsets.push(fromBinary(DownloadAttachmentRequestSchema, message).offset);
+    if (offsets.length > 1) return route.continue();
+    const response = await route.fetch();
+    const body = await response.body();
+    return route.fulfill({ response, body: body.subarray(0, (body.length * 3) / 4) });
+  });
   const save = page.locator("#attached button");
   await save.waitFor({ timeout: 30_000 });
   assert(parts > 1, `uploaded in ${parts} part`);
@@ -97,7 +112,8 @@ async function attachment(page: Page): Promise<void> {
   const came = await readFile(await downloaded.path());
   const digest = (bytes: Buffer) => createHash("sha256").update(bytes).digest("hex");
   assert.equal(digest(came), digest(file));
-  console.log(`seen: ${file.length} bytes up in ${parts} parts, and down again the same`);
+  assert(offsets.length === 2 && offsets[0] === 0n && offsets[1]! > 0n, offsets.join());
+  console.log(`seen: ${file.length} bytes up in ${parts} parts, and down again the same from bytes ${offsets.join(" and ")} on`);
   await page.screenshot({ path: path.join(folder, "agent.png") });
 }
 
