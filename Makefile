@@ -12,7 +12,7 @@ MACHETE = 0.9.2
 # Out of the workspace, with its own lock file: nothing else builds the peers.
 PEERS = cargo run --release --locked --manifest-path tests/peers/Cargo.toml --target-dir $(TARGET)/peers
 
-.PHONY: help setup run test check bench bench-decision bench-gateway bench-search bench-tickets bench-stages bench-figures alerts-check check-s3 check-transit check-figures check-incidents check-orders upgrade-check k8s-check image sqlx clean-data
+.PHONY: help setup run test check bench bench-decision bench-gateway bench-search bench-tickets bench-stages bench-figures alerts-check check-s3 check-transit check-figures check-incidents check-orders upgrade-check k8s-check image sqlx clean-data client-python client-typescript client-test browser-test
 
 help: ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1 @\2/p' $(MAKEFILE_LIST) | column -t -s @ 2>/dev/null \
@@ -39,6 +39,20 @@ check: ## formatting, lints, unused dependencies, contracts
 	else \
 	  echo "buf lint: skipped, there is no npx here (install Node.js to have the contracts checked)"; \
 	fi
+
+client-python: ## build the Python client, a wheel in target/clients/python/dist
+	@python3 .ci/clients python
+
+client-typescript: ## build the TypeScript client, an npm package in target/clients/typescript
+	@python3 .ci/clients typescript
+
+client-test: setup client-python client-typescript ## run the clients' examples against a suite (a binary that is there: KEFU=…)
+	@test -n "$(KEFU)" || cargo build --workspace --bin kefu
+	@python3 .ci/clients test $(or $(KEFU),$(TARGET)/debug/kefu)
+
+browser-test: setup client-typescript ## work at the example's page in a real Chromium (a binary that is there: KEFU=…)
+	@test -n "$(KEFU)" || cargo build --workspace --bin kefu
+	@python3 .ci/clients browser $(or $(KEFU),$(TARGET)/debug/kefu)
 
 bench: ## measure the suite, built for release
 	cargo run --release -p kefu-tests --bin bench

@@ -7,7 +7,7 @@ mod demo;
 mod keys;
 mod notice;
 
-use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use std::{net::SocketAddr, num::NonZeroU32, path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::Context;
 use kefu_access::{ContextVerifier, Trust};
@@ -31,6 +31,8 @@ pub use keys::Keys;
 /// The company that is there to be tried.
 const COMPANY: &str = include_str!("../../access-control/example_company.toml");
 
+const TWO: NonZeroU32 = NonZeroU32::new(2).expect("not zero");
+
 /// What `kefu dev` is told.
 #[derive(Debug, clap::Args)]
 pub struct DevArgs {
@@ -43,6 +45,12 @@ pub struct DevArgs {
     /// Stages and time limits of requests for approval, in place of those that are shipped
     #[arg(long, value_name = "APPROVALS.toml")]
     approvals: Option<PathBuf>,
+    /// Origin whose pages may call from a browser (http://localhost:5173); may be said again
+    #[arg(long = "web-origin", value_name = "ORIGIN")]
+    web_origins: Vec<String>,
+    /// Calls a second that one subject may make, and twice that after a rest
+    #[arg(long, default_value = "20000")]
+    calls_per_second: NonZeroU32,
     /// What is logged, as an EnvFilter
     #[arg(long, default_value = "warn")]
     log: String,
@@ -80,6 +88,9 @@ pub async fn run(arguments: DevArgs) -> anyhow::Result<()> {
 
     let mut parts = parts(&keys, databases, clock, ids)?;
     parts.access_control.approvals_file = arguments.approvals;
+    parts.gateway.web_origins = arguments.web_origins;
+    parts.gateway.calls_per_second = arguments.calls_per_second;
+    parts.gateway.burst = arguments.calls_per_second.saturating_mul(TWO);
     parts.ticket.attachments.folder = arguments.home.join("attachments");
     let suite = parts.assemble().map_err(crate::said)?;
     let ending = CancellationToken::new();
@@ -137,8 +148,8 @@ pub fn parts(
         audience: dev_issuer::AUDIENCE.to_owned(),
         jwks: keys.issuer()?.jwks(),
         // One person's machine, and imports that should not wait.
-        calls_per_second: std::num::NonZeroU32::new(20_000).context("not zero")?,
-        burst: std::num::NonZeroU32::new(40_000).context("not zero")?,
+        calls_per_second: NonZeroU32::new(20_000).context("not zero")?,
+        burst: NonZeroU32::new(40_000).context("not zero")?,
         ..GatewayConfig::default()
     };
     Ok(Parts {

@@ -1,0 +1,74 @@
+"""Lists that go on as they change."""
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, Generic, TypeVar
+
+import grpc
+
+from kefu._refused import Refused
+
+Q = TypeVar("Q")
+R = TypeVar("R")
+
+_LONGEST_PAUSE = 30.0
+
+
+class Watch(Generic[Q, R]):
+    """What a Watch method tells, for as long as somebody iterates; where it breaks off it is called again with the last
+    token and the names that are held, so that nothing is missed and nothing is told for ever.
+
+    A token that is too old is refused as INVALID_PAGE_TOKEN, and more than 5,000 held names as INVALID_FIELDS: list anew.
+    """
+
+    def __init__(self, method: Callable[[Q], Any], request: Q) -> None:
+        given: Any = request
+        self._request = type(given)()
+        self._request.CopyFrom(given)
+        self._method = method
+        self._held: set[str] = set(self._request.held)
+        self._call: Any = None
+        self._closed = False
+
+    @property
+    def request(self) -> Q:
+        """What is asked next: kept somewhere (`SerializeToString`), a later process goes on where this one was."""
+        return self._request  # type: ignore[no-any-return]
+
+    def __iter__(self) -> Iterator[R]:
+        pause = 0.0
+        while not self._closed:
+            try:
+                self._call = self._method(self._request)
+                for message in self._call:
+                    pause = 0.0
+                    self._take(message)
+                    yield message
+            except Refused as refused:
+                if self._closed:
+                    return
+                lost = refused.code is grpc.StatusCode.UNAVAILABLE
+                if refused.retry_after is None and not lost:
+                    raise
+                asked = refused.retry_after.total_seconds() if refused.retry_after else 0.0
+                pause = min(max(asked, pause * 2, 0.1), max(asked, _LONGEST_PAUSE))
+            finally:
+                if self._call is not None:
+                    self._call.cancel()
+            if not self._closed:
+                time.sleep(pause)
+
+    def close(self) -> None:
+        """Ends it, also from another thread."""
+        self._closed = True
+        if self._call is not None:
+            self._call.cancel()
+
+    def _take(self, message: Any) -> None:
+        if message.relist:
+            self._held.clear()
+        self._held.update(record.name for record in message.changed)
+        self._held.difference_update(message.left)
+        if message.resume_token:
+            self._request.resume_token = message.resume_token
+        self._request.held[:] = sorted(self._held)
