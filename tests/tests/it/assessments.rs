@@ -258,7 +258,8 @@ async fn preview(caller: &Caller, name: &str) -> Result<PreviewAssessmentRespons
 }
 
 async fn ratings(caller: &Caller) -> Vec<AssessmentRating> {
-    let page = client(caller).list_assessment_ratings(ListAssessmentRatingsRequest::default());
+    let mut client = client(caller);
+    let page = client.list_assessment_ratings(ListAssessmentRatingsRequest::default());
     page.await.unwrap().into_inner().assessment_ratings
 }
 

@@ -112,8 +112,8 @@ async fn who_published_a_result_does_not_decide_upon_it() {
             "{login}"
         );
     }
-    let upheld = decide(&of(&suite, "chen.guodong"), upholding(&appealed));
-    let upheld = upheld.await.unwrap();
+    let leader = of(&suite, "chen.guodong");
+    let upheld = decide(&leader, upholding(&appealed)).await.unwrap();
     assert_eq!(upheld.appeal_outcome(), AssessmentAppealOutcome::Upheld);
     assert_eq!(upheld.result, published.result);
     assert_eq!(
