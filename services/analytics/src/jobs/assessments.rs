@@ -31,6 +31,8 @@ use crate::{
 };
 
 const EVERY: Duration = Duration::from_secs(2);
+/// A round is opened as a whole; each statement is bounded as any other.
+const BOUND: Duration = Duration::from_secs(120);
 /// Assessments of one look, of each kind.
 const MOST: i64 = 100;
 
@@ -87,6 +89,7 @@ async fn open(assessor: &Assessor) -> Result<(), Fault> {
     }
     let request = deps.ids.next()?.to_string();
     deps.db
+        .within(BOUND)
         .transaction(move |connection| {
             let (rounds, request) = (rounds.clone(), request.clone());
             Box::pin(async move {

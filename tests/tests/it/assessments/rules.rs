@@ -7,8 +7,8 @@ use super::*;
 #[tokio::test(flavor = "multi_thread")]
 async fn schemes_of_assessment_have_versions() {
     let suite = suite().await;
-    let rules = client(&suite.caller_for("song.yue", ""))
-        .get_assessment_rules(GetAssessmentRulesRequest {});
+    let mut anybody = client(&suite.caller_for("song.yue", ""));
+    let rules = anybody.get_assessment_rules(GetAssessmentRulesRequest {});
     let rules = rules.await.unwrap().into_inner();
     assert_eq!(
         rules.versions.len(),
