@@ -46,8 +46,8 @@ use kefu_contracts::ticket::{
     survey_answer_service_server::SurveyAnswerServiceServer,
     survey_service_server::SurveyServiceServer, tag_service_server::TagServiceServer,
     target_service_server::TargetServiceServer, theme_service_server::ThemeServiceServer,
-    ticket_service_server::TicketServiceServer,
-    view_service_server::ViewServiceServer, watch_service_server::WatchServiceServer,
+    ticket_service_server::TicketServiceServer, view_service_server::ViewServiceServer,
+    watch_service_server::WatchServiceServer,
 };
 use kefu_service::{
     core::{Core, Deps},

@@ -71,7 +71,11 @@ async fn frequent_questions_are_found_in_what_was_written() {
     let head = suite.caller_for(HEAD, "quality").after(&erp);
     let found = find(&head, asked(&suite)).await.unwrap();
     let filter = theme(&found, "滤芯").unwrap();
-    assert_eq!((filter.ticket_count, filter.customer_count), (6, 6), "no complaint counts");
+    assert_eq!(
+        (filter.ticket_count, filter.customer_count),
+        (6, 6),
+        "no complaint counts"
+    );
     assert_eq!((filter.previous_ticket_count, filter.rising), (0, true));
     assert_eq!(filter.categories[0].category, "installation");
     assert_eq!(filter.categories[0].ticket_count, 6);
@@ -102,19 +106,33 @@ async fn frequent_questions_are_found_in_what_was_written() {
         ..asked(&suite)
     };
     let causes = find(&head, causes).await.unwrap();
-    assert_eq!((causes.themes.len(), causes.period.unwrap().ticket_count), (0, 0));
+    assert_eq!(
+        (causes.themes.len(), causes.period.unwrap().ticket_count),
+        (0, 0)
+    );
 
     // The desk below has none of them; others may not ask.
     let below = suite.caller_for(HEAD_BELOW, "quality").after(&erp);
     let nothing = find(&below, asked(&suite)).await.unwrap();
     assert!(nothing.themes.is_empty() && nothing.period.unwrap().ticket_count == 0);
-    for (login, purpose) in [("li.wei", "quality"), (HEAD, "analysis"), ("han.bing", "quality")] {
+    for (login, purpose) in [
+        ("li.wei", "quality"),
+        (HEAD, "analysis"),
+        ("han.bing", "quality"),
+    ] {
         let refused = find(&suite.caller_for(login, purpose), asked(&suite)).await;
-        assert_eq!(refused.unwrap_err().code(), Code::PermissionDenied, "{login}");
+        assert_eq!(
+            refused.unwrap_err().code(),
+            Code::PermissionDenied,
+            "{login}"
+        );
     }
     let mut connection = suite.database.connect().await.unwrap();
     let told = "SELECT count(*) FROM ticket.journal WHERE type = 'theme.viewed'";
-    let told: i64 = sqlx::query_scalar(told).fetch_one(&mut connection).await.unwrap();
+    let told: i64 = sqlx::query_scalar(told)
+        .fetch_one(&mut connection)
+        .await
+        .unwrap();
     assert_eq!(told, 4);
 
     let wrong = FindThemesRequest {

@@ -198,8 +198,7 @@ fn read(request: &FindThemesRequest, now: Timestamp) -> Result<Wanted, Fault> {
     let (usual, most) = LIMIT;
     let sound = (0..=most).contains(&request.limit);
     fields.ensure(sound, "limit", Violation::OutOfRange(1, most.into()));
-    let before =
-        both.and_then(|(start, end)| start.checked_sub(end.duration_since(start)).ok());
+    let before = both.and_then(|(start, end)| start.checked_sub(end.duration_since(start)).ok());
     if both.is_some_and(|(start, end)| end > start) {
         fields.ensure(before.is_some(), "start_time", Violation::Time);
     }
@@ -256,8 +255,8 @@ fn clearance(call: &Call) -> Clearance {
         ..Clearance::default()
     };
     let standing = call.context.rules.iter();
-    let standing = standing
-        .filter(|rule| rule.stands(call.now) && rule.classes.contains(DataClass::Service));
+    let standing =
+        standing.filter(|rule| rule.stands(call.now) && rule.classes.contains(DataClass::Service));
     for rule in standing {
         clearance.until = clearance.until.into_iter().chain(rule.expires_at).min();
         if !clearance.sources.contains(&rule.source) {

@@ -11,7 +11,7 @@ use crate::domain::article::{
     words::{Word, words},
 };
 
-/// Read once, at the first count: some 60 MB.
+/// Read once, at the first count.
 static DICTIONARY: LazyLock<Jieba> = LazyLock::new(Jieba::new);
 
 /// Fewer letters say nothing.
@@ -51,11 +51,7 @@ fn chinese(word: &Word, into: &mut BTreeSet<String>) {
         let length = part.word.chars().count();
         let means = part.tag.starts_with(MEANINGFUL) && !part.tag.starts_with(PERSON);
         let plain = !part.word.chars().any(char::is_numeric);
-        if (SHORTEST..=LONGEST).contains(&length)
-            && means
-            && plain
-            && !is_stop_word(part.word)
-        {
+        if (SHORTEST..=LONGEST).contains(&length) && means && plain && !is_stop_word(part.word) {
             into.insert(part.word.to_owned());
         }
     }
@@ -94,8 +90,22 @@ mod tests {
             "李先生 KJ500 A1234",
         ] {
             let found = of(text);
-            for part in ["张伟", "王芳", "刘德华", "138", "wang", "example", "2026", "1101", "kj500", "a1234"] {
-                assert!(!found.iter().any(|one| one.contains(part)), "{part}: {found:?}");
+            for part in [
+                "张伟",
+                "王芳",
+                "刘德华",
+                "138",
+                "wang",
+                "example",
+                "2026",
+                "1101",
+                "kj500",
+                "a1234",
+            ] {
+                assert!(
+                    !found.iter().any(|one| one.contains(part)),
+                    "{part}: {found:?}"
+                );
             }
         }
     }
