@@ -69,8 +69,10 @@ fn watched() -> ExceptionRulesDefinition {
 }
 
 async fn rules(caller: &Caller) -> ExceptionRules {
-    let found = exceptions(caller).get_exception_rules(GetExceptionRulesRequest {});
-    found.await.unwrap().into_inner()
+    let found = exceptions(caller)
+        .get_exception_rules(GetExceptionRulesRequest {})
+        .await;
+    found.unwrap().into_inner()
 }
 
 async fn revise(
@@ -313,15 +315,14 @@ async fn the_company_says_what_is_watched() {
             "{login}"
         );
     }
-    let nothing = acknowledge(
-        &suite.caller_for(LEADER, "analysis"),
-        AcknowledgeExceptionRequest {
-            name: name("exceptions", ID.parse().unwrap()),
-            etag: "r1".into(),
-            response: ExceptionResponse::Handled.into(),
-            note: "已处理".into(),
-            ..Default::default()
-        },
-    );
-    assert_eq!(nothing.await.unwrap_err().code(), Code::NotFound);
+    let nothing = AcknowledgeExceptionRequest {
+        name: name("exceptions", ID.parse().unwrap()),
+        etag: "r1".into(),
+        response: ExceptionResponse::Handled.into(),
+        note: "已处理".into(),
+        ..Default::default()
+    };
+    let leader = suite.caller_for(LEADER, "analysis");
+    let refused = acknowledge(&leader, nothing).await.unwrap_err();
+    assert_eq!(refused.code(), Code::NotFound);
 }

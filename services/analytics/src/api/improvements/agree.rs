@@ -63,7 +63,7 @@ impl Improvements {
             request.request_id.as_str(),
         );
         let (wanted, mut fields) = change::wanted(&call, &request, address);
-        let owner = change::employee(&mut fields, "owner", &request.owner);
+        let owner = fields.name("owner", &request.owner, "employees");
         let due_at = due(&mut fields, &request, call.now);
         fields.text("note", &request.note, LONGEST_TEXT);
         fields.finish()?;

@@ -8,7 +8,7 @@ use kefu_journal::Cursor;
 use kefu_service::{
     call::{Answer, Call},
     error::Fault,
-    fields::{Fields, etag, parse_name},
+    fields::{Fields, etag},
     idempotency::{self, Claim},
     time::to_proto,
 };
@@ -206,10 +206,4 @@ pub(super) async fn keep(
     let body = present(call, row);
     idempotency::keep_plain(connection, call, claim, id, &body, position).await?;
     Ok((body, position))
-}
-
-/// Whoever somebody is that carries an improvement out.
-pub(super) fn employee(fields: &mut Fields, field: &str, named: &str) -> Option<Uuid> {
-    let id = parse_name(named, "employees");
-    fields.named(field, named, id)
 }

@@ -11,7 +11,7 @@ use crate::domain::article::{
     words::{Word, words},
 };
 
-/// Read once, at the first count: some 60 MB.
+/// Read once, at the first count.
 static DICTIONARY: LazyLock<Jieba> = LazyLock::new(Jieba::new);
 
 /// Fewer letters say nothing.
