@@ -261,7 +261,7 @@ proptest! {
         let mut now = hour(0);
         for one in happenings {
             match one {
-                Happening::Hours(hours) => now = now + jiff::SignedDuration::from_hours(hours),
+                Happening::Hours(hours) => now += jiff::SignedDuration::from_hours(hours),
                 Happening::Pass(course, person) => {
                     let definition = &facts.courses[course].definition;
                     let months = definition.validity_months;
