@@ -1,6 +1,6 @@
 //! Improvement: suggested by anybody, agreed to by another, carried out, and held against its figure.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use jiff::civil::Date as Day;
 use kefu_access_control::seed::department_id;
@@ -223,6 +223,7 @@ async fn an_improvement_is_held_against_its_figure() {
 
     // The days after are over, and nobody complained in them.
     advance(&suite, 24 * 8).await;
+    let (agent, head) = (suite.caller(AGENT), suite.caller_for(HEAD, "analysis"));
     let found = eventually(async || {
         let found = get(&head, &done.name).await.unwrap();
         found.afterwards.is_some().then_some(found)
@@ -391,16 +392,16 @@ async fn improvement_is_there_for_whom_it_concerns() {
     let of_company = suggest(&agent, wish(""), "").await.unwrap();
     let seen = async |caller: &Caller| {
         let page = list(&caller.after(&agent), "").await;
-        let mut names: Vec<_> = page.improvements.into_iter().map(|one| one.name).collect();
-        names.sort();
+        let names: BTreeSet<_> = page.improvements.into_iter().map(|one| one.name).collect();
         assert_eq!(names.len(), usize::try_from(page.total_size).unwrap());
         names
     };
     let all = [&of_centre, &of_support, &of_company].map(|one| one.name.clone());
-    assert_eq!(seen(&leader).await, all);
-    assert_eq!(seen(&agent).await, all, "one's own");
-    assert_eq!(seen(&head).await, all[..2]);
-    assert_eq!(seen(&below).await, all[1..2]);
+    let those = |some: &[String]| some.iter().cloned().collect::<BTreeSet<_>>();
+    assert_eq!(seen(&leader).await, those(&all));
+    assert_eq!(seen(&agent).await, those(&all), "one's own");
+    assert_eq!(seen(&head).await, those(&all[..2]));
+    assert_eq!(seen(&below).await, those(&all[1..2]));
     let stranger = suite.caller("wang.fang");
     assert!(seen(&stranger).await.is_empty());
     let hidden = (Code::NotFound, "NOT_FOUND_OR_OUT_OF_SCOPE".to_owned());
@@ -419,11 +420,13 @@ async fn improvement_is_there_for_whom_it_concerns() {
         .await
         .unwrap();
     let owner = suite.caller("ma.chao").after(&head);
-    assert_eq!(seen(&owner).await, all[1..2], "what one is to carry out");
+    let own = those(&all[1..2]);
+    assert_eq!(seen(&owner).await, own, "what one is to carry out");
     let others = start(&stranger.after(&head), &agreed).await.unwrap_err();
     assert_eq!(refusal(&others), hidden);
     assert!(!agreed.overdue);
     advance(&suite, 49).await;
+    let (head, owner) = (suite.caller_for(HEAD, "analysis"), suite.caller("ma.chao"));
     eventually(async || {
         let noted = journaled(&suite, "improvement.overdue").await;
         (noted == 1).then_some(())
