@@ -119,7 +119,8 @@ impl Consumer {
             // Not when it was heard: what was written on the way is not in it.
             let looked_at = look_time.as_ref().and_then(from_proto);
             let looked_at = looked_at.ok_or_else(|| Fault::internal("a look of no time"))?;
-            let mut entries = Arc::new(entries);
+            // Of what another replica has taken in meanwhile nothing is left to do.
+            let mut entries = Arc::new(after(cursor, entries));
             while let Some((last, recorded_at)) = end_of(&entries) {
                 let count = entries.len();
                 let span = effect_span(self.source, count, &trace_parents);
@@ -131,13 +132,12 @@ impl Consumer {
                         metrics.took_effect(count, recorded_at);
                     }
                 } else {
-                    // Of what another replica has taken in meanwhile nothing is left to do.
                     let place = self.cursor().await?;
                     if place < cursor {
                         return Err(Fault::internal("the place in the journal was put back"));
                     }
                     cursor = place;
-                    entries = Arc::new(after(cursor, &entries));
+                    entries = Arc::new(after(cursor, entries.to_vec()));
                 }
                 self.progress.report(self.source, cursor);
             }
@@ -205,9 +205,9 @@ fn end_of(entries: &[Entry]) -> Option<(Cursor, Option<Timestamp>)> {
 }
 
 /// Those that come after this place.
-fn after(place: Cursor, entries: &[Entry]) -> Vec<Entry> {
-    let is_after = |entry: &&Entry| entry.cursor.is_some_and(|at| Cursor::from(at) > place);
-    entries.iter().filter(is_after).cloned().collect()
+fn after(place: Cursor, mut entries: Vec<Entry>) -> Vec<Entry> {
+    entries.retain(|entry| entry.cursor.is_some_and(|at| Cursor::from(at) > place));
+    entries
 }
 
 /// Moves the cursor, unless another replica has moved it meanwhile; whether it is moved.

@@ -154,6 +154,7 @@ impl Core {
             max_deadline: self.deps.max_deadline,
         };
         Hosted {
+            ready: None,
             name: self.name,
             service: stack.around(routes),
             jobs,

@@ -39,6 +39,8 @@ pub struct Hosted {
     /// Cancelled when it is about to end: answers that stay open end by themselves, so that
     /// nobody waits for them.
     pub ending: CancellationToken,
+    /// What it waits for before it takes calls, its jobs running; a bound of time is up to it.
+    pub ready: Option<JobRun>,
 }
 
 /// The future of one run of a job.
@@ -130,6 +132,7 @@ pub async fn run(
         service,
         jobs,
         ending: closing,
+        ready,
     } = hosted;
     let drain = seat.options.drain;
     let health = Health::new(&[name]).await;
@@ -152,10 +155,17 @@ pub async fn run(
         ));
     }
 
+    let mut shutdown = Box::pin(shutdown);
+    let told_to_end = tokio::select! {
+        () = async { if let Some(ready) = ready { ready.await } } => false,
+        () = &mut shutdown => true,
+    };
     health.serving().await;
     tracing::info!(service = name, "serving");
     let announced = async move {
-        shutdown.await;
+        if !told_to_end {
+            shutdown.await;
+        }
         health.not_serving().await;
         tracing::info!(service = name, "ending");
         tokio::time::sleep(seat.notice).await;

@@ -103,6 +103,7 @@ pub fn build(
 
     let policy = snapshot::Policy::new(config, deps.clock.clone());
     policy.measure();
+    let ready = Box::pin(policy.clone().known());
     let (refusals, recorder) = refusals::Refusals::new(config, deps.clock.clone());
     let keys = keys::Keys::new(config, deps.clock.clone())?;
     let mut jobs = vec![policy.follow(access.clone()), recorder.job(access)];
@@ -113,6 +114,7 @@ pub fn build(
     let ending = stack.ending.clone();
     let service = web::with_browsers(stack::service(stack), &config.web_origins);
     Ok(Hosted {
+        ready: Some(ready),
         name: NAME,
         service,
         jobs,

@@ -107,6 +107,17 @@ impl Policy {
         Ok(self.held.load())
     }
 
+    /// Ends when there is one, or when as much time has gone by as it may be old: who is called
+    /// then says that it knows none.
+    pub(crate) async fn known(self: Arc<Self>) {
+        let mut moved = self.moved();
+        let bound = self.max_age;
+        within(self.clock.as_ref(), bound, async {
+            while self.heard_at.load(Ordering::Acquire) == NEVER && moved.changed().await.is_ok() {}
+        })
+        .await;
+    }
+
     /// Tells whenever the generation has moved.
     pub(crate) fn moved(&self) -> watch::Receiver<()> {
         self.moved.subscribe()

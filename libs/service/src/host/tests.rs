@@ -29,6 +29,7 @@ fn hosted(jobs: Vec<Job>) -> Hosted {
     let service =
         service_fn(|_: http::Request<Body>| async { Ok(Status::unimplemented("").into_http()) });
     Hosted {
+        ready: None,
         name: "ticket",
         service: BoxCloneSyncService::new(service),
         jobs,
