@@ -228,7 +228,7 @@ async fn what_is_unusual_is_found_once_and_answered_for() {
     let refused = acknowledge(&below, answer.clone()).await.unwrap_err();
     assert_eq!(refusal(&refused).1, "INVALID_FIELDS");
 
-    let agent = suite.caller(AGENT);
+    let agent = suite.caller_for(AGENT, "analysis");
     let of_company = suggest(&agent, "").await;
     let of_centre = suggest(&agent, &department("call_centre")).await;
     let head = head.after(&agent);

@@ -183,7 +183,7 @@ async fn an_improvement_is_held_against_its_figure() {
     complain(&suite, &erp, &customer, 2, 10).await;
     complain(&suite, &erp, &customer, 1, 0).await;
     let (agent, head) = (
-        suite.caller(AGENT),
+        suite.caller_for(AGENT, "analysis"),
         suite.caller_for(HEAD, "analysis").after(&erp),
     );
     let centre = department("call_centre");
@@ -223,7 +223,10 @@ async fn an_improvement_is_held_against_its_figure() {
 
     // The days after are over, and nobody complained in them.
     advance(&suite, 24 * 8).await;
-    let (agent, head) = (suite.caller(AGENT), suite.caller_for(HEAD, "analysis"));
+    let (agent, head) = (
+        suite.caller_for(AGENT, "analysis"),
+        suite.caller_for(HEAD, "analysis"),
+    );
     let found = eventually(async || {
         let found = get(&head, &done.name).await.unwrap();
         found.afterwards.is_some().then_some(found)
@@ -270,7 +273,10 @@ async fn an_improvement_is_held_against_its_figure() {
 #[tokio::test(flavor = "multi_thread")]
 async fn nobody_agrees_to_their_own_suggestion() {
     let suite = TestSuite::start().await;
-    let (agent, head) = (suite.caller(AGENT), suite.caller_for(HEAD, "analysis"));
+    let (agent, head) = (
+        suite.caller_for(AGENT, "analysis"),
+        suite.caller_for(HEAD, "analysis"),
+    );
     let leader = suite.caller_for(LEADER, "analysis");
     let centre = department("call_centre");
     let own = suggest(&head, wish(&centre), "").await.unwrap();
@@ -314,9 +320,7 @@ async fn nobody_agrees_to_their_own_suggestion() {
         reason: "已有此流程".into(),
         ..Default::default()
     };
-    let refused = improvements(&agent.purpose("analysis"))
-        .decline_improvement(no.clone())
-        .await;
+    let refused = improvements(&agent).decline_improvement(no.clone()).await;
     assert_eq!(refused.unwrap_err().code(), Code::PermissionDenied);
     let head = head.after(&agent);
     let declined = improvements(&head).decline_improvement(no).await;
@@ -378,7 +382,7 @@ async fn improvement_is_there_for_whom_it_concerns() {
     let suite = TestSuite::with(|gateway| gateway.max_snapshot_age_seconds = LONG).await;
     let _twin = suite.twin();
     let (agent, head, below) = (
-        suite.caller(AGENT),
+        suite.caller_for(AGENT, "analysis"),
         suite.caller_for(HEAD, "analysis"),
         suite.caller_for(HEAD_BELOW, "analysis"),
     );
@@ -402,7 +406,7 @@ async fn improvement_is_there_for_whom_it_concerns() {
     assert_eq!(seen(&agent).await, those(&all), "one's own");
     assert_eq!(seen(&head).await, those(&all[..2]));
     assert_eq!(seen(&below).await, those(&all[1..2]));
-    let stranger = suite.caller("wang.fang");
+    let stranger = suite.caller_for("wang.fang", "analysis");
     assert!(seen(&stranger).await.is_empty());
     let hidden = (Code::NotFound, "NOT_FOUND_OR_OUT_OF_SCOPE".to_owned());
     for (caller, of) in [
@@ -419,14 +423,17 @@ async fn improvement_is_there_for_whom_it_concerns() {
     let agreed = agree(&head, terms(&suite, &of_support, "ma.chao", 2))
         .await
         .unwrap();
-    let owner = suite.caller("ma.chao").after(&head);
+    let owner = suite.caller_for("ma.chao", "analysis").after(&head);
     let own = those(&all[1..2]);
     assert_eq!(seen(&owner).await, own, "what one is to carry out");
     let others = start(&stranger.after(&head), &agreed).await.unwrap_err();
     assert_eq!(refusal(&others), hidden);
     assert!(!agreed.overdue);
     advance(&suite, 49).await;
-    let (head, owner) = (suite.caller_for(HEAD, "analysis"), suite.caller("ma.chao"));
+    let (head, owner) = (
+        suite.caller_for(HEAD, "analysis"),
+        suite.caller_for("ma.chao", "analysis"),
+    );
     eventually(async || {
         let noted = journaled(&suite, "improvement.overdue").await;
         (noted == 1).then_some(())
