@@ -271,6 +271,16 @@ async fn each_service_is_restarted_under_load_and_no_call_fails() {
         (usize::try_from(told).unwrap() == opened).then_some(())
     };
     eventually(told).await;
+    let collected = "SELECT (SELECT count(*) FROM access.audit_entry WHERE service = 'ticket')
+                          = (SELECT count(*) FROM ticket.journal)";
+    eventually(async || {
+        let all: bool = sqlx::query_scalar(collected)
+            .fetch_one(&mut sql)
+            .await
+            .unwrap();
+        all.then_some(())
+    })
+    .await;
     limits_hold(&site, &gateways).await;
 }
 
