@@ -29,14 +29,15 @@ BEFORE = (date(2018, 1, 1), date(2018, 3, 31))
 # Whose first order is of this year.
 COHORTS = (date(2017, 1, 1), date(2017, 12, 31))
 LARGEST = 20
+# The days of the log.
+LOG = (date(2016, 1, 1), date(2017, 12, 31))
 
 
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("olist", type=pathlib.Path, help="the folder of the CSV files")
     parser.add_argument("log", type=pathlib.Path, help="incidents.csv")
-    parser.set_defaults(login="chen.guodong", purpose="analysis")
-    return options_of(parser)
+    return options_of(parser, login="chen.guodong", purpose="analysis")
 
 
 # The data.
@@ -73,7 +74,8 @@ class Orders:
                 "status": status,
                 "at": times[0],
                 "month": times[0].strftime("%Y-%m"),
-                "amount": amounts.get(row["order_id"]),
+                # One without lines comes to nothing.
+                "amount": amounts.get(row["order_id"], Decimal()),
                 "late": reached > moment(row["order_estimated_delivery_date"]),
             })
         known = {row["order_id"] for row in rows(folder / "olist_orders_dataset.csv")}
@@ -176,7 +178,7 @@ def orders(table, data, suite):
     table.line("orders by month", Counter(one["month"] for one in data.all), suite.rows("orders", "month"))
     table.line("orders by status", Counter(STAGES[one["status"]] for one in data.all),
                suite.rows("orders", "status"))
-    priced = [(f"{one['month']}/BRL", one["amount"]) for one in data.kept if one["amount"] is not None]
+    priced = [(f"{one['month']}/BRL", one["amount"]) for one in data.kept]
     table.line("sales by month: orders", Counter(key for key, _ in priced),
                suite.rows("sales", "month", "currency"))
     table.line("sales by month: amount", sums(priced), suite.rows("sales", "month", "currency", value=cents))
@@ -219,7 +221,7 @@ def customers(table, data, suite):
     table.line("retention by cohort and age: active", stays,
                suite.rows("cohort_retention", "cohort", "age", period=COHORTS, value=share))
 
-    spent = sums((one["customer"], one["amount"]) for one in data.kept if one["amount"] is not None)
+    spent = sums((one["customer"], one["amount"]) for one in data.kept)
     # Fifths of which the first ones are larger where they cannot be alike, as of any ranking.
     ranked, fifths, at = sorted(spent.values()), {}, 0
     for fifth in range(5):
@@ -228,8 +230,7 @@ def customers(table, data, suite):
         at += size
     table.line("buyers by fifths of value: amount", fifths,
                suite.rows("buyers", "monetary", "currency", value=cents))
-    often = Counter(one["customer"] for one in data.kept if one["amount"] is not None)
-    table.line("buyers: customers", {"all": len(often)}, suite.rows("buyers"))
+    table.line("buyers: customers", {"all": len(spent)}, suite.rows("buyers"))
     table.line(f"customers ranked by what they bought: {LARGEST}",
                dict(enumerate(sorted(spent.values(), reverse=True)[:LARGEST])),
                dict(enumerate(suite.largest())))
@@ -245,7 +246,7 @@ def tickets(table, log, suite):
     for row in rows(log):
         last[row["number"]] = row
     incidents = of_log(log)
-    of_all = lambda metric, *by, **more: suite.rows(metric, *by, zone="UTC", period=None, **more)
+    of_all = lambda metric, *by, **more: suite.rows(metric, *by, zone="UTC", period=LOG, **more)
     month = lambda number: incidents[number]["opened"].strftime("%Y-%m")
     table.line("tickets by month", Counter(map(month, last)), of_all("tickets", "month"))
     table.line("tickets by channel", Counter(CHANNELS[one["contact_type"]] for one in last.values()),

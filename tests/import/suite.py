@@ -5,11 +5,11 @@ import subprocess
 import sys
 
 
-def options_of(parser):
+def options_of(parser, login="erp", purpose="integration"):
     parser.add_argument("--kefu", default="kefu", help="the binary")
     parser.add_argument("--address", default="http://127.0.0.1:7700")
-    parser.add_argument("--login", default="erp")
-    parser.add_argument("--purpose", default="integration")
+    parser.add_argument("--login", default=login)
+    parser.add_argument("--purpose", default=purpose)
     return parser.parse_args()
 
 
