@@ -84,6 +84,9 @@ pub(super) async fn plant(sql: &mut PgConnection, facts: &[Planted]) {
         .await
         .unwrap();
     }
+    // No entry told of them, and so no day.
+    let none = "UPDATE analytics.generation SET days_zone = NULL";
+    sqlx::query(none).execute(&mut *sql).await.unwrap();
 }
 
 /// How the coins of an id fall: that of a customer, and that of a record.
