@@ -143,7 +143,8 @@ async fn the_clock_runs_from_the_last_business() {
     let keeper = suite
         .caller_for("feng.yulan", "administration")
         .after(&opened);
-    assert!(due(&suite, &keeper).await.is_empty());
+    // The rating may have found by now what tier the other one is of.
+    assert!(!due(&suite, &keeper).await.contains(&old));
 }
 
 /// Clause CF-5.2: a file is free when no hold has it, and not before.
