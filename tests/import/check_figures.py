@@ -6,22 +6,20 @@
 
 Every figure of the catalogue that the data allows is computed here from the CSV files by a few
 lines of its own, and asked of the suite as the company leader asks for it. A line each: how many
-numbers there are, the first of them on either side, and how many differ. Ends with 1 where any does.
+numbers there are, the largest of them on either side, and how many differ. Ends with 1 where any does.
 """
 
 import argparse
-import csv
 import pathlib
 import sys
 from collections import Counter, defaultdict
 from datetime import date, datetime
 from decimal import Decimal
-from zoneinfo import ZoneInfo
 
 from check_incidents import of_log
+from check_orders import TIMES, ZONE, local, rows
 from suite import Gateway, options_of
 
-ZONE = ZoneInfo("America/Sao_Paulo")
 FIRST, LAST = date(2016, 1, 1), date(2018, 12, 31)
 # A quarter, and the one before.
 QUARTER = (date(2018, 4, 1), date(2018, 6, 30))
@@ -43,42 +41,31 @@ def arguments():
 # The data.
 
 
-def rows(path):
-    with open(path, newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
-
-
-def moment(text):
-    return datetime.strptime(text, "%Y-%m-%d %H:%M:%S").replace(tzinfo=ZONE)
-
-
 class Orders:
     """The orders of the data, each with its customer, what it came to and whether it was late."""
 
     def __init__(self, folder):
         people = {row["customer_id"]: row["customer_unique_id"]
                   for row in rows(folder / "olist_customers_dataset.csv")}
-        self.people = set(people.values())
         amounts = defaultdict(Decimal)
         for item in rows(folder / "olist_order_items_dataset.csv"):
             amounts[item["order_id"]] += Decimal(item["price"]) + Decimal(item["freight_value"])
         self.all, now = [], datetime.now(ZONE)
         for row in rows(folder / "olist_orders_dataset.csv"):
             status = row["order_status"]
-            times = [moment(row[one]) for one in (
-                "order_purchase_timestamp", "order_approved_at", "order_delivered_carrier_date",
-                "order_delivered_customer_date") if row[one]]
+            times = [local(row[one]) for one in TIMES if row[one]]
             reached = max(times) if status == "delivered" else now
             self.all.append({
+                "id": row["order_id"],
                 "customer": people[row["customer_id"]],
                 "status": status,
                 "at": times[0],
                 "month": times[0].strftime("%Y-%m"),
                 # One without lines comes to nothing.
                 "amount": amounts.get(row["order_id"], Decimal()),
-                "late": reached > moment(row["order_estimated_delivery_date"]),
+                "late": reached > local(row["order_estimated_delivery_date"]),
             })
-        known = {row["order_id"] for row in rows(folder / "olist_orders_dataset.csv")}
+        known = {order["id"] for order in self.all}
         # Within an order a review is there once.
         self.reviews = {(row["order_id"], row["review_id"]): row
                         for row in rows(folder / "olist_order_reviews_dataset.csv")
@@ -186,7 +173,7 @@ def orders(table, data, suite):
                suite.rows("order_lateness", "month", value=share))
     table.line("order lateness by month: orders", Counter(one["month"] for one in data.kept),
                suite.rows("order_lateness", "month"))
-    answered = [(moment(one["review_answer_timestamp"]).strftime("%Y-%m"), int(one["review_score"]))
+    answered = [(local(one["review_answer_timestamp"]).strftime("%Y-%m"), int(one["review_score"]))
                 for one in data.reviews]
     table.line("order satisfaction by month: answers", Counter(key for key, _ in answered),
                suite.rows("order_satisfaction", "month"))

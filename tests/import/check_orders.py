@@ -68,8 +68,13 @@ def rows(path):
         yield from csv.DictReader(file)
 
 
+def local(text):
+    """As the data has it: the clock of São Paulo."""
+    return datetime.strptime(text, "%Y-%m-%d %H:%M:%S").replace(tzinfo=ZONE)
+
+
 def moment(text):
-    return datetime.strptime(text, "%Y-%m-%d %H:%M:%S").replace(tzinfo=ZONE).astimezone()
+    return local(text).astimezone()
 
 
 def of_data(folder):

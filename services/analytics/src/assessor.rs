@@ -19,11 +19,11 @@ use crate::{
     domain::{
         assessment::{
             ASSESSMENTS, LEAST_COLLEAGUES,
-            company::Company,
             draw::draw,
             find, is_given, of_number,
             score::{self, Known},
         },
+        company::Company,
         period::{Days, Zone, wire},
         question::{Door, Question},
         report::cadence::over_at,
@@ -94,8 +94,7 @@ impl Assessor {
 
     /// The people and departments as they are now.
     pub(crate) async fn company(&self) -> Result<Company, Fault> {
-        let policy = self.maker.policy().await?;
-        Ok(Company::of(&policy, self.core.deps.clock.now()))
+        self.maker.company().await
     }
 
     /// The rules that an assessment was opened by.

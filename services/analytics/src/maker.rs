@@ -31,11 +31,11 @@ use uuid::Uuid;
 
 use crate::{
     domain::{
+        company::Company,
         organisation::Organisation,
         period::{Days, Zone, wire},
         question::Question,
         report::{DEPARTMENTS, changes::changes, section},
-        staff::Staff,
     },
     jobs::{SOURCES, sources},
     store::{
@@ -95,16 +95,14 @@ impl Maker {
         Ok(Organisation::of(&all.departments))
     }
 
-    /// The departments as they are now, and who works in which.
-    pub(crate) async fn company(&self) -> Result<(Organisation, Staff), Fault> {
+    /// The people and departments as they are now.
+    pub(crate) async fn company(&self) -> Result<Company, Fault> {
         let all = self.policy().await?;
-        let now = self.core.deps.clock.now();
-        let staff = Staff::of(&all.subjects, now);
-        Ok((Organisation::of(&all.departments), staff))
+        Ok(Company::of(&all, self.core.deps.clock.now()))
     }
 
     /// Departments, people and what they hold, as they are now.
-    pub(crate) async fn policy(&self) -> Result<WatchSnapshotResponse, Fault> {
+    async fn policy(&self) -> Result<WatchSnapshotResponse, Fault> {
         let mut client = SnapshotServiceClient::new(self.access_control.clone())
             .max_decoding_message_size(LARGEST_MESSAGE);
         let policy = client.watch_snapshot(WatchSnapshotRequest {}).await;

@@ -2,7 +2,6 @@
 //! in docs/assessments.md.
 
 pub(crate) mod check;
-pub(crate) mod company;
 pub(crate) mod draw;
 #[cfg(test)]
 pub(crate) mod fixture;

@@ -2,6 +2,7 @@
 
 pub(crate) mod assessment;
 pub(crate) mod catalogue;
+pub(crate) mod company;
 pub(crate) mod exception;
 pub(crate) mod fact;
 pub(crate) mod improvement;
@@ -13,4 +14,3 @@ pub(crate) mod question;
 pub(crate) mod reads;
 pub(crate) mod report;
 pub(crate) mod series;
-pub(crate) mod staff;

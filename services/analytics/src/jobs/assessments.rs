@@ -17,10 +17,8 @@ use uuid::Uuid;
 use crate::{
     assessor::{self, Assessor, Planned},
     domain::{
-        assessment::{
-            company::Company,
-            state::{self, Event},
-        },
+        assessment::state::{self, Event},
+        company::Company,
         period::{Days, Zone},
         report::cadence::{containing, step},
     },

@@ -26,7 +26,8 @@ use super::{Assessments, REFUSED, look::shown};
 use crate::{
     assessor::{self, Planned},
     domain::{
-        assessment::{EMPLOYEES, LEAST_COLLEAGUES, check::MOST_COLLEAGUES, company::Company, find},
+        assessment::{EMPLOYEES, LEAST_COLLEAGUES, check::MOST_COLLEAGUES, find},
+        company::Company,
         period::{Days, Zone, day},
         report::cadence::over_at,
     },

@@ -24,9 +24,9 @@ use crate::{
     domain::{
         assessment::{
             EMPLOYEES, LONGEST_TEXT,
-            company::Company,
             state::{self, Event},
         },
+        company::Company,
         period::day,
     },
     store::{

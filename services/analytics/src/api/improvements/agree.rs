@@ -26,9 +26,8 @@ use super::{
 };
 use crate::{
     domain::{
+        company::Company,
         improvement::{state::after, step, suggestion::LONGEST_TEXT, target},
-        organisation::Organisation,
-        staff::Staff,
     },
     measure::measure,
     store::{
@@ -79,17 +78,17 @@ impl Improvements {
             Looked::Found(row) => row,
         };
         // Counted before the change: it never waits for another service.
-        let (organisation, staff) = self.maker.company().await?;
+        let company = self.maker.company().await?;
         let target = request.target.or_else(|| row.record.target.clone());
         let mut fields = Fields::new();
         check_target(&mut fields, target.as_ref(), &row);
-        let works = works_there(owner, row.department(), &organisation, &staff);
+        let works = works_there(owner, row.department(), &company);
         fields.ensure(works, "owner", Violation::Unknown);
         fields.finish()?;
         let target = target.unwrap_or_default();
         let days = target::before(&target, self.zone.today(call.now));
         let days = days.ok_or_else(|| Fault::internal("the calendar begins"))?;
-        let reach = row.department().map(|id| organisation.reach(id));
+        let reach = row.department().map(|id| company.reach(id));
         let baseline = measure(&self.maker, &target, days, &self.zone, reach).await?;
         let terms = Terms {
             owner,
@@ -178,16 +177,11 @@ fn check_target(fields: &mut Fields, target: Option<&ImprovementTarget>, row: &S
 
 /// Whether somebody works in the department or below it; in whichever, where it is of the whole
 /// company.
-fn works_there(
-    owner: Uuid,
-    department: Option<Uuid>,
-    organisation: &Organisation,
-    staff: &Staff,
-) -> bool {
-    let of_owner = staff.department(owner);
+fn works_there(owner: Uuid, department: Option<Uuid>, company: &Company) -> bool {
+    let of_owner = company.department(owner);
     match department {
         None => of_owner.is_some(),
-        Some(id) => of_owner.is_some_and(|one| organisation.reach(id).contains(&one)),
+        Some(id) => of_owner.is_some_and(|one| company.reach(id).contains(&one)),
     }
 }
 

@@ -103,6 +103,11 @@ impl Company {
         self.people.contains_key(&person)
     }
 
+    /// The department of somebody who works there.
+    pub(crate) fn department(&self, person: Uuid) -> Option<Uuid> {
+        self.people.get(&person)?.department
+    }
+
     /// The department and all below it.
     pub(crate) fn reach(&self, department: Uuid) -> Vec<Uuid> {
         self.organisation.reach(department)
@@ -113,7 +118,7 @@ impl Company {
     /// it is a part of.
     pub(crate) fn superior(&self, person: Uuid) -> Option<Superior> {
         let other = |one: Option<Uuid>| one.filter(|one| *one != person && self.knows(*one));
-        let mut at = self.people.get(&person)?.department;
+        let mut at = self.department(person);
         let mut passed = BTreeSet::new();
         while let Some(id) = at.filter(|id| passed.insert(*id)) {
             let department = self.departments.get(&id)?;
@@ -152,7 +157,7 @@ impl Company {
 
     /// Who works in the same department, but the one above and themselves.
     pub(crate) fn colleagues(&self, person: Uuid) -> Vec<Uuid> {
-        let own = self.people.get(&person).and_then(|one| one.department);
+        let own = self.department(person);
         let above = self.superior(person).map(|above| above.id);
         let alike = self.people.iter().filter(|(id, one)| {
             own.is_some() && one.department == own && **id != person && Some(**id) != above
@@ -322,5 +327,44 @@ mod tests {
         assert_eq!(meant(0, &[SUPPORT]), [LEAD, 12]);
         assert_eq!(meant(0, &[CENTRE]), [LEAD, 10, 12], "with those below");
         assert_eq!(meant(700, &[SUPPORT]), [LEAD], "a role ends");
+    }
+
+    #[test]
+    fn who_left_or_is_to_come_or_is_a_machine_works_in_no_department() {
+        let now: Timestamp = "2026-11-01T00:00:00Z".parse().unwrap();
+        let (before, after) = ("2026-10-01T00:00:00Z", "2026-12-01T00:00:00Z");
+        let time = |at: &str| Some(time::to_proto(at.parse().unwrap()));
+        let one = |id| SnapshotSubject {
+            id: bytes(id),
+            kind: SubjectKind::Employee.into(),
+            department_id: bytes(7),
+            ..SnapshotSubject::default()
+        };
+        let policy = WatchSnapshotResponse {
+            subjects: vec![
+                one(1),
+                SnapshotSubject {
+                    joins_at: time(before),
+                    leaves_at: time(after),
+                    ..one(2)
+                },
+                SnapshotSubject {
+                    leaves_at: Some(time::to_proto(now)),
+                    ..one(3)
+                },
+                SnapshotSubject {
+                    joins_at: time(after),
+                    ..one(4)
+                },
+                SnapshotSubject {
+                    kind: SubjectKind::SystemAccount.into(),
+                    ..one(5)
+                },
+            ],
+            ..WatchSnapshotResponse::default()
+        };
+        let company = Company::of(&policy, now);
+        let known = (1..=6).filter(|id| company.department(Uuid::from_u128(*id)).is_some());
+        assert_eq!(known.collect::<Vec<u128>>(), [1, 2]);
     }
 }
