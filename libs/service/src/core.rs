@@ -142,8 +142,12 @@ impl Core {
     /// The service with its stack, its journal feed and its jobs.
     pub fn host(&self, routes: Routes, mut jobs: Vec<Job>) -> Hosted {
         jobs.push(held_back::job(&self.deps));
-        let routes =
-            routes.add_service(Feed::server(self.deps.db.clone(), self.deps.clock.clone()));
+        let feed = Feed::server(
+            self.deps.db.clone(),
+            self.deps.clock.clone(),
+            self.ending.clone(),
+        );
+        let routes = routes.add_service(feed);
         let stack = Stack {
             service: self.name,
             verifier: self.deps.verifier.clone(),

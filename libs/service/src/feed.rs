@@ -10,6 +10,7 @@ use kefu_contracts::journal::{
 use kefu_journal::{Batch, Cursor};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
+use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 
 use crate::{
@@ -29,12 +30,18 @@ const BEAT: Duration = Duration::from_millis(100);
 pub struct Feed {
     db: Db,
     clock: Arc<dyn Clock>,
+    /// Cancelled when the service is about to end: whoever follows is let go.
+    ending: CancellationToken,
 }
 
 impl Feed {
     /// The gRPC service of this journal.
-    pub fn server(db: Db, clock: Arc<dyn Clock>) -> JournalServiceServer<Self> {
-        JournalServiceServer::new(Self { db, clock })
+    pub fn server(
+        db: Db,
+        clock: Arc<dyn Clock>,
+        ending: CancellationToken,
+    ) -> JournalServiceServer<Self> {
+        JournalServiceServer::new(Self { db, clock, ending })
     }
 }
 
@@ -51,9 +58,10 @@ impl JournalService for Feed {
         let mut after: Cursor = request.after.map(Cursor::from).unwrap_or(Cursor::START);
         let (until_caught_up, damaged_too) = (request.until_caught_up, request.damaged_too);
         let (sender, receiver) = mpsc::channel(4);
-        let (db, clock) = (self.db.clone(), self.clock.clone());
+        let (db, clock, ending) = (self.db.clone(), self.clock.clone(), self.ending.clone());
         tokio::spawn(async move {
-            loop {
+            // Who reads to the end takes the end of the answer for it: they are let finish.
+            while until_caught_up || !ending.is_cancelled() {
                 let looked_at = clock.now();
                 let batch = match stretch(&db, after, &kinds, damaged_too).await {
                     Ok(batch) => batch,
@@ -82,6 +90,7 @@ impl JournalService for Feed {
                 if caught_up {
                     tokio::select! {
                         () = sleep(clock.as_ref(), BEAT) => {}
+                        () = ending.cancelled() => return,
                         () = sender.closed() => return,
                     }
                 }

@@ -19,6 +19,7 @@ use kefu_service::{
 };
 use tokio::sync::{mpsc, watch};
 use tokio_stream::{Stream, wrappers::ReceiverStream};
+use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
@@ -69,6 +70,7 @@ impl SnapshotService for SnapshotApi {
             roles: self.register.roles.clone(),
             heartbeat: self.heartbeat,
             revisions,
+            ending: self.register.core.ending.clone(),
             held: whole.revision,
             sender,
         };
@@ -84,6 +86,8 @@ struct Watcher {
     roles: Arc<Roles>,
     heartbeat: Duration,
     revisions: watch::Receiver<i64>,
+    /// Cancelled when the service is about to end: the gateway goes to another instance.
+    ending: CancellationToken,
     /// Revision that the gateway was last told.
     held: i64,
     sender: mpsc::Sender<Result<WatchSnapshotResponse, Status>>,
@@ -107,6 +111,7 @@ impl Watcher {
                     tracing::warn!(detail = %fault.detail, "policy cannot be read for a gateway");
                     tokio::select! {
                         () = sleep(self.clock.as_ref(), self.heartbeat) => {}
+                        () = self.ending.cancelled() => return,
                         () = self.sender.closed() => return,
                     }
                 }
@@ -115,12 +120,14 @@ impl Watcher {
         }
     }
 
-    /// Waits for a change or the next beat; `false` when nobody listens any more.
+    /// Waits for a change or the next beat; `false` when nobody listens any more, or the service
+    /// is about to end.
     async fn wait(&mut self) -> bool {
         let Self {
             clock,
             heartbeat,
             revisions,
+            ending,
             held,
             sender,
             ..
@@ -128,6 +135,7 @@ impl Watcher {
         tokio::select! {
             () = sleep(clock.as_ref(), *heartbeat) => true,
             more = revisions::beyond(revisions, *held) => more,
+            () = ending.cancelled() => false,
             () = sender.closed() => false,
         }
     }

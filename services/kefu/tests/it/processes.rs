@@ -112,8 +112,8 @@ impl Site {
                 format!("KEFU__{section}__SERVER__LISTEN"),
                 self.at(service, nth).to_string(),
             )
-            // Feeds among the services stay open until they are cut.
-            .env(format!("KEFU__{section}__SERVER__DRAIN_SECONDS"), "3")
+            // Longer than a test waits: nothing that stays open holds up the end.
+            .env(format!("KEFU__{section}__SERVER__DRAIN_SECONDS"), "120")
             .env(
                 "KEFU__TLS__SERVICES__CERTIFICATE_FILE",
                 at(format!("{service}.crt")),
