@@ -7,7 +7,7 @@ import { randomUUID } from "node:crypto";
 import { setTimeout } from "node:timers/promises";
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { Code, createClient, type Transport } from "@connectrpc/connect";
-import { createGrpcTransport } from "@connectrpc/connect-node";
+import { createGrpcTransport, createGrpcWebTransport } from "@connectrpc/connect-node";
 import { callers, pages, refusal, Watch } from "@kefu/client";
 import { OrganisationService } from "@kefu/client/access/v1/organisation";
 import { Channel, TotalKind } from "@kefu/client/common/v1/shared";
@@ -18,9 +18,12 @@ import { TicketService } from "@kefu/client/ticket/v1/ticket_service";
 import { WatchService, WatchTicketsRequestSchema, type WatchTicketsResponse } from "@kefu/client/ticket/v1/watch";
 
 const { KEFU_ADDRESS: baseUrl = "http://127.0.0.1:7700", KEFU_TOKEN: token = "" } = process.env;
+// As browsers have to call; whoever can does without.
+const overWeb = process.env.KEFU_OVER_WEB === "yes";
 
 function connect(purpose: string, language: string): Transport {
-  return createGrpcTransport({ baseUrl, interceptors: callers({ token, purpose, language }) });
+  const options = { baseUrl, interceptors: callers({ token, purpose, language }) };
+  return overWeb ? createGrpcWebTransport({ ...options, httpVersion: "1.1" }) : createGrpcTransport(options);
 }
 
 async function main(): Promise<void> {
