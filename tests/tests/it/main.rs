@@ -25,6 +25,7 @@ mod exceptions;
 mod explain;
 mod exports;
 mod faults;
+mod feeds;
 mod figures;
 mod file_numbers;
 mod five_views;

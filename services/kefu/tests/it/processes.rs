@@ -112,8 +112,6 @@ impl Site {
                 format!("KEFU__{section}__SERVER__LISTEN"),
                 self.at(service, nth).to_string(),
             )
-            // Longer than a test waits: nothing that stays open holds up the end.
-            .env(format!("KEFU__{section}__SERVER__DRAIN_SECONDS"), "120")
             .env(
                 "KEFU__TLS__SERVICES__CERTIFICATE_FILE",
                 at(format!("{service}.crt")),
