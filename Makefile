@@ -12,7 +12,7 @@ MACHETE = 0.9.2
 # Out of the workspace, with its own lock file: nothing else builds the peers.
 PEERS = cargo run --release --locked --manifest-path tests/peers/Cargo.toml --target-dir $(TARGET)/peers
 
-.PHONY: help setup run test check bench bench-decision bench-gateway bench-search bench-tickets bench-stages bench-figures alerts-check check-s3 check-transit check-figures check-incidents check-orders upgrade-check k8s-check image sqlx clean-data client-python client-typescript client-test browser-test
+.PHONY: help setup run test check bench bench-decision bench-gateway bench-search bench-tickets bench-stages bench-figures alerts-check check-s3 check-transit check-figures check-incidents check-orders upgrade-check k8s-check image sqlx clean-data client-python client-typescript client-test browser-test json-test
 
 help: ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1 @\2/p' $(MAKEFILE_LIST) | column -t -s @ 2>/dev/null \
@@ -53,6 +53,10 @@ client-test: setup client-python client-typescript ## run the clients' examples 
 browser-test: setup client-typescript ## work at the example's page in a real Chromium (a binary that is there: KEFU=…)
 	@test -n "$(KEFU)" || cargo build --workspace --bin kefu
 	@python3 .ci/clients browser $(or $(KEFU),$(TARGET)/debug/kefu)
+
+json-test: setup ## hold JSON over HTTP against its OpenAPI document, with schemathesis and curl (a binary that is there: KEFU=…)
+	@test -n "$(KEFU)" || cargo build --workspace --bin kefu
+	@python3 .ci/clients json $(or $(KEFU),$(TARGET)/debug/kefu)
 
 bench: ## measure the suite, built for release
 	cargo run --release -p kefu-tests --bin bench

@@ -65,7 +65,7 @@ def _services(found):
                   if selects({"matchLabels": one["spec"]["selector"]}, template["metadata"]["labels"])]
         if len(chosen) != 1:
             yield f"{title(one)}: stands for {len(chosen)} workloads"
-    for route in of_kind(found, "GRPCRoute"):
+    for route in [*of_kind(found, "GRPCRoute"), *of_kind(found, "HTTPRoute")]:
         for backend in (backend for rule in route["spec"]["rules"] for backend in rule["backendRefs"]):
             if backend["port"] not in ports.get(backend["name"], set()):
                 yield f"{title(route)}: no Service {backend['name']} at port {backend['port']}"

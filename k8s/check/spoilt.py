@@ -39,6 +39,8 @@ SPOILT = [
     (lambda f: process(f)["livenessProbe"]["grpc"].update(prt=1), "prt"),
     (lambda f: process(f)["ports"][0].update(containerPort="x"), "containerPort"),
     (lambda f: one(f, "GRPCRoute", "kefu")["spec"].update(hostname="x"), "'hostname' was unexpected"),
+    (lambda f: one(f, "HTTPRoute", "kefu-json")["spec"]["rules"][0]["matches"][0].update(pth={}), "'pth' was unexpected"),
+    (lambda f: one(f, "HTTPRoute", "kefu-json")["spec"]["rules"][0]["backendRefs"][0].update(port=1), "no Service gateway at port 1"),
     (lambda f: one(f, "Gateway", "kefu")["spec"]["listeners"][0].pop("port"), "'port' is a required property"),
     (lambda f: one(f, "Certificate", "gateway")["spec"].pop("issuerRef"), "'issuerRef' is a required property"),
     (lambda f: one(f, "ExternalSecret", "objects")["spec"]["data"][0]["remoteRef"].update(ky="x"), "'ky' was unexpected"),

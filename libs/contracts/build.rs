@@ -34,7 +34,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         return Err(format!("contracts lack annotations:\n{}", findings.join("\n")).into());
     }
 
-    let set = prost_types::FileDescriptorSet::decode(encoded.as_slice())?;
+    let mut set = prost_types::FileDescriptorSet::decode(encoded.as_slice())?;
+    // Read off the descriptors where they count: nobody needs their messages in Rust.
+    let http = ["google/api/annotations.proto", "google/api/http.proto"];
+    set.file.retain(|file| !http.contains(&file.name()));
     tonic_prost_build::configure()
         .include_file("contracts.rs")
         .compile_fds(set)?;

@@ -100,6 +100,8 @@ pub struct GatewayConfig {
     /// Origins whose pages may read answers, as browsers name them
     /// (`https://desk.example.com`); none.
     pub web_origins: Vec<String>,
+    /// Whether anybody is told at `/openapi.json` how calls are made in JSON; `true`.
+    pub openapi: bool,
 }
 
 impl Default for GatewayConfig {
@@ -137,6 +139,7 @@ impl Default for GatewayConfig {
             retry_percent: 20,
             retries_per_second: 1,
             web_origins: Vec::new(),
+            openapi: true,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The gateway's refusals as faults of the suite. What is known about a call when it
 //! is refused goes to the journal; what helps the caller goes into the answer.
 
-use std::time::Duration;
+use std::{error::Error, fmt, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use kefu_access::Denial;
@@ -10,6 +10,7 @@ use kefu_service::{
     error::{Fault, Violation, reason_name},
     time::to_proto,
 };
+use tonic::Status;
 use uuid::Uuid;
 
 /// When to come back to a gateway that has too many calls, or cannot decide.
@@ -117,6 +118,34 @@ pub(crate) fn upstream_unavailable() -> Fault {
 pub(crate) fn upstream_down(left: Duration) -> Fault {
     Fault::new(Reason::UpstreamUnavailable).retry_after(left)
 }
+
+/// Why a body of another spelling cannot be made into messages; it passes as the body's own
+/// failure, and `frames` tells it from a caller that is gone.
+#[derive(Debug)]
+pub(crate) struct Unreadable(Fault);
+
+impl Unreadable {
+    /// The failure of a body that is to be refused like this.
+    pub(crate) fn status(fault: Fault) -> Status {
+        let mut status = Status::invalid_argument("the request cannot be read");
+        status.set_source(Arc::new(Self(fault)));
+        status
+    }
+
+    /// How the body is to be refused, where that is why it failed.
+    pub(crate) fn why(status: &Status) -> Option<Fault> {
+        let source = status.source()?.downcast_ref::<Self>()?;
+        Some(source.0.clone())
+    }
+}
+
+impl fmt::Display for Unreadable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(reason_name(self.0.reason))
+    }
+}
+
+impl Error for Unreadable {}
 
 /// The purpose is missing, or none of the contract's.
 pub(crate) fn purpose(violation: Violation) -> Fault {

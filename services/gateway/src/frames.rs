@@ -15,7 +15,7 @@ use kefu_service::error::Fault;
 use tokio::sync::oneshot;
 use tonic::{Status, body::Body};
 
-use crate::error::{frame_invalid, message_too_large};
+use crate::error::{Unreadable, frame_invalid, message_too_large};
 
 /// Bytes before a message: one of flags, four of its length.
 const PREFIX: usize = 5;
@@ -159,8 +159,8 @@ impl http_body::Body for Watched {
                 Some(bytes) => self.frames.pass(bytes),
                 None => self.frames.end(),
             },
-            // The caller is gone: there is nobody to refuse.
-            Some(Err(_)) => Ok(()),
+            // Read by us and no request, or else the caller is gone: there is nobody to refuse.
+            Some(Err(failed)) => Unreadable::why(failed).map_or(Ok(()), Err),
             None => self.frames.end(),
         };
         let Err(fault) = passes else {

@@ -10,7 +10,7 @@
 //!
 //! | layer | refuses with | file |
 //! |---|---|---|
-//! | gRPC-web and CORS, around them all | – | `web` |
+//! | gRPC-web, JSON and CORS, around them all | `INVALID_FIELDS` for JSON that is no request | `web`, `json` |
 //! | span and call id | – | `stack` |
 //! | load shedding | `OVERLOADED` | `limits` |
 //! | deadline | `DEADLINE_EXCEEDED` | `deadline` |
@@ -42,6 +42,7 @@ mod forward;
 mod frames;
 mod instances;
 mod issuer;
+mod json;
 mod jwks;
 mod keys;
 mod limits;
@@ -112,7 +113,9 @@ pub fn build(
     let stack = Arc::new(stack);
     jobs.extend(instances::count(config, &stack));
     let ending = stack.ending.clone();
-    let service = web::with_browsers(stack::service(stack), &config.web_origins);
+    let layers = stack::service(stack);
+    let json = json::Json::new(layers.clone(), config.max_message_bytes, config.openapi);
+    let service = web::with_browsers(layers, json.service(), &config.web_origins);
     Ok(Hosted {
         ready: Some(ready),
         name: NAME,

@@ -17,8 +17,8 @@
 //!     message of it larger than the bound; an
 //!     answer still open when its decision falls ends with it (`standing`).
 //!
-//! Around them all stands `web`: gRPC-web is another spelling of the same call, and a
-//! preflight is none.
+//! Around them all stands `web`: gRPC-web and JSON are other spellings of the same call, and
+//! a preflight is none.
 //!
 //! Layers 4 to 9 do not wait: they are one function from headers to a context or a
 //! fault. Whatever they refuse is journaled before the refusal leaves.

@@ -1,4 +1,4 @@
-//! Browsers: gRPC-web, and CORS for the origins that are allowed. Around all layers,
+//! Browsers: gRPC-web, JSON (`json`), and CORS for the origins that are allowed. Around all layers,
 //! because it is only another spelling of a call: what is refused must be spelt like
 //! what is answered, and a preflight is no call, so it has no token and no journal.
 //!
@@ -22,14 +22,17 @@ use tonic::{Status, body::Body};
 use tonic_web::{GrpcWebLayer, GrpcWebService};
 use tower::{Layer, Service, ServiceExt, util::BoxCloneSyncService};
 
+use crate::json;
+
 /// What a page may read of an answer beside its body.
 const EXPOSED: HeaderValue = HeaderValue::from_static(
-    "grpc-status, grpc-message, grpc-status-details-bin, kefu-call-id, kefu-position",
+    "etag, grpc-status, grpc-message, grpc-status-details-bin, kefu-call-id, kefu-position, \
+     retry-after",
 );
 /// What a page may say with a call.
 const ALLOWED: HeaderValue = HeaderValue::from_static(
     "accept-language, authorization, content-type, grpc-timeout, kefu-position, kefu-purpose, \
-     x-grpc-web, x-user-agent",
+     x-grpc-web, x-http-method-override, x-user-agent",
 );
 /// How long a browser may keep the answer to a preflight, in seconds.
 const KEPT: HeaderValue = HeaderValue::from_static("7200");
@@ -44,11 +47,16 @@ const HOP_BY_HOP: [HeaderName; 5] = [
 /// What of the head is the status, and in gRPC-web belongs at the end of the body.
 const STATUS: [&str; 3] = ["grpc-status", "grpc-message", "grpc-status-details-bin"];
 
-/// Puts browsers in front of the layers.
-pub(crate) fn with_browsers(layers: GrpcService, origins: &[String]) -> GrpcService {
+/// Puts browsers, and what speaks JSON, in front of the layers.
+pub(crate) fn with_browsers(
+    layers: GrpcService,
+    json: GrpcService,
+    origins: &[String],
+) -> GrpcService {
     let spelt = BoxCloneSyncService::new(layers.clone().map_response(status_in_body));
     BoxCloneSyncService::new(Web {
         layers,
+        json,
         browsers: GrpcWebLayer::new().layer(spelt),
         origins: origins.into(),
     })
@@ -64,6 +72,7 @@ pub(crate) fn is_origin(text: &str) -> bool {
 #[derive(Clone)]
 struct Web {
     layers: GrpcService,
+    json: GrpcService,
     browsers: GrpcWebService<GrpcService>,
     origins: std::sync::Arc<[String]>,
 }
@@ -89,9 +98,11 @@ impl Service<Request<Body>> for Web {
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
         let origin = self.allowed(request.headers());
         if is_preflight(&request) {
-            return Box::pin(std::future::ready(Ok(preflight(origin))));
+            let preflight = preflight(origin, request.uri().path());
+            return Box::pin(std::future::ready(Ok(preflight)));
         }
-        if !is_web(request.headers()) {
+        let speaks_json = json::is_json(request.uri().path());
+        if !speaks_json && !is_web(request.headers()) {
             // No page speaks gRPC itself: nothing is added to those calls.
             return self.layers.call(request);
         }
@@ -99,7 +110,11 @@ impl Service<Request<Body>> for Web {
         for name in HOP_BY_HOP {
             request.headers_mut().remove(name);
         }
-        let answer = self.browsers.clone().oneshot(request);
+        let answer: Self::Future = if speaks_json {
+            self.json.call(request)
+        } else {
+            Box::pin(self.browsers.clone().oneshot(request))
+        };
         Box::pin(async move {
             let mut response = answer.await?;
             if let Some(origin) = origin {
@@ -123,7 +138,7 @@ fn is_preflight(request: &Request<Body>) -> bool {
         && asks(header::ACCESS_CONTROL_REQUEST_METHOD)
 }
 
-fn preflight(origin: Option<HeaderValue>) -> Response<Body> {
+fn preflight(origin: Option<HeaderValue>, path: &str) -> Response<Body> {
     let mut response = Response::new(Body::empty());
     let Some(origin) = origin else {
         *response.status_mut() = StatusCode::FORBIDDEN;
@@ -133,8 +148,12 @@ fn preflight(origin: Option<HeaderValue>) -> Response<Body> {
     let headers = response.headers_mut();
     headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
     headers.insert(header::VARY, HeaderValue::from_static("origin"));
-    let post = HeaderValue::from_static("POST");
-    headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, post);
+    let verbs = if json::is_json(path) {
+        json::VERBS
+    } else {
+        HeaderValue::from_static("POST")
+    };
+    headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, verbs);
     headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, ALLOWED);
     headers.insert(header::ACCESS_CONTROL_MAX_AGE, KEPT);
     response

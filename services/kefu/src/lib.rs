@@ -12,6 +12,7 @@ pub mod figures;
 pub mod import;
 pub mod key_provider;
 pub mod migrate;
+pub mod openapi;
 pub mod policy;
 mod production;
 pub mod restore;

@@ -4,8 +4,8 @@ use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 use kefu::{
-    audit, backup, call, company, demo, dev, figures, import, migrate, policy, restore, serve,
-    settings::Settings,
+    audit, backup, call, company, demo, dev, figures, import, migrate, openapi, policy, restore,
+    serve, settings::Settings,
 };
 
 #[global_allocator]
@@ -41,6 +41,8 @@ enum Command {
     Company(company::CompanyArgs),
     Import(import::ImportArgs),
     Call(call::CallArgs),
+    /// Prints how every call is made in JSON over HTTP (OpenAPI 3.1)
+    Openapi,
     Policy(policy::PolicyArgs),
     Demo(demo::DemoArgs),
     Audit(audit::AuditArgs),
@@ -75,6 +77,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Company(options) => company::run(arguments.config, options).await,
         Command::Import(options) => import::run(options).await,
         Command::Call(options) => call::run(options).await,
+        Command::Openapi => openapi::run(),
         Command::Policy(options) => policy::run(options),
         Command::Demo(options) => demo::run(options).await,
         Command::Audit(options) => audit::run(options).await,

@@ -36,6 +36,7 @@ mod handovers;
 mod improvements;
 mod inspections;
 mod intake;
+mod json;
 mod key_rotation;
 mod knowledge;
 mod later_calls;

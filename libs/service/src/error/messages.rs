@@ -119,6 +119,8 @@ pub enum Violation {
     PersonalData(LooksLike, usize, usize),
     /// Somebody whose post does not let them do it.
     NotEntitled,
+    /// The contract has no such field.
+    UnknownField,
 }
 
 impl Violation {
@@ -155,6 +157,7 @@ impl Violation {
             Self::Wider => "WIDER",
             Self::PersonalData(..) => "PERSONAL_DATA",
             Self::NotEntitled => "NOT_ENTITLED",
+            Self::UnknownField => "UNKNOWN_FIELD",
         }
     }
 
@@ -254,6 +257,10 @@ impl Violation {
                     ),
                 )
             }
+            Self::UnknownField => (
+                "接口中没有此字段".into(),
+                "is no field of the contract".into(),
+            ),
             Self::NotEntitled => (
                 "该人员的岗位不允许其查看或处理此记录".into(),
                 "is somebody whose post does not let them see the record, or work on it".into(),

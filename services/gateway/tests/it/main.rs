@@ -9,6 +9,7 @@ mod contexts;
 mod decisions;
 mod issuer;
 mod journal;
+mod json;
 mod keys;
 mod limits;
 mod mutual_tls;
