@@ -12,7 +12,7 @@ MACHETE = 0.9.2
 # Out of the workspace, with its own lock file: nothing else builds the peers.
 PEERS = cargo run --release --locked --manifest-path tests/peers/Cargo.toml --target-dir $(TARGET)/peers
 
-.PHONY: help setup run test check bench bench-decision bench-gateway bench-search bench-tickets bench-stages bench-figures alerts-check check-s3 check-transit check-figures check-incidents check-orders upgrade-check k8s-check image sqlx clean-data client-python client-typescript client-test browser-test json-test
+.PHONY: help setup run test check bench bench-decision bench-gateway bench-search bench-tickets bench-stages bench-figures alerts-check check-s3 check-transit check-figures check-incidents check-orders upgrade-check k8s-check image sqlx clean-data client-python client-typescript client-test browser-test json-test reference docs-test
 
 help: ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1 @\2/p' $(MAKEFILE_LIST) | column -t -s @ 2>/dev/null \
@@ -49,6 +49,13 @@ client-typescript: ## build the TypeScript client, an npm package in target/clie
 client-test: setup client-python client-typescript ## run the clients' examples against a suite (a binary that is there: KEFU=…)
 	@test -n "$(KEFU)" || cargo build --workspace --bin kefu
 	@python3 .ci/clients test $(or $(KEFU),$(TARGET)/debug/kefu)
+
+reference: ## write the API reference in docs/reference, from the contracts, roles and services
+	cargo run --quiet -p kefu-reference
+
+docs-test: setup ## run the examples in the documents against a suite (a binary that is there: KEFU=…)
+	@test -n "$(KEFU)" || cargo build --workspace --bin kefu
+	@python3 .ci/docs $(or $(KEFU),$(TARGET)/debug/kefu)
 
 browser-test: setup client-typescript ## work at the example's page in a real Chromium (a binary that is there: KEFU=…)
 	@test -n "$(KEFU)" || cargo build --workspace --bin kefu

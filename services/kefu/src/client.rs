@@ -39,8 +39,9 @@ pub(crate) struct ConnectArgs {
     /// PEM file of the authority to trust with an https address, instead of the system's
     #[arg(long, value_name = "FILE")]
     ca_file: Option<PathBuf>,
-    /// Asks with this login's token from the development tokens (.kefu/tokens.toml, here or above)
-    #[arg(long = "as", value_name = "LOGIN", conflicts_with = "token_file")]
+    /// Asks with this login's token from the development tokens (.kefu/tokens.toml, here or above), or as
+    /// the first who holds this post in the example company: agent, auditor, company_leader, …
+    #[arg(long = "as", value_name = "LOGIN|POST", conflicts_with = "token_file")]
     login: Option<String>,
     /// File with the bearer token; without it and --as, KEFU_TOKEN holds the token
     #[arg(long, value_name = "FILE")]

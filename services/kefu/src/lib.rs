@@ -20,6 +20,7 @@ pub mod serve;
 pub mod settings;
 pub mod suite;
 mod tls;
+pub mod watch;
 
 /// A fault as whoever runs a command is told it: they run the suite, and nothing is kept from them.
 fn said(fault: kefu_service::error::Fault) -> anyhow::Error {

@@ -2,10 +2,10 @@
 
 use std::{path::PathBuf, process::ExitCode};
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use kefu::{
     audit, backup, call, company, demo, dev, figures, import, migrate, openapi, policy, restore,
-    serve, settings::Settings,
+    serve, settings::Settings, watch,
 };
 
 #[global_allocator]
@@ -43,12 +43,18 @@ enum Command {
     Call(call::CallArgs),
     /// Prints how every call is made in JSON over HTTP (OpenAPI 3.1)
     Openapi,
+    Watch(watch::WatchArgs),
     Policy(policy::PolicyArgs),
     Demo(demo::DemoArgs),
     Audit(audit::AuditArgs),
     Figures(figures::FiguresArgs),
     Backup(backup::BackupArgs),
     Restore(restore::RestoreArgs),
+    /// Prints what a shell needs to complete commands and options: source <(kefu completions bash)
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
 }
 
 #[tokio::main]
@@ -78,6 +84,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Import(options) => import::run(options).await,
         Command::Call(options) => call::run(options).await,
         Command::Openapi => openapi::run(),
+        Command::Watch(options) => watch::run(options).await,
         Command::Policy(options) => policy::run(options),
         Command::Demo(options) => demo::run(options).await,
         Command::Audit(options) => audit::run(options).await,
@@ -88,6 +95,11 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
         }
         Command::Restore(options) => {
             restore::run(Settings::load(arguments.config)?.value, options).await
+        }
+        Command::Completions { shell } => {
+            let mut command = Arguments::command();
+            clap_complete::generate(shell, &mut command, "kefu", &mut std::io::stdout());
+            Ok(())
         }
     }
 }

@@ -7,7 +7,7 @@ use prost_reflect::{DescriptorPool, MethodDescriptor};
 ///
 /// # Errors
 /// When there is none or more than one; says which come near.
-pub(super) fn find(pool: &DescriptorPool, name: &str) -> anyhow::Result<MethodDescriptor> {
+pub(crate) fn find(pool: &DescriptorPool, name: &str) -> anyhow::Result<MethodDescriptor> {
     let wanted = name.trim_start_matches('/');
     let fits = |method: &MethodDescriptor| {
         let path = path(method);

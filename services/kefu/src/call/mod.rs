@@ -6,7 +6,8 @@
 )]
 
 mod codec;
-mod method;
+pub(crate) mod method;
+mod table;
 
 use std::io::{Read, stdin};
 
@@ -41,12 +42,24 @@ pub struct CallArgs {
     /// Language of what is said about errors: zh-CN or en
     #[arg(long, default_value = "en", value_name = "TAG")]
     language: String,
+    /// How the answer is printed
+    #[arg(long, value_enum, default_value_t = Output::Json)]
+    output: Output,
     /// Answers only once this place of a journal has taken effect: ticket:812.55
     #[arg(long, value_name = "PLACE")]
     position: Option<String>,
     /// Says on standard error where a write was journaled, for --position of a later call
     #[arg(long)]
     show_position: bool,
+}
+
+/// How answers are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Output {
+    /// As the contract writes it in JSON
+    Json,
+    /// Records in columns; JSON has all of it
+    Table,
 }
 
 /// Calls the method and prints the answer; one line for each message of a stream.
@@ -72,15 +85,15 @@ pub async fn run(args: CallArgs) -> anyhow::Result<()> {
         let request = with_position(client.streaming_request(message), position);
         let answers = streaming(grpc, &method, request).await.map_err(refused)?;
         note(answers.metadata(), args.show_position);
-        print_each(answers.into_inner()).await
+        print_each(answers.into_inner(), args.output).await
     } else {
         let request = with_position(client.request(message), position);
         let answer = unary(grpc, &method, request).await.map_err(refused)?;
         note(answer.metadata(), args.show_position);
-        println!(
-            "{}",
-            serde_json::to_string_pretty(&json(answer.get_ref())?)?
-        );
+        match args.output {
+            Output::Json => println!("{}", serde_json::to_string_pretty(&json(answer.get_ref())?)?),
+            Output::Table => print!("{}", table::of(answer.get_ref())?),
+        }
         Ok(())
     }
 }
@@ -97,7 +110,7 @@ fn text(json: String) -> anyhow::Result<String> {
 }
 
 /// The request of a method from JSON; a field that it has not is a mistake.
-fn parse(method: &MethodDescriptor, text: &str) -> anyhow::Result<DynamicMessage> {
+pub(crate) fn parse(method: &MethodDescriptor, text: &str) -> anyhow::Result<DynamicMessage> {
     let input = method.input();
     let fields: Vec<_> = input
         .fields()
@@ -110,7 +123,7 @@ fn parse(method: &MethodDescriptor, text: &str) -> anyhow::Result<DynamicMessage
 }
 
 /// The answer in JSON: names as in the contracts' JSON, enums by name.
-fn json(message: &DynamicMessage) -> anyhow::Result<serde_json::Value> {
+pub(crate) fn json(message: &DynamicMessage) -> anyhow::Result<serde_json::Value> {
     message
         .serialize_with_options(
             serde_json::value::Serializer,
@@ -138,7 +151,7 @@ async fn unary(
         .await
 }
 
-async fn streaming(
+pub(crate) async fn streaming(
     mut grpc: Grpc<Channel>,
     method: &MethodDescriptor,
     request: Request<DynamicMessage>,
@@ -153,9 +166,15 @@ fn path(method: &MethodDescriptor) -> Result<PathAndQuery, Status> {
         .map_err(|_| Status::internal("the method's name is not a path"))
 }
 
-async fn print_each(mut answers: Streaming<DynamicMessage>) -> anyhow::Result<()> {
+async fn print_each(
+    mut answers: Streaming<DynamicMessage>,
+    output: Output,
+) -> anyhow::Result<()> {
     while let Some(answer) = answers.message().await.map_err(refused)? {
-        println!("{}", json(&answer)?);
+        match output {
+            Output::Json => println!("{}", json(&answer)?),
+            Output::Table => print!("{}", table::of(&answer)?),
+        }
     }
     Ok(())
 }

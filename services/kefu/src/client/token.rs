@@ -4,6 +4,10 @@
 use std::{collections::BTreeMap, env, fs, path::Path};
 
 use anyhow::{Context, bail};
+use kefu_access_control::{
+    domain::company::{Company, CompanyEmployee},
+    seed::EXAMPLE_COMPANY,
+};
 
 use super::nearest;
 
@@ -43,7 +47,8 @@ fn of_login(login: &str, from: &Path) -> anyhow::Result<String> {
     // The parser's own message would quote the line, and with it a token.
     let tokens: BTreeMap<String, String> = toml::from_str(&text)
         .map_err(|_| anyhow::anyhow!("{} is not a table of login = \"token\"", path.display()))?;
-    tokens.get(login).cloned().with_context(|| {
+    let holder = || holder(login).and_then(|holder| tokens.get(&holder));
+    tokens.get(login).or_else(holder).cloned().with_context(|| {
         let known: Vec<_> = tokens.keys().map(String::as_str).collect();
         format!(
             "no token of {login} in {}; there are: {}",
@@ -53,9 +58,25 @@ fn of_login(login: &str, from: &Path) -> anyhow::Result<String> {
     })
 }
 
+/// The first who holds a post in the example company, which development tokens are of.
+fn holder(post: &str) -> Option<String> {
+    let company = Company::from_toml(EXAMPLE_COMPANY).ok()?;
+    let post = post.replace('-', "_");
+    let holds = |one: &CompanyEmployee| one.roles.iter().any(|held| held.role == post);
+    let holder = company.employees.into_iter().find(holds)?;
+    Some(holder.login)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_post_stands_for_the_first_who_holds_it() {
+        assert_eq!(holder("auditor").as_deref(), Some("dong.jie"));
+        assert_eq!(holder("company-leader").as_deref(), Some("chen.guodong"));
+        assert_eq!(holder("king"), None);
+    }
 
     #[test]
     fn a_login_is_looked_up_in_the_nearest_folder_upwards() {

@@ -1,6 +1,10 @@
 //! Who plays, and how it is told.
 
-use std::time::Duration;
+use std::{
+    cell::Cell,
+    io::{IsTerminal, stdin, stdout},
+    time::Duration,
+};
 
 use anyhow::Context;
 use kefu_access_control::{
@@ -21,17 +25,21 @@ pub(super) const SOON: Duration = Duration::from_secs(2);
 pub(super) struct Stage {
     connect: ConnectArgs,
     company: Company,
+    /// Whether each step waits for whoever looks on.
+    paced: Cell<bool>,
 }
 
 impl Stage {
-    /// The example company at this suite.
+    /// The example company at this suite. Each step waits for Enter where somebody sits at a
+    /// terminal, unless it is told straight through.
     ///
     /// # Errors
     /// When the example company cannot be read.
-    pub(super) fn new(connect: ConnectArgs) -> anyhow::Result<Self> {
+    pub(super) fn new(connect: ConnectArgs, straight: bool) -> anyhow::Result<Self> {
         Ok(Self {
             connect,
             company: Company::from_toml(EXAMPLE_COMPANY).context("the example company")?,
+            paced: Cell::new(!straight && stdin().is_terminal() && stdout().is_terminal()),
         })
     }
 
@@ -77,8 +85,18 @@ impl Stage {
         }
     }
 
-    /// Tells what somebody does.
+    /// From here on a clock runs, and nothing waits any more.
+    pub(super) fn hurry(&self) {
+        self.paced.set(false);
+    }
+
+    /// Tells what somebody does, once whoever looks on has seen what was before.
     pub(super) fn tell(&self, login: &str, what: &str) {
+        if self.paced.get() {
+            println!("\n  ⏎");
+            // What is typed does not matter, nor whether it could be read.
+            let _ = stdin().read_line(&mut String::new());
+        }
         println!("\n▸ {} {what}", self.person(login));
     }
 

@@ -121,6 +121,7 @@ async fn approved(stage: &Stage, mut form: Destruction) -> anyhow::Result<Destru
         ),
     ] {
         stage.tell(login, what);
+        stage.hurry();
         form = approve(&stage.client(login)?, &form)
             .await
             .map_err(|status| unexpected(&status))?;

@@ -37,8 +37,8 @@ pub(super) struct ExportArgs {
     seconds: u32,
 }
 
-pub(super) async fn play(args: ExportArgs) -> anyhow::Result<()> {
-    let stage = Stage::new(args.connect)?;
+pub(super) async fn play(args: ExportArgs, straight: bool) -> anyhow::Result<()> {
+    let stage = Stage::new(args.connect, straight)?;
     let customer = form::find(&stage).await?;
     let share = form::agreed(&stage, &customer, ShareMode::Export, args.seconds).await?;
     let identity = x25519::Identity::generate();
@@ -84,6 +84,7 @@ async fn carried_out(
         AGENT,
         "of customer service carries it out, to the receiver's public key (CF-6.3).",
     );
+    stage.hurry();
     let agent = stage.client(AGENT)?;
     let carried = exports(&agent)
         .carry_out_export(agent.request(request))

@@ -48,8 +48,8 @@ pub(super) struct FileArgs {
     connect: ConnectArgs,
 }
 
-pub(super) async fn play(args: FileArgs) -> anyhow::Result<()> {
-    let stage = Stage::new(args.connect)?;
+pub(super) async fn play(args: FileArgs, straight: bool) -> anyhow::Result<()> {
+    let stage = Stage::new(args.connect, straight)?;
     let draft = handed_in(&stage).await?;
     seen(&stage, &draft.name).await?;
     let file = completed(&stage, &draft).await?;

@@ -15,6 +15,9 @@ use clap::Subcommand;
 /// Plays a story against a running suite
 #[derive(Debug, clap::Args)]
 pub struct DemoArgs {
+    /// Goes straight through, in a terminal too, where each step otherwise waits for Enter
+    #[arg(long, global = true)]
+    straight: bool,
     #[command(subcommand)]
     story: Story,
 }
@@ -34,9 +37,10 @@ enum Story {
 /// # Errors
 /// When the suite is not there, or does something else than the story says.
 pub async fn run(args: DemoArgs) -> anyhow::Result<()> {
+    let straight = args.straight;
     match args.story {
-        Story::Share(args) => share::play(args).await,
-        Story::Export(args) => export::play(args).await,
-        Story::File(args) => file::play(args).await,
+        Story::Share(args) => share::play(args, straight).await,
+        Story::Export(args) => export::play(args, straight).await,
+        Story::File(args) => file::play(args, straight).await,
     }
 }

@@ -30,8 +30,8 @@ pub(super) struct ShareArgs {
     seconds: u32,
 }
 
-pub(super) async fn play(args: ShareArgs) -> anyhow::Result<()> {
-    let stage = Stage::new(args.connect)?;
+pub(super) async fn play(args: ShareArgs, straight: bool) -> anyhow::Result<()> {
+    let stage = Stage::new(args.connect, straight)?;
     let customer = form::find(&stage).await?;
     let share = form::agreed(&stage, &customer, ShareMode::Access, args.seconds).await?;
     let share = read(&stage, &share, &customer).await?;
@@ -41,6 +41,7 @@ pub(super) async fn play(args: ShareArgs) -> anyhow::Result<()> {
 
 async fn read(stage: &Stage, share: &Share, customer: &str) -> anyhow::Result<Share> {
     stage.tell(APPLICANT, "puts it to use: the period runs from here.");
+    stage.hurry();
     let client = stage.client(APPLICANT)?;
     let request = ActivateShareRequest {
         name: share.name.clone(),
