@@ -22,7 +22,11 @@ pub struct Rpc {
 impl Rpc {
     /// `CustomerService.GetCustomer`
     pub(crate) fn title(&self) -> String {
-        format!("{}.{}", self.method.parent_service().name(), self.method.name())
+        format!(
+            "{}.{}",
+            self.method.parent_service().name(),
+            self.method.name()
+        )
     }
 }
 
@@ -98,12 +102,17 @@ impl Contract {
         let mut waiting = Vec::new();
         // What the options are made of; no message has them.
         for name in ["DataClass", "Mask", "Purpose"] {
-            let kind = self.pool.get_enum_by_name(&format!("kefu.policy.v1.{name}"));
+            let kind = self
+                .pool
+                .get_enum_by_name(&format!("kefu.policy.v1.{name}"));
             waiting.extend(kind.map(Type::Enum));
         }
         for rpc in self.rpcs() {
             for message in [rpc.method.input(), rpc.method.output()] {
-                *self.named.entry(message.full_name().to_owned()).or_default() += 1;
+                *self
+                    .named
+                    .entry(message.full_name().to_owned())
+                    .or_default() += 1;
                 waiting.push(Type::Message(message));
             }
         }
@@ -235,7 +244,10 @@ impl Contract {
     pub(crate) fn pattern(&self, message: &MessageDescriptor) -> Option<String> {
         let options = message.options();
         let resource = options.get_extension(&self.resource);
-        let patterns = resource.as_message()?.get_field_by_name("pattern")?.into_owned();
+        let patterns = resource
+            .as_message()?
+            .get_field_by_name("pattern")?
+            .into_owned();
         Some(patterns.as_list()?.first()?.as_str()?.to_owned())
     }
 
@@ -323,7 +335,10 @@ fn comments(pool: &DescriptorPool) -> HashMap<(String, Vec<i32>), String> {
             let said = said.map(unindented).join("\n");
             let said = said.trim();
             if !said.is_empty() {
-                comments.insert((file.name().to_owned(), location.path.clone()), said.to_owned());
+                comments.insert(
+                    (file.name().to_owned(), location.path.clone()),
+                    said.to_owned(),
+                );
             }
         }
     }

@@ -5,10 +5,7 @@ use kefu_contracts::policy::Effect;
 use prost_reflect::{FieldDescriptor, Kind, MessageDescriptor};
 use serde_json::{Map, Value, json};
 
-use crate::{
-    Rpc, Sources,
-    contract::Contract,
-};
+use crate::{Rpc, Sources, contract::Contract};
 
 /// An id that nothing has.
 const ID: &str = "0199f0c2-6a00-7b3e-8c41-5a7d10e2f3b4";
@@ -33,10 +30,16 @@ pub struct Example {
 impl Example {
     pub(crate) fn of(sources: &Sources, rpc: &Rpc) -> Self {
         let caller = sources.posts.caller(rpc.rule.permission);
-        let purpose = caller.as_ref().map_or("service", |(_, purpose)| purpose.as_str());
+        let purpose = caller
+            .as_ref()
+            .map_or("service", |(_, purpose)| purpose.as_str());
         Self {
             method: sources.contract.short_name(rpc),
-            request: Writer { contract: &sources.contract, rpc }.request(),
+            request: Writer {
+                contract: &sources.contract,
+                rpc,
+            }
+            .request(),
             login: caller.as_ref().map(|(login, _)| (*login).to_owned()),
             purpose: purpose.to_owned(),
         }
@@ -83,9 +86,9 @@ impl Writer<'_> {
         for field in message.fields() {
             let behaviors = self.contract.behaviors(&field);
             let is = |name: &str| behaviors.iter().any(|behavior| behavior == name);
-            let alternative = field
-                .containing_oneof()
-                .filter(|oneof| oneof.fields().count() > 1 && !chosen.contains(&oneof.name().to_owned()));
+            let alternative = field.containing_oneof().filter(|oneof| {
+                oneof.fields().count() > 1 && !chosen.contains(&oneof.name().to_owned())
+            });
             let identifies = depth == 0 && matches!(field.name(), "name" | "etag");
             if is("OUTPUT_ONLY") || is("IDENTIFIER") && depth > 0 {
                 continue;
@@ -112,20 +115,34 @@ impl Writer<'_> {
         out
     }
 
-    fn written<'a>(&'a self, message: &'a MessageDescriptor) -> impl Iterator<Item = FieldDescriptor> + 'a {
+    fn written<'a>(
+        &'a self,
+        message: &'a MessageDescriptor,
+    ) -> impl Iterator<Item = FieldDescriptor> + 'a {
         message.fields().filter(|field| {
             let behaviors = self.contract.behaviors(field);
             let fixed = ["OUTPUT_ONLY", "IDENTIFIER", "IMMUTABLE"];
             let own = ["name", "request_id", "etag", "page_size", "page_token"];
-            !behaviors.iter().any(|behavior| fixed.contains(&behavior.as_str()))
+            !behaviors
+                .iter()
+                .any(|behavior| fixed.contains(&behavior.as_str()))
                 && !own.contains(&field.name())
         })
     }
 
     /// A change: which record, as it was read, and one field that becomes another.
-    fn revise(&self, input: &MessageDescriptor, mask: &FieldDescriptor, request: &mut Map<String, Value>) {
-        let resource = input.fields().find(|field| matches!(field.kind(), Kind::Message(_)) && field.name() != "update_mask");
-        let Some((resource, Kind::Message(message))) = resource.map(|field| (field.clone(), field.kind())) else {
+    fn revise(
+        &self,
+        input: &MessageDescriptor,
+        mask: &FieldDescriptor,
+        request: &mut Map<String, Value>,
+    ) {
+        let resource = input.fields().find(|field| {
+            matches!(field.kind(), Kind::Message(_)) && field.name() != "update_mask"
+        });
+        let Some((resource, Kind::Message(message))) =
+            resource.map(|field| (field.clone(), field.kind()))
+        else {
             return;
         };
         let Some(changed) = self.written(&message).find(|field| !field.is_list()) else {
@@ -142,7 +159,13 @@ impl Writer<'_> {
         request.insert(mask.json_name().to_owned(), json!(changed.json_name()));
     }
 
-    fn put(&self, out: &mut Map<String, Value>, message: &MessageDescriptor, field: &FieldDescriptor, depth: usize) {
+    fn put(
+        &self,
+        out: &mut Map<String, Value>,
+        message: &MessageDescriptor,
+        field: &FieldDescriptor,
+        depth: usize,
+    ) {
         let Some(value) = self.value(message, field, depth) else {
             return;
         };
@@ -154,7 +177,12 @@ impl Writer<'_> {
         out.insert(field.json_name().to_owned(), value);
     }
 
-    fn value(&self, message: &MessageDescriptor, field: &FieldDescriptor, depth: usize) -> Option<Value> {
+    fn value(
+        &self,
+        message: &MessageDescriptor,
+        field: &FieldDescriptor,
+        depth: usize,
+    ) -> Option<Value> {
         Some(match field.kind() {
             Kind::String => json!(self.text(message, field)),
             Kind::Bool => json!(true),
@@ -169,18 +197,26 @@ impl Writer<'_> {
                 None if depth >= DEPTH => return None,
                 None => Value::Object(self.filled(&inner, depth + 1)),
             },
-            Kind::Int64 | Kind::Uint64 | Kind::Sint64 | Kind::Fixed64 | Kind::Sfixed64 => json!("1"),
+            Kind::Int64 | Kind::Uint64 | Kind::Sint64 | Kind::Fixed64 | Kind::Sfixed64 => {
+                json!("1")
+            }
             _ => json!(1),
         })
     }
 
     fn text(&self, message: &MessageDescriptor, field: &FieldDescriptor) -> String {
-        let comment = self.contract.comment(&field.parent_message().parent_file(), field.path());
+        let comment = self
+            .contract
+            .comment(&field.parent_message().parent_file(), field.path());
         if let Some(name) = named(comment) {
             return name;
         }
         let output = self.rpc.method.output();
-        let pattern = || self.contract.pattern(message).or_else(|| self.contract.pattern(&output));
+        let pattern = || {
+            self.contract
+                .pattern(message)
+                .or_else(|| self.contract.pattern(&output))
+        };
         match field.name() {
             "name" => pattern().map_or_else(|| WRITTEN.to_owned(), |pattern| with_ids(&pattern)),
             "request_id" => ID.to_owned(),
@@ -221,4 +257,3 @@ fn known(name: &str) -> Option<Value> {
         _ => return None,
     })
 }
-

@@ -47,7 +47,9 @@ fn contents(sources: &Sources) -> String {
         .partition(|package| !contract.services_of(package).is_empty());
     for package in with {
         let page = page::file(package);
-        out.push_str(&format!("### [{package}]({page})\n\n| | calls | |\n|---|---|---|\n"));
+        out.push_str(&format!(
+            "### [{package}]({page})\n\n| | calls | |\n|---|---|---|\n"
+        ));
         for service in contract.services_of(package) {
             let file = service.parent_file();
             let own = contract.comment(&file, service.path());
@@ -69,7 +71,10 @@ fn contents(sources: &Sources) -> String {
         .iter()
         .map(|package| format!("[{package}]({})", page::file(package)))
         .collect();
-    out.push_str(&format!("Messages that several of them share: {}.\n\n", shared.join(", ")));
+    out.push_str(&format!(
+        "Messages that several of them share: {}.\n\n",
+        shared.join(", ")
+    ));
     out
 }
 
@@ -80,10 +85,15 @@ fn refusals(sources: &Sources) -> String {
     let Some(kind) = contract.enumeration("kefu.common.v1.Reason") else {
         return String::new();
     };
-    for value in kind.values().filter(|value| value.number() != Reason::Unspecified as i32) {
+    for value in kind
+        .values()
+        .filter(|value| value.number() != Reason::Unspecified as i32)
+    {
         let name = short(&kind, value.name());
         let comment = contract.comment(&kind.parent_file(), value.path());
-        let (code, said) = comment.split_once(':').unwrap_or((comment.trim_end_matches('.'), ""));
+        let (code, said) = comment
+            .split_once(':')
+            .unwrap_or((comment.trim_end_matches('.'), ""));
         let row = format!("| `{name}` | {} | {} |\n", code.trim(), cell(said.trim()));
         match OF_EVERY_CALL.contains(&name) {
             true => every.push_str(&row),

@@ -6,7 +6,9 @@ use anyhow::Context;
 use kefu_reference::{FOLDER, Sources};
 
 fn main() -> anyhow::Result<()> {
-    let root = env::args_os().nth(1).map_or_else(|| PathBuf::from("."), PathBuf::from);
+    let root = env::args_os()
+        .nth(1)
+        .map_or_else(|| PathBuf::from("."), PathBuf::from);
     let folder = root.join(FOLDER);
     let pages = Sources::read(&root)?.pages();
     fs::create_dir_all(&folder)?;

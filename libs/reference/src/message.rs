@@ -37,7 +37,9 @@ pub(crate) fn fields(contract: &Contract, message: &MessageDescriptor, from: &st
     }
     // As the contract writes them, not by number.
     fields.sort_by_key(|field| field.path().last().copied());
-    let classified = fields.iter().any(|field| contract.field_rule(field).is_some());
+    let classified = fields
+        .iter()
+        .any(|field| contract.field_rule(field).is_some());
     let mut out = match classified {
         true => "| field | type | class | |\n|---|---|---|---|\n".to_owned(),
         false => "| field | type | |\n|---|---|---|\n".to_owned(),
@@ -47,7 +49,12 @@ pub(crate) fn fields(contract: &Contract, message: &MessageDescriptor, from: &st
         let said = said(contract, field);
         // Writing to a string cannot fail.
         let _ = match classified {
-            true => writeln!(out, "| `{}` | {kind} | {} | {said} |", field.name(), class(contract, field)),
+            true => writeln!(
+                out,
+                "| `{}` | {kind} | {} | {said} |",
+                field.name(),
+                class(contract, field)
+            ),
             false => writeln!(out, "| `{}` | {kind} | {said} |", field.name()),
         };
     }
@@ -60,7 +67,11 @@ fn kind(contract: &Contract, field: &FieldDescriptor, from: &str) -> String {
         && let Kind::Message(entry) = field.kind()
     {
         let (key, value) = (entry.map_entry_key_field(), entry.map_entry_value_field());
-        return format!("map of {} to {}", one(contract, &key, from), one(contract, &value, from));
+        return format!(
+            "map of {} to {}",
+            one(contract, &key, from),
+            one(contract, &value, from)
+        );
     }
     let one = one(contract, field, from);
     match field.is_list() {
@@ -145,7 +156,11 @@ pub(crate) fn enumeration(contract: &Contract, kind: &EnumDescriptor, from: &str
     out.push_str("| value | number | |\n|---|---|---|\n");
     for value in kind.values() {
         let said = cell(contract.comment(&file, value.path()));
-        out.push_str(&format!("| `{}` | {} | {said} |\n", value.name(), value.number()));
+        out.push_str(&format!(
+            "| `{}` | {} | {said} |\n",
+            value.name(),
+            value.number()
+        ));
     }
     out.push('\n');
     out

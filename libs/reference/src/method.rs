@@ -28,7 +28,10 @@ pub(crate) fn section(sources: &Sources, rpc: &Rpc, package: &str) -> String {
     for (what, said) in facts(sources, rpc) {
         out.push_str(&format!("| {what} | {said} |\n"));
     }
-    out.push_str(&format!("\n```sh\n{}\n```\n\n", sources.example(rpc).command()));
+    out.push_str(&format!(
+        "\n```sh\n{}\n```\n\n",
+        sources.example(rpc).command()
+    ));
     out.push_str(&answered(sources, rpc, package));
     out + &parts(sources, rpc, package)
 }
@@ -73,7 +76,12 @@ fn classes(classes: &[DataClass]) -> String {
     if classes.is_empty() {
         return "no personal data".to_owned();
     }
-    let name = |class: &DataClass| class.as_str_name().trim_start_matches("DATA_CLASS_").to_owned();
+    let name = |class: &DataClass| {
+        class
+            .as_str_name()
+            .trim_start_matches("DATA_CLASS_")
+            .to_owned()
+    };
     classes.iter().map(name).collect::<Vec<_>>().join(", ")
 }
 
@@ -82,7 +90,10 @@ fn refusals(sources: &Sources, rpc: &Rpc) -> String {
     reasons.extend(sources.refusals.of(rpc).iter().copied());
     let one = |reason: &&str| format!("[{reason}](README.md#{})", anchor("Refusals"));
     let mut said: Vec<_> = reasons.iter().map(one).collect();
-    said.insert(0, "[those of every call](README.md#refusals-of-every-call)".to_owned());
+    said.insert(
+        0,
+        "[those of every call](README.md#refusals-of-every-call)".to_owned(),
+    );
     // Only the first is a link: the others are looked up in the same table.
     for (at, reason) in reasons.iter().enumerate() {
         said[at + 1] = format!("`{reason}`");
@@ -108,7 +119,11 @@ fn answered(sources: &Sources, rpc: &Rpc, package: &str) -> String {
         true => "a stream of ",
         false => "",
     };
-    format!("Takes {taken}{}, answers with {stream}{}.\n\n", name(&input), name(&output))
+    format!(
+        "Takes {taken}{}, answers with {stream}{}.\n\n",
+        name(&input),
+        name(&output)
+    )
 }
 
 /// The messages that belong to this call alone.
@@ -120,7 +135,11 @@ fn parts(sources: &Sources, rpc: &Rpc, package: &str) -> String {
             continue;
         }
         out.push_str(&format!("`{}`", message.name()));
-        let comment = prose(sources.contract.comment(&message.parent_file(), message.path()));
+        let comment = prose(
+            sources
+                .contract
+                .comment(&message.parent_file(), message.path()),
+        );
         match comment.is_empty() {
             true => out.push_str(":\n\n"),
             false => out.push_str(&format!(": {comment}\n\n")),

@@ -27,7 +27,10 @@ pub(crate) fn write(sources: &Sources, package: &str) -> String {
             1 => out.push_str(&format!("{}\n\n", prose(said))),
             _ => {
                 let name = name.rsplit('/').next().unwrap_or(name);
-                out.push_str(&format!("- `{name}`: {}\n", prose(said).replace('\n', "\n  ")));
+                out.push_str(&format!(
+                    "- `{name}`: {}\n",
+                    prose(said).replace('\n', "\n  ")
+                ));
             }
         }
     }
@@ -61,8 +64,11 @@ pub(crate) fn write(sources: &Sources, package: &str) -> String {
     let mut enums = String::new();
     for kind in contract.types(package) {
         match kind {
-            Type::Message(message) if message.is_map_entry() || contract.is_of_one_call(message) => {}
-            Type::Message(message) => messages.push_str(&message::section(contract, message, package)),
+            Type::Message(message)
+                if message.is_map_entry() || contract.is_of_one_call(message) => {}
+            Type::Message(message) => {
+                messages.push_str(&message::section(contract, message, package))
+            }
             Type::Enum(kind) => enums.push_str(&message::enumeration(contract, kind, package)),
         }
     }

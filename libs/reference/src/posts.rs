@@ -79,7 +79,9 @@ impl Posts {
         let mut holders = BTreeMap::new();
         for employee in company.employees {
             for held in employee.roles {
-                holders.entry(held.role).or_insert_with(|| employee.login.clone());
+                holders
+                    .entry(held.role)
+                    .or_insert_with(|| employee.login.clone());
             }
         }
         Ok(Self {
@@ -92,7 +94,10 @@ impl Posts {
     pub(crate) fn of(&self, permission: &str) -> Vec<Post> {
         let mut posts: Vec<Post> = Vec::new();
         for role in &self.roles {
-            let rules = role.rules.iter().filter(|rule| holds(&rule.permissions, permission));
+            let rules = role
+                .rules
+                .iter()
+                .filter(|rule| holds(&rule.permissions, permission));
             for rule in rules {
                 let known = posts.iter_mut().find(|post| post.role == role.id);
                 let purposes = rule.purposes.iter().cloned();
@@ -126,7 +131,10 @@ impl Posts {
     fn holder(&self, role: &str) -> Option<&str> {
         let direct = self.holders.get(role);
         let including = || {
-            let other = self.roles.iter().find(|other| other.includes.iter().any(|of| of == role))?;
+            let other = self
+                .roles
+                .iter()
+                .find(|other| other.includes.iter().any(|of| of == role))?;
             self.holders.get(&other.id)
         };
         direct.or_else(including).map(String::as_str)
@@ -134,12 +142,16 @@ impl Posts {
 }
 
 fn holds(permissions: &[String], permission: &str) -> bool {
-    permissions.iter().any(|held| held == permission || held == "*")
+    permissions
+        .iter()
+        .any(|held| held == permission || held == "*")
 }
 
 /// As it is typed: the one that `kefu call` states by itself where that will do.
 fn purpose(purposes: &BTreeSet<String>) -> String {
-    let served = purposes.iter().any(|purpose| purpose == "*" || purpose == "SERVICE");
+    let served = purposes
+        .iter()
+        .any(|purpose| purpose == "*" || purpose == "SERVICE");
     match purposes.first() {
         Some(first) if !served => first.to_ascii_lowercase(),
         _ => "service".to_owned(),

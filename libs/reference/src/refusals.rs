@@ -83,7 +83,10 @@ impl Refusals {
                 found.insert(((*package).to_owned(), call), reasons);
             }
         }
-        Ok(Self { found, none: BTreeSet::new() })
+        Ok(Self {
+            found,
+            none: BTreeSet::new(),
+        })
     }
 
     /// Reasons that the code of a call gives.

@@ -39,10 +39,12 @@ pub(crate) fn cell(comment: &str) -> String {
 pub(crate) fn first_sentence(comment: &str) -> String {
     let paragraph = comment.split("\n\n").next().unwrap_or_default();
     let line = paragraph.replace('\n', " ");
-    let end = line
-        .match_indices(". ")
-        .map(|(at, _)| at + 1)
-        .find(|at| line[at + 1..].chars().next().is_some_and(char::is_uppercase));
+    let end = line.match_indices(". ").map(|(at, _)| at + 1).find(|at| {
+        line[at + 1..]
+            .chars()
+            .next()
+            .is_some_and(char::is_uppercase)
+    });
     let sentence = end.map_or(line.as_str(), |at| &line[..at]);
     cell(sentence)
 }
@@ -75,12 +77,21 @@ mod tests {
 
     #[test]
     fn a_sentence_ends_before_the_next_one() {
-        assert_eq!(first_sentence("A file, e.g. theirs. Clause X."), "A file, e.g. theirs.");
-        assert_eq!(first_sentence("Alone\nover lines\n\nmore"), "Alone over lines");
+        assert_eq!(
+            first_sentence("A file, e.g. theirs. Clause X."),
+            "A file, e.g. theirs."
+        );
+        assert_eq!(
+            first_sentence("Alone\nover lines\n\nmore"),
+            "Alone over lines"
+        );
     }
 
     #[test]
     fn anchors_are_those_of_code_hosts() {
-        assert_eq!(anchor("CustomerService.GetCustomer"), "customerservicegetcustomer");
+        assert_eq!(
+            anchor("CustomerService.GetCustomer"),
+            "customerservicegetcustomer"
+        );
     }
 }

@@ -35,11 +35,22 @@ fn the_pages_are_current() {
     let names = |pages: &BTreeMap<String, String>| pages.keys().cloned().collect::<BTreeSet<_>>();
     assert_eq!(names(&there), names(&pages), "run `make reference`");
     for (name, text) in &pages {
-        let differs = there[name].lines().zip(text.lines()).enumerate().find(|(_, (there, now))| there != now);
+        let differs = there[name]
+            .lines()
+            .zip(text.lines())
+            .enumerate()
+            .find(|(_, (there, now))| there != now);
         if let Some((at, (there, now))) = differs {
-            panic!("{FOLDER}/{name}:{}: run `make reference`\n  there: {there}\n  now:   {now}", at + 1);
+            panic!(
+                "{FOLDER}/{name}:{}: run `make reference`\n  there: {there}\n  now:   {now}",
+                at + 1
+            );
         }
-        assert_eq!(there[name].len(), text.len(), "{FOLDER}/{name}: run `make reference`");
+        assert_eq!(
+            there[name].len(),
+            text.len(),
+            "{FOLDER}/{name}: run `make reference`"
+        );
     }
 }
 
@@ -55,7 +66,11 @@ fn every_example_is_a_message_of_the_contract() {
         DynamicMessage::deserialize(rpc.method.input(), example.request.clone())
             .unwrap_or_else(|error| panic!("{}: {error}", example.command()));
         assert!(!example.command().contains("\\'"), "{}", example.command());
-        assert!(example.login.is_some(), "nobody of the example company may: {}", example.command());
+        assert!(
+            example.login.is_some(),
+            "nobody of the example company may: {}",
+            example.command()
+        );
         seen += 1;
     }
     assert!(seen > 400, "{seen}");
@@ -68,7 +83,9 @@ fn every_link_leads_somewhere() {
         .iter()
         .map(|(name, text)| {
             let headings = text.lines().filter(|line| line.starts_with('#'));
-            let all: Vec<_> = headings.map(|line| anchor(line.trim_start_matches('#').trim())).collect();
+            let all: Vec<_> = headings
+                .map(|line| anchor(line.trim_start_matches('#').trim()))
+                .collect();
             let once: BTreeSet<_> = all.iter().cloned().collect();
             assert_eq!(all.len(), once.len(), "{name} has a heading twice");
             (name.as_str(), once)
@@ -85,7 +102,10 @@ fn every_link_leads_somewhere() {
             let (page, heading) = link.split_once('#').unwrap_or((link, ""));
             let page = if page.is_empty() { name } else { page };
             assert!(targets.contains_key(page), "{name}: {link}");
-            assert!(heading.is_empty() || targets[page].contains(heading), "{name}: {link}");
+            assert!(
+                heading.is_empty() || targets[page].contains(heading),
+                "{name}: {link}"
+            );
             seen += 1;
         }
     }
@@ -94,7 +114,9 @@ fn every_link_leads_somewhere() {
 
 /// What code hosts make of a heading.
 fn anchor(heading: &str) -> String {
-    let kept = heading.chars().filter(|letter| letter.is_alphanumeric() || " -_".contains(*letter));
+    let kept = heading
+        .chars()
+        .filter(|letter| letter.is_alphanumeric() || " -_".contains(*letter));
     kept.collect::<String>().to_lowercase().replace(' ', "-")
 }
 
@@ -113,11 +135,24 @@ fn refusals_are_found_where_they_are_given() {
         ("AfterSalesService.CheckCover", "STATE_NOT_ALLOWED"),
         ("CustomerService.CreateCustomer", "ALREADY_EXISTS"),
         ("KnowledgeService.PublishArticle", "SECOND_PERSON_REQUIRED"),
-        ("CertificateService.GetCertificate", "NOT_FOUND_OR_OUT_OF_SCOPE"),
+        (
+            "CertificateService.GetCertificate",
+            "NOT_FOUND_OR_OUT_OF_SCOPE",
+        ),
     ] {
-        let rpc = rpcs.iter().find(|rpc| format!("{}.{}", rpc.method.parent_service().name(), rpc.method.name()) == call);
+        let rpc = rpcs.iter().find(|rpc| {
+            format!(
+                "{}.{}",
+                rpc.method.parent_service().name(),
+                rpc.method.name()
+            ) == call
+        });
         let rpc = rpc.unwrap_or_else(|| panic!("no {call}"));
-        assert!(sources.refusals().of(rpc).contains(reason), "{call}: {:?}", sources.refusals().of(rpc));
+        assert!(
+            sources.refusals().of(rpc).contains(reason),
+            "{call}: {:?}",
+            sources.refusals().of(rpc)
+        );
     }
 }
 

@@ -18,6 +18,7 @@ pub(crate) mod held;
 pub(crate) mod history;
 pub(crate) mod incidents;
 mod lapsing;
+pub(crate) mod look;
 mod messages;
 pub(crate) mod organisation;
 mod qualifications;
@@ -28,6 +29,7 @@ pub(crate) mod snapshot;
 pub(crate) mod staff;
 pub(crate) mod training;
 mod transfers;
+pub(crate) mod webhooks;
 mod write;
 
 use std::sync::Arc;

@@ -1,5 +1,7 @@
 //! The service's own section of the configuration.
 
+mod webhooks;
+
 use std::{fs, path::PathBuf, time::Duration};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
@@ -7,6 +9,7 @@ use kefu_audit::CheckpointKey;
 use kefu_service::{config::Secret, error::Fault};
 use serde::Deserialize;
 
+pub use self::webhooks::WebhooksConfig;
 use crate::domain::{alert::Rules, approval::Flows, roles::Roles};
 
 /// `[access_control]`
@@ -41,6 +44,8 @@ pub struct AccessControlConfig {
     /// Signs checkpoints: Ed25519, PKCS#8 in base64. Without it the log is collected and
     /// not signed.
     pub audit_key: Option<Secret>,
+    /// Webhooks of other company systems.
+    pub webhooks: WebhooksConfig,
 }
 
 impl Default for AccessControlConfig {
@@ -58,6 +63,7 @@ impl Default for AccessControlConfig {
             checkpoint_ms: 5000,
             audit_origin: "kefu-audit".to_owned(),
             audit_key: None,
+            webhooks: WebhooksConfig::default(),
         }
     }
 }
@@ -83,6 +89,7 @@ impl AccessControlConfig {
                 )));
             }
         }
+        self.webhooks.check()?;
         if !(1..=22).contains(&self.passphrase_work_factor) {
             return Err(Fault::internal(
                 "access_control.passphrase_work_factor is not from 1 to 22",

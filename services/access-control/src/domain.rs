@@ -25,4 +25,5 @@ pub mod share;
 pub mod training;
 pub mod transfer;
 pub mod tree;
+pub mod webhook;
 pub mod words;

@@ -1,7 +1,10 @@
 //! What the register refuses, and how it is said.
 
 use kefu_contracts::{
-    access::{DeviceState, EnrolmentState, IncidentState, TrainingSessionState, TransferState},
+    access::{
+        DeviceState, EnrolmentState, IncidentState, TrainingSessionState, TransferState,
+        WebhookDeliveryState, WebhookPause,
+    },
     common::Reason,
 };
 use kefu_service::{
@@ -22,6 +25,7 @@ use crate::domain::{
     roles::RolesProblem,
     training::{self, ENROLMENTS, RESULTS},
     transfer::TRANSFERS,
+    webhook,
 };
 
 /// Why a change of the register was refused.
@@ -65,6 +69,8 @@ pub enum RegisterError {
     Item(ItemRefusal),
     /// What is asked for in training does not stand there, or is not theirs.
     Training(training::Refusal),
+    /// The webhook or what it is sent does not stand there, or nothing can be sent.
+    Webhook(webhook::Refusal),
 }
 
 impl From<RegisterError> for Fault {
@@ -86,6 +92,7 @@ impl From<RegisterError> for Fault {
             RegisterError::Incident(refusal) => of_incident(refusal),
             RegisterError::Item(refusal) => of_copy(refusal),
             RegisterError::Training(refusal) => of_training(refusal),
+            RegisterError::Webhook(refusal) => of_webhook(refusal),
             RegisterError::DelegatedTwice(id) => {
                 Self::new(Reason::AlreadyExists).with("delegation", fields::name(DELEGATIONS, id))
             }
@@ -212,6 +219,26 @@ fn of_training(refusal: training::Refusal) -> Fault {
         Refusal::ResultThere(id) => {
             Fault::new(Reason::AlreadyExists).with("result", fields::name(RESULTS, id))
         }
+    }
+}
+
+/// Says where it stands, or what has to be set or done before.
+fn of_webhook(refusal: webhook::Refusal) -> Fault {
+    use webhook::Refusal;
+    let pause = |pause: WebhookPause| pause.as_str_name().trim_start_matches("WEBHOOK_PAUSE_");
+    let state = |state: WebhookDeliveryState| {
+        let name = state.as_str_name();
+        name.trim_start_matches("WEBHOOK_DELIVERY_STATE_")
+    };
+    match refusal {
+        Refusal::Off => Fault::state("NOT_CONFIGURED", "CONFIGURED")
+            .with("setting", "access_control.rules.webhooks.signing_key"),
+        Refusal::Deleted => Fault::state("DELETED", "ACTIVE"),
+        Refusal::Paused(why) => Fault::state(pause(why), "ACTIVE"),
+        Refusal::NoSecret => {
+            Fault::state("WITHOUT_SECRET", "ACTIVE").with("ask", "RotateWebhookSecret")
+        }
+        Refusal::NotDead(now) => Fault::state(state(now), state(WebhookDeliveryState::Dead)),
     }
 }
 

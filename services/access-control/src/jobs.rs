@@ -9,3 +9,4 @@ pub(crate) mod recalls;
 pub(crate) mod revisions;
 pub(crate) mod trainings;
 pub(crate) mod transfers;
+pub(crate) mod webhooks;

@@ -18,6 +18,7 @@
 //! | obligation to take one | due → overdue → met, or ended: there too |
 //! | alert      | raised → acknowledged, and open again when it grows: `domain/alert.rs` |
 //! | leak       | open → assessed → reported → closed: `domain/incident.rs` |
+//! | what a webhook is sent | pending → delivered, withheld, dead or dropped; pending anew by a replay, dead ones by hand |
 //! | export     | to carry out → packaging → ready → recalled (→ overdue) → deleted: `domain/export.rs` |
 //!
 //! Nothing runs when a state ends by time: what counts is worked out to the second
@@ -57,6 +58,7 @@ use kefu_contracts::access::{
     refusal_service_server::RefusalServiceServer, role_service_server::RoleServiceServer,
     share_service_server::ShareServiceServer, snapshot_service_server::SnapshotServiceServer,
     staff_service_server::StaffServiceServer, training_service_server::TrainingServiceServer,
+    webhook_service_server::WebhookServiceServer,
 };
 use kefu_service::{
     core::{Core, Deps},
@@ -69,11 +71,27 @@ use tonic::service::Routes;
 
 use crate::{
     api::{
-        Owners, Register, alerts::AlertsApi, audit::Audit, borrowings::BorrowingsApi,
-        delegations::Delegations, destructions::DestructionsApi, devices::Devices,
-        entitlements::Entitlements, explain::Explain, exports::ExportsApi, held::HeldPolicy,
-        history::History, incidents::IncidentsApi, organisation::Organisation, refusals::Refusals,
-        roles::RolesApi, shares::SharesApi, snapshot::SnapshotApi, staff::Staff, training,
+        Owners, Register,
+        alerts::AlertsApi,
+        audit::Audit,
+        borrowings::BorrowingsApi,
+        delegations::Delegations,
+        destructions::DestructionsApi,
+        devices::Devices,
+        entitlements::Entitlements,
+        explain::Explain,
+        exports::ExportsApi,
+        held::HeldPolicy,
+        history::History,
+        incidents::IncidentsApi,
+        organisation::Organisation,
+        refusals::Refusals,
+        roles::RolesApi,
+        shares::SharesApi,
+        snapshot::SnapshotApi,
+        staff::Staff,
+        training,
+        webhooks::{self as hooks, WebhooksApi},
     },
     config::AccessControlConfig,
     domain::roles::Roles,
@@ -87,6 +105,7 @@ use crate::{
         revisions::Revisions,
         trainings::Trainings,
         transfers::Transfers,
+        webhooks,
     },
 };
 
@@ -207,6 +226,25 @@ pub fn build(config: AccessControlConfig, deps: Deps, peers: Peers) -> Result<Ho
             .map(|(service, peer)| (service, core.identity.calling(peer)))
             .collect(),
     };
+    let signer = config.webhooks.signer()?.map(Arc::new);
+    let webhooks_api = WebhooksApi {
+        register: register.clone(),
+        rules: Arc::new(hooks::Rules {
+            on: signer.is_some(),
+            limits: config.webhooks.limits(),
+        }),
+    };
+    jobs.extend(webhooks::jobs(webhooks::Parts {
+        core: &core,
+        config: &config.webhooks,
+        signer,
+        lent: register.roles.lent.clone(),
+        owners: vec![
+            ("customer-profile", peers.customer_profile.clone()),
+            ("order-followup", peers.order_followup.clone()),
+            ("ticket", peers.ticket.clone()),
+        ],
+    })?);
     let policy = HeldPolicy::default();
     let entitlements = Entitlements {
         register: register.clone(),
@@ -247,6 +285,7 @@ pub fn build(config: AccessControlConfig, deps: Deps, peers: Peers) -> Result<Ho
     .add_service(AuditServiceServer::new(audit_api))
     .add_service(AlertServiceServer::new(AlertsApi(register.clone())))
     .add_service(IncidentServiceServer::new(incidents_api))
+    .add_service(WebhookServiceServer::new(webhooks_api))
     .add_service(SnapshotServiceServer::new(snapshot))
     .add_service(RefusalServiceServer::new(Refusals(register)));
     jobs.extend([

@@ -26,6 +26,7 @@ use crate::{
         chart,
         destruction::StoredDestruction,
         share::StoredShare,
+        webhook,
     },
 };
 
@@ -104,6 +105,8 @@ pub async fn take_back(
             ] {
                 taken.ended += what.end(&mut revision, rows).await?;
             }
+            // Their secrets are in no backup, and they may have been deleted since.
+            webhook::pause_all(revision.connection).await?;
             let policy_revision = match revision.has_changed() {
                 true => revision.number,
                 false => 0,

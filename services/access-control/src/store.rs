@@ -22,5 +22,7 @@ pub(crate) mod qualification;
 pub(crate) mod refusal;
 pub(crate) mod role;
 pub(crate) mod share;
+pub(crate) mod stored;
 pub(crate) mod training;
 pub(crate) mod transfer;
+pub(crate) mod webhook;

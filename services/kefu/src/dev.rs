@@ -11,7 +11,11 @@ use std::{net::SocketAddr, num::NonZeroU32, path::PathBuf, sync::Arc, time::Dura
 
 use anyhow::Context;
 use kefu_access::{ContextVerifier, Trust};
-use kefu_access_control::{config::AccessControlConfig, domain::company::Company, seed};
+use kefu_access_control::{
+    config::{AccessControlConfig, WebhooksConfig},
+    domain::company::Company,
+    seed,
+};
 use kefu_gateway::{Environment, GatewayConfig, dev_issuer};
 use kefu_service::{
     clock::{Clock, SystemClock},
@@ -137,8 +141,10 @@ pub fn parts(
     ids: Ids,
 ) -> anyhow::Result<Parts> {
     let (gateway, service) = (keys.gateway()?, keys.service()?);
+    let (webhooks_key, webhooks) = keys.webhooks()?;
     let trusted = [
         (Trust::Gateway, gateway.public_key()),
+        (Trust::Gateway, webhooks.public_key()),
         (Trust::Service, service.public_key()),
     ];
     let rules = GatewayConfig {
@@ -164,6 +170,13 @@ pub fn parts(
         access_control: AccessControlConfig {
             audit_key: Some(Secret::new(keys.audit.clone())),
             checkpoint_ms: 1000,
+            webhooks: WebhooksConfig {
+                signing_key: Some(Secret::new(webhooks_key.to_owned())),
+                // Receivers are tried on the same machine.
+                allow_local: true,
+                allow_plaintext: true,
+                ..WebhooksConfig::default()
+            },
             ..AccessControlConfig::default()
         },
         customer_profile: kefu_customer_profile::CustomerProfileConfig::default(),

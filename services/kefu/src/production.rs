@@ -21,6 +21,8 @@ pub(crate) fn check(settings: &Settings, service: &str) -> anyhow::Result<()> {
     let vault = &settings.vault;
     let holds_keys = !is_gateway && (vault.key_file.is_some() || vault.key.is_some());
     let database = settings.database_of(service);
+    let webhooks = &settings.access_control.rules.webhooks;
+    let is_register = service == kefu_access_control::NAME;
     let problems: Vec<&str> = [
         (
             is_gateway && front.certificate_file.is_none() && !front.elsewhere,
@@ -43,6 +45,12 @@ pub(crate) fn check(settings: &Settings, service: &str) -> anyhow::Result<()> {
             "database.url does not ask for verified TLS: personal data could go in plaintext, or to \
              another server. Add sslmode=verify-full to it, or set encrypted_elsewhere = true beside \
              it where the network encrypts",
+        ),
+        (
+            is_register && (webhooks.allow_local || webhooks.allow_plaintext),
+            "access_control.rules.webhooks sends to this machine or in plaintext: personal data could be \
+             read on the way, and whoever enters webhooks could have the suite call what listens for itself \
+             alone. Take allow_local and allow_plaintext away",
         ),
     ]
     .into_iter()

@@ -1,7 +1,10 @@
 //! `kefu watch`: a list as it changes, for as long as somebody looks. A stream that broke off is
 //! opened again where it was; the place can be kept in a file, so that another run goes on there.
 
-#![allow(clippy::print_stdout, reason = "the events are the output of the command")]
+#![allow(
+    clippy::print_stdout,
+    reason = "the events are the output of the command"
+)]
 #![allow(clippy::print_stderr, reason = "how it goes is no event")]
 
 use std::{fs, path::PathBuf, time::Duration};
@@ -22,7 +25,17 @@ const SHORTEST: Duration = Duration::from_millis(500);
 const LONGEST: Duration = Duration::from_secs(30);
 /// What a line tells of a record, of what it has.
 const TOLD: &[&str] = &[
-    "number", "order_number", "kind", "state", "stage", "priority", "due_time", "subject", "title", "assignee", "owner",
+    "number",
+    "order_number",
+    "kind",
+    "state",
+    "stage",
+    "priority",
+    "due_time",
+    "subject",
+    "title",
+    "assignee",
+    "owner",
 ];
 
 /// Follows a list as it changes
@@ -110,7 +123,8 @@ fn kept(args: &WatchArgs) -> anyhow::Result<String> {
     let Some(path) = args.place.as_ref().filter(|path| path.exists()) else {
         return Ok(String::new());
     };
-    let place = fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let place =
+        fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
     Ok(place.trim().to_owned())
 }
 
@@ -125,7 +139,10 @@ async fn follow(
     let request = client.streaming_request(call::parse(method, &request.to_string())?);
     let mut grpc = Grpc::new(client.channel());
     if let Err(error) = grpc.ready().await {
-        return Ok(Ended::Broken(format!("no connection to {}: {error}", args.connect.address)));
+        return Ok(Ended::Broken(format!(
+            "no connection to {}: {error}",
+            args.connect.address
+        )));
     }
     let mut stream = match call::streaming(grpc, method, request).await {
         Ok(answer) => answer.into_inner(),
@@ -142,7 +159,8 @@ async fn follow(
         if !token.is_empty() {
             *place = token;
             if let Some(path) = &args.place {
-                fs::write(path, place.as_str()).with_context(|| format!("cannot write {}", path.display()))?;
+                fs::write(path, place.as_str())
+                    .with_context(|| format!("cannot write {}", path.display()))?;
             }
         }
         if flag(&message, "relist") {
@@ -156,20 +174,32 @@ async fn follow(
 
 /// Whether it is worth opening again: the suite says so of what only passes.
 fn broken(status: &Status) -> anyhow::Result<Ended> {
-    let passes = [Code::Unavailable, Code::Aborted, Code::DeadlineExceeded, Code::Unknown, Code::Cancelled];
+    let passes = [
+        Code::Unavailable,
+        Code::Aborted,
+        Code::DeadlineExceeded,
+        Code::Unknown,
+        Code::Cancelled,
+    ];
     let refusal = Refusal::from(status);
     if passes.contains(&status.code()) {
         return Ok(Ended::Broken(refusal.in_a_line()));
     }
     if refusal.is("INVALID_PAGE_TOKEN") {
-        bail!("{refusal}\n  the place is too old, or another filter's: list anew, and begin without it");
+        bail!(
+            "{refusal}\n  the place is too old, or another filter's: list anew, and begin without it"
+        );
     }
     bail!("{refusal}")
 }
 
 fn tell(args: &WatchArgs, message: &DynamicMessage) -> anyhow::Result<()> {
     let changed = message.get_field_by_name("changed");
-    for record in changed.as_deref().and_then(Value::as_list).unwrap_or_default() {
+    for record in changed
+        .as_deref()
+        .and_then(Value::as_list)
+        .unwrap_or_default()
+    {
         let Some(record) = record.as_message() else {
             continue;
         };
@@ -211,10 +241,16 @@ fn text(message: &DynamicMessage, field: &str) -> String {
         Value::String(text) => text.clone(),
         Value::EnumNumber(number) if *number != 0 => match descriptor.kind() {
             prost_reflect::Kind::Enum(kind) => {
-                let none = kind.get_value(0).map(|value| value.name().to_owned()).unwrap_or_default();
+                let none = kind
+                    .get_value(0)
+                    .map(|value| value.name().to_owned())
+                    .unwrap_or_default();
                 let prefix = none.trim_end_matches("UNSPECIFIED");
                 let value = kind.get_value(*number).map(|value| value.name().to_owned());
-                value.map_or_else(|| number.to_string(), |value| value.trim_start_matches(prefix).to_owned())
+                value.map_or_else(
+                    || number.to_string(),
+                    |value| value.trim_start_matches(prefix).to_owned(),
+                )
             }
             _ => String::new(),
         },
@@ -227,7 +263,10 @@ fn text(message: &DynamicMessage, field: &str) -> String {
 }
 
 fn flag(message: &DynamicMessage, field: &str) -> bool {
-    message.get_field_by_name(field).and_then(|value| value.as_bool()).unwrap_or(false)
+    message
+        .get_field_by_name(field)
+        .and_then(|value| value.as_bool())
+        .unwrap_or(false)
 }
 
 #[cfg(test)]
@@ -245,7 +284,10 @@ mod tests {
 
     #[test]
     fn what_passes_is_tried_again_and_a_refusal_is_told() {
-        assert!(matches!(broken(&Status::unavailable("gone")), Ok(Ended::Broken(_))));
+        assert!(matches!(
+            broken(&Status::unavailable("gone")),
+            Ok(Ended::Broken(_))
+        ));
         let refused = broken(&Status::permission_denied("no"));
         assert!(refused.is_err_and(|error| error.to_string().contains("PERMISSION_DENIED")));
     }
@@ -256,7 +298,10 @@ mod tests {
         for list in [List::Tickets, List::Orders, List::FollowUps, List::Cases] {
             let method = method::find(&pool, list.method()).unwrap();
             for field in ["changed", "left", "resume_token", "caught_up", "relist"] {
-                assert!(method.output().get_field_by_name(field).is_some(), "{list:?} {field}");
+                assert!(
+                    method.output().get_field_by_name(field).is_some(),
+                    "{list:?} {field}"
+                );
             }
         }
     }

@@ -89,4 +89,5 @@ mod training;
 mod verifications;
 mod visits;
 mod watches;
+mod webhooks;
 mod writes;

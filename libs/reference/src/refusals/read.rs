@@ -132,7 +132,10 @@ fn items(all: &[Item], module: &Module, code: &mut Code) {
             }
             Item::Impl(block) => {
                 let owner = last(&block.self_ty);
-                let carries_out = block.trait_.as_ref().and_then(|(_, path, _)| path.segments.last());
+                let carries_out = block
+                    .trait_
+                    .as_ref()
+                    .and_then(|(_, path, _)| path.segments.last());
                 let carries_out = carries_out.map(|segment| segment.ident.to_string());
                 for item in &block.items {
                     if let ImplItem::Fn(function) = item {
@@ -144,7 +147,10 @@ fn items(all: &[Item], module: &Module, code: &mut Code) {
             }
             Item::Struct(kind) => {
                 for (place, field) in kind.fields.iter().enumerate() {
-                    let name = field.ident.as_ref().map_or_else(|| place.to_string(), ToString::to_string);
+                    let name = field
+                        .ident
+                        .as_ref()
+                        .map_or_else(|| place.to_string(), ToString::to_string);
                     if let Some(of) = last(&field.ty) {
                         code.fields.insert((kind.ident.to_string(), name), of);
                     }
@@ -163,11 +169,13 @@ fn items(all: &[Item], module: &Module, code: &mut Code) {
             }
             Item::Const(constant) => {
                 let kind = last(&constant.ty);
-                code.constants.extend(kind.map(|kind| ((module.clone(), constant.ident.to_string()), kind)));
+                code.constants
+                    .extend(kind.map(|kind| ((module.clone(), constant.ident.to_string()), kind)));
             }
             Item::Static(constant) => {
                 let kind = last(&constant.ty);
-                code.constants.extend(kind.map(|kind| ((module.clone(), constant.ident.to_string()), kind)));
+                code.constants
+                    .extend(kind.map(|kind| ((module.clone(), constant.ident.to_string()), kind)));
             }
             Item::Macro(call) => declared(call, module, code),
             _ => {}
@@ -180,10 +188,16 @@ fn items(all: &[Item], module: &Module, code: &mut Code) {
 fn declared(call: &syn::ItemMacro, module: &Module, code: &mut Code) {
     let text = call.mac.tokens.to_string();
     if call.ident.is_some() {
-        let block = text.split_once("impl ").and_then(|(_, rest)| rest.split_once(" for "));
-        let block = block.and_then(|(carried, rest)| Some((carried, rest.split_whitespace().next()?)));
+        let block = text
+            .split_once("impl ")
+            .and_then(|(_, rest)| rest.split_once(" for "));
+        let block =
+            block.and_then(|(carried, rest)| Some((carried, rest.split_whitespace().next()?)));
         if let Some((carried, owner)) = block {
-            code.macros.insert(module.clone(), (carried.trim().to_owned(), owner.to_owned()));
+            code.macros.insert(
+                module.clone(),
+                (carried.trim().to_owned(), owner.to_owned()),
+            );
         }
         return;
     }
@@ -191,7 +205,8 @@ fn declared(call: &syn::ItemMacro, module: &Module, code: &mut Code) {
         return;
     };
     for line in text.split(';') {
-        let (Some((name, _)), Some((_, handler))) = (line.split_once(':'), line.rsplit_once(',')) else {
+        let (Some((name, _)), Some((_, handler))) = (line.split_once(':'), line.rsplit_once(','))
+        else {
             continue;
         };
         let method = (Some(vec!["self".to_owned()]), handler.trim().to_owned());
@@ -201,15 +216,35 @@ fn declared(call: &syn::ItemMacro, module: &Module, code: &mut Code) {
             carries_out: Some(carries_out.clone()),
             module: module.clone(),
             receivers: BTreeMap::from([("self".to_owned(), owner.clone())]),
-            named: Named { methods: BTreeSet::from([method]), ..Named::default() },
+            named: Named {
+                methods: BTreeSet::from([method]),
+                ..Named::default()
+            },
         });
     }
 }
 
-fn add(code: &mut Code, module: &Module, name: String, owner: Option<String>, carries_out: Option<String>, read: Read) {
-    let function = Function { name, owner, carries_out, module: module.clone(), receivers: read.receivers, named: read.named };
+fn add(
+    code: &mut Code,
+    module: &Module,
+    name: String,
+    owner: Option<String>,
+    carries_out: Option<String>,
+    read: Read,
+) {
+    let function = Function {
+        name,
+        owner,
+        carries_out,
+        module: module.clone(),
+        receivers: read.receivers,
+        named: read.named,
+    };
     for (variant, named) in read.variants {
-        let known = code.variants.entry(variant).or_insert_with(|| (function.clone(), Named::default()));
+        let known = code
+            .variants
+            .entry(variant)
+            .or_insert_with(|| (function.clone(), Named::default()));
         known.1.merge(&named);
     }
     code.functions.push(function);
@@ -334,7 +369,12 @@ impl Read {
 
     fn name(&mut self, path: &syn::Path) {
         let path = self.segments(path);
-        match path.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        match path
+            .iter()
+            .map(String::as_str)
+            .collect::<Vec<_>>()
+            .as_slice()
+        {
             [.., "Reason", reason] => {
                 self.named.reasons.insert((*reason).to_owned());
             }
@@ -390,7 +430,11 @@ impl Read {
             Expr::Struct(kind) => self.segments(&kind.path).pop(),
             Expr::Call(call) => match call.func.as_ref() {
                 Expr::Path(path) => match self.segments(&path.path).as_slice() {
-                    [.., kind, made] if made.starts_with("new") && kind.starts_with(char::is_uppercase) => Some(kind.clone()),
+                    [.., kind, made]
+                        if made.starts_with("new") && kind.starts_with(char::is_uppercase) =>
+                    {
+                        Some(kind.clone())
+                    }
                     _ => None,
                 },
                 _ => None,
@@ -423,7 +467,9 @@ impl Read {
 
 /// Whether an enum says why something is refused.
 fn is_error(name: &str) -> bool {
-    ["Error", "Refusal", "Refused", "Problem"].iter().any(|ending| name.ends_with(ending))
+    ["Error", "Refusal", "Refused", "Problem"]
+        .iter()
+        .any(|ending| name.ends_with(ending))
 }
 
 impl<'ast> Visit<'ast> for Read {
@@ -438,7 +484,9 @@ impl<'ast> Visit<'ast> for Read {
 
     fn visit_expr_method_call(&mut self, call: &'ast syn::ExprMethodCall) {
         let receiver = self.receiver(&call.receiver);
-        self.named.methods.insert((receiver, call.method.to_string()));
+        self.named
+            .methods
+            .insert((receiver, call.method.to_string()));
         visit::visit_expr_method_call(self, call);
     }
 
@@ -486,8 +534,20 @@ impl<'ast> Visit<'ast> for Read {
 
     /// Arguments of macros that are expressions, as those of `vec!` and `try_join!` are.
     fn visit_macro(&mut self, call: &'ast syn::Macro) {
-        let quiet = ["matches", "assert", "debug_assert", "format", "query", "query_as"];
-        if call.path.segments.last().is_some_and(|name| quiet.iter().any(|quiet| name.ident == quiet)) {
+        let quiet = [
+            "matches",
+            "assert",
+            "debug_assert",
+            "format",
+            "query",
+            "query_as",
+        ];
+        if call
+            .path
+            .segments
+            .last()
+            .is_some_and(|name| quiet.iter().any(|quiet| name.ident == quiet))
+        {
             return;
         }
         let arguments = Punctuated::<Expr, syn::Token![,]>::parse_terminated;

@@ -13,8 +13,10 @@ use super::{
 const FEW: usize = 3;
 /// Methods that types outside of the suite have too: followed only where the receiver's type is known.
 const OF_EVERYTHING: &[&str] = &[
-    "all", "any", "collect", "contains", "end", "extend", "filter", "find", "finish", "get", "insert", "into", "iter", "join", "last",
-    "lock", "map", "next", "open", "parse", "push", "read", "record", "remove", "replace", "run", "send", "split", "state", "take", "then", "write",
+    "all", "any", "collect", "contains", "end", "extend", "filter", "find", "finish", "get",
+    "insert", "into", "iter", "join", "last", "lock", "map", "next", "open", "parse", "push",
+    "read", "record", "remove", "replace", "run", "send", "split", "state", "take", "then",
+    "write",
 ];
 
 /// Reasons by `CustomerService.get_customer`.
@@ -56,7 +58,8 @@ impl<'a> Walk<'a> {
             let mut next = BTreeSet::new();
             for path in &named.paths {
                 if let [.., kind, variant] = path.as_slice()
-                    && let Some((within, inner)) = self.code.variants.get(&(kind.clone(), variant.clone()))
+                    && let Some((within, inner)) =
+                        self.code.variants.get(&(kind.clone(), variant.clone()))
                     && variants.insert((kind, variant))
                 {
                     waiting.push((within, inner));
@@ -93,19 +96,26 @@ impl<'a> Walk<'a> {
         if self.called(name).is_empty() {
             return Vec::new();
         }
-        if let Some(kind) = before.last().filter(|kind| kind.starts_with(char::is_uppercase)) {
+        if let Some(kind) = before
+            .last()
+            .filter(|kind| kind.starts_with(char::is_uppercase))
+        {
             return self.that(name, |function| function.owner.as_ref() == Some(kind));
         }
         let full = self.full(module, path);
         let Some((name, place)) = full.split_last() else {
             return Vec::new();
         };
-        let exact = self.that(name, |function| function.owner.is_none() && function.module == place);
+        let exact = self.that(name, |function| {
+            function.owner.is_none() && function.module == place
+        });
         if !exact.is_empty() || before.is_empty() && !self.imports(module, name) {
             return exact;
         }
         // Passed on from a module below.
-        self.that(name, |function| function.owner.is_none() && function.module.starts_with(place))
+        self.that(name, |function| {
+            function.owner.is_none() && function.module.starts_with(place)
+        })
     }
 
     fn imports(&self, module: &Module, name: &str) -> bool {
@@ -115,7 +125,9 @@ impl<'a> Walk<'a> {
 
     /// The path from the root of the crate.
     fn full(&self, module: &Module, path: &[String]) -> Vec<String> {
-        let imported = path.first().and_then(|first| self.code.imports.get(module)?.get(first));
+        let imported = path
+            .first()
+            .and_then(|first| self.code.imports.get(module)?.get(first));
         let path: Vec<String> = match imported {
             Some(import) => import.iter().chain(&path[1..]).cloned().collect(),
             None => path.to_vec(),
@@ -153,8 +165,13 @@ impl<'a> Walk<'a> {
         if OF_EVERYTHING.contains(&name) {
             return Vec::new();
         }
-        let methods = self.that(name, |function| function.owner.is_some() && from.may_call(function));
-        let traits: BTreeSet<_> = methods.iter().map(|at| &self.code.functions[*at].carries_out).collect();
+        let methods = self.that(name, |function| {
+            function.owner.is_some() && from.may_call(function)
+        });
+        let traits: BTreeSet<_> = methods
+            .iter()
+            .map(|at| &self.code.functions[*at].carries_out)
+            .collect();
         // What several types do for one trait is followed into all of them.
         let one_trait = traits.len() == 1 && !traits.contains(&None);
         match methods.len() <= FEW || one_trait {
@@ -166,7 +183,11 @@ impl<'a> Walk<'a> {
     /// The type of `self.core.deps`, from the type that `self` is of.
     fn kind<'b>(&'b self, from: &'b Function, receiver: &[String]) -> Option<&'b str> {
         let (first, fields) = receiver.split_first()?;
-        let constant = || self.code.constants.get(&(from.module.clone(), first.clone()));
+        let constant = || {
+            self.code
+                .constants
+                .get(&(from.module.clone(), first.clone()))
+        };
         let named = from.receivers.get(first).or_else(constant);
         let mut kind = named?.as_str();
         for field in fields {
@@ -187,6 +208,7 @@ fn published(reason: &str) -> Option<&'static str> {
     }
     let name = Reason::from_str_name(&name)?.as_str_name();
     let name = name.trim_start_matches("REASON_");
-    let elsewhere = OF_EVERY_CALL.contains(&name) || BY_CONTRACT.contains(&name) || name == "UNSPECIFIED";
+    let elsewhere =
+        OF_EVERY_CALL.contains(&name) || BY_CONTRACT.contains(&name) || name == "UNSPECIFIED";
     (!elsewhere).then_some(name)
 }

@@ -119,6 +119,11 @@ instruments! {
     REFUSALS_UNJOURNALED: Kind::Counter, "kefu.access.refusals.unjournaled" in "{refusal}" by [],
         "refusals that left without a record, and will have none";
 
+    WEBHOOK_ATTEMPTS: Kind::Counter, "kefu.webhook.attempts" in "{attempt}" by ["kefu.webhook.outcome"],
+        "times that something was sent to a webhook, by what came of it";
+    WEBHOOK_OLDEST_DUE: Kind::Gauge, "kefu.webhook.oldest_due" in "s" by [],
+        "time since what waits longest to be sent to a webhook that answers should have been";
+
     CLOCK_LATENESS: LATENESS, "kefu.ticket.clock.lateness" in "s" by [],
         "time from the moment a ticket's clock passed a mark until that was journaled";
 

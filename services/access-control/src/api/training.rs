@@ -4,10 +4,10 @@ mod consequences;
 mod corrections;
 mod courses;
 mod enrolments;
-mod look;
 mod messages;
 mod obligations;
 mod owed;
+mod person;
 mod results;
 mod sessions;
 mod told;
@@ -27,7 +27,7 @@ use kefu_contracts::access::{
 use kefu_service::call::answer;
 use tonic::{Request, Response, Status};
 
-use super::Register;
+use super::{Register, look};
 pub(crate) use enrolments::leave;
 pub(crate) use told::{about_enrolment, about_obligation, kind};
 

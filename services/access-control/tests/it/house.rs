@@ -20,7 +20,7 @@ use kefu_access::{
 };
 use kefu_access_control::{
     MIGRATOR, NAME, Peers, SCHEMA, build,
-    config::AccessControlConfig,
+    config::{AccessControlConfig, WebhooksConfig},
     seed::{self, Company, Seeded},
 };
 use kefu_contracts::{
@@ -34,6 +34,7 @@ use kefu_contracts::{
         refusal_service_client::RefusalServiceClient, role_service_client::RoleServiceClient,
         share_service_client::ShareServiceClient, snapshot_service_client::SnapshotServiceClient,
         staff_service_client::StaffServiceClient, training_service_client::TrainingServiceClient,
+        webhook_service_client::WebhookServiceClient,
     },
     journal::EntryKind,
     method,
@@ -44,7 +45,7 @@ use kefu_postgres::{name_for_test, shared_for_tests};
 use kefu_service::{
     call::CONTEXT,
     clock::{Clock, ManualClock},
-    config::DatabaseConfig,
+    config::{DatabaseConfig, Secret},
     core::Deps,
     database::Db,
     host::{Hosted, Job},
@@ -145,6 +146,15 @@ impl House {
     pub(crate) fn replica(&self) -> GrpcService {
         let config = AccessControlConfig {
             heartbeat_ms: 60_000,
+            ..quick(AccessControlConfig::default())
+        };
+        start(config, &self.deps, &self.jobs, &self.records)
+    }
+
+    /// Another replica, which has no key to read records in a receiver's name with.
+    pub(crate) fn without_webhooks(&self) -> GrpcService {
+        let config = AccessControlConfig {
+            webhooks: WebhooksConfig::default(),
             ..quick(AccessControlConfig::default())
         };
         start(config, &self.deps, &self.jobs, &self.records)
@@ -264,6 +274,14 @@ fn quick(config: AccessControlConfig) -> AccessControlConfig {
     AccessControlConfig {
         passphrase_work_factor: 4,
         trainings_ms: 10,
+        webhooks: WebhooksConfig {
+            signing_key: Some(Secret::new(
+                STANDARD.encode(ContextSigner::generate(&SystemRandom::new()).1),
+            )),
+            poll_ms: 10,
+            timeout_ms: 200,
+            ..WebhooksConfig::default()
+        },
         ..config
     }
 }
@@ -354,6 +372,18 @@ impl Caller {
 
     pub(crate) fn training(&self) -> TrainingServiceClient<Self> {
         TrainingServiceClient::new(self.clone())
+    }
+
+    pub(crate) fn webhooks(&self) -> WebhookServiceClient<Self> {
+        WebhookServiceClient::new(self.clone())
+    }
+
+    /// The same at a replica.
+    pub(crate) fn at(&self, service: GrpcService) -> Self {
+        Self {
+            service,
+            ..self.clone()
+        }
     }
 
     pub(crate) fn roles(&self) -> RoleServiceClient<Self> {

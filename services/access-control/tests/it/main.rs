@@ -26,3 +26,4 @@ mod snapshot;
 mod staff;
 mod training;
 mod transfers;
+mod webhooks;

@@ -75,7 +75,7 @@ async fn the_whole_policy_comes_first() {
     assert_eq!(whole.revision, 1);
     assert_eq!(whole.departments.len(), house.seeded.departments.len());
     assert_eq!(whole.subjects.len(), house.seeded.employees.len());
-    assert_eq!(whole.roles.len(), 15);
+    assert_eq!(whole.roles.len(), 16);
     assert!(whole.bindings.len() >= whole.subjects.len());
     let mut snapshot = Snapshot::default();
     snapshot.apply(&whole).unwrap();

@@ -9,12 +9,14 @@ pub const KEYS: [&str; 3] = [
 ];
 
 /// Tables without their rows in a dump: keys, and packages that are sealed under a key of their own which lies beside
-/// them. Nothing is lost with these: all shares are taken back after a restore, and with them their packages.
-pub const WITHOUT: [&str; 4] = [
+/// them. Nothing is lost with these: all shares are taken back after a restore, and with them their packages; webhooks are
+/// off then, until they have another secret.
+pub const WITHOUT: [&str; 5] = [
     "profile.customer_key",
     "ticket.customer_key",
     "orders.customer_key",
     "access.export_chunk",
+    "access.webhook_secret",
 ];
 
 /// What was destroyed, and by which certificate: goes with the keys, as it has to be known as late as can be.

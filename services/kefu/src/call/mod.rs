@@ -91,7 +91,10 @@ pub async fn run(args: CallArgs) -> anyhow::Result<()> {
         let answer = unary(grpc, &method, request).await.map_err(refused)?;
         note(answer.metadata(), args.show_position);
         match args.output {
-            Output::Json => println!("{}", serde_json::to_string_pretty(&json(answer.get_ref())?)?),
+            Output::Json => println!(
+                "{}",
+                serde_json::to_string_pretty(&json(answer.get_ref())?)?
+            ),
             Output::Table => print!("{}", table::of(answer.get_ref())?),
         }
         Ok(())
@@ -166,10 +169,7 @@ fn path(method: &MethodDescriptor) -> Result<PathAndQuery, Status> {
         .map_err(|_| Status::internal("the method's name is not a path"))
 }
 
-async fn print_each(
-    mut answers: Streaming<DynamicMessage>,
-    output: Output,
-) -> anyhow::Result<()> {
+async fn print_each(mut answers: Streaming<DynamicMessage>, output: Output) -> anyhow::Result<()> {
     while let Some(answer) = answers.message().await.map_err(refused)? {
         match output {
             Output::Json => println!("{}", json(&answer)?),

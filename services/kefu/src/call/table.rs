@@ -20,7 +20,9 @@ const LEFT_OUT: &[&str] = &["etag", "disclosure"];
 pub(super) fn of(message: &DynamicMessage) -> anyhow::Result<String> {
     let descriptor = message.descriptor();
     let value = json(message)?;
-    let lists = descriptor.fields().filter(|field| record_of(field).is_some() && field.is_list());
+    let lists = descriptor
+        .fields()
+        .filter(|field| record_of(field).is_some() && field.is_list());
     let lists: Vec<_> = lists.collect();
     let mut out = String::new();
     if lists.is_empty() || descriptor.get_field_by_name("name").is_some() {
@@ -35,7 +37,9 @@ pub(super) fn of(message: &DynamicMessage) -> anyhow::Result<String> {
         }
     }
     let mut rest = value;
-    let object = rest.as_object_mut().context("an answer that is no object")?;
+    let object = rest
+        .as_object_mut()
+        .context("an answer that is no object")?;
     for field in &lists {
         object.remove(field.json_name());
     }
@@ -57,11 +61,20 @@ fn records(record: &MessageDescriptor, rows: &[Value]) -> String {
     let shown: Vec<_> = record
         .fields()
         .filter(|field| !LEFT_OUT.contains(&field.name()))
-        .filter(|field| rows.iter().any(|row| row.get(field.json_name()).is_some_and(is_plain)))
+        .filter(|field| {
+            rows.iter()
+                .any(|row| row.get(field.json_name()).is_some_and(is_plain))
+        })
         .collect();
-    let mut lines = vec![shown.iter().map(|field| field.name().to_uppercase()).collect::<Vec<_>>()];
+    let mut lines = vec![
+        shown
+            .iter()
+            .map(|field| field.name().to_uppercase())
+            .collect::<Vec<_>>(),
+    ];
     for row in rows {
-        let cell = |field: &FieldDescriptor| row.get(field.json_name()).map_or_else(String::new, text);
+        let cell =
+            |field: &FieldDescriptor| row.get(field.json_name()).map_or_else(String::new, text);
         lines.push(shown.iter().map(cell).collect());
     }
     columns(&lines)
@@ -112,9 +125,20 @@ fn columns(lines: &[Vec<String>]) -> String {
     };
     let lines: Vec<Vec<String>> = lines
         .iter()
-        .map(|line| line.iter().enumerate().map(|(at, cell)| cut(cell, at)).collect())
+        .map(|line| {
+            line.iter()
+                .enumerate()
+                .map(|(at, cell)| cut(cell, at))
+                .collect()
+        })
         .collect();
-    let width = |at: usize| lines.iter().filter_map(|line| line.get(at)).map(|cell| cell.width()).max();
+    let width = |at: usize| {
+        lines
+            .iter()
+            .filter_map(|line| line.get(at))
+            .map(|cell| cell.width())
+            .max()
+    };
     let widths: Vec<usize> = (0..many).map(|at| width(at).unwrap_or_default()).collect();
     let mut out = String::new();
     for line in &lines {
@@ -181,7 +205,10 @@ mod tests {
             "kefu.profile.v1.Customer",
             json!({"name": "customers/a", "phones": [{"number": "1"}, {"number": "2"}]}),
         );
-        assert_eq!(of(&answer).unwrap(), "name             customers/a\nphones.0.number  1\nphones.1.number  2\n");
+        assert_eq!(
+            of(&answer).unwrap(),
+            "name             customers/a\nphones.0.number  1\nphones.1.number  2\n"
+        );
     }
 
     #[test]

@@ -35,6 +35,9 @@ pub struct Keys {
     /// Signs the audit log.
     #[serde(default)]
     pub(crate) audit: String,
+    /// Vouches for reads in the names of webhooks' receivers.
+    #[serde(default)]
+    webhooks: String,
 }
 
 impl Keys {
@@ -56,6 +59,7 @@ impl Keys {
             database: password.iter().map(|byte| format!("{byte:02x}")).collect(),
             vault: LocalKeyProvider::generate()?.1,
             audit: new_audit_key(&randomness)?,
+            webhooks: STANDARD.encode(ContextSigner::generate(&randomness).1),
         })
     }
 
@@ -71,9 +75,16 @@ impl Keys {
             // The parser's own message would quote the line, and with it a key.
             let mut keys: Self = toml::from_str(&text)
                 .map_err(|_| anyhow::anyhow!("{} is damaged", path.display()))?;
-            // Folders made before there was an audit log.
-            if keys.audit.is_empty() {
-                keys.audit = new_audit_key(&SystemRandom::new())?;
+            // Folders made before there was an audit log, or webhooks.
+            let before = (keys.audit.is_empty(), keys.webhooks.is_empty());
+            let randomness = SystemRandom::new();
+            if before.0 {
+                keys.audit = new_audit_key(&randomness)?;
+            }
+            if before.1 {
+                keys.webhooks = STANDARD.encode(ContextSigner::generate(&randomness).1);
+            }
+            if before != (false, false) {
                 write_private(&path, &toml::to_string(&keys)?)?;
             }
             return Ok(keys);
@@ -97,6 +108,14 @@ impl Keys {
     /// When the key cannot be read.
     pub fn service(&self) -> anyhow::Result<ContextSigner> {
         signer(&self.service)
+    }
+
+    /// Vouches for reads in the names of webhooks' receivers: the key, and what signs with it.
+    ///
+    /// # Errors
+    /// When the key cannot be read.
+    pub fn webhooks(&self) -> anyhow::Result<(&str, ContextSigner)> {
+        Ok((&self.webhooks, signer(&self.webhooks)?))
     }
 
     /// Issues tokens.

@@ -65,6 +65,10 @@ impl Pod {
             ("identity-signing-key", service.to_owned()),
             ("audit-signing-key", service.to_owned()),
             (
+                "webhooks-signing-key",
+                keys.webhooks().unwrap().0.to_owned(),
+            ),
+            (
                 "gateway-public-keys",
                 public(keys.gateway().unwrap().public_key()),
             ),

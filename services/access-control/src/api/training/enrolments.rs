@@ -19,7 +19,7 @@ use uuid::Uuid;
 
 use super::{
     look::{self, Kind},
-    owed,
+    owed, person,
     told::{about_enrolment, also, kind},
 };
 use crate::{
@@ -88,7 +88,7 @@ async fn enrol(
     if wanted.is_some() {
         fields.ensure(found.is_some(), "session", Violation::Unknown);
     }
-    let employee = look::person(revision, call, &mut fields, &request.employee).await?;
+    let employee = person::person(revision, call, &mut fields, &request.employee).await?;
     if let Some((employee, found)) = employee.as_ref().zip(found.as_ref()) {
         // Whoever holds it does not take it.
         let trains = employee.id == found.session.trainer;

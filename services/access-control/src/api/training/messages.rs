@@ -8,7 +8,7 @@ use kefu_service::{
 };
 use uuid::Uuid;
 
-use super::look::Kind;
+use super::{REFUSED, VIEWED, look::Kind};
 use crate::{
     domain::{
         binding::ROLES,
@@ -42,6 +42,8 @@ impl Kind for Course {
     const COLLECTION: &'static str = COURSES;
     const TIME: &'static str = "create_time";
     const ORDER: Order = latest("c.created_at");
+    const VIEWED: &'static str = VIEWED;
+    const REFUSED: &'static str = REFUSED;
     type Message = wire::Course;
 
     fn message(&self) -> wire::Course {
@@ -93,6 +95,8 @@ impl Kind for session::Seated {
     const COLLECTION: &'static str = SESSIONS;
     const TIME: &'static str = "begin_time";
     const ORDER: Order = latest("s.begins_at");
+    const VIEWED: &'static str = VIEWED;
+    const REFUSED: &'static str = REFUSED;
     type Message = wire::TrainingSession;
 
     fn message(&self) -> wire::TrainingSession {
@@ -119,6 +123,8 @@ impl Kind for Enrolment {
     const COLLECTION: &'static str = ENROLMENTS;
     const TIME: &'static str = "enrol_time";
     const ORDER: Order = latest("n.enrolled_at");
+    const VIEWED: &'static str = VIEWED;
+    const REFUSED: &'static str = REFUSED;
     type Message = wire::Enrolment;
 
     fn message(&self) -> wire::Enrolment {
@@ -140,6 +146,8 @@ impl Kind for Outcome {
     const COLLECTION: &'static str = RESULTS;
     const TIME: &'static str = "record_time";
     const ORDER: Order = latest("t.recorded_at");
+    const VIEWED: &'static str = VIEWED;
+    const REFUSED: &'static str = REFUSED;
     type Message = wire::TrainingResult;
 
     fn message(&self) -> wire::TrainingResult {
@@ -173,6 +181,8 @@ impl Kind for Obligation {
         column: "o.due_at",
         descending: false,
     };
+    const VIEWED: &'static str = VIEWED;
+    const REFUSED: &'static str = REFUSED;
     type Message = wire::TrainingObligation;
 
     fn message(&self) -> wire::TrainingObligation {

@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use super::{
     consequences::{Counts, Ids, keep, mark},
-    look,
+    look, person,
 };
 use crate::{
     api::{
@@ -79,7 +79,7 @@ async fn examine(
     let (call, request) = (&asking.call, &asking.request);
     let mut fields = Fields::new();
     fields.request_id(&request.request_id);
-    let candidate = look::person(revision, call, &mut fields, &request.employee).await?;
+    let candidate = person::person(revision, call, &mut fields, &request.employee).await?;
     let (session, course) = taken(revision, &mut fields, request).await?;
     let taken_at = fields.past("take_time", request.take_time.as_ref(), call.now);
     let taken_at = taken_at.unwrap_or(call.now);

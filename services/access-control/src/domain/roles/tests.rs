@@ -165,9 +165,9 @@ fn administrators_and_auditors_clear_nothing() {
 /// A system account needs neither agreement nor training (CF-8.1), so no person
 /// may come by a role made for one.
 #[test]
-fn only_machines_hold_integration() {
+fn only_machines_hold_what_is_for_machines() {
     for role in shipped().roles {
-        let for_machines = role.id == "integration";
+        let for_machines = ["integration", "listener"].contains(&role.id.as_str());
         assert_eq!(
             role.holder == Holder::SystemAccount,
             for_machines,

@@ -1,10 +1,10 @@
-//! Looking at records of training: one way to get, to list, and to find one for a change.
+//! Looking at records of the company's own, such as those of training: one way to get, to list, and to find one for a change.
 
 use std::collections::HashMap;
 
 use kefu_service::{
     call::Call,
-    error::{Fault, Violation},
+    error::Fault,
     fields::{self, Fields},
     listing::{self, Asked, ListSpec, Page},
     present::Shown,
@@ -13,21 +13,18 @@ use kefu_service::{
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{REFUSED, VIEWED};
+use super::Register;
 use crate::{
-    api::{Register, clearance},
-    domain::register::{EMPLOYEES, Employee},
     error::RegisterError,
     store::{
         approval::Reached,
         changes::Revision,
-        employee,
-        training::{self, Stored},
+        stored::{self, Stored},
     },
 };
 
 /// A kind of these records, as it is shown.
-pub(super) trait Kind: Stored {
+pub(in crate::api) trait Kind: Stored {
     /// Under which every look at them is taken.
     const RECORD: &'static RecordSpec;
     /// Collection in resource names.
@@ -36,6 +33,10 @@ pub(super) trait Kind: Stored {
     const TIME: &'static str;
     /// Its column and direction.
     const ORDER: Order;
+    /// Journals what of it is shown under this type.
+    const VIEWED: &'static str;
+    /// And what was asked for and not shown.
+    const REFUSED: &'static str;
     /// How messages carry it.
     type Message;
 
@@ -55,12 +56,16 @@ async fn reached<K: Kind>(
     let Some(reached) = row.as_ref().map(Reached::read).transpose()? else {
         return Ok(None);
     };
-    let record = training::get::<K>(connection, id).await?;
+    let record = stored::get::<K>(connection, id).await?;
     Ok(record.map(|record| (reached, record)))
 }
 
 /// One record, journaled as shown; or as refused where there is none.
-pub(super) async fn get<K: Kind>(register: &Register, call: &Call, name: &str) -> Result<K, Fault> {
+pub(in crate::api) async fn get<K: Kind>(
+    register: &Register,
+    call: &Call,
+    name: &str,
+) -> Result<K, Fault> {
     let mut fields = Fields::new();
     let id = fields.name("name", name, K::COLLECTION);
     fields.finish()?;
@@ -74,15 +79,15 @@ pub(super) async fn get<K: Kind>(register: &Register, call: &Call, name: &str) -
     let views = &register.core.views;
     let Some((reached, record)) = found else {
         let fault = Fault::not_found(name);
-        return Err(views.refuse(call, REFUSED, name, fault).await);
+        return Err(views.refuse(call, K::REFUSED, name, fault).await);
     };
     let shown = shown::<K>(call, &reached);
-    views.record(call, VIEWED, &[shown]).await?;
+    views.record(call, K::VIEWED, &[shown]).await?;
     Ok(record)
 }
 
 /// The record within reach, for a change.
-pub(super) async fn open<K: Kind>(
+pub(in crate::api) async fn open<K: Kind>(
     revision: &mut Revision<'_>,
     call: &Call,
     id: Uuid,
@@ -93,7 +98,7 @@ pub(super) async fn open<K: Kind>(
 }
 
 /// A page of the records within reach.
-pub(super) async fn list<K: Kind>(
+pub(in crate::api) async fn list<K: Kind>(
     register: &Register,
     call: &Call,
     asked: Asked<'_>,
@@ -116,7 +121,7 @@ pub(super) async fn list<K: Kind>(
     let found: HashMap<Uuid, K> = found.into_iter().map(|one| (one.id(), one)).collect();
     let present = |one: &Reached| Some((shown::<K>(call, one), found.get(&one.at.id)?.message()));
     let (shown, records): (Vec<_>, Vec<_>) = page.records.iter().filter_map(present).unzip();
-    register.core.views.record(call, VIEWED, &shown).await?;
+    register.core.views.record(call, K::VIEWED, &shown).await?;
     Ok(Page {
         records,
         next_page_token: page.next_page_token,
@@ -131,22 +136,4 @@ fn shown<K: Kind>(call: &Call, reached: &Reached) -> Shown {
         customer_id: None,
         clearance: call.context.clearance(reached.matched, call.now),
     }
-}
-
-/// Somebody within reach who is with the company now; notes who is not.
-pub(super) async fn person(
-    revision: &mut Revision<'_>,
-    call: &Call,
-    fields: &mut Fields,
-    name: &str,
-) -> Result<Option<Employee>, Fault> {
-    let Some(id) = fields.name("employee", name, EMPLOYEES) else {
-        return Ok(None);
-    };
-    let found = employee::get(revision.connection, id).await?.filter(|one| {
-        let joined = one.joins_at.is_none_or(|start| start <= call.now);
-        joined && one.serves(call.now) && clearance(call, one.department, Some(id)).is_some()
-    });
-    fields.ensure(found.is_some(), "employee", Violation::Unknown);
-    Ok(found)
 }
