@@ -35,6 +35,7 @@ def arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("olist", type=pathlib.Path, help="the folder of the CSV files")
     parser.add_argument("log", type=pathlib.Path, help="incidents.csv")
+    parser.add_argument("--products", type=pathlib.Path, help="order_followup.product_categories, one a line; without: none")
     return options_of(parser, login="chen.guodong", purpose="analysis")
 
 
@@ -44,12 +45,22 @@ def arguments():
 class Orders:
     """The orders of the data, each with its customer, what it came to and whether it was late."""
 
-    def __init__(self, folder):
-        people = {row["customer_id"]: row["customer_unique_id"]
-                  for row in rows(folder / "olist_customers_dataset.csv")}
-        amounts = defaultdict(Decimal)
+    def __init__(self, folder, listed):
+        people, self.regions = {}, {}
+        for row in rows(folder / "olist_customers_dataset.csv"):
+            people[row["customer_id"]] = row["customer_unique_id"]
+            # Of several rows of somebody the first counts.
+            self.regions.setdefault(row["customer_unique_id"], f"BR-{row['customer_state']}")
+        kinds = {row["product_category_name"]: row["product_category_name_english"]
+                 for row in rows(folder / "product_category_name_translation.csv")}
+        products = {row["product_id"]: kinds.get(row["product_category_name"]) or row["product_category_name"]
+                    for row in rows(folder / "olist_products_dataset.csv")}
+        amounts, bought = defaultdict(Decimal), defaultdict(lambda: defaultdict(Decimal))
         for item in rows(folder / "olist_order_items_dataset.csv"):
-            amounts[item["order_id"]] += Decimal(item["price"]) + Decimal(item["freight_value"])
+            amount = Decimal(item["price"]) + Decimal(item["freight_value"])
+            amounts[item["order_id"]] += amount
+            kind = products.get(item["product_id"]) or ""
+            bought[item["order_id"]][kind if kind in listed else ""] += amount
         self.all, now = [], datetime.now(ZONE)
         for row in rows(folder / "olist_orders_dataset.csv"):
             status = row["order_status"]
@@ -63,6 +74,7 @@ class Orders:
                 "month": times[0].strftime("%Y-%m"),
                 # One without lines comes to nothing.
                 "amount": amounts.get(row["order_id"], Decimal()),
+                "bought": bought.get(row["order_id"]) or {"": Decimal()},
                 "late": reached > local(row["order_estimated_delivery_date"]),
             })
         known = {order["id"] for order in self.all}
@@ -169,6 +181,14 @@ def orders(table, data, suite):
     table.line("sales by month: orders", Counter(key for key, _ in priced),
                suite.rows("sales", "month", "currency"))
     table.line("sales by month: amount", sums(priced), suite.rows("sales", "month", "currency", value=cents))
+    sold = [(f"{kind}/BRL", amount) for one in data.kept for kind, amount in one["bought"].items()]
+    table.line("sales by product: orders", Counter(key for key, _ in sold),
+               suite.rows("product_sales", "product", "currency"))
+    table.line("sales by product: amount", sums(sold), suite.rows("product_sales", "product", "currency", value=cents))
+    table.line("sales by region: amount", sums((f"{data.regions[one['customer']]}/BRL", one["amount"]) for one in data.kept),
+               suite.rows("sales", "region", "currency", value=cents))
+    table.line("orders by region", Counter(data.regions[one["customer"]] for one in data.all),
+               suite.rows("orders", "region"))
     table.line("order lateness by month: late", Counter(one["month"] for one in data.kept if one["late"]),
                suite.rows("order_lateness", "month", value=share))
     table.line("order lateness by month: orders", Counter(one["month"] for one in data.kept),
@@ -182,6 +202,9 @@ def orders(table, data, suite):
 
 
 def customers(table, data, suite):
+    # Of every time: they were entered when they were imported.
+    table.line("customers by region", Counter(data.regions.values()),
+               suite.rows("customers", "region", period=None))
     active = {one["customer"] for one in data.of(BEFORE)}
     stayed = active & {one["customer"] for one in data.of(QUARTER)}
     told = lambda value: suite.rows("churn", period=QUARTER, value=value)
@@ -266,7 +289,8 @@ def at(ordered, part):
 def main():
     options = arguments()
     table, suite = Table(), Suite(options)
-    data = Orders(options.olist)
+    listed = set(options.products.read_text().split()) if options.products else set()
+    data = Orders(options.olist, listed)
     orders(table, data, suite)
     customers(table, data, suite)
     tickets(table, options.log, suite)

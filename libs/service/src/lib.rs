@@ -5,6 +5,7 @@
 //! same in all of them is here, once.
 
 pub mod bulk;
+pub mod calendar;
 pub mod call;
 pub mod clock;
 pub mod config;

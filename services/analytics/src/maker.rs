@@ -305,6 +305,7 @@ async fn look(
             live,
             days: days::are_of(connection, live, question.zone.name()).await?,
             told: None,
+            working: None,
         };
         let figure = query::answer(connection, &asked).await?;
         let before = match question.before() {

@@ -7,7 +7,7 @@ mod demo;
 mod keys;
 mod notice;
 
-use std::{net::SocketAddr, num::NonZeroU32, path::PathBuf, sync::Arc, time::Duration};
+use std::{fs, net::SocketAddr, num::NonZeroU32, path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::Context;
 use kefu_access::{ContextVerifier, Trust};
@@ -52,6 +52,9 @@ pub struct DevArgs {
     /// Origin whose pages may call from a browser (http://localhost:5173); may be said again
     #[arg(long = "web-origin", value_name = "ORIGIN")]
     web_origins: Vec<String>,
+    /// Categories of products that figures tell (`order_followup.product_categories`), one a line
+    #[arg(long, value_name = "CATEGORIES.txt")]
+    product_categories: Option<PathBuf>,
     /// Calls a second that one subject may make, and twice that after a rest
     #[arg(long, default_value = "20000")]
     calls_per_second: NonZeroU32,
@@ -93,6 +96,10 @@ pub async fn run(arguments: DevArgs) -> anyhow::Result<()> {
     let mut parts = parts(&keys, databases, clock, ids)?;
     parts.access_control.approvals_file = arguments.approvals;
     parts.gateway.web_origins = arguments.web_origins;
+    if let Some(file) = arguments.product_categories {
+        let listed = fs::read_to_string(&file).with_context(|| file.display().to_string())?;
+        parts.order_followup.product_categories = listed.lines().map(str::to_owned).collect();
+    }
     parts.gateway.calls_per_second = arguments.calls_per_second;
     parts.gateway.burst = arguments.calls_per_second.saturating_mul(TWO);
     parts.ticket.attachments.folder = arguments.home.join("attachments");

@@ -1,7 +1,10 @@
 use kefu_service::error::Fault;
 use serde::{Deserialize, Serialize};
 
-use crate::{connectors::ConnectorConfig, domain::finding::Plausible};
+use crate::{
+    connectors::ConnectorConfig,
+    domain::{composition::Categories, finding::Plausible},
+};
 
 /// Section `order_followup` of the configuration.
 #[derive(Debug, Clone, Deserialize, Serialize)]
@@ -35,6 +38,9 @@ pub struct OrderFollowupConfig {
     pub watch_streams: usize,
     /// A silent one says so often that it lives; 1–300.
     pub watch_heartbeat_seconds: u32,
+    /// Categories of products that figures tell (IH-8.1), as they are told; what a line has for a category and
+    /// is not among these is told as none. Up to 500, of 1 to 60 characters.
+    pub product_categories: Vec<String>,
     /// When customers are asked whether an order arrived.
     pub confirmation: ConfirmationConfig,
 }
@@ -98,6 +104,7 @@ impl Default for OrderFollowupConfig {
             escalate_after_hours: vec![4, 24, 72],
             watch_streams: 16,
             watch_heartbeat_seconds: 15,
+            product_categories: Vec::new(),
             confirmation: ConfirmationConfig::default(),
         }
     }
@@ -143,6 +150,11 @@ impl OrderFollowupConfig {
             return Err(Fault::internal(
                 "order_followup.watch_heartbeat_seconds must be 1 to 300",
             ));
+        }
+        if let Some(problem) = Categories::problem(&self.product_categories) {
+            return Err(Fault::internal(format!(
+                "order_followup.product_categories: {problem}"
+            )));
         }
         let hours = &self.escalate_after_hours;
         if hours.len() > 10 || !hours.is_sorted_by(|before, after| before < after) {

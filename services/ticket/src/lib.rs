@@ -102,6 +102,7 @@ pub fn build(config: TicketConfig, deps: Deps, peers: Peers) -> Result<Hosted, F
             }),
         ),
         jobs::clocks(core.deps.clone(), tickets.clone()),
+        jobs::calendars(core.deps.clone()),
         jobs::routing(core.deps.clone(), tickets.clone()),
         jobs::attachments(core.deps.clone(), objects.clone()),
         jobs::inspections(core.deps.clone()),

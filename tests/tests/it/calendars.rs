@@ -22,7 +22,7 @@ use tonic::{Code, Status};
 
 use crate::records::{refusal, violations};
 
-fn calendars(caller: &Caller) -> CalendarServiceClient<Caller> {
+pub(crate) fn calendars(caller: &Caller) -> CalendarServiceClient<Caller> {
     CalendarServiceClient::new(caller.clone())
 }
 
@@ -34,7 +34,7 @@ fn open(from: &str, to: &str) -> Vec<OpenHours> {
 }
 
 /// From nine to six on weekdays.
-fn office() -> CalendarDefinition {
+pub(crate) fn office() -> CalendarDefinition {
     let days = [
         Weekday::Monday,
         Weekday::Tuesday,
@@ -53,7 +53,11 @@ fn office() -> CalendarDefinition {
     }
 }
 
-async fn create(caller: &Caller, code: &str, holidays: &str) -> Result<BusinessCalendar, Status> {
+pub(crate) async fn create(
+    caller: &Caller,
+    code: &str,
+    holidays: &str,
+) -> Result<BusinessCalendar, Status> {
     let request = CreateCalendarRequest {
         calendar: Some(BusinessCalendar {
             code: code.into(),

@@ -552,6 +552,7 @@ async fn it_is_known_of_every_table_what_a_destruction_does_to_it() {
         "orders.customer_relation",
         "orders.known_customer",
         "orders.line_account",
+        "orders.missed_promise",
         "orders.notice",
         "orders.order_complaint",
         "orders.points_account",

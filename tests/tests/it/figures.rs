@@ -1,14 +1,17 @@
 //! Figures come from journals alone and equal the records they are of.
 
+mod composition;
 mod customers;
 mod days;
 mod followed;
+mod lateness;
 mod opened;
 mod perturbed;
 mod planted;
 mod random;
 mod rebuilt;
 mod settled;
+mod working;
 
 use std::collections::BTreeMap;
 

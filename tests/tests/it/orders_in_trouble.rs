@@ -105,7 +105,7 @@ pub(crate) async fn ready(suite: &TestSuite) {
 }
 
 /// All that is due to be judged has been.
-async fn judged(suite: &TestSuite) {
+pub(crate) async fn judged(suite: &TestSuite) {
     eventually(async || (to_judge(suite).await == 0).then_some(())).await;
 }
 

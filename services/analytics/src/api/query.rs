@@ -1,3 +1,4 @@
+use jiff::Timestamp;
 use kefu_access::Clearance;
 use kefu_contracts::{
     ClassSet,
@@ -24,10 +25,11 @@ use crate::{
         period::wire,
         perturbation::{Aggregates, is_exact},
         question::{Door, Question},
+        working::Working,
     },
     jobs::{SOURCES, sources},
     store::{
-        days, generations,
+        calendars, days, generations,
         query::{self, Asked, Figure},
     },
 };
@@ -136,7 +138,7 @@ impl Metrics {
     /// How the call is told of the figure, where it gets aggregates only (CF-6.1). By customers it
     /// is told of nothing but what is cleared.
     fn told_by(&self, call: &Call, question: &Question) -> Result<Option<Aggregates>, Fault> {
-        if question.is_by_customer() || is_exact(&call.context, call.now, question.metric) {
+        if question.is_by_customer() || is_exact(&call.context, call.now, question) {
             return Ok(None);
         }
         match question.metric.of {
@@ -178,6 +180,7 @@ async fn look(
 ) -> Result<Found, Fault> {
     let live = generations::live(connection).await?;
     let positions = generations::places(connection, &sources(), live).await?;
+    let working = working(connection, question, live, call.now).await?;
     let asked = Asked {
         question,
         context: &call.context,
@@ -185,12 +188,18 @@ async fn look(
         live,
         days: days::are_of(connection, live, question.zone.name()).await?,
         told: aggregates,
+        working: working.as_ref(),
     };
     let figure = query::answer(connection, &asked).await?;
     let before = match question.before() {
         Some(before) => {
-            let question = &before;
-            Some(query::answer(connection, &Asked { question, ..asked }).await?)
+            let working = self::working(connection, &before, live, call.now).await?;
+            let asked = Asked {
+                question: &before,
+                working: working.as_ref(),
+                ..asked
+            };
+            Some(query::answer(connection, &asked).await?)
         }
         None => None,
     };
@@ -199,6 +208,25 @@ async fn look(
         before,
         positions: positions.into_iter().map(|(_, live, _)| live).collect(),
     })
+}
+
+/// The working time of the calendar that is asked for, as far as records of the period last.
+async fn working(
+    connection: &mut PgConnection,
+    question: &Question,
+    live: i32,
+    now: Timestamp,
+) -> Result<Option<Working>, Fault> {
+    let Some(id) = question.calendar else {
+        return Ok(None);
+    };
+    let unknown = || Fault::fields(vec![("calendar".into(), Violation::UnknownValue)]);
+    let calendar = calendars::find(connection, id).await?.ok_or_else(unknown)?;
+    let lasting = calendars::lasting(connection, live, question).await?;
+    let working = lasting.map_or_else(Working::default, |(first, last)| {
+        Working::of(&calendar, first, last.max(now))
+    });
+    Ok(Some(working))
 }
 
 /// The figure as it is journaled: it shows no class but SYSTEM, by every rule that takes part in

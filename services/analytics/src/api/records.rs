@@ -122,7 +122,7 @@ impl Metrics {
             hidden_count: counted.hidden,
             ..Default::default()
         };
-        if is_exact(&call.context, call.now, metric) {
+        if is_exact(&call.context, call.now, &wanted.question) {
             return Ok(response);
         }
         let hidden = self.aggregates.count(counted.heads, counted.customers);
@@ -179,6 +179,7 @@ async fn look(
             // They name no orders.
             days: false,
             told: None,
+            working: None,
         },
         dimensions: &wanted.dimensions,
     };

@@ -53,6 +53,7 @@ pub(crate) enum Population {
     InspectionsPassed,
     Orders,
     Sales,
+    SalesOfProducts,
     LatenessOfOrders,
     StuckOrders,
     AfterSalesOfOrders,
@@ -67,6 +68,20 @@ pub(crate) enum Population {
     Checks,
     Shares,
     Reads,
+}
+
+impl Population {
+    /// Whether its records last from a moment until another, of which working time can be measured.
+    pub(crate) fn lasts(self) -> bool {
+        matches!(
+            self,
+            Self::SolvedTickets
+                | Self::OpenTickets
+                | Self::FirstResponses
+                | Self::NextResponses
+                | Self::Resolutions
+        )
+    }
 }
 
 /// One figure.

@@ -11,7 +11,8 @@
 //! | answer    | answered survey               | the first answer       | SurveyChanged          |
 //! | order     | order                         | being placed           | OrderChanged           |
 //! | review    | score of an order             | the answer             | OrderReviewed          |
-//! | trouble   | occasion of lateness, silence | what was promised for, or last heard | OrderTroubled |
+//! | trouble   | occasion of silence           | being last heard of    | OrderTroubled          |
+//! | lateness  | order that was late once      | what was promised for  | OrderLateness, OrderTroubled |
 //! | case      | after-sales case              | being registered       | CaseChanged            |
 //! | visit     | visit                         | taking place, or being due | VisitChanged       |
 //! | customer  | file                          | being entered          | CustomerChanged        |
@@ -33,7 +34,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use kefu_contracts::{
     google::r#type::Money,
-    journal::{Entry, event::Event},
+    journal::{CategoryTotal, Entry, event::Event},
 };
 use kefu_service::time;
 use prost_types::Timestamp as ProtoTime;
@@ -56,10 +57,11 @@ pub(crate) enum Kind {
     Check = 12,
     Approval = 13,
     Inspection = 14,
+    Lateness = 15,
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 14] = [
+    pub(crate) const ALL: [Self; 15] = [
         Self::Ticket,
         Self::Clock,
         Self::Answer,
@@ -74,6 +76,7 @@ impl Kind {
         Self::Check,
         Self::Approval,
         Self::Inspection,
+        Self::Lateness,
     ];
 
     pub(crate) const fn number(self) -> i16 {
@@ -140,7 +143,10 @@ pub(crate) struct Values {
     pub(crate) second_score: Option<i16>,
     /// It is part of another, and counted as that.
     pub(crate) merged: bool,
+    /// Of a ticket; of a customer the division of their region.
     pub(crate) category: Option<String>,
+    /// What an order comes to by product categories, where that is said.
+    pub(crate) products: Vec<CategoryTotal>,
 }
 
 /// What an entry says.
@@ -169,6 +175,7 @@ pub(crate) fn read(entry: &Entry) -> Read {
         Event::OrderChanged(told) => orders::order(told, place).map(one),
         Event::OrderReviewed(told) => orders::review(told, place).map(one),
         Event::OrderTroubled(told) => orders::trouble(told, place).map(one),
+        Event::OrderLateness(told) => orders::lateness(told, place).map(one),
         Event::CaseChanged(told) => orders::case(told, place).map(one),
         Event::VisitChanged(told) => orders::visit(told, place).map(one),
         Event::CustomerChanged(told) => profile::customer(told, place).map(one),

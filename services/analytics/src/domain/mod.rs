@@ -14,3 +14,4 @@ pub(crate) mod question;
 pub(crate) mod reads;
 pub(crate) mod report;
 pub(crate) mod series;
+pub(crate) mod working;

@@ -7,10 +7,16 @@
 mod tests;
 
 use jiff::Timestamp;
-use kefu_access::AccessContext;
-use kefu_contracts::analytics::{Approximation, Measure, MetricRow};
+use kefu_access::{AccessContext, Scope};
+use kefu_contracts::{
+    analytics::{Approximation, Measure, MetricRow},
+    policy::DataClass,
+};
 
-use super::catalogue::{Metric, Population};
+use super::{
+    catalogue::{Metric, Population},
+    question::Question,
+};
 
 /// How small what is told may be; set by the company.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -34,11 +40,15 @@ pub(crate) enum Noise {
 pub(crate) const REPLACED: f64 = 0.25;
 
 /// Whether the call may be told the figure as it is: each rule that lets it through clears what
-/// the figure's records are of, so that it may be shown every record that is counted.
-pub(crate) fn is_exact(context: &AccessContext, now: Timestamp, metric: &Metric) -> bool {
-    let class = metric.records().class;
+/// the figure's records are of, so that it may be shown every record that is counted. By region also
+/// where customers are from, whose files may lie anywhere, whatever the records are of.
+pub(crate) fn is_exact(context: &AccessContext, now: Timestamp, question: &Question) -> bool {
+    let class = question.metric.records().class;
     let mut standing = context.rules.iter().filter(|rule| rule.stands(now));
-    standing.all(|rule| rule.classes.contains(class))
+    standing.all(|rule| {
+        let from = rule.classes.contains(DataClass::Basic) && rule.scope == Scope::All;
+        rule.classes.contains(class) && (from || !question.is_by_region())
+    })
 }
 
 impl Noise {

@@ -2,13 +2,14 @@
 
 use jiff::civil::Date;
 use kefu_contracts::analytics::{
-    Dimension::{self, Customer, Day, Employee, Month, Week},
+    Dimension::{self, Customer, Day, Employee, Month, Region, Week},
     Measure, QueryMetricRequest, RankBy,
 };
 use kefu_service::{
     error::{Fault, Violation},
     fields::Fields,
 };
+use uuid::Uuid;
 
 use super::{
     catalogue::{self, Metric},
@@ -54,6 +55,8 @@ pub(crate) struct Question {
     /// Only so many rows, the largest by this.
     pub(crate) top: Option<(i64, RankBy)>,
     pub(crate) door: Door,
+    /// Durations are the working time of this calendar.
+    pub(crate) calendar: Option<Uuid>,
     /// Only records of this value of a dimension, by its number.
     pub(crate) only: Option<(Dimension, usize)>,
 }
@@ -95,6 +98,9 @@ impl Question {
         }
         gaps(&mut fields, request, &group_by, days);
         let top = top(&mut fields, request, metric, &group_by);
+        let calendar = fields.optional_name("calendar", &request.calendar, "calendars");
+        let lasts = calendar.is_none() || metric.is_none_or(|metric| metric.of.lasts());
+        fields.ensure(lasts, "calendar", Violation::NotApplicable);
         if door == Door::Customers {
             fields.ensure(
                 request.group_by.contains(&(Customer as i32)),
@@ -116,6 +122,7 @@ impl Question {
                 compare,
                 top,
                 door,
+                calendar,
                 only: None,
             }),
             _ => Err(Fault::internal("a violation was not noted")),
@@ -125,6 +132,11 @@ impl Question {
     /// Whether it tells of single customers, and so counts only what is cleared of them.
     pub(crate) fn is_by_customer(&self) -> bool {
         self.group_by.contains(&Customer)
+    }
+
+    /// Whether it tells where customers are from.
+    pub(crate) fn is_by_region(&self) -> bool {
+        self.group_by.contains(&Region)
     }
 
     /// The same of the period that it is compared with.
@@ -218,6 +230,12 @@ fn dimensions(
             fields.refuse(field, Violation::Duplicate);
         } else if !of_metric || !behind_door {
             fields.refuse(field, Violation::NotApplicable);
+        } else if [(Customer, Region), (Region, Customer)]
+            .iter()
+            .any(|(one, other)| *one == dimension && read.contains(other))
+        {
+            // Where each of them is from is told by their file alone.
+            fields.refuse(field, Violation::Contradiction);
         } else if is_time(dimension) && read.iter().any(|other| is_time(*other)) {
             fields.refuse(field, Violation::Contradiction);
         } else {

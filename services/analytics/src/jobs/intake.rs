@@ -7,7 +7,7 @@ use crate::{
         fact::{self, Fact, latest},
         reads::tally,
     },
-    store::{facts, generations, reads},
+    store::{calendars, facts, generations, reads},
 };
 
 /// Where facts go.
@@ -38,6 +38,9 @@ impl Effect for Intake {
                     number
                 }
             };
+            if self.source == "ticket" {
+                calendars::keep(connection, entries).await?;
+            }
             let facts = latest(entries.iter().flat_map(read));
             facts::settle(connection, generation, facts).await?;
             reads::add(connection, generation, self.source, &tally(entries)).await

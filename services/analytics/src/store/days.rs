@@ -1,5 +1,5 @@
 //! Orders of a day of the company's zone told together: facts of which few sorts are kept, for
-//! figures over long periods. Each change of an order's fact takes away what the fact was and adds
+//! figures over long periods. Each change of an order's fact, and of whether it was late, takes away what it was and adds
 //! what it is, in one transaction, so that they never tell anything else than the facts.
 
 use jiff::Timestamp;
@@ -32,15 +32,19 @@ pub(crate) async fn tell(
     // In one order, so that whoever tells the same days waits and does not lock.
     sqlx::query!(
         "INSERT INTO analytics.order_day AS d
-             (generation, at, department_id, state, currency, orders, priced, amount)
+             (generation, at, department_id, state, currency, orders, late, priced, amount)
          SELECT f.generation, date_trunc('day', f.at, g.days_zone) AS day, f.department_id, f.state, f.currency,
-                $4 * count(*), $4 * count(f.amount), $4 * coalesce(sum(f.amount), 0)
+                $4 * count(*), $4 * count(l.id), $4 * count(f.amount), $4 * coalesce(sum(f.amount), 0)
          FROM unnest($2::uuid[], $3::timestamptz[]) AS told (id, at)
          JOIN analytics.fact f ON f.generation = $1 AND f.kind = 4 AND f.at = told.at AND f.id = told.id
          JOIN analytics.generation g ON g.number = f.generation AND g.days_zone IS NOT NULL
+         LEFT JOIN analytics.fact_place p
+             ON p.generation = f.generation AND p.kind = 15 AND p.id = f.id AND p.part = 0
+         LEFT JOIN analytics.fact l
+             ON l.generation = f.generation AND l.kind = 15 AND l.at = p.at AND l.id = f.id AND l.part = 0
          GROUP BY 1, 2, 3, 4, 5 ORDER BY 2, 3, 4, 5
          ON CONFLICT ON CONSTRAINT order_day_once DO UPDATE
-         SET orders = d.orders + EXCLUDED.orders, priced = d.priced + EXCLUDED.priced,
+         SET orders = d.orders + EXCLUDED.orders, late = d.late + EXCLUDED.late, priced = d.priced + EXCLUDED.priced,
              amount = d.amount + EXCLUDED.amount",
         generation,
         &column(orders, |(id, _)| *id),
@@ -59,7 +63,7 @@ pub(crate) async fn are_of(
     zone: &str,
 ) -> Result<bool, Fault> {
     let kept = sqlx::query_scalar!(
-        r#"SELECT days_zone IS NOT DISTINCT FROM $2 AS "kept!" FROM analytics.generation WHERE number = $1"#,
+        r#"SELECT days_late AND days_zone IS NOT DISTINCT FROM $2 AS "kept!" FROM analytics.generation WHERE number = $1"#,
         generation,
         zone,
     );
@@ -67,7 +71,7 @@ pub(crate) async fn are_of(
 }
 
 /// Begins to keep the days of what is answered from, in this zone, where none are kept; where
-/// they are `anew`, also when they are of another zone. Whoever takes facts in waits meanwhile.
+/// they are `anew`, also when they are of another zone; those that do not tell which were late are counted again. Whoever takes facts in waits meanwhile.
 pub(crate) async fn begin(
     connection: &mut PgConnection,
     zone: &str,
@@ -75,7 +79,7 @@ pub(crate) async fn begin(
 ) -> Result<(), Fault> {
     let generation = sqlx::query_scalar!(
         "SELECT number FROM analytics.generation
-         WHERE state = 2 AND (days_zone IS NULL OR $2 AND days_zone <> $1) FOR UPDATE",
+         WHERE state = 2 AND (days_zone IS NULL OR NOT days_late OR $2 AND days_zone <> $1) FOR UPDATE",
         zone,
         anew,
     );
@@ -85,17 +89,19 @@ pub(crate) async fn begin(
     clear(connection, generation).await?;
     sqlx::query!(
         "INSERT INTO analytics.order_day
-             (generation, at, department_id, state, currency, orders, priced, amount)
+             (generation, at, department_id, state, currency, orders, late, priced, amount)
          SELECT f.generation, date_trunc('day', f.at, $2), f.department_id, f.state, f.currency,
-                count(*), count(f.amount), coalesce(sum(f.amount), 0)
-         FROM analytics.fact f WHERE f.generation = $1 AND f.kind = 4 GROUP BY 1, 2, 3, 4, 5",
+                count(*), count(l.id), count(f.amount), coalesce(sum(f.amount), 0)
+         FROM analytics.fact f
+         LEFT JOIN analytics.fact l ON l.generation = $1 AND l.kind = 15 AND l.id = f.id
+         WHERE f.generation = $1 AND f.kind = 4 GROUP BY 1, 2, 3, 4, 5",
         generation,
         zone,
     )
     .execute(&mut *connection)
     .await?;
     sqlx::query!(
-        "UPDATE analytics.generation SET days_zone = $2 WHERE number = $1",
+        "UPDATE analytics.generation SET days_zone = $2, days_late = true WHERE number = $1",
         generation,
         zone,
     )

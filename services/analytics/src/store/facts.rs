@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{Timestamp, tz::TimeZone};
 use jiff_sqlx::{Date, Timestamp as SqlTimestamp, ToSqlx};
+use kefu_contracts::{journal::CategoryTotal, profile::CustomerState};
 use kefu_service::error::Fault;
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -49,14 +50,31 @@ pub(crate) async fn settle(
     let went = orders(gone.iter().chain(&kept), |fact| {
         known.get(&at(fact.key)).map(|known| known.at)
     });
+    let judged = judged(gone.iter().chain(&kept), &went);
+    let judged = places_of_orders(connection, generation, &judged).await?;
+    let went = [went, judged.clone()].concat();
     days::tell(connection, generation, &went, Change::Go).await?;
     take_away(connection, generation, &away).await?;
     make_partitions(connection, generation, &kept).await?;
     put(connection, generation, &kept).await?;
-    let came = orders(&kept, |fact| Some(fact.at));
-    days::tell(connection, generation, &came, Change::Come).await?;
+    // The places of lateness as they are from now on are what these are told by.
+    let came = [orders(&kept, |fact| Some(fact.at)), judged].concat();
     kept.extend(gone);
-    note_places(connection, generation, &kept).await
+    note_places(connection, generation, &kept).await?;
+    forget(connection, generation, &kept).await?;
+    days::tell(connection, generation, &came, Change::Come).await
+}
+
+/// The orders that are said to have been late or not, and are not told of themselves.
+fn judged<'f>(facts: impl IntoIterator<Item = &'f Fact>, told: &[(Uuid, Timestamp)]) -> Vec<Uuid> {
+    let told: BTreeSet<Uuid> = told.iter().map(|(id, _)| *id).collect();
+    let lateness = facts
+        .into_iter()
+        .filter(|fact| fact.key.kind == Kind::Lateness);
+    lateness
+        .map(|fact| fact.key.id)
+        .filter(|id| !told.contains(id))
+        .collect()
 }
 
 /// The orders among these facts, and where they lie.
@@ -107,6 +125,27 @@ async fn known(
         ((row.kind, row.id, row.part), known)
     });
     Ok(known.collect())
+}
+
+/// Where the facts of these orders lie, of those that have one.
+async fn places_of_orders(
+    connection: &mut PgConnection,
+    generation: i32,
+    orders: &[Uuid],
+) -> Result<Vec<(Uuid, Timestamp)>, Fault> {
+    if orders.is_empty() {
+        return Ok(Vec::new());
+    }
+    let rows = sqlx::query!(
+        r#"SELECT id, at AS "at: jiff_sqlx::Timestamp" FROM analytics.fact_place
+           WHERE generation = $1 AND kind = 4 AND part = 0 AND id = ANY($2)"#,
+        generation,
+        orders,
+    )
+    .fetch_all(connection)
+    .await?;
+    let places = rows.into_iter().map(|row| (row.id, row.at.to_jiff()));
+    Ok(places.collect())
 }
 
 async fn take_away(
@@ -170,18 +209,18 @@ async fn put(connection: &mut PgConnection, generation: i32, facts: &[Fact]) -> 
         "INSERT INTO analytics.fact
              (generation, kind, at, id, part, customer_id, department_id, employee_id, subject_id, ended_at,
               seconds, amount, currency, attempt, repeats, sort, state, channel, priority, outcome, metric,
-              tier, credit, purpose, score, second_score, merged, category)
+              tier, credit, purpose, score, second_score, merged, category, products)
          SELECT $1, kind, at, id, part, customer_id, department_id, employee_id, subject_id, ended_at,
                 seconds, units + nanos * 0.000000001, currency, attempt, repeats, sort, state, channel, priority,
-                outcome, metric, tier, credit, purpose, score, second_score, merged, category
+                outcome, metric, tier, credit, purpose, score, second_score, merged, category, products::jsonb
          FROM unnest($2::int2[], $3::timestamptz[], $4::uuid[], $5::int4[], $6::uuid[], $7::uuid[], $8::uuid[],
                      $9::uuid[], $10::timestamptz[], $11::int8[], $12::int8[], $13::int4[], $14::text[],
                      $15::int4[], $16::int4[], $17::int2[], $18::int2[], $19::int2[], $20::int2[], $21::int2[],
                      $22::int2[], $23::int2[], $24::int2[], $25::int2[], $26::int2[], $27::int2[], $28::bool[],
-                     $29::text[])
+                     $29::text[], $30::text[])
               AS told (kind, at, id, part, customer_id, department_id, employee_id, subject_id, ended_at, seconds,
                        units, nanos, currency, attempt, repeats, sort, state, channel, priority, outcome, metric,
-                       tier, credit, purpose, score, second_score, merged, category)
+                       tier, credit, purpose, score, second_score, merged, category, products)
          ON CONFLICT (generation, kind, at, id, part) DO UPDATE SET
              customer_id = EXCLUDED.customer_id, department_id = EXCLUDED.department_id,
              employee_id = EXCLUDED.employee_id, subject_id = EXCLUDED.subject_id, ended_at = EXCLUDED.ended_at,
@@ -190,7 +229,8 @@ async fn put(connection: &mut PgConnection, generation: i32, facts: &[Fact]) -> 
              channel = EXCLUDED.channel, priority = EXCLUDED.priority, outcome = EXCLUDED.outcome,
              metric = EXCLUDED.metric, tier = EXCLUDED.tier, credit = EXCLUDED.credit,
              purpose = EXCLUDED.purpose, score = EXCLUDED.score, second_score = EXCLUDED.second_score,
-             merged = EXCLUDED.merged, category = EXCLUDED.category",
+             merged = EXCLUDED.merged, category = EXCLUDED.category,
+             products = EXCLUDED.products",
         generation,
         &of(|fact| Some(fact.key.kind.number())) as &[Option<i16>],
         &column(facts, |fact| fact.at.to_sqlx()) as &[SqlTimestamp],
@@ -220,6 +260,61 @@ async fn put(connection: &mut PgConnection, generation: i32, facts: &[Fact]) -> 
         &of(|fact| fact.values.second_score) as &[Option<i16>],
         &column(facts, |fact| fact.values.merged),
         &column(facts, |fact| fact.values.category.clone()) as &[Option<String>],
+        &column(facts, |fact| products(&fact.values.products)) as &[Option<String>],
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// As it lies in the column; of nothing said, nothing.
+fn products(told: &[CategoryTotal]) -> Option<String> {
+    if told.is_empty() {
+        return None;
+    }
+    let totals = told.iter().map(|one| {
+        let total = one.total.as_ref();
+        let nanos = total.map_or(0, |total| {
+            i128::from(total.units) * 1_000_000_000 + i128::from(total.nanos)
+        });
+        (one.category.as_str(), decimal(nanos))
+    });
+    let totals: BTreeMap<&str, String> = totals.collect();
+    serde_json::to_string(&totals).ok()
+}
+
+/// So many billionths.
+fn decimal(nanos: i128) -> String {
+    let sign = if nanos < 0 { "-" } else { "" };
+    let nanos = nanos.unsigned_abs();
+    format!(
+        "{sign}{}.{:09}",
+        nanos / 1_000_000_000,
+        nanos % 1_000_000_000
+    )
+}
+
+/// Takes away where the customers were from whose files are destroyed.
+async fn forget(
+    connection: &mut PgConnection,
+    generation: i32,
+    facts: &[Fact],
+) -> Result<(), Fault> {
+    let destroyed = facts.iter().filter(|fact| {
+        let state = Some(CustomerState::Destroyed as i16);
+        fact.key.kind == Kind::Departure && fact.values.state == state
+    });
+    let destroyed: Vec<Uuid> = destroyed.map(|fact| fact.key.id).collect();
+    if destroyed.is_empty() {
+        return Ok(());
+    }
+    sqlx::query!(
+        "UPDATE analytics.fact f SET category = NULL
+         FROM analytics.fact_place p
+         WHERE p.generation = $1 AND p.kind = 9 AND p.part = 0 AND p.id = ANY($2)
+           AND f.generation = $1 AND f.kind = 9 AND f.at = p.at AND f.id = p.id AND f.part = 0",
+        generation,
+        &destroyed,
     )
     .execute(connection)
     .await?;

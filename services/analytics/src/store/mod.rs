@@ -1,6 +1,7 @@
 //! SQL of facts, figures, reports, assessments, exceptions and improvement.
 
 pub(crate) mod assessments;
+pub(crate) mod calendars;
 pub(crate) mod days;
 pub(crate) mod exceptions;
 pub(crate) mod facts;

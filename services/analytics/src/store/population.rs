@@ -7,6 +7,8 @@ use crate::domain::{catalogue::Population, fact::Kind};
 pub(crate) struct Spec {
     /// Facts that `f` is rows of.
     pub(crate) facts: Facts,
+    /// Where those of one kind are read from, as `f`.
+    pub(crate) from: &'static str,
     /// What they are joined with: `LEFT JOIN …`. `{live}` stands for the generation.
     pub(crate) joins: &'static str,
     /// Which of them are counted.
@@ -34,6 +36,7 @@ impl Spec {
     const fn of(kind: Kind, condition: &'static str, value: &'static str) -> Self {
         Self {
             facts: Facts::Of(kind),
+            from: "analytics.fact f ",
             joins: "",
             condition,
             value,
@@ -41,15 +44,31 @@ impl Spec {
     }
 }
 
+/// Orders once for each category of what was bought; those of before that was journaled once, of none. What is
+/// tossed for is tossed for by category.
+const BY_PRODUCT: &str = "(SELECT f.generation, f.kind, f.at, f.id,
+            hashtextextended(coalesce(bought.category, ''), 0) AS part, f.customer_id, f.department_id,
+            f.employee_id, f.state, f.currency, nullif(bought.category, '') AS product,
+            coalesce(bought.amount::numeric, f.amount) AS amount
+        FROM analytics.fact f
+        LEFT JOIN LATERAL jsonb_each_text(f.products) AS bought (category, amount) ON TRUE) f ";
 const ALL: &str = "TRUE";
 /// There is nothing to add up.
-const NONE: &str = "NULL::int8";
+pub(super) const NONE: &str = "NULL::int8";
 /// Number of OrderStage CANCELLED.
 const NOT_CANCELLED: &str = "f.state <> 9";
 /// Whether a ticket ended with a solution; one that ended without has outcome 2.
 const SOLVED_OR_NOT: &str = "(f.outcome IS NOT DISTINCT FROM 1::int2)::int4";
 /// A ticket's seconds from being received until its solution.
 const LASTED: &str = "extract(epoch FROM f.ended_at - f.at)::int8";
+
+/// Until when records of a population last that is measured in working time; all begin at `f.at`.
+pub(super) fn end(population: Population) -> &'static str {
+    match population {
+        Population::OpenTickets => "{now}",
+        _ => "f.ended_at",
+    }
+}
 
 /// Numbers of ClockMetric: 1 first response, 2 next response, 3 resolution; of ClockState: 3 met,
 /// 4 missed.
@@ -59,7 +78,7 @@ pub(crate) fn spec(population: Population) -> Spec {
         FirstResponses, FormerlyActive, InspectionScores, InspectionsPassed, LatenessOfOrders,
         NextResponses, OnceSolvedTickets, OpenTickets, Orders, RatedTickets, Reads,
         ReceivedTickets, Resolutions, ResolutionsDue, ResponsesDue, ResultScores, Reviews, Sales,
-        ServiceScores, Shares, SolvedTickets, StuckOrders, Tickets, Visits,
+        SalesOfProducts, ServiceScores, Shares, SolvedTickets, StuckOrders, Tickets, Visits,
     };
     match population {
         Tickets => Spec::of(Kind::Ticket, ALL, NONE),
@@ -126,9 +145,17 @@ pub(crate) fn spec(population: Population) -> Spec {
             "f.state <> 9 AND f.amount IS NOT NULL",
             "f.amount",
         ),
+        SalesOfProducts => Spec {
+            from: BY_PRODUCT,
+            ..Spec::of(
+                Kind::Order,
+                "f.state <> 9 AND f.amount IS NOT NULL",
+                "f.amount",
+            )
+        },
         LatenessOfOrders => Spec {
-            joins: "LEFT JOIN (SELECT DISTINCT id FROM analytics.fact
-                    WHERE generation = {live} AND kind = 6 AND sort = 1) late ON late.id = f.id",
+            joins: "LEFT JOIN analytics.fact late
+                        ON late.generation = {live} AND late.kind = 15 AND late.id = f.id",
             ..Spec::of(Kind::Order, NOT_CANCELLED, "(late.id IS NOT NULL)::int4")
         },
         StuckOrders => Spec::of(

@@ -9,6 +9,7 @@ mod rows;
 #[cfg(test)]
 mod tests;
 mod toss;
+mod working;
 
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
@@ -17,12 +18,13 @@ use kefu_contracts::analytics::{Dimension, Measure, MetricRow, RankBy};
 use kefu_service::error::Fault;
 use sqlx::{PgConnection, Postgres, QueryBuilder, Row, postgres::PgRow};
 
-use super::population::{Facts, Spec, spec};
+use super::population::{Facts, NONE, Spec, spec};
 use crate::{
     domain::{
         perturbation::Aggregates,
         question::{Question, ROW_LIMIT},
         series::{self, is_number},
+        working::Working,
     },
     error::from_figure,
 };
@@ -51,6 +53,8 @@ pub(crate) struct Asked<'q> {
     pub(crate) days: bool,
     /// It is counted of perturbed data, and told like this.
     pub(crate) told: Option<Aggregates>,
+    /// Of the question's calendar.
+    pub(crate) working: Option<&'q Working>,
 }
 
 impl Asked<'_> {
@@ -60,7 +64,15 @@ impl Asked<'_> {
     }
 
     fn spec(&self) -> Spec {
-        spec(self.question.metric.of)
+        let spec = spec(self.question.metric.of);
+        match days::tell(self) && spec.value != NONE {
+            true => Spec {
+                joins: "",
+                value: days::VALUE,
+                ..spec
+            },
+            false => spec,
+        }
     }
 
     /// SQL with `{live}` and `{now}` in it.
@@ -248,7 +260,7 @@ fn write_values(asked: &Asked<'_>, table: &str, query: &mut QueryBuilder<Postgre
     let (mean, sum, percentiles) = match question.metric.measure {
         Measure::Unspecified | Measure::Count => none,
         Measure::Mean => ("avg({p}.value)::float8", none.1, none.2),
-        Measure::Rate => ("avg({p}.value)::float8", "sum({p}.value)::text", none.2),
+        Measure::Rate => ("{average}::float8", "sum({p}.value)::text", none.2),
         Measure::Sum => (
             "CASE WHEN {one} THEN {average}::float8 END",
             "CASE WHEN {one} THEN sum({p}.value)::text END",

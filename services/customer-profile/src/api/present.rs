@@ -16,7 +16,10 @@ use kefu_service::{
 use uuid::Uuid;
 
 use super::Customers;
-use crate::store::records::{StoredCustomer, is_about_drafts};
+use crate::{
+    domain::region::division,
+    store::records::{StoredCustomer, is_about_drafts},
+};
 
 impl Customers {
     /// Opens what the call's rules clear of a row, and says how it is shown.
@@ -113,6 +116,7 @@ pub(super) fn changed(call: &Call, customer: &Customer, act: CustomerAct, done: 
             changed_fields: done.paths.clone(),
             revision: done.revision,
             tier: customer.tier,
+            region: division(&customer.region).unwrap_or_default(),
         })
     };
     let name = customer.name.clone();

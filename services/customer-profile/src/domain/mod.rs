@@ -18,6 +18,7 @@ pub(crate) mod merge;
 pub(crate) mod people;
 pub(crate) mod quality;
 pub(crate) mod rating;
+pub(crate) mod region;
 pub(crate) mod retention;
 pub(crate) mod saved_selection;
 pub(crate) mod state;

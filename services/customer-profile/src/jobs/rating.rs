@@ -26,6 +26,7 @@ use crate::{
             self, Past, Rules, saturated,
             statement::{self, Statement},
         },
+        region::division,
     },
     store::{
         customers::Standing,
@@ -200,7 +201,7 @@ impl Turn {
         let number = file_numbers::issue(connection, &series, id, self.now).await?;
         // The number put the customer on the list again, and this is that rating.
         TO_RATE.take(connection, id, self.now).await?;
-        let sealed = self.without_reason(connection, &file.sealed).await?;
+        let (sealed, region) = self.without_reason(connection, &file.sealed).await?;
         ratings::move_file(connection, id, tier, &number, &sealed, self.now).await?;
         let changed = ["tier".to_owned(), "file_number".to_owned()];
         let standing = Standing {
@@ -234,22 +235,24 @@ impl Turn {
             changed_fields: changed.to_vec(),
             revision: file.revision + 1,
             tier: tier.into(),
+            region,
         });
         Ok(self.entry("customer.rated", event))
     }
 
-    /// The file's data without why it was changed before.
+    /// The file's data without why it was changed before, and the division that its region names.
     async fn without_reason(
         &self,
         connection: &mut PgConnection,
         sealed: &[u8],
-    ) -> Result<Vec<u8>, Fault> {
+    ) -> Result<(Vec<u8>, String), Fault> {
         let id = self.customer;
         let key = self.sealer.standing_key(connection, id).await?;
         let everything = ClassSet::of(Customer::CLASSES);
         let (mut file, _) = self.sealer.open::<Customer>(&key, id, sealed, everything)?;
         file.change_reason.clear();
-        self.sealer.seal(&key, id, &file)
+        let region = division(&file.region).unwrap_or_default();
+        Ok((self.sealer.seal(&key, id, &file)?, region))
     }
 
     fn entry(&self, kind: &'static str, event: Event) -> Entry {

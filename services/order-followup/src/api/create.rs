@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use super::{
     Orders,
-    present::{Journaled, Outcome, Parties, changed, journaled},
+    present::{Journaled, Outcome, Parties, journaled},
     supply::About,
 };
 use crate::{
@@ -182,15 +182,7 @@ impl Orders {
             revision: 1,
         };
         let before = OrderStage::Unspecified;
-        let event = changed(
-            &order,
-            new.id,
-            new.parties,
-            submitted.at,
-            before,
-            submitted,
-            1,
-        );
+        let event = self.changed(&order, about, before, submitted);
         let mut entries = vec![journaled(&by, "order.created", &order, about, event)];
         if order.intake() == OrderIntake::ToClearUp {
             let opened = self.follow_findings(connection, &by, &order, about);

@@ -42,7 +42,7 @@ use tonic::{Request, Response, Status};
 use crate::{
     config::{ConfirmationConfig, OrderFollowupConfig},
     desk::Desk,
-    domain::finding::Plausible,
+    domain::{composition::Categories, finding::Plausible},
 };
 
 /// The handlers and what they share.
@@ -58,6 +58,7 @@ pub(crate) struct Orders {
     has_inventory: bool,
     most_lines: usize,
     plausible: Plausible,
+    categories: Categories,
     /// Within how many hours something is seen to, where no rule of its own says.
     follow_up_hours: u16,
     transfer_grace: SignedDuration,
@@ -77,6 +78,7 @@ impl Orders {
             has_inventory: !config.inventory.uri.is_empty(),
             most_lines: config.most_lines,
             plausible: config.plausible(),
+            categories: Categories::new(&config.product_categories),
             follow_up_hours: config.follow_up_hours,
             transfer_grace: SignedDuration::from_secs(config.transfer_grace_seconds.into()),
         }

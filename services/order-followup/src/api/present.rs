@@ -1,7 +1,6 @@
 //! From a stored row to what the caller may see of it, and to what the journal
 //! says about it.
 
-use jiff::Timestamp;
 use kefu_access::{Clearance, RowFacts};
 use kefu_contracts::{
     Account, ClassSet, Resource,
@@ -198,28 +197,29 @@ pub(super) fn journaled(
     by.fact(kind, resource, customer, fact)
 }
 
-/// The facts of a change, for the journal. `event` is what happened, which need
-/// not be what tells the stage: news may be late.
-pub(super) fn changed(
-    order: &Order,
-    id: Uuid,
-    parties: Parties,
-    placed_at: Timestamp,
-    before: OrderStage,
-    event: Reached,
-    revision: i64,
-) -> event::Event {
-    let bytes = |id: Uuid| id.as_bytes().to_vec();
-    event::Event::OrderChanged(OrderChanged {
-        order_id: bytes(id),
-        customer_id: bytes(parties.customer),
-        department_id: bytes(parties.department),
-        owner_id: parties.owner.map(bytes).unwrap_or_default(),
-        stage_before: before as i32,
-        stage: order.stage,
-        total: order.total.clone(),
-        placed_at: Some(kefu_service::time::to_proto(placed_at)),
-        occurred_at: Some(kefu_service::time::to_proto(event.at)),
-        revision,
-    })
+impl Orders {
+    /// The facts of a change, for the journal. `event` is what happened, which need
+    /// not be what tells the stage: news may be late.
+    pub(super) fn changed(
+        &self,
+        order: &Order,
+        about: About,
+        before: OrderStage,
+        event: Reached,
+    ) -> event::Event {
+        let bytes = |id: Uuid| id.as_bytes().to_vec();
+        event::Event::OrderChanged(OrderChanged {
+            order_id: bytes(about.id),
+            customer_id: bytes(about.parties.customer),
+            department_id: bytes(about.parties.department),
+            owner_id: about.parties.owner.map(bytes).unwrap_or_default(),
+            stage_before: before as i32,
+            stage: order.stage,
+            total: order.total.clone(),
+            placed_at: Some(kefu_service::time::to_proto(about.placed_at)),
+            occurred_at: Some(kefu_service::time::to_proto(event.at)),
+            revision: about.revision,
+            categories: self.categories.totals(&order.lines, &order.currency),
+        })
+    }
 }

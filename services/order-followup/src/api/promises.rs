@@ -2,11 +2,12 @@
 
 mod rules;
 
+use jiff::Timestamp;
 use kefu_contracts::{
     journal::{OrderPromised, event},
     order::{
         GetPromiseRulesRequest, Order, OrderStage, PromiseRules, PromiseStageRequest,
-        RevisePromiseRulesRequest, promise_service_server::PromiseService,
+        RevisePromiseRulesRequest, StagePromise, promise_service_server::PromiseService,
     },
 };
 use kefu_service::{
@@ -14,7 +15,7 @@ use kefu_service::{
     error::{Fault, Violation},
     fields::Fields,
     idempotency::Claim,
-    time::to_proto,
+    time::{from_proto, to_proto},
 };
 use sqlx::PgConnection;
 use tonic::{Request, Response, Status};
@@ -27,7 +28,7 @@ use super::{
 use crate::{
     domain::{
         entry::told,
-        promise::{PROMISED, ensure_promisable},
+        promise::{PROMISED, ensure_promisable, lateness::missed},
         stage::Reached,
     },
     store::{promises, records::reached},
@@ -67,16 +68,22 @@ impl Promises {
 }
 
 impl Orders {
-    /// Writes a promise; what it says for the journal.
+    /// Writes a promise, and that the one before was not kept; what it says for the journal.
     pub(super) async fn promise(
         &self,
         connection: &mut PgConnection,
         at_hand: &mut AtHand,
         promised: Reached,
+        now: Timestamp,
     ) -> Result<event::Event, Fault> {
         let row = &at_hand.row;
-        ensure_promisable(reached(&at_hand.order.events), promised.stage)?;
+        let stages: Vec<_> = reached(&at_hand.order.events).collect();
+        ensure_promisable(stages.iter().copied(), promised.stage)?;
         let order = &mut at_hand.order;
+        let before = given(order, promised.stage).filter(|before| missed(&stages, *before, now));
+        if let Some(before) = before {
+            promises::keep_missed(connection, row.id, row.customer_id, before).await?;
+        }
         if promised.stage == OrderStage::Delivered {
             promises::put_delivery(connection, row.id, promised.at).await?;
             order.promised_time = Some(to_proto(promised.at));
@@ -98,6 +105,17 @@ impl Orders {
             revision: row.revision + 1,
         }))
     }
+}
+
+/// For when somebody promised a stage.
+fn given(order: &Order, stage: OrderStage) -> Option<Reached> {
+    let of_stage = |one: &&StagePromise| one.stage() == stage;
+    let at = match stage {
+        OrderStage::Delivered => order.promised_time.as_ref(),
+        _ => order.promises.iter().find(of_stage)?.promised_time.as_ref(),
+    };
+    let at = at.and_then(from_proto)?;
+    Some(Reached { at, stage })
 }
 
 #[tonic::async_trait]

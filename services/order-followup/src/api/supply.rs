@@ -15,7 +15,7 @@ use uuid::Uuid;
 use super::{
     Orders,
     intake::in_hours,
-    present::{Parties, changed, journaled},
+    present::{Parties, journaled},
 };
 use crate::{
     desk::{By, Wanted},
@@ -340,16 +340,7 @@ impl Orders {
         let told = current(reached(&order.events)).unwrap_or(event);
         order.set_stage(told.stage);
         order.stage_time = Some(to_proto(told.at));
-        let (parties, placed_at) = (about.parties, about.placed_at);
-        let fact = changed(
-            order,
-            about.id,
-            parties,
-            placed_at,
-            before,
-            event,
-            about.revision,
-        );
+        let fact = self.changed(order, about, before, event);
         Ok(Some(journaled(by, kind, order, about, fact)))
     }
 }

@@ -18,7 +18,7 @@ use uuid::Uuid;
 use super::{
     Orders,
     command::Action,
-    present::{Parties, changed, journaled},
+    present::{Parties, journaled},
     supply::{About, is_taken_by_people},
 };
 use crate::{
@@ -172,7 +172,9 @@ impl Orders {
             // What there is to journal is told with the question (`confirmation.rs`).
             Action::Attempt(_) => {}
             Action::Promise(promised) => {
-                let fact = self.promise(connection, at_hand, *promised).await?;
+                let fact = self
+                    .promise(connection, at_hand, *promised, call.now)
+                    .await?;
                 entries.push(journaled(
                     &by,
                     "order.promised",
@@ -187,7 +189,7 @@ impl Orders {
                 entries.push(journaled(&by, "order.cleared_up", order, about, fact));
                 if said.corrects() {
                     // What it comes to may be another purchase.
-                    let fact = at_hand.as_it_is(call, about);
+                    let fact = self.as_it_is(call, &at_hand.order, about);
                     entries.push(journaled(&by, "order.corrected", order, about, fact));
                 }
                 if order.intake() == OrderIntake::Clear {
@@ -196,7 +198,7 @@ impl Orders {
             }
             Action::Choose(chosen) => {
                 self.choose(call, at_hand, chosen)?;
-                let fact = at_hand.as_it_is(call, about);
+                let fact = self.as_it_is(call, &at_hand.order, about);
                 entries.push(journaled(&by, "order.chosen", &at_hand.order, about, fact));
                 entries.extend(
                     self.follow_findings(connection, &by, &at_hand.order, about)
@@ -206,7 +208,7 @@ impl Orders {
             Action::Change(changed) => {
                 entries.extend(self.take_back(connection, &by, about.id).await?);
                 self.change(connection, call, at_hand, changed).await?;
-                let fact = at_hand.as_it_is(call, about);
+                let fact = self.as_it_is(call, &at_hand.order, about);
                 entries.push(journaled(&by, "order.changed", &at_hand.order, about, fact));
                 entries.extend(
                     self.follow_findings(connection, &by, &at_hand.order, about)
@@ -227,6 +229,16 @@ impl Orders {
             }
         }
         Ok(entries)
+    }
+
+    /// The order as it is from now on, for who counts purchases.
+    fn as_it_is(&self, call: &Call, order: &Order, about: About) -> event::Event {
+        let stage = order.stage();
+        let now = Reached {
+            at: call.now,
+            stage,
+        };
+        self.changed(order, about, stage, now)
     }
 
     /// Seals an order again, as it says something else now.
@@ -304,25 +316,6 @@ impl AtHand {
 
     pub(super) fn about(&self) -> About {
         self.row.about()
-    }
-
-    /// The order as it is from now on, for who counts purchases.
-    fn as_it_is(&self, call: &Call, about: About) -> event::Event {
-        let stage = self.order.stage();
-        let now = Reached {
-            at: call.now,
-            stage,
-        };
-        let (parties, placed_at) = (about.parties, about.placed_at);
-        changed(
-            &self.order,
-            about.id,
-            parties,
-            placed_at,
-            stage,
-            now,
-            about.revision,
-        )
     }
 }
 

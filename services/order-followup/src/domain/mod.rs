@@ -4,6 +4,7 @@ pub(crate) mod amendment;
 pub(crate) mod campaign;
 pub(crate) mod case;
 pub(crate) mod completion;
+pub(crate) mod composition;
 pub(crate) mod entry;
 pub(crate) mod finding;
 pub(crate) mod follow_up;

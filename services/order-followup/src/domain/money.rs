@@ -44,18 +44,20 @@ fn optional(money: Option<&Money>, currency: &str) -> Option<i128> {
     money.map_or(Some(0), |money| nanos(money, currency))
 }
 
+/// What a line comes to as a whole; it may be below zero.
+pub(crate) fn line_total(line: &OrderLine, currency: &str) -> Option<i128> {
+    goods(line, currency)?
+        .checked_sub(discount(line, currency)?)?
+        .checked_add(optional(line.tax.as_ref(), currency)?)?
+        .checked_add(optional(line.freight.as_ref(), currency)?)
+}
+
 /// What the lines come to: Σ quantity × unit price − discount + tax + freight; `None` when an
 /// amount is not one, or the sum is below zero or more than Money can say.
 pub(crate) fn total(lines: &[OrderLine], currency: &str) -> Option<Money> {
     let mut sum = 0_i128;
     for line in lines {
-        let freight = optional(line.freight.as_ref(), currency)?;
-        let tax = optional(line.tax.as_ref(), currency)?;
-        sum = sum
-            .checked_add(goods(line, currency)?)?
-            .checked_sub(discount(line, currency)?)?
-            .checked_add(tax)?
-            .checked_add(freight)?;
+        sum = sum.checked_add(line_total(line, currency)?)?;
     }
     if sum < 0 {
         return None;

@@ -1,6 +1,7 @@
 //! What was promised of an order, and how long nothing may be heard of it (OP-3.4.4): whether it
 //! is late or stuck follows from its own times, the rules and the clock alone.
 
+pub(crate) mod lateness;
 pub(crate) mod rules;
 
 use jiff::{SignedDuration, Timestamp};

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use kefu_contracts::{
-    journal::{OrderTrouble, OrderTroubled, event},
+    journal::{OrderLateness, OrderTrouble, OrderTroubled, event},
     order::{FollowUpKind, FollowUpState, OrderStage, PromiseDefinition, PromiseRulesVersion},
 };
 use kefu_journal::Entry;
@@ -26,7 +26,11 @@ use crate::{
     desk::{By, Desk, Wanted},
     domain::{
         notice::{Before, news},
-        promise::{Trouble, cause, judge, rules::in_force},
+        promise::{
+            Trouble, cause, judge,
+            lateness::{counts, once_late},
+            rules::in_force,
+        },
         stage::{Reached, in_words},
     },
     store::{
@@ -140,6 +144,9 @@ impl Look<'_> {
             self.turn(connection, order, &LATE, before, judged.late, entries)
                 .await?;
         }
+        let once = self
+            .once_late(connection, order, judged.late, entries)
+            .await?;
         if stuck != stuck_before {
             let before = stuck_before.map(|at| Reached {
                 at,
@@ -164,9 +171,46 @@ impl Look<'_> {
         Ok(Found {
             id: order.id,
             late: judged.late.map(|trouble| trouble.since),
+            once_late: once,
             stuck_since: stuck,
             look_at: judged.next,
         })
+    }
+
+    /// What an order was late with first, by all that is known now; it is said where that differs from
+    /// what was said, as it is by saying that the order is late.
+    async fn once_late(
+        &self,
+        connection: &mut PgConnection,
+        order: &ToJudge,
+        late: Option<Trouble>,
+        entries: &mut Vec<Entry>,
+    ) -> Result<Option<Reached>, Fault> {
+        let turned = late.map(|trouble| trouble.since);
+        let turned = turned.filter(|late| Some(*late) != order.late);
+        let (customer, department) = (order.customer_id, order.standing.department);
+        let mut missed = order.missed.clone();
+        if let Some(late) = turned.filter(|late| counts(*late, order.entered)) {
+            promises::keep_missed(connection, order.id, customer, late).await?;
+            missed.push(late);
+        }
+        let once = once_late(&order.standing, &missed, self.now);
+        if once != order.once_late || (turned.is_some() && once.is_none()) {
+            let bytes = |id: Uuid| id.as_bytes().to_vec();
+            let event = event::Event::OrderLateness(OrderLateness {
+                order_id: bytes(order.id),
+                customer_id: bytes(customer),
+                department_id: bytes(department),
+                late: once.is_some(),
+                stage: once.map_or(0, |once| once.stage.into()),
+                promised_at: once.map(|once| to_proto(once.at)),
+            });
+            let (request, resource) = (self.request.to_string(), name("orders", order.id));
+            let (kind, customer) = ("order.lateness", Some(customer));
+            let entry = Entry::by_itself(self.now, request, kind, resource, customer, event);
+            entries.push(entry);
+        }
+        Ok(once)
     }
 
     /// One trouble is over, another begins, or both.

@@ -45,6 +45,26 @@ pub(crate) async fn put_delivery(
     Ok(())
 }
 
+/// Keeps what was promised of locked orders and missed, before another promise takes its place.
+pub(crate) async fn keep_missed(
+    connection: &mut PgConnection,
+    order: Uuid,
+    customer: Uuid,
+    missed: Reached,
+) -> Result<(), Fault> {
+    sqlx::query!(
+        "INSERT INTO orders.missed_promise AS m (order_id, customer_id, stage, promised_at) VALUES ($1, $2, $3, $4)
+         ON CONFLICT (order_id, stage) DO UPDATE SET promised_at = LEAST(m.promised_at, EXCLUDED.promised_at)",
+        order,
+        customer,
+        missed.stage as i16,
+        missed.at.to_sqlx() as _
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
 /// An order's promises from the arrays of [`WHOLE`](super::records::WHOLE), in stage order.
 pub(crate) fn read(row: &PgRow) -> Result<Vec<StagePromise>, Fault> {
     let stages: Option<Vec<i16>> = row.try_get("promise_stages")?;
@@ -66,8 +86,13 @@ pub(crate) struct ToJudge {
     pub(crate) customer_id: Uuid,
     pub(crate) owner_id: Option<Uuid>,
     pub(crate) standing: Standing,
+    pub(crate) entered: Timestamp,
+    /// What was promised and missed before another promise took its place.
+    pub(crate) missed: Vec<Reached>,
     /// What was found when it was last judged.
     pub(crate) late: Option<Reached>,
+    /// As it was said last.
+    pub(crate) once_late: Option<Reached>,
     pub(crate) stuck_since: Option<Timestamp>,
 }
 
@@ -88,7 +113,9 @@ pub(crate) async fn take(
     .await?;
     // In a statement of its own: this one sees all that was told before the orders were locked.
     let rows = sqlx::query!(
-        r#"SELECT o.id, o.number, o.customer_id, o.department_id, o.owner_id, o.late_stage,
+        r#"SELECT o.id, o.number, o.customer_id, o.department_id, o.owner_id, o.late_stage, o.once_late_stage,
+                  o.created_at AS "entered: jiff_sqlx::Timestamp",
+                  o.once_late_at AS "once_late_at: jiff_sqlx::Timestamp",
                   o.promised_at AS "promised_at: jiff_sqlx::Timestamp",
                   o.late_at AS "late_at: jiff_sqlx::Timestamp",
                   o.stuck_at AS "stuck_at: jiff_sqlx::Timestamp",
@@ -99,7 +126,11 @@ pub(crate) async fn take(
                   ARRAY(SELECT p.stage FROM orders.stage_promise p WHERE p.order_id = o.id
                         ORDER BY p.stage) AS "promised!",
                   ARRAY(SELECT p.promised_at FROM orders.stage_promise p WHERE p.order_id = o.id
-                        ORDER BY p.stage) AS "promises!: Vec<jiff_sqlx::Timestamp>"
+                        ORDER BY p.stage) AS "promises!: Vec<jiff_sqlx::Timestamp>",
+                  ARRAY(SELECT m.stage FROM orders.missed_promise m WHERE m.order_id = o.id
+                        ORDER BY m.stage) AS "missed!",
+                  ARRAY(SELECT m.promised_at FROM orders.missed_promise m WHERE m.order_id = o.id
+                        ORDER BY m.stage) AS "misses!: Vec<jiff_sqlx::Timestamp>"
            FROM orders.purchase_order o WHERE o.id = ANY($1)"#,
         &ids
     )
@@ -112,7 +143,6 @@ pub(crate) async fn take(
                 at: at.to_jiff(),
                 stage: OrderStage::Delivered,
             }));
-            let late_stage = stage(row.late_stage)?;
             Ok(ToJudge {
                 id: row.id,
                 number: row.number,
@@ -123,14 +153,22 @@ pub(crate) async fn take(
                     reached: pairs(row.stages, row.occurred)?,
                     promised,
                 },
-                late: row.late_at.map(|at| Reached {
-                    at: at.to_jiff(),
-                    stage: late_stage,
-                }),
+                entered: row.entered.to_jiff(),
+                missed: pairs(row.missed, row.misses)?,
+                late: found(row.late_at, row.late_stage)?,
+                once_late: found(row.once_late_at, row.once_late_stage)?,
                 stuck_since: row.stuck_at.map(|at| at.to_jiff()),
             })
         })
         .collect()
+}
+
+fn found(at: Option<jiff_sqlx::Timestamp>, number: i16) -> Result<Option<Reached>, Fault> {
+    let stage = stage(number)?;
+    Ok(at.map(|at| Reached {
+        at: at.to_jiff(),
+        stage,
+    }))
 }
 
 fn pairs(stages: Vec<i16>, times: Vec<jiff_sqlx::Timestamp>) -> Result<Vec<Reached>, Fault> {
@@ -152,6 +190,7 @@ fn stage(number: i16) -> Result<OrderStage, Fault> {
 pub(crate) struct Found {
     pub(crate) id: Uuid,
     pub(crate) late: Option<Reached>,
+    pub(crate) once_late: Option<Reached>,
     pub(crate) stuck_since: Option<Timestamp>,
     pub(crate) look_at: Option<Timestamp>,
 }
@@ -160,29 +199,37 @@ pub(crate) struct Found {
 pub(crate) async fn keep(connection: &mut PgConnection, found: &[Found]) -> Result<(), Fault> {
     let at = |at: Option<Timestamp>| at.map(ToSqlx::to_sqlx);
     let ids: Vec<_> = found.iter().map(|one| one.id).collect();
-    let late: Vec<_> = found
-        .iter()
-        .map(|one| at(one.late.map(|late| late.at)))
-        .collect();
-    let late_stages: Vec<_> = found
-        .iter()
-        .map(|one| one.late.map_or(0, |late| late.stage as i16))
-        .collect();
+    let times = |of: fn(&Found) -> Option<Reached>| -> Vec<_> {
+        let times = found.iter().map(|one| at(of(one).map(|late| late.at)));
+        times.collect()
+    };
+    let stages = |of: fn(&Found) -> Option<Reached>| -> Vec<i16> {
+        let stages = found
+            .iter()
+            .map(|one| of(one).map_or(0, |late| late.stage as i16));
+        stages.collect()
+    };
+    let (late, late_stages) = (times(|one| one.late), stages(|one| one.late));
+    let (once, once_stages) = (times(|one| one.once_late), stages(|one| one.once_late));
     let stuck: Vec<_> = found.iter().map(|one| at(one.stuck_since)).collect();
     let looks: Vec<_> = found.iter().map(|one| at(one.look_at)).collect();
     sqlx::query!(
         "UPDATE orders.purchase_order o
          SET late_at = f.late_at, late_stage = f.late_stage, stuck_at = f.stuck_at, look_at = f.look_at,
+             once_late_at = f.once_late_at, once_late_stage = f.once_late_stage,
              revision = o.revision + CASE WHEN (o.late_at, o.late_stage, o.stuck_at)
                  IS DISTINCT FROM (f.late_at, f.late_stage, f.stuck_at) THEN 1 ELSE 0 END
-         FROM UNNEST($1::uuid[], $2::timestamptz[], $3::smallint[], $4::timestamptz[], $5::timestamptz[])
-              AS f (id, late_at, late_stage, stuck_at, look_at)
+         FROM UNNEST($1::uuid[], $2::timestamptz[], $3::smallint[], $4::timestamptz[], $5::timestamptz[],
+                     $6::timestamptz[], $7::smallint[])
+              AS f (id, late_at, late_stage, stuck_at, look_at, once_late_at, once_late_stage)
          WHERE o.id = f.id",
         &ids,
         &late as _,
         &late_stages,
         &stuck as _,
-        &looks as _
+        &looks as _,
+        &once as _,
+        &once_stages
     )
     .execute(connection)
     .await?;

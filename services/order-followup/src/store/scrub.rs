@@ -53,6 +53,12 @@ pub(crate) async fn customer(
     .execute(&mut *connection)
     .await?;
     sqlx::query!(
+        "DELETE FROM orders.missed_promise WHERE customer_id = $1",
+        customer
+    )
+    .execute(&mut *connection)
+    .await?;
+    sqlx::query!(
         "UPDATE orders.follow_up
          SET sealed = '', assignee_id = NULL, escalates_at = NULL, closed_at = COALESCE(closed_at, $2),
              state = CASE WHEN state = 1 THEN 4 ELSE state END

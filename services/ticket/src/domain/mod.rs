@@ -2,7 +2,6 @@
 
 pub(crate) mod action;
 pub(crate) mod article;
-pub(crate) mod calendar;
 pub(crate) mod change;
 pub(crate) mod clock;
 pub(crate) mod compensation;
@@ -11,6 +10,7 @@ pub(crate) mod entry;
 pub(crate) mod file;
 pub(crate) mod handling;
 pub(crate) mod handover;
+pub(crate) mod holidays;
 pub(crate) mod inspection;
 pub(crate) mod link;
 pub(crate) mod macros;

@@ -4,11 +4,10 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use kefu_contracts::ticket::{ClockMetric, TargetRule, TargetsVersion, WaitingFor};
-use kefu_service::fields::parse_name;
+use kefu_service::{calendar::Calendar, fields::parse_name};
 use uuid::Uuid;
 
 use super::{
-    calendar::Calendar,
     clock::{Attempt, Happened, Reading, attempts},
     targets::{self, Classification},
 };

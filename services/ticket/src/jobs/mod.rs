@@ -1,6 +1,7 @@
 //! What other services' journals and time do to tickets.
 
 mod attachments;
+mod calendars;
 mod clocks;
 mod customers;
 mod inspections;
@@ -9,6 +10,7 @@ mod routing;
 mod texts;
 
 pub(crate) use attachments::job as attachments;
+pub(crate) use calendars::job as calendars;
 pub(crate) use clocks::job as clocks;
 pub(crate) use customers::KnownCustomers;
 pub(crate) use inspections::job as inspections;

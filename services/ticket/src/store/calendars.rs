@@ -4,8 +4,12 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
-use kefu_contracts::ticket::{BusinessCalendar, CalendarDefinition, CalendarVersion};
+use kefu_contracts::{
+    journal::{CalendarChanged, CalendarInForce, event},
+    ticket::{BusinessCalendar, CalendarDefinition, CalendarVersion},
+};
 use kefu_service::{
+    calendar::{Calendar, week},
     error::Fault,
     fields::{Fields, etag, name},
     time,
@@ -13,8 +17,6 @@ use kefu_service::{
 use prost::Message;
 use sqlx::PgConnection;
 use uuid::Uuid;
-
-use crate::domain::calendar::{Calendar, week};
 
 /// Collection of the resource names.
 pub(crate) const CALENDARS: &str = "calendars";
@@ -92,6 +94,36 @@ pub(crate) fn counted(calendar: &BusinessCalendar) -> Result<Calendar, Fault> {
     Ok(Calendar::new(versions.ok_or_else(strange)?))
 }
 
+/// What the journal says of a calendar: the version that was added last, and all that stand.
+pub(crate) fn told(id: Uuid, calendar: &BusinessCalendar) -> event::Event {
+    let last = calendar.versions.last();
+    let standing = calendar.versions.iter().filter(|one| !one.withdrawn);
+    event::Event::CalendarChanged(CalendarChanged {
+        calendar_id: id.as_bytes().to_vec(),
+        version: last.map_or(0, |last| last.number),
+        effective_time: last.and_then(|last| last.effective_time),
+        versions: standing
+            .map(|one| CalendarInForce {
+                effective_time: one.effective_time,
+                definition: one.definition.clone(),
+            })
+            .collect(),
+    })
+}
+
+/// Takes calendars whose versions the journal does not say, as they were added before it did.
+pub(crate) async fn take_untold(connection: &mut PgConnection) -> Result<Vec<Uuid>, Fault> {
+    let untold = sqlx::query_scalar!(
+        "UPDATE ticket.calendar SET told_revision = revision
+         WHERE told_revision <> revision AND id IN (
+             SELECT id FROM ticket.calendar WHERE told_revision <> revision ORDER BY id FOR UPDATE SKIP LOCKED)
+         RETURNING id"
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(untold)
+}
+
 /// Adds a calendar without a version; `false` when its code is taken.
 pub(crate) async fn insert(
     connection: &mut PgConnection,
@@ -129,7 +161,7 @@ pub(crate) async fn lock(connection: &mut PgConnection, id: Uuid) -> Result<Opti
 pub(crate) async fn add_version(
     connection: &mut PgConnection,
     new: &NewVersion<'_>,
-) -> Result<i32, Fault> {
+) -> Result<(), Fault> {
     sqlx::query!(
         "UPDATE ticket.calendar_version SET withdrawn = true
          WHERE calendar_id = $1 AND effective_at >= $2 AND effective_at > $3",
@@ -139,12 +171,11 @@ pub(crate) async fn add_version(
     )
     .execute(&mut *connection)
     .await?;
-    let number = sqlx::query_scalar!(
-        r#"INSERT INTO ticket.calendar_version
-               (calendar_id, number, effective_at, author, recorded_at, reason, definition)
-           SELECT $1, coalesce(max(number), 0) + 1, $2, $3, $4, $5, $6
-           FROM ticket.calendar_version WHERE calendar_id = $1
-           RETURNING number"#,
+    sqlx::query!(
+        "INSERT INTO ticket.calendar_version
+             (calendar_id, number, effective_at, author, recorded_at, reason, definition)
+         SELECT $1, coalesce(max(number), 0) + 1, $2, $3, $4, $5, $6
+         FROM ticket.calendar_version WHERE calendar_id = $1",
         new.calendar,
         new.effective_at.to_sqlx() as _,
         new.author,
@@ -152,13 +183,13 @@ pub(crate) async fn add_version(
         new.reason,
         new.definition.encode_to_vec(),
     )
-    .fetch_one(&mut *connection)
+    .execute(&mut *connection)
     .await?;
     sqlx::query!(
-        "UPDATE ticket.calendar SET revision = revision + 1 WHERE id = $1",
+        "UPDATE ticket.calendar SET revision = revision + 1, told_revision = revision + 1 WHERE id = $1",
         new.calendar,
     )
     .execute(connection)
     .await?;
-    Ok(number)
+    Ok(())
 }

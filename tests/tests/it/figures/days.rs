@@ -7,7 +7,7 @@ use jiff_sqlx::ToSqlx;
 use kefu_contracts::{
     analytics::{Dimension, QueryMetricRequest, metrics_service_client::MetricsServiceClient},
     google::r#type::Money,
-    journal::{Event, OrderChanged, event},
+    journal::{Event, OrderChanged, OrderLateness, event},
     order::OrderStage,
 };
 use kefu_service::time;
@@ -35,13 +35,16 @@ struct Told {
     stage: i32,
     /// Units and nanos of one of the currencies.
     total: Option<(usize, i64, i32)>,
+    /// It is told instead whether the order was late.
+    late: Option<bool>,
 }
 
 /// Of few orders, in any order of revisions, at the turn of months.
 fn told() -> impl Strategy<Value = Told> {
     let total = prop::option::of((0..CURRENCIES.len(), 0..1000_i64, 0..1_000_000_000_i32));
-    (1..20_u128, 1..9_i64, 0..96_i64, 1..=9_i32, total).prop_map(
-        |(order, revision, hour, stage, total)| {
+    let late = prop::option::weighted(0.4, any::<bool>());
+    (1..20_u128, 1..9_i64, 0..96_i64, 1..=9_i32, total, late).prop_map(
+        |(order, revision, hour, stage, total, late)| {
             let first = Timestamp::from_second(1_703_800_000).unwrap();
             Told {
                 order,
@@ -49,6 +52,7 @@ fn told() -> impl Strategy<Value = Told> {
                 at: first + jiff::SignedDuration::from_hours(hour),
                 stage,
                 total,
+                late,
             }
         },
     )
@@ -61,16 +65,25 @@ async fn tell(sql: &mut PgConnection, told: &Told) {
         units,
         nanos,
     });
-    let event = Event {
-        event: Some(event::Event::OrderChanged(OrderChanged {
-            order_id: Uuid::from_u128(told.order).as_bytes().to_vec(),
+    let order_id = Uuid::from_u128(told.order).as_bytes().to_vec();
+    let at = Some(time::to_proto(told.at));
+    let event = match told.late {
+        None => event::Event::OrderChanged(OrderChanged {
+            order_id,
             stage: told.stage,
             total,
-            placed_at: Some(time::to_proto(told.at)),
+            placed_at: at,
             revision: told.revision,
             ..Default::default()
-        })),
+        }),
+        Some(late) => event::Event::OrderLateness(OrderLateness {
+            order_id,
+            late,
+            promised_at: at.filter(|_| late),
+            ..Default::default()
+        }),
     };
+    let event = Event { event: Some(event) };
     sqlx::query(
         "INSERT INTO orders.journal (recorded_at, purpose, request_id, kind, resource, type, event)
          VALUES ($1, 1, '', 1, 'orders/told', 'order.changed', $2)",
@@ -86,15 +99,17 @@ async fn tell(sql: &mut PgConnection, told: &Told) {
 const DIFFERENT: &str = "
     SELECT count(*) FROM (
         SELECT generation, date_trunc('day', at, 'Asia/Shanghai') AS at, department_id, state, currency,
-               count(*) AS orders, count(amount) AS priced, coalesce(sum(amount), 0) AS amount
-        FROM analytics.fact WHERE kind = 4 GROUP BY 1, 2, 3, 4, 5) counted
+               count(*) AS orders, count(amount) AS priced, coalesce(sum(amount), 0) AS amount,
+               count(*) FILTER (WHERE EXISTS (SELECT FROM analytics.fact late WHERE late.kind = 15
+                   AND late.generation = f.generation AND late.id = f.id)) AS late
+        FROM analytics.fact f WHERE kind = 4 GROUP BY 1, 2, 3, 4, 5) counted
     FULL JOIN (SELECT * FROM analytics.order_day WHERE orders <> 0) kept
         ON kept.generation = counted.generation AND kept.at = counted.at
        AND kept.department_id IS NOT DISTINCT FROM counted.department_id
        AND kept.state IS NOT DISTINCT FROM counted.state
        AND kept.currency IS NOT DISTINCT FROM counted.currency
     WHERE kept.orders IS DISTINCT FROM counted.orders OR kept.priced IS DISTINCT FROM counted.priced
-       OR kept.amount IS DISTINCT FROM counted.amount";
+       OR kept.amount IS DISTINCT FROM counted.amount OR kept.late IS DISTINCT FROM counted.late";
 
 async fn number(sql: &mut PgConnection, statement: &'static str) -> i64 {
     let found = sqlx::query_scalar(statement).fetch_one(sql);
@@ -119,8 +134,13 @@ async fn days_of_orders_are_what_the_orders_come_to() {
     let mut runner = TestRunner::new(Config::default());
     let all = vec(told(), 300).new_tree(&mut runner).unwrap().current();
     let mut last = BTreeMap::new();
+    let mut late = BTreeMap::new();
     for told in &all {
         tell(&mut sql, told).await;
+        if let Some(said) = told.late {
+            late.insert(told.order, said);
+            continue;
+        }
         let before = last.entry(told.order).or_insert(told);
         if told.revision >= before.revision {
             *before = told;
@@ -132,6 +152,7 @@ async fn days_of_orders_are_what_the_orders_come_to() {
         at: "2020-01-01T00:00:00Z".parse().unwrap(),
         stage: OrderStage::Cancelled.into(),
         total: None,
+        late: None,
     };
     tell(&mut sql, &end).await;
     eventually(async || {
@@ -161,6 +182,21 @@ async fn days_of_orders_are_what_the_orders_come_to() {
     }
     let found = query(&leader, "orders", &[Dimension::Month]).await;
     assert_eq!(counts(&found), orders);
+    let mut lateness = BTreeMap::<_, (i64, i64)>::new();
+    for told in last.values() {
+        if told.stage != i32::from(OrderStage::Cancelled) {
+            let of_month = lateness.entry(vec![month(told)]).or_default();
+            let was_late = late.get(&told.order).is_some_and(|late| *late);
+            *of_month = (of_month.0 + 1, of_month.1 + i64::from(was_late));
+        }
+    }
+    let found = query(&leader, "order_lateness", &[Dimension::Month]).await;
+    let found = found.rows.into_iter().map(|row| {
+        let late: i64 = row.sum.unwrap().parse().unwrap();
+        assert!((row.mean.unwrap() * row.count as f64 - late as f64).abs() < 1e-9);
+        (row.dimensions, (row.count, late))
+    });
+    assert_eq!(found.collect::<BTreeMap<_, _>>(), lateness);
     let found = query(&leader, "sales", &[Dimension::Month, Dimension::Currency]).await;
     let found = found
         .rows

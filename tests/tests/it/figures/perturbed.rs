@@ -113,6 +113,7 @@ fn question() -> impl Strategy<Value = QueryMetricRequest> {
                 } else {
                     RankBy::Unspecified.into()
                 },
+                calendar: String::new(),
             }
         },
     )

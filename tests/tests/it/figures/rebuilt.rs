@@ -12,6 +12,7 @@ use kefu_contracts::{
     common::Channel,
     google::r#type::Date,
     order::{OrderStage, RecordStageRequest},
+    profile::Customer,
     ticket::{RateTicketRequest, ReopenTicketRequest, ResolveTicketRequest, Ticket},
 };
 use kefu_service::{clock::Clock, time};
@@ -26,7 +27,7 @@ fn rebuilds(caller: &Caller) -> RebuildServiceClient<Caller> {
     RebuildServiceClient::new(caller.clone())
 }
 
-async fn begin(caller: &Caller, request_id: &str) -> Rebuild {
+pub(super) async fn begin(caller: &Caller, request_id: &str) -> Rebuild {
     let request = RebuildFiguresRequest {
         request_id: request_id.into(),
     };
@@ -34,7 +35,7 @@ async fn begin(caller: &Caller, request_id: &str) -> Rebuild {
     begun.unwrap().into_inner()
 }
 
-async fn live(caller: &Caller, name: &str) -> Rebuild {
+pub(super) async fn live(caller: &Caller, name: &str) -> Rebuild {
     eventually(async || {
         let request = GetRebuildRequest { name: name.into() };
         let found = rebuilds(caller).get_rebuild(request).await.unwrap();
@@ -95,7 +96,11 @@ async fn all(caller: &Caller) -> Figures {
 
 /// Tickets and orders of now and of the end of another century, some of which went on since.
 async fn world(suite: &TestSuite, erp: &Caller) {
-    let customer = enter(erp, person()).await.name;
+    let from = Customer {
+        region: "广东省深圳市".into(),
+        ..person()
+    };
+    let customer = enter(erp, from).await.name;
     let century: Timestamp = "1999-12-31T23:59:59Z".parse().unwrap();
     for at in [century, century + Duration::from_secs(1), suite.clock.now()] {
         let one = Ticket {
@@ -133,6 +138,7 @@ async fn world(suite: &TestSuite, erp: &Caller) {
             surveys::give(erp, &issued.token, (5, 4), "").await.unwrap();
         }
         let mut bought = order(&customer);
+        bought.lines[0].category = "净化器".into();
         bought.placed_time = Some(time::to_proto(at));
         let placed = place(erp, bought).await;
         let reached = RecordStageRequest {
@@ -149,7 +155,10 @@ async fn world(suite: &TestSuite, erp: &Caller) {
 /// was; what is answered from meanwhile stays, and is cleared away afterwards. It is begun once.
 #[tokio::test(flavor = "multi_thread")]
 async fn figures_are_rebuilt_to_the_same() {
-    let suite = TestSuite::start().await;
+    let suite = TestSuite::with_parts(|parts| {
+        parts.order_followup.product_categories = vec!["净化器".into()];
+    })
+    .await;
     let erp = suite.caller_for("erp", "integration");
     world(&suite, &erp).await;
     let leader = suite.caller_for("chen.guodong", "analysis").after(&erp);
@@ -181,6 +190,18 @@ async fn figures_are_rebuilt_to_the_same() {
     let after = all(&leader.after(&admin)).await;
     for (which, figure) in &before {
         assert_eq!(Some(figure), after.get(which), "{which:?}");
+    }
+    for (which, shown) in [
+        (("sales".to_owned(), Dimension::Region as i32), "CN-GD"),
+        (
+            ("product_sales".to_owned(), Dimension::Product as i32),
+            "净化器",
+        ),
+    ] {
+        let [row] = before[&which].0.as_slice() else {
+            panic!("{which:?}")
+        };
+        assert_eq!((row.dimensions[0].as_str(), row.count), (shown, 3));
     }
     // By the company's wall both sides of the century are of one month.
     let months = &before[&("orders".to_owned(), Dimension::Month as i32)].0;

@@ -94,6 +94,8 @@ const KNOWN: &[&str] = &[
     "QueryMetricRequest.compare",
     "QueryMetricRequest.limit",
     "QueryMetricRequest.rank_by",
+    // By what durations are measured.
+    "QueryMetricRequest.calendar",
     "MeasureStaffRequest.query",
     "RankCustomersRequest.query",
     "DownloadReportRequest.format",

@@ -3,7 +3,7 @@
 use kefu_contracts::analytics::{
     Dimension::{
         Age, Channel, Cohort, Credit, Currency, Day, Department, Frequency, Kind, Monetary, Month,
-        Outcome, Recency, Status, Tier, Week,
+        Outcome, Recency, Region, Status, Tier, Week,
     },
     Measure,
 };
@@ -18,8 +18,8 @@ pub(super) const METRICS: &[Metric] = &[
         id: "customers",
         title: text("客户构成", "Composition of customers"),
         definition: text(
-            "客户档案数；按等级、信用等级、类型分组即其构成",
-            "number of files; by tier, credit or kind their composition",
+            "客户档案数；按等级、信用等级、类型、地区分组即其构成；地区为档案中可识别的行政区划，其余归于无",
+            "number of files; by tier, credit, kind or region their composition; a region is the division that the file's names, and none where it names none",
         ),
         population: text(
             "所有客户档案，不含草稿、已并入其他档案的和已销毁的；从未评定信用的按 B 级计；按建档时间归日",
@@ -28,8 +28,10 @@ pub(super) const METRICS: &[Metric] = &[
         unit: CUSTOMERS,
         measure: Measure::Count,
         of: Population::Customers,
-        dimensions: &[Day, Week, Month, Department, Status, Kind, Tier, Credit],
-        clauses: &["CF-4.2", "IH-8.2", "IH-7"],
+        dimensions: &[
+            Day, Week, Month, Department, Status, Kind, Tier, Credit, Region,
+        ],
+        clauses: &["CF-4.2", "IH-8.1", "IH-8.2", "IH-7"],
     },
     Metric {
         id: "churn",

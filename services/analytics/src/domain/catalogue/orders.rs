@@ -2,7 +2,8 @@
 
 use kefu_contracts::analytics::{
     Dimension::{
-        self, Channel, Currency, Customer, Day, Department, Employee, Kind, Month, Status, Week,
+        self, Channel, Currency, Customer, Day, Department, Employee, Kind, Month, Product, Region,
+        Status, Week,
     },
     Measure,
 };
@@ -10,7 +11,7 @@ use kefu_contracts::analytics::{
 use super::{Metric, Population, Text, text};
 
 const OF_ORDERS: &[Dimension] = &[
-    Day, Week, Month, Department, Employee, Status, Currency, Customer,
+    Day, Week, Month, Department, Employee, Status, Currency, Region, Customer,
 ];
 const OF_CASES: &[Dimension] = &[Day, Week, Month, Department, Employee, Kind, Status];
 
@@ -37,8 +38,8 @@ pub(super) const METRICS: &[Metric] = &[
         id: "sales",
         title: text("销售额", "Sales"),
         definition: text(
-            "订单金额之和与平均值；币种不同的不相加：按币种分组才有数。产品与地区不在日志中（那是客户的数据），故不能按其分组",
-            "sum and mean of what orders came to; currencies are not added up, so that there are amounts by currency alone. Journals tell neither product nor region, which are the customer's data: it cannot be grouped by these",
+            "订单金额之和与平均值；币种不同的不相加：按币种分组才有数。地区为客户档案现在的行政区划；产品见 product_sales",
+            "sum and mean of what orders came to; currencies are not added up, so that there are amounts by currency alone. The region is the division of the customer's file as it is now; for products see product_sales",
         ),
         population: text(
             "所有未取消且有金额的订单；按下单时间归日",
@@ -51,11 +52,30 @@ pub(super) const METRICS: &[Metric] = &[
         clauses: &["IH-8.1"],
     },
     Metric {
+        id: "product_sales",
+        title: text("产品销售额", "Sales of products"),
+        definition: text(
+            "订单中各产品类别的金额之和与平均值；类别以公司清单为准，不在清单中的归于无；币种不同的不相加",
+            "sum and mean of what the lines of orders came to by category; categories are those of the company's list, and whatever is not on it is of none; currencies are not added up",
+        ),
+        population: text(
+            "所有未取消且有金额的订单，每笔订单每个类别计一次；日志尚未记载类别时的订单以全额归于无；按下单时间归日",
+            "every order that has an amount and is not cancelled, once for each category in it; those of before categories were journaled as a whole, of none; its day is that on which it was placed",
+        ),
+        unit: text("订单币种", "the orders' currency"),
+        measure: Measure::Sum,
+        of: Population::SalesOfProducts,
+        dimensions: &[
+            Day, Week, Month, Department, Employee, Status, Currency, Product, Region, Customer,
+        ],
+        clauses: &["IH-8.1"],
+    },
+    Metric {
         id: "order_lateness",
         title: text("订单延误率", "Lateness of orders"),
         definition: text(
-            "曾晚于承诺的订单 ÷ 订单",
-            "orders that were once later than promised ÷ orders",
+            "曾晚于承诺的订单 ÷ 订单；按订单自身的时间判断，无论何时得知；每笔订单一计；改期不撤销已发生的延误",
+            "orders that were once later than promised ÷ orders; by their own times, whenever these were told; each order once; another promise undoes nothing",
         ),
         population: text(
             "所有未取消的订单；按下单时间归日",

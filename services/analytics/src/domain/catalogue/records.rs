@@ -52,6 +52,7 @@ impl Metric {
             Of::InspectionScores | Of::InspectionsPassed => unnamed(DataClass::Service),
             Of::Orders
             | Of::Sales
+            | Of::SalesOfProducts
             | Of::LatenessOfOrders
             | Of::StuckOrders
             | Of::AfterSalesOfOrders

@@ -1,7 +1,8 @@
 //! What order-followup tells: orders and what became of them, cases and visits.
 
 use kefu_contracts::journal::{
-    CaseChanged, OrderChanged, OrderReviewed, OrderTrouble, OrderTroubled, VisitChanged,
+    CaseChanged, OrderChanged, OrderLateness, OrderReviewed, OrderTrouble, OrderTroubled,
+    VisitChanged,
 };
 
 use super::{Fact, Key, Kind, Place, Values, id, moment, number, score};
@@ -13,6 +14,7 @@ pub(super) fn order(told: &OrderChanged, place: Place) -> Option<Fact> {
         employee: id(&told.owner_id),
         state: number(told.stage),
         total: told.total.clone(),
+        products: told.categories.clone(),
         ..Values::default()
     };
     let at = moment(told.placed_at.as_ref())?;
@@ -33,13 +35,21 @@ pub(super) fn review(told: &OrderReviewed, place: Place) -> Option<Fact> {
     Some(place.fact(Kind::Review, review, at.as_microsecond(), at, values))
 }
 
-/// What went wrong with an order: each occasion by itself, as it had its own promise or silence.
+/// What went wrong with an order: each silence by itself. That it is late makes it one that was late
+/// once, unless the order says better ([`lateness`]): entries of before it did so say no more.
 pub(super) fn trouble(told: &OrderTroubled, place: Place) -> Option<Fact> {
     let at = moment(told.since.as_ref())?;
     let order = id(&told.order_id)?;
-    // One of each sort, stage and minute, which no occasion shares with another.
-    let late = i64::from(told.trouble() == OrderTrouble::Late);
-    let part = at.as_second().div_euclid(60) * 32 + i64::from(told.stage).rem_euclid(16) * 2 + late;
+    if told.trouble() == OrderTrouble::Late {
+        let values = Values {
+            customer: id(&told.customer_id),
+            department: id(&told.department_id),
+            ..Values::default()
+        };
+        return Some(place.fact(Kind::Lateness, order, 0, at, values));
+    }
+    // One of each stage and minute, which no occasion shares with another.
+    let part = at.as_second().div_euclid(60) * 32 + i64::from(told.stage).rem_euclid(16) * 2;
     let values = Values {
         customer: id(&told.customer_id),
         department: id(&told.department_id),
@@ -61,6 +71,25 @@ pub(super) fn trouble(told: &OrderTroubled, place: Place) -> Option<Fact> {
         at,
         gone: false,
         values,
+    })
+}
+
+/// Whether an order was ever late. Counts before whatever was said of its being late.
+pub(super) fn lateness(told: &OrderLateness, place: Place) -> Option<Fact> {
+    let values = Values {
+        customer: id(&told.customer_id),
+        department: id(&told.department_id),
+        state: number(told.stage).filter(|_| told.late),
+        ..Values::default()
+    };
+    let at = match told.late {
+        true => moment(told.promised_at.as_ref())?,
+        false => place.recorded_at?,
+    };
+    let fact = place.fact(Kind::Lateness, id(&told.order_id)?, 1, at, values);
+    Some(Fact {
+        gone: !told.late,
+        ..fact
     })
 }
 

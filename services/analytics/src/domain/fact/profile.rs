@@ -17,6 +17,7 @@ pub(super) fn customer(told: &CustomerChanged, place: Place) -> Option<Fact> {
         sort: number(told.r#type),
         state: number(told.state),
         tier: number(told.tier),
+        category: Some(told.region.clone()).filter(|region| !region.is_empty()),
         ..Values::default()
     };
     let none = matches!(

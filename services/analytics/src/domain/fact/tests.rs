@@ -207,9 +207,9 @@ fn clocks_are_counted_attempt_by_attempt() {
     );
 }
 
-/// Clause OP-3.4.4: an order that is late twice was late twice.
+/// Clause OP-3.4.4: each silence counts by itself, an order that was late once.
 #[test]
-fn each_occasion_of_trouble_is_counted() {
+fn silences_are_counted_each_and_late_orders_once() {
     let trouble = |trouble: journal::OrderTrouble, since, over| {
         Event::OrderTroubled(journal::OrderTroubled {
             order_id: Uuid::from_u128(1).as_bytes().to_vec(),
@@ -226,15 +226,52 @@ fn each_occasion_of_trouble_is_counted() {
         trouble(Late, 1000, true),
         trouble(Late, 9000, false),
         trouble(Stuck, 1000, false),
+        trouble(Stuck, 9000, true),
     ]);
     let seen: Vec<_> = facts
         .iter()
         .map(|fact| (fact.values.sort, fact.at, fact.values.ended_at.is_some()))
         .collect();
     assert_eq!(facts.len(), 3);
-    assert!(seen.contains(&(Some(1), at(1000), true)));
-    assert!(seen.contains(&(Some(1), at(9000), false)));
+    assert!(seen.contains(&(None, at(9000), false)));
     assert!(seen.contains(&(Some(2), at(1000), false)));
+    assert!(seen.contains(&(Some(2), at(9000), true)));
+}
+
+/// Clause OP-3.4.4: what an order says by its own times counts before what was found of it while
+/// it was late, whichever is told last.
+#[test]
+fn an_order_knows_best_whether_it_was_late() {
+    let bytes = Uuid::from_u128(1).as_bytes().to_vec();
+    let found = |over| {
+        Event::OrderTroubled(journal::OrderTroubled {
+            order_id: bytes.clone(),
+            trouble: journal::OrderTrouble::Late.into(),
+            since: Some(time::to_proto(at(1000))),
+            over,
+            ..Default::default()
+        })
+    };
+    let said = |late: bool| {
+        Event::OrderLateness(journal::OrderLateness {
+            order_id: bytes.clone(),
+            late,
+            promised_at: late.then(|| time::to_proto(at(500))),
+            ..Default::default()
+        })
+    };
+    let known = |told_of: Vec<Event>| {
+        let facts = told(told_of);
+        assert_eq!(facts.len(), 1);
+        (!facts[0].gone).then_some(facts[0].at)
+    };
+    assert_eq!(known(vec![found(false), found(true)]), Some(at(1000)));
+    assert_eq!(known(vec![found(false), said(false), found(true)]), None);
+    assert_eq!(known(vec![said(true), found(false)]), Some(at(500)));
+    assert_eq!(
+        known(vec![said(true), said(false), said(true)]),
+        Some(at(500))
+    );
 }
 
 /// An id that tells no time leaves that to the entry.

@@ -1,10 +1,19 @@
 use kefu_access::{Purpose, Rule, Scope, Subject, SubjectKind};
-use kefu_contracts::{ClassSet, policy::DataClass};
+use kefu_contracts::{
+    ClassSet,
+    analytics::{Dimension, QueryMetricRequest},
+    google::r#type::Date,
+    policy::DataClass,
+};
 use proptest::prelude::*;
 use uuid::Uuid;
 
 use super::*;
-use crate::domain::catalogue::{find, metrics};
+use crate::domain::{
+    catalogue::{find, metrics},
+    period::Zone,
+    question::Door,
+};
 
 const USUAL: Aggregates = Aggregates { fewest: 5 };
 
@@ -13,8 +22,12 @@ fn at(second: i64) -> Timestamp {
 }
 
 fn context(rules: &[(&[DataClass], Option<i64>)]) -> AccessContext {
+    within(&Scope::All, rules)
+}
+
+fn within(scope: &Scope, rules: &[(&[DataClass], Option<i64>)]) -> AccessContext {
     let rules = rules.iter().map(|(classes, until)| Rule {
-        scope: Scope::All,
+        scope: scope.clone(),
         classes: ClassSet::of(classes),
         source: "role:inspector#figures".into(),
         expires_at: until.map(at),
@@ -34,13 +47,58 @@ fn context(rules: &[(&[DataClass], Option<i64>)]) -> AccessContext {
     }
 }
 
+fn asked(metric: &str, by: &[Dimension]) -> Question {
+    let day = |day| {
+        Some(Date {
+            year: 2018,
+            month: 5,
+            day,
+        })
+    };
+    let request = QueryMetricRequest {
+        metric: metric.into(),
+        first_day: day(1),
+        last_day: day(2),
+        group_by: by.iter().map(|one| *one as i32).collect(),
+        ..QueryMetricRequest::default()
+    };
+    Question::read(&request, &Zone::parse("UTC").unwrap(), Door::Figures).unwrap()
+}
+
+/// Clauses CF-6.1, IH-8.1: where customers are from is exact for whoever sees that of all of them.
+#[test]
+fn regions_are_exact_for_who_sees_where_all_customers_are_from() {
+    use DataClass::{Basic, Purchase};
+    let department = Scope::Departments(vec![Uuid::from_u128(7)]);
+    let by_region = asked("sales", &[Dimension::Region]);
+    for (scope, classes, exact) in [
+        (&Scope::All, &[Purchase, Basic][..], true),
+        (&Scope::All, &[Purchase], false),
+        (&Scope::All, &[Basic], false),
+        (&department, &[Purchase, Basic], false),
+    ] {
+        let context = within(scope, &[(classes, None)]);
+        assert_eq!(
+            is_exact(&context, at(10), &by_region),
+            exact,
+            "{scope:?} {classes:?}"
+        );
+    }
+    let context = within(&department, &[(&[Purchase], None)]);
+    assert!(is_exact(
+        &context,
+        at(10),
+        &asked("product_sales", &[Dimension::Product])
+    ));
+}
+
 /// Clause CF-6.1: a figure is exact for whoever may see all of its records, by every rule that
 /// counts, and for nobody else.
 #[test]
 fn a_figure_is_exact_for_who_may_see_its_records() {
     use DataClass::{Purchase, Relation, Service};
     let exact = |rules: &[(&[DataClass], Option<i64>)], metric: &str| {
-        is_exact(&context(rules), at(10), find(metric).unwrap())
+        is_exact(&context(rules), at(10), &asked(metric, &[]))
     };
     assert!(exact(&[(&[Service], None)], "tickets"));
     assert!(!exact(&[(&[Service], None)], "sales"));

@@ -273,6 +273,7 @@ proptest! {
             compare,
             limit,
             rank_by,
+            calendar: String::new(),
         };
         match Question::read(&request, &shanghai(), Door::Figures) {
             Ok(question) => {
@@ -291,5 +292,44 @@ proptest! {
             }
             Err(fault) => prop_assert!(!fault.violations.is_empty()),
         }
+    }
+}
+
+/// Clauses CC-1.4, OP-4.2: working time is asked of what lasts, by the name of a calendar.
+#[test]
+fn working_time_is_of_what_lasts() {
+    let by = |metric: &str, calendar: &str| {
+        let request = QueryMetricRequest {
+            calendar: calendar.into(),
+            ..asking(metric, &[])
+        };
+        Question::read(&request, &shanghai(), Door::Figures)
+    };
+    let name = "calendars/0190c5a8-0000-7000-8000-0000000000ab";
+    for metric in [
+        "first_response_time",
+        "next_response_time",
+        "resolution_time",
+        "total_resolution_time",
+        "backlog",
+    ] {
+        assert!(by(metric, name).unwrap().calendar.is_some(), "{metric}");
+        assert!(by(metric, "").unwrap().calendar.is_none(), "{metric}");
+        let wrong = by(metric, "service_desk").unwrap_err().violations;
+        assert_eq!(wrong[0].0, "calendar");
+    }
+    for metric in [
+        "tickets",
+        "orders",
+        "stuck_orders",
+        "call_duration",
+        "timely_response_rate",
+    ] {
+        let wrong = by(metric, name).unwrap_err().violations;
+        assert_eq!(
+            wrong,
+            [("calendar".to_owned(), Violation::NotApplicable)],
+            "{metric}"
+        );
     }
 }

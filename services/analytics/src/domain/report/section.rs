@@ -35,8 +35,18 @@ pub(crate) fn question(
         compare: section.compare,
         limit: section.limit,
         rank_by: section.rank_by,
+        calendar: String::new(),
     };
     let mut question = Question::read(&request, zone, Door::Figures).map_err(named)?;
+    // A report is told exactly to whoever it reaches.
+    if let Some(at) = question
+        .group_by
+        .iter()
+        .position(|one| *one == Dimension::Region)
+    {
+        let field = format!("group_by[{at}]");
+        return Err(Fault::fields(vec![(field, Violation::NotApplicable)]));
+    }
     if !section.kind.is_empty() {
         let number = kind_of(&question, &section.kind).ok_or_else(|| {
             let what = match question.metric.dimensions.contains(&Dimension::Kind) {

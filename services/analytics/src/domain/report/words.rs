@@ -80,8 +80,8 @@ fn department(report: &Report, name: &str) -> String {
 pub(super) fn dimension(dimension: Dimension, language: Language) -> &'static str {
     use Dimension::{
         Age, Attempt, Category, Channel, Cohort, Credit, Currency, Customer, Day, Department,
-        Employee, Frequency, Kind, Monetary, Month, Outcome, Priority, Purpose, Recency, Source,
-        Status, Tier, Unspecified, Week,
+        Employee, Frequency, Kind, Monetary, Month, Outcome, Priority, Product, Purpose, Recency,
+        Region, Source, Status, Tier, Unspecified, Week,
     };
     let (zh, en) = match dimension {
         Unspecified => ("", ""),
@@ -108,6 +108,8 @@ pub(super) fn dimension(dimension: Dimension, language: Language) -> &'static st
         Monetary => ("购买金额", "Amount"),
         Employee => ("人员", "Employee"),
         Customer => ("客户", "Customer"),
+        Product => ("产品类别", "Product category"),
+        Region => ("地区", "Region"),
     };
     say(language, zh, en)
 }

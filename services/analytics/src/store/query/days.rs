@@ -8,11 +8,14 @@ use kefu_contracts::analytics::Dimension;
 use super::Asked;
 use crate::domain::{catalogue::Population, question::Door};
 
-/// Which orders of a day count, and how a row tells how many there are.
+/// Which orders of a day count, and how a row tells how many there are and what they come to.
 struct Rows {
     weight: &'static str,
     amount: &'static str,
 }
+
+/// What is added up of the rows: all that their orders come to.
+pub(super) const VALUE: &str = "f.amount";
 
 fn rows(population: Population) -> Option<Rows> {
     match population {
@@ -23,6 +26,10 @@ fn rows(population: Population) -> Option<Rows> {
         Population::Sales => Some(Rows {
             weight: "d.priced",
             amount: "d.amount",
+        }),
+        Population::LatenessOfOrders => Some(Rows {
+            weight: "d.orders",
+            amount: "d.late",
         }),
         _ => None,
     }

@@ -57,6 +57,9 @@ pub(super) fn write_grouped(
         (Dimension::Priority, _) => "f.priority",
         (Dimension::Channel, _) => "f.channel",
         (Dimension::Category, _) => "f.category",
+        (Dimension::Product, _) => "f.product",
+        (Dimension::Region, Facts::Of(Kind::Customer)) => "f.category",
+        (Dimension::Region, _) => "whose.category",
         (Dimension::Attempt, _) => "f.attempt",
         (Dimension::Tier, _) => "f.tier",
         // Who was never rated otherwise has class B.
@@ -90,7 +93,11 @@ pub(super) fn sentinel(dimension: Dimension) -> &'static str {
         Dimension::Department | Dimension::Employee | Dimension::Customer => {
             "'00000000-0000-0000-0000-000000000000'::uuid"
         }
-        Dimension::Category | Dimension::Currency | Dimension::Source => "''",
+        Dimension::Category
+        | Dimension::Currency
+        | Dimension::Product
+        | Dimension::Region
+        | Dimension::Source => "''",
         Dimension::Day | Dimension::Week | Dimension::Month => "'-infinity'::date",
         _ => "-1",
     }
@@ -123,6 +130,8 @@ pub(super) fn write_shown(
         Dimension::Customer => write_name("customers", column, query),
         Dimension::Category
         | Dimension::Currency
+        | Dimension::Product
+        | Dimension::Region
         | Dimension::Source
         | Dimension::Attempt
         | Dimension::Age

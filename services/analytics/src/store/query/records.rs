@@ -79,6 +79,10 @@ impl Opened<'_> {
             (_, None) => {
                 query.push("FALSE AS seen, 0::int8 AS matched");
             }
+            // Where somebody is from is not told by naming what they bought.
+            _ if question.is_by_region() && !is_exact(asked.context, asked.now, question) => {
+                query.push("FALSE AS seen, 0::int8 AS matched");
+            }
             (Facts::Of(_), Some(_)) => {
                 let (context, now) = (asked.context, asked.now);
                 write_scope_for_class(context, now, records.class, &SCOPE, &mut Sql(query));
@@ -88,7 +92,7 @@ impl Opened<'_> {
             }
             // A customer is counted for orders of whatever departments: by all rules or by none.
             (_, Some(_)) => {
-                let seen = match is_exact(asked.context, asked.now, question.metric) {
+                let seen = match is_exact(asked.context, asked.now, question) {
                     true => "TRUE",
                     false => "FALSE",
                 };

@@ -11,6 +11,7 @@ use super::{
     Asked, days,
     dimension::write_grouped,
     toss::{write_heads, write_with_heads},
+    working::write_stretches,
 };
 use crate::{
     domain::{
@@ -42,6 +43,10 @@ const OF_ALL: ScopeColumns = ScopeColumns {
 /// Orders that somebody bought something with.
 const BOUGHT: &str = "f.state <> 9 AND f.customer_id IS NOT NULL";
 
+/// The files of whom records are of. That of a customer who is destroyed says no region.
+const WHOSE: &str = " LEFT JOIN analytics.fact whose
+        ON whose.generation = {live} AND whose.kind = 9 AND whose.id = f.customer_id";
+
 /// ` FROM … WHERE …`
 pub(super) fn write_rows(asked: &Asked<'_>, spec: &Spec, query: &mut QueryBuilder<Postgres>) {
     let period = asked.question.period;
@@ -52,8 +57,12 @@ pub(super) fn write_rows(asked: &Asked<'_>, spec: &Spec, query: &mut QueryBuilde
             write_where(asked, Some(kind), spec.condition, period, query);
         }
         Facts::Of(kind) => {
-            query.push("analytics.fact f ");
+            query.push(spec.from);
             asked.write(spec.joins, query);
+            if kind != Kind::Customer && asked.question.is_by_region() {
+                asked.write(WHOSE, query);
+            }
+            write_stretches(asked, query);
             write_heads(asked, spec, query);
             write_where(asked, Some(kind), spec.condition, period, query);
             if let Some((dimension, number)) = asked.question.only {

@@ -81,6 +81,7 @@ fn written_over(
         live: 7,
         days,
         told,
+        working: None,
     };
     figures(&asked).sql().as_str().to_owned()
 }
@@ -211,6 +212,7 @@ fn opened(metric: &str, by: &[Dimension], context: &AccessContext) -> (String, S
             live: 7,
             days: true,
             told: None,
+            working: None,
         },
         dimensions: &dimensions,
     };
@@ -313,7 +315,7 @@ fn names_stand_at_their_numbers() {
 fn every_dimension_is_shown() {
     use Dimension::{
         Age, Attempt, Category, Cohort, Currency, Customer, Department, Employee, Frequency,
-        Monetary, Recency, Source,
+        Monetary, Product, Recency, Region, Source,
     };
     for metric in metrics() {
         for dimension in metric.dimensions {
@@ -329,7 +331,9 @@ fn every_dimension_is_shown() {
                         | Employee
                         | Frequency
                         | Monetary
+                        | Product
                         | Recency
+                        | Region
                         | Source
                 );
             let question = question(&asking(metric.id, &[], 0), Door::Figures);
@@ -373,7 +377,19 @@ fn days_are_asked_where_they_tell_all() {
     ));
     assert!(!over_days("orders", &[Employee], department(), None));
     assert!(!over_days("tickets", &[Month], department(), None));
-    assert!(!over_days("order_lateness", &[Month], department(), None));
+    assert!(over_days(
+        "order_lateness",
+        &[Month, Department],
+        department(),
+        None
+    ));
+    assert!(!over_days(
+        "order_lateness",
+        &[Employee],
+        department(),
+        None
+    ));
+    assert!(!over_days("after_sales_rate", &[Month], department(), None));
     assert!(!over_days("orders", &[Month], vec![customers()], None));
     let both = Scope::Union(vec![
         Scope::Departments(vec![Uuid::from_u128(7)]),

@@ -3,7 +3,7 @@
 
 use sqlx::{Postgres, QueryBuilder};
 
-use super::Asked;
+use super::{Asked, working};
 use crate::{
     domain::perturbation::{Noise, REPLACED},
     store::population::{Facts, Spec},
@@ -79,6 +79,10 @@ pub(super) fn write_worth(asked: &Asked<'_>, spec: &Spec, query: &mut QueryBuild
         Some(_) => Noise::of(metric),
         None => Noise::None,
     };
+    let value = match asked.working {
+        Some(_) => working::worth(asked),
+        None => spec.value.to_owned(),
+    };
     let part = match spec.facts {
         Facts::Of(_) => "f.part",
         _ => "0",
@@ -94,11 +98,11 @@ pub(super) fn write_worth(asked: &Asked<'_>, spec: &Spec, query: &mut QueryBuild
     query.push("(");
     match noise {
         Noise::None => {
-            asked.write(spec.value, query);
+            asked.write(&value, query);
         }
         Noise::Scaled => {
             query.push("(");
-            asked.write(spec.value, query);
+            asked.write(&value, query);
             // By up to a quarter less, or from a tenth more on.
             query.push(format_args!(
                 ")::float8 * (CASE WHEN {second} < 0.5 THEN 0.75 ELSE 1.10 END + 0.15 * {first})"
@@ -109,7 +113,7 @@ pub(super) fn write_worth(asked: &Asked<'_>, spec: &Spec, query: &mut QueryBuild
                 "CASE WHEN {first} < {REPLACED} THEN {low} + floor({second} * {})::int4 ELSE (",
                 high - low + 1
             ));
-            asked.write(spec.value, query);
+            asked.write(&value, query);
             query.push(") END");
         }
     }

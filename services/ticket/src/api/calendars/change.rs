@@ -3,26 +3,23 @@
 use jiff::Timestamp;
 use kefu_contracts::{
     common::Reason,
-    journal::{CalendarChanged, EntryKind, event},
+    journal::EntryKind,
     ticket::{BusinessCalendar, CalendarDefinition, CreateCalendarRequest, ReviseCalendarRequest},
 };
 use kefu_service::{
+    calendar::week,
     call::{Answer, Call},
     error::{Fault, Violation},
     fields::{Fields, etag},
     idempotency::{self, Claim},
     present::entry,
-    time::to_proto,
 };
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::{CALENDARS, Calendars, REFUSED};
 use crate::{
-    domain::{
-        calendar::{add_holidays, week},
-        is_code,
-    },
+    domain::{holidays::add_holidays, is_code},
     store::calendars::{self, NewVersion},
 };
 
@@ -166,15 +163,11 @@ async fn write(
         definition: &wanted.definition,
         now: call.now,
     };
-    let number = calendars::add_version(connection, &version).await?;
+    calendars::add_version(connection, &version).await?;
     let mut found = calendars::find(connection, Some(&[wanted.id])).await?;
     let gone = || Fault::internal("a calendar that was just written is not there");
     let calendar = found.pop().ok_or_else(gone)?;
-    let event = event::Event::CalendarChanged(CalendarChanged {
-        calendar_id: wanted.id.as_bytes().to_vec(),
-        version: number,
-        effective_time: Some(to_proto(wanted.effective_at)),
-    });
+    let event = calendars::told(wanted.id, &calendar);
     let kind = match wanted.step {
         Step::Add { .. } => "calendar.created",
         Step::Revise(_) => "calendar.revised",

@@ -3,6 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use kefu_contracts::ticket::{MeasureTimeRequest, MeasureTimeResponse, OpenSpan};
 use kefu_service::{
+    calendar::Calendar,
     call::{Answer, Call},
     error::{Fault, Violation},
     fields::Fields,
@@ -11,7 +12,7 @@ use kefu_service::{
 };
 
 use super::{Calendars, VIEWED};
-use crate::{domain::calendar::Calendar, store::calendars::counted};
+use crate::store::calendars::counted;
 
 const LONGEST: SignedDuration = SignedDuration::from_hours(400 * 24);
 const MOST_SECONDS: i64 = 31_536_000;

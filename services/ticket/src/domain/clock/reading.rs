@@ -1,9 +1,9 @@
 //! What a clock reads, and when it will have read so much.
 
 use jiff::{SignedDuration, Timestamp};
+use kefu_service::calendar::{Calendar, Span};
 
 use super::Attempt;
-use crate::domain::calendar::{Calendar, Span};
 
 /// How far ahead what is due is looked for.
 const HORIZON: SignedDuration = SignedDuration::from_hours(5 * 366 * 24);

@@ -1,9 +1,9 @@
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use kefu_contracts::ticket::{ClockMetric, Direction, TicketState, WaitingFor};
+use kefu_service::calendar::{Calendar, Hours, Week};
 use proptest::prelude::*;
 
 use super::*;
-use crate::domain::calendar::{Calendar, Hours, Week};
 
 const WHOM: [WaitingFor; 2] = [WaitingFor::Customer, WaitingFor::Supplier];
 
@@ -77,7 +77,11 @@ fn counted(happened: &[Happened], calendar: Option<&Calendar>, until: i64) -> Ve
                 _ => {}
             }
         }
-        if calendar.is_some_and(|calendar| !calendar.is_open(minute(at))) {
+        if calendar.is_some_and(|calendar| {
+            calendar
+                .open_between(minute(at), minute(at) + SignedDuration::from_nanos(1))
+                .is_zero()
+        }) {
             continue;
         }
         if !closed {

@@ -168,6 +168,7 @@ impl Years {
             placed_at: Some(to_proto(placed)),
             occurred_at: Some(to_proto(placed)),
             revision: 1,
+            categories: Vec::new(),
         };
         let entry = |at, r#type, told| {
             let resource = format!("orders/{id}");

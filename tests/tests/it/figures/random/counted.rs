@@ -4,7 +4,7 @@ use jiff::{ToSpan, civil::Date};
 use kefu_contracts::analytics::{
     Dimension::{
         self, Attempt, Channel, Currency, Day, Department, Employee, Kind, Month, Outcome,
-        Priority, Status, Week,
+        Priority, Product, Region, Status, Week,
     },
     Measure,
 };
@@ -28,7 +28,9 @@ const OF_TICKETS: &[Dimension] = &[
 const OF_CLOCKS: &[Dimension] = &[
     Day, Week, Month, Department, Employee, Priority, Kind, Channel, Attempt,
 ];
-const OF_ORDERS: &[Dimension] = &[Day, Week, Month, Department, Employee, Status, Currency];
+const OF_ORDERS: &[Dimension] = &[
+    Day, Week, Month, Department, Employee, Status, Currency, Region,
+];
 
 fn yes(value: bool) -> Option<f64> {
     Some(f64::from(u8::from(value)))
@@ -149,12 +151,32 @@ pub(super) const METRICS: &[Metric] = &[
         },
     },
     Metric {
+        id: "product_sales",
+        kind: 4,
+        measure: Measure::Sum,
+        dimensions: &[
+            Day, Week, Month, Department, Employee, Status, Currency, Product, Region,
+        ],
+        value: |fact, _| {
+            fact.amount
+                .filter(|_| fact.state != 9)
+                .map(|amount| Some(amount as f64 / 100.0))
+        },
+    },
+    Metric {
+        id: "customers",
+        kind: 9,
+        measure: Measure::Count,
+        dimensions: &[Day, Week, Month, Department, Region],
+        value: |_, _| Some(None),
+    },
+    Metric {
         id: "order_lateness",
         kind: 4,
         measure: Measure::Rate,
         dimensions: OF_ORDERS,
         value: |fact, all| {
-            let late = |one: &Fact| one.kind == 6 && one.sort == 1 && one.id == fact.id;
+            let late = |one: &Fact| one.kind == 15 && one.id == fact.id;
             (fact.state != 9).then(|| yes(all.iter().any(late)))
         },
     },
@@ -197,13 +219,24 @@ pub(super) fn part(unit: Dimension, day: Date) -> String {
 }
 
 /// What a record is grouped by, as it is shown.
-pub(super) fn shown(fact: &Fact, by: Dimension, day: Date) -> String {
+pub(super) fn shown(fact: &Fact, all: &[Fact], by: Dimension, day: Date) -> String {
     let named = |names: &[&str], number: i16| names.get(number as usize).unwrap_or(&"").to_string();
     let id = |collection: &str, id: Option<uuid::Uuid>| {
         id.map_or_else(String::new, |id| format!("{collection}/{id}"))
     };
     match by {
         Day | Week | Month => part(by, day),
+        Product => fact.product.unwrap_or_default().to_owned(),
+        Region => {
+            let whose = |one: &&Fact| one.kind == 9 && Some(one.id) == fact.customer;
+            let whose = match fact.kind {
+                9 => Some(fact),
+                _ => all.iter().find(whose),
+            };
+            whose
+                .and_then(|one| one.category.clone())
+                .unwrap_or_default()
+        }
         Department => id("departments", fact.department),
         Employee => id("employees", fact.employee),
         Priority => named(

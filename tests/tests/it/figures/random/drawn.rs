@@ -32,6 +32,27 @@ pub(super) struct Fact {
     pub(super) score: Option<i16>,
     pub(super) second_score: Option<i16>,
     pub(super) merged: bool,
+    /// Of a customer: where they are from.
+    pub(super) category: Option<String>,
+    /// What an order comes to by categories, in hundredths; nothing where that was not journaled.
+    pub(super) products: Vec<(&'static str, i64)>,
+    /// Of which of these it is.
+    pub(super) product: Option<&'static str>,
+}
+
+impl Fact {
+    /// Once for each category.
+    pub(super) fn by_product(&self) -> Vec<Self> {
+        if self.products.is_empty() {
+            return vec![self.clone()];
+        }
+        let parts = self.products.iter().map(|(product, amount)| Self {
+            amount: Some(*amount),
+            product: Some(*product),
+            ..self.clone()
+        });
+        parts.collect()
+    }
 }
 
 /// Around the ends of a year and of a leap February, so that few months hold all of it.
@@ -48,7 +69,7 @@ fn id(range: std::ops::Range<u128>) -> impl Strategy<Value = Uuid> {
 
 pub(super) fn fact(departments: Vec<Uuid>) -> impl Strategy<Value = Fact> {
     let places = (
-        prop::sample::select(vec![1_i16, 1, 2, 2, 3, 4, 4, 6, 7, 12]),
+        prop::sample::select(vec![1_i16, 1, 2, 2, 3, 4, 4, 4, 9, 15, 7, 12]),
         moment(),
         option::of(prop::sample::select(departments)),
         option::of(id(1..9)),
@@ -74,7 +95,15 @@ pub(super) fn fact(departments: Vec<Uuid>) -> impl Strategy<Value = Fact> {
         1_i16..6,
         prop::bool::weighted(0.1),
     );
-    (places, numbers, judged).prop_map(|(places, numbers, judged)| {
+    let bought = prop::collection::btree_map(
+        prop::sample::select(vec!["", "手机", "laptop"]),
+        -500_i64..500_000,
+        0..4,
+    );
+    let from = option::of(prop::sample::select(vec!["CN-GD", "CN-SH", "BR-SP"]));
+    let composed = (bought, from);
+    (places, numbers, judged, composed).prop_map(|(places, numbers, judged, composed)| {
+        let (bought, from) = composed;
         let (kind, at, department, customer, employee, subject, lasted) = places;
         let (seconds, amount, currency, attempt, repeats, sort, state, channel, priority) = numbers;
         let (outcome, metric, score, second_score, merged) = judged;
@@ -92,6 +121,12 @@ pub(super) fn fact(departments: Vec<Uuid>) -> impl Strategy<Value = Fact> {
             ended_at: lasted.map(|seconds| at + seconds.seconds()),
             seconds,
             amount: amount.filter(|_| currency.is_some()),
+            products: match kind {
+                4 => bought.into_iter().collect(),
+                _ => Vec::new(),
+            },
+            product: None,
+            category: from.filter(|_| kind == 9).map(str::to_owned),
             currency: currency.map(str::to_owned),
             attempt,
             repeats,
@@ -121,9 +156,9 @@ pub(super) async fn insert(sql: &mut PgConnection, fact: &Fact) {
         "INSERT INTO analytics.fact
              (generation, kind, at, id, part, customer_id, department_id, employee_id, subject_id, ended_at,
               seconds, amount, currency, attempt, repeats, sort, state, channel, priority, outcome, metric, score,
-              second_score, merged)
+              second_score, merged, category, products)
          SELECT number, $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11::numeric / 100, $12, $13, $14, $15, $16, $17,
-                $18, $19, $20, $21, $22, $23 FROM analytics.generation WHERE state = 2",
+                $18, $19, $20, $21, $22, $23, $24, $25::jsonb FROM analytics.generation WHERE state = 2",
     )
     .bind(fact.kind)
     .bind(fact.at.to_sqlx())
@@ -148,7 +183,20 @@ pub(super) async fn insert(sql: &mut PgConnection, fact: &Fact) {
     .bind(fact.score)
     .bind(fact.second_score)
     .bind(fact.merged)
+    .bind(&fact.category)
+    .bind(products(&fact.products))
     .execute(&mut *sql)
     .await
     .unwrap();
+}
+
+/// As they lie in the column.
+fn products(bought: &[(&str, i64)]) -> Option<String> {
+    let each = bought.iter().map(|(product, amount)| {
+        let sign = if *amount < 0 { "-" } else { "" };
+        let cents = amount.unsigned_abs();
+        format!(r#""{product}": "{sign}{}.{:02}""#, cents / 100, cents % 100)
+    });
+    let each: Vec<_> = each.collect();
+    (!each.is_empty()).then(|| format!("{{{}}}", each.join(", ")))
 }

@@ -26,8 +26,12 @@ pub(super) fn members(
     let in_scope = facts
         .iter()
         .filter(|fact| scope.is_none() || fact.department == scope);
+    let counted = in_scope.flat_map(|fact| match metric.id {
+        "product_sales" => fact.by_product(),
+        _ => vec![fact.clone()],
+    });
     let mut members = Vec::new();
-    for fact in in_scope {
+    for fact in &counted.collect::<Vec<_>>() {
         let day = fact.at.to_zoned(zone.clone()).date();
         let Some(value) = (metric.value)(fact, facts) else {
             continue;
@@ -35,7 +39,9 @@ pub(super) fn members(
         if fact.kind != metric.kind || day < days.0 || day > days.1 {
             continue;
         }
-        let group = request.group_by().map(|one| counted::shown(fact, one, day));
+        let group = request
+            .group_by()
+            .map(|one| counted::shown(fact, facts, one, day));
         members.push((group.collect(), value, fact.currency.clone()));
     }
     members

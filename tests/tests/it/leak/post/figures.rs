@@ -196,7 +196,7 @@ impl Post<'_> {
                 one.name.starts_with("tickets/") && !one.whole.has_field_by_name("merged_time")
             }
             "orders" => one.name.starts_with("orders/"),
-            "order_lateness" | "after_sales_rate" | "sales" => {
+            "order_lateness" | "after_sales_rate" | "sales" | "product_sales" => {
                 one.name.starts_with("orders/") && dimension_of(one, "stage") != "cancelled"
             }
             "after_sales_cases" => one.name.starts_with("cases/"),
@@ -267,6 +267,7 @@ pub(in crate::leak) const FIGURES: &[(&str, &str, &str)] = &[
     ("order_satisfaction", "DEPARTMENT", "department"),
     ("resolution_rate", "DEPARTMENT", "department"),
     ("order_lateness", "DEPARTMENT", "department"),
+    ("product_sales", "DEPARTMENT", "department"),
     ("after_sales_rate", "DEPARTMENT", "department"),
     ("after_sales_cases", "DEPARTMENT", "department"),
     ("visits", "DEPARTMENT", "department"),

@@ -1,28 +1,23 @@
-//! A definition as it is entered: every fault at once, and the week it makes.
+//! A definition as it is written: every fault at once, and the week it makes.
 
 use std::collections::BTreeMap;
 
 use jiff::{civil::Date, tz::TimeZone};
 use kefu_contracts::{
     google::r#type::Date as WireDate,
-    ticket::{CalendarDefinition, DayHours, OpenHours, Weekday},
+    ticket::{CalendarDefinition, OpenHours, Weekday},
 };
-use kefu_service::{error::Violation, fields::Fields};
 
-use super::{Hours, MINUTES_A_DAY, Week, holidays};
+use super::{Hours, MINUTES_A_DAY, Week};
+use crate::{error::Violation, fields::Fields};
 
 /// Most days that are otherwise.
 const MOST_DAYS: usize = 2000;
-const LONGEST_TITLE: usize = 120;
-/// Bytes of an iCalendar file.
-const LONGEST_FILE: usize = 1024 * 1024;
+/// Most characters of what a day is called.
+pub const LONGEST_TITLE: usize = 120;
 
 /// Reads a definition; what is wrong is noted under `field`.
-pub(crate) fn week(
-    fields: &mut Fields,
-    field: &str,
-    definition: &CalendarDefinition,
-) -> Option<Week> {
+pub fn week(fields: &mut Fields, field: &str, definition: &CalendarDefinition) -> Option<Week> {
     let zone = TimeZone::get(&definition.time_zone).ok();
     fields.ensure(
         zone.is_some(),
@@ -65,47 +60,6 @@ pub(crate) fn week(
         days: days.map(Option::unwrap_or_default),
         otherwise,
     })
-}
-
-/// Puts the days of an iCalendar file into a definition; they go before what it says of them.
-pub(crate) fn add_holidays(
-    fields: &mut Fields,
-    definition: &mut CalendarDefinition,
-    file: &str,
-    worked_as: i32,
-) {
-    let worked_as = fields
-        .optional_enum::<Weekday>("worked_as", worked_as)
-        .filter(|day| *day != Weekday::Unspecified)
-        .unwrap_or(Weekday::Monday);
-    if file.is_empty() {
-        return;
-    }
-    if file.len() > LONGEST_FILE {
-        return fields.refuse("holidays", Violation::TooLong(LONGEST_FILE));
-    }
-    let Some(holidays) = holidays::read(file) else {
-        return fields.refuse("holidays", Violation::Format);
-    };
-    let mut usual = definition.week.iter();
-    let usual = usual.find(|day| day.weekday() == worked_as);
-    let usual = usual.map(|day| day.hours.clone()).unwrap_or_default();
-    for day in holidays {
-        let date = Some(WireDate {
-            year: day.date.year().into(),
-            month: day.date.month().into(),
-            day: day.date.day().into(),
-        });
-        definition.days.retain(|one| one.date != date);
-        definition.days.push(DayHours {
-            date,
-            title: day.title.chars().take(LONGEST_TITLE).collect(),
-            hours: match day.worked {
-                true => usual.clone(),
-                false => Vec::new(),
-            },
-        });
-    }
 }
 
 fn hours(fields: &mut Fields, place: &str, hours: &[OpenHours]) -> Option<Hours> {
@@ -156,6 +110,8 @@ fn civil(date: &WireDate) -> Option<Date> {
 
 #[cfg(test)]
 mod tests {
+    use kefu_contracts::ticket::DayHours;
+
     use super::*;
 
     fn found(definition: CalendarDefinition) -> Vec<String> {

@@ -14,7 +14,7 @@ use super::{
 const AHEAD: SignedDuration = SignedDuration::from_hours(32 * 24);
 
 /// Open stretches between two moments, in order and apart.
-pub(crate) struct Spans<'c> {
+pub struct Spans<'c> {
     calendar: &'c Calendar,
     at: Timestamp,
     to: Timestamp,
@@ -25,7 +25,7 @@ pub(crate) struct Spans<'c> {
 
 impl Calendar {
     /// Open time from one moment until the other, stretch by stretch.
-    pub(crate) fn spans(&self, from: Timestamp, to: Timestamp) -> Spans<'_> {
+    pub fn spans(&self, from: Timestamp, to: Timestamp) -> Spans<'_> {
         Spans {
             calendar: self,
             at: from,

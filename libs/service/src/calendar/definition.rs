@@ -7,15 +7,16 @@ use jiff::{
     tz::TimeZone,
 };
 
-pub(crate) const MINUTES_A_DAY: u16 = 24 * 60;
+/// Minutes from one midnight to the next.
+pub const MINUTES_A_DAY: u16 = 24 * 60;
 
 /// Hours of one day: stretches of minutes since its midnight, in order and apart.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Hours(Vec<(u16, u16)>);
+pub struct Hours(Vec<(u16, u16)>);
 
 impl Hours {
     /// None where a stretch is empty, leaves the day, or touches or crosses another.
-    pub(crate) fn new(mut stretches: Vec<(u16, u16)>) -> Option<Self> {
+    pub fn new(mut stretches: Vec<(u16, u16)>) -> Option<Self> {
         stretches.sort_unstable();
         let within = stretches
             .iter()
@@ -24,7 +25,8 @@ impl Hours {
         (within && apart).then_some(Self(stretches))
     }
 
-    pub(crate) fn stretches(&self) -> &[(u16, u16)] {
+    /// From each minute until the other.
+    pub fn stretches(&self) -> &[(u16, u16)] {
         &self.0
     }
 
@@ -40,16 +42,18 @@ impl Hours {
 
 /// A version: the hours of each day of the week, and of days that are otherwise.
 #[derive(Debug, Clone)]
-pub(crate) struct Week {
-    pub(crate) zone: TimeZone,
+pub struct Week {
+    /// Of the wall.
+    pub zone: TimeZone,
     /// From Monday on.
-    pub(crate) days: [Hours; 7],
+    pub days: [Hours; 7],
     /// Holidays have none; working days in the place of others (调休) have some.
-    pub(crate) otherwise: BTreeMap<Date, Hours>,
+    pub otherwise: BTreeMap<Date, Hours>,
 }
 
 impl Week {
-    pub(crate) fn hours_of(&self, date: Date) -> &Hours {
+    /// Those of a day.
+    pub fn hours_of(&self, date: Date) -> &Hours {
         let weekday = date.weekday().to_monday_zero_offset();
         let usual = &self.days[usize::from(weekday.unsigned_abs())];
         self.otherwise.get(&date).unwrap_or(usual)

@@ -6,43 +6,46 @@
 //! read by another.
 
 mod definition;
-mod entry;
-mod holidays;
+mod reading;
 mod spans;
 #[cfg(test)]
 mod tests;
 
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 
-pub(crate) use self::{
+pub use self::{
     definition::{Hours, MINUTES_A_DAY, Week},
-    entry::{add_holidays, week},
+    reading::{LONGEST_TITLE, week},
+    spans::Spans,
 };
 
 /// A stretch of open time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Span {
-    pub(crate) start: Timestamp,
+pub struct Span {
+    /// Its first moment.
+    pub start: Timestamp,
     /// First moment that is not in it.
-    pub(crate) end: Timestamp,
+    pub end: Timestamp,
 }
 
 impl Span {
-    pub(crate) fn length(self) -> SignedDuration {
+    /// How long it is.
+    #[must_use]
+    pub fn length(self) -> SignedDuration {
         self.end.duration_since(self.start)
     }
 }
 
 /// A calendar with all its versions.
 #[derive(Debug, Clone)]
-pub(crate) struct Calendar {
+pub struct Calendar {
     /// By the moment from which each is in force, each once.
     versions: Vec<(Timestamp, Week)>,
 }
 
 impl Calendar {
     /// The first version counts for all time before it as well.
-    pub(crate) fn new(mut versions: Vec<(Timestamp, Week)>) -> Self {
+    pub fn new(mut versions: Vec<(Timestamp, Week)>) -> Self {
         versions.sort_by_key(|(from, _)| *from);
         Self { versions }
     }
@@ -56,7 +59,7 @@ impl Calendar {
     }
 
     /// Of the clock on the company's wall then.
-    pub(crate) fn zone(&self, moment: Timestamp) -> Option<TimeZone> {
+    pub fn zone(&self, moment: Timestamp) -> Option<TimeZone> {
         self.at(moment).map(|(week, _)| week.zone.clone())
     }
 
@@ -71,14 +74,14 @@ impl Calendar {
     }
 
     /// Open time between two moments.
-    pub(crate) fn open_between(&self, from: Timestamp, to: Timestamp) -> SignedDuration {
+    pub fn open_between(&self, from: Timestamp, to: Timestamp) -> SignedDuration {
         let spans = self.spans(from, to);
         spans.fold(SignedDuration::ZERO, |all, span| all + span.length())
     }
 
     /// The moment at which so much open time has passed since `from`; none where it does
     /// not come before `horizon`.
-    pub(crate) fn after(
+    pub fn after(
         &self,
         from: Timestamp,
         amount: SignedDuration,
