@@ -34,7 +34,7 @@ pub fn document(api: &Api) -> Value {
         items.entry(path).or_default().insert(verb, operation);
         let service = binding.method.parent_service();
         tags.entry(tag(binding))
-            .or_insert_with(|| words.service(&service).to_owned());
+            .or_insert_with(|| words.service(service).to_owned());
     }
     let tags: Vec<_> = tags
         .into_iter()
