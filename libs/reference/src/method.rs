@@ -3,12 +3,7 @@
 use kefu_contracts::policy::{DataClass, Effect};
 use prost_reflect::MessageDescriptor;
 
-use crate::{
-    Rpc, Sources, message,
-    posts::Post,
-    refusals::by_contract,
-    text::{anchor, prose},
-};
+use crate::{Rpc, Sources, message, posts::Post, refusals::by_contract, text::prose};
 
 /// The section of an RPC, on the page of its package.
 pub(crate) fn section(sources: &Sources, rpc: &Rpc, package: &str) -> String {
@@ -85,20 +80,15 @@ fn classes(classes: &[DataClass]) -> String {
     classes.iter().map(name).collect::<Vec<_>>().join(", ")
 }
 
+/// A link to those of every call, then the call's own, which stand in the same place.
 fn refusals(sources: &Sources, rpc: &Rpc) -> String {
     let mut reasons = by_contract(rpc);
     reasons.extend(sources.refusals.of(rpc).iter().copied());
-    let one = |reason: &&str| format!("[{reason}](README.md#{})", anchor("Refusals"));
-    let mut said: Vec<_> = reasons.iter().map(one).collect();
-    said.insert(
-        0,
-        "[those of every call](README.md#refusals-of-every-call)".to_owned(),
-    );
-    // Only the first is a link: the others are looked up in the same table.
-    for (at, reason) in reasons.iter().enumerate() {
-        said[at + 1] = format!("`{reason}`");
-    }
-    said.join(", ")
+    let own: String = reasons
+        .iter()
+        .map(|reason| format!(", `{reason}`"))
+        .collect();
+    format!("[those of every call](README.md#refusals-of-every-call){own}")
 }
 
 /// `[A](#a) → [B](#b)`

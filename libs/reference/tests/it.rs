@@ -7,6 +7,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
     path::Path,
+    sync::LazyLock,
 };
 
 use kefu_reference::{FOLDER, Sources};
@@ -16,13 +17,12 @@ fn root() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
 }
 
-fn sources() -> Sources {
-    Sources::read(root()).unwrap()
-}
+/// Read once: it takes seconds.
+static SOURCES: LazyLock<Sources> = LazyLock::new(|| Sources::read(root()).unwrap());
 
 #[test]
 fn the_pages_are_current() {
-    let pages = sources().pages();
+    let pages = SOURCES.pages();
     let folder = root().join(FOLDER);
     let there: BTreeMap<String, String> = fs::read_dir(&folder)
         .unwrap()
@@ -56,7 +56,7 @@ fn the_pages_are_current() {
 
 #[test]
 fn every_example_is_a_message_of_the_contract() {
-    let sources = sources();
+    let sources = &*SOURCES;
     let mut seen = 0;
     for rpc in sources.contract.rpcs() {
         if rpc.rule.internal {
@@ -78,7 +78,7 @@ fn every_example_is_a_message_of_the_contract() {
 
 #[test]
 fn every_link_leads_somewhere() {
-    let pages = sources().pages();
+    let pages = SOURCES.pages();
     let targets: BTreeMap<&str, BTreeSet<String>> = pages
         .iter()
         .map(|(name, text)| {
@@ -124,7 +124,7 @@ fn anchor(heading: &str) -> String {
 /// the pages would be silent about them.
 #[test]
 fn refusals_are_found_where_they_are_given() {
-    let sources = sources();
+    let sources = &*SOURCES;
     let rpcs = sources.contract.rpcs();
     for (call, reason) in [
         ("CustomerService.GetCustomer", "NOT_FOUND_OR_OUT_OF_SCOPE"),
@@ -158,7 +158,7 @@ fn refusals_are_found_where_they_are_given() {
 
 #[test]
 fn the_handler_of_every_call_is_found() {
-    let sources = sources();
+    let sources = &*SOURCES;
     let rpcs = sources.contract.rpcs();
     let lost: Vec<_> = rpcs
         .iter()

@@ -1,6 +1,10 @@
 //! `kefu`: runs the services, migrates their schemas, imports records, calls.
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{
+    panic,
+    path::PathBuf,
+    process::{self, ExitCode},
+};
 
 use clap::{CommandFactory, Parser, Subcommand};
 use kefu::{
@@ -57,8 +61,22 @@ enum Command {
     },
 }
 
+/// Who reads no further, as `head` does, has seen enough: no panic, but the end that a shell knows.
+fn end_with_the_reader() {
+    let told = panic::take_hook();
+    panic::set_hook(Box::new(move |panic| {
+        let why = panic.payload().downcast_ref::<String>();
+        if why.is_some_and(|why| why.starts_with("failed printing to stdout: Broken pipe")) {
+            // 128 and the number of SIGPIPE.
+            process::exit(141);
+        }
+        told(panic);
+    }));
+}
+
 #[tokio::main]
 async fn main() -> ExitCode {
+    end_with_the_reader();
     let arguments = Arguments::parse();
     // Boxed: it is as large as all configurations together.
     match Box::pin(run(arguments)).await {

@@ -5,7 +5,6 @@
     clippy::print_stdout,
     reason = "the events are the output of the command"
 )]
-#![allow(clippy::print_stderr, reason = "how it goes is no event")]
 
 use std::{fs, path::PathBuf, time::Duration};
 
@@ -240,18 +239,10 @@ fn text(message: &DynamicMessage, field: &str) -> String {
     match message.get_field(&descriptor).as_ref() {
         Value::String(text) => text.clone(),
         Value::EnumNumber(number) if *number != 0 => match descriptor.kind() {
-            prost_reflect::Kind::Enum(kind) => {
-                let none = kind
-                    .get_value(0)
-                    .map(|value| value.name().to_owned())
-                    .unwrap_or_default();
-                let prefix = none.trim_end_matches("UNSPECIFIED");
-                let value = kind.get_value(*number).map(|value| value.name().to_owned());
-                value.map_or_else(
-                    || number.to_string(),
-                    |value| value.trim_start_matches(prefix).to_owned(),
-                )
-            }
+            prost_reflect::Kind::Enum(kind) => match kind.get_value(*number) {
+                Some(value) => call::table::short(&kind, value.name()).to_owned(),
+                None => number.to_string(),
+            },
             _ => String::new(),
         },
         Value::Message(inner) if message.has_field(&descriptor) => match call::json(inner) {

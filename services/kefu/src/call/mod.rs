@@ -7,7 +7,7 @@
 
 mod codec;
 pub(crate) mod method;
-mod table;
+pub(crate) mod table;
 
 use std::io::{Read, stdin};
 

@@ -1,14 +1,33 @@
 //! Answers in columns, for people: what each record is, not all that it has.
 
 use anyhow::Context;
-use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, MessageDescriptor, ReflectMessage};
+use prost_reflect::{
+    DynamicMessage, EnumDescriptor, FieldDescriptor, Kind, MessageDescriptor, ReflectMessage,
+};
 use serde_json::Value;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use super::json;
 
-/// What a cell holds at most, in columns of the terminal.
-const WIDEST: usize = 40;
+/// What a cell holds at most, in columns of the terminal: the name of a record, which other calls take.
+const WIDEST: usize = 48;
+/// How wide a line is where the terminal does not say (`COLUMNS`).
+const LINE: usize = 140;
+/// What tells records apart comes first, then the rest as far as there is room.
+const FIRST: &[&str] = &[
+    "name",
+    "number",
+    "file_number",
+    "order_number",
+    "display_name",
+    "kind",
+    "state",
+    "stage",
+    "priority",
+    "subject",
+    "title",
+    "due_time",
+];
 /// Fields that people do not look at in a list.
 const LEFT_OUT: &[&str] = &["etag", "disclosure"];
 
@@ -58,7 +77,7 @@ fn record_of(field: &FieldDescriptor) -> Option<MessageDescriptor> {
 
 /// Records under the names of the fields that any of them has, in the order of the contract.
 fn records(record: &MessageDescriptor, rows: &[Value]) -> String {
-    let shown: Vec<_> = record
+    let mut shown: Vec<_> = record
         .fields()
         .filter(|field| !LEFT_OUT.contains(&field.name()))
         .filter(|field| {
@@ -66,16 +85,35 @@ fn records(record: &MessageDescriptor, rows: &[Value]) -> String {
                 .any(|row| row.get(field.json_name()).is_some_and(is_plain))
         })
         .collect();
-    let mut lines = vec![
-        shown
+    let place = |field: &FieldDescriptor| FIRST.iter().position(|first| *first == field.name());
+    shown.sort_by_key(|field| place(field).unwrap_or(FIRST.len()));
+    let terminal = std::env::var("COLUMNS")
+        .ok()
+        .and_then(|columns| columns.parse().ok());
+    let mut room: usize = terminal.unwrap_or(LINE);
+    let mut lines = vec![Vec::new(); rows.len() + 1];
+    for field in &shown {
+        let cell = |row: &Value| {
+            row.get(field.json_name())
+                .map_or_else(String::new, |value| said(field, value))
+        };
+        let column: Vec<String> = std::iter::once(field.name().to_uppercase())
+            .chain(rows.iter().map(cell))
+            .map(|cell| cut(&cell))
+            .collect();
+        let width = column
             .iter()
-            .map(|field| field.name().to_uppercase())
-            .collect::<Vec<_>>(),
-    ];
-    for row in rows {
-        let cell =
-            |field: &FieldDescriptor| row.get(field.json_name()).map_or_else(String::new, text);
-        lines.push(shown.iter().map(cell).collect());
+            .map(|cell| cell.width())
+            .max()
+            .unwrap_or_default()
+            + 2;
+        if width > room && field.name() != "name" {
+            continue;
+        }
+        room = room.saturating_sub(width);
+        for (line, cell) in lines.iter_mut().zip(column) {
+            line.push(cell);
+        }
     }
     columns(&lines)
 }
@@ -108,6 +146,35 @@ fn flatten(value: &Value, path: &str, lines: &mut Vec<Vec<String>>) {
     }
 }
 
+/// Enums without the enum's name, times to the second.
+fn said(field: &FieldDescriptor, value: &Value) -> String {
+    let said = text(value);
+    match field.kind() {
+        Kind::Enum(kind) => said
+            .split(", ")
+            .map(|one| short(&kind, one))
+            .collect::<Vec<_>>()
+            .join(", "),
+        Kind::Message(message) if message.full_name() == "google.protobuf.Timestamp" => {
+            match said.split_once('.') {
+                Some((seconds, _)) => format!("{seconds}Z"),
+                None => said,
+            }
+        }
+        _ => said,
+    }
+}
+
+/// An enum's value without the enum's name before it.
+pub(crate) fn short<'a>(kind: &EnumDescriptor, value: &'a str) -> &'a str {
+    let none = kind
+        .get_value(0)
+        .map(|none| none.name().to_owned())
+        .unwrap_or_default();
+    let prefix = none.strip_suffix("UNSPECIFIED").unwrap_or_default();
+    value.strip_prefix(prefix).unwrap_or(value)
+}
+
 fn text(value: &Value) -> String {
     match value {
         Value::String(text) => text.replace('\n', " "),
@@ -119,19 +186,6 @@ fn text(value: &Value) -> String {
 /// Cells below each other; the last of a line is as long as it is.
 fn columns(lines: &[Vec<String>]) -> String {
     let many = lines.iter().map(Vec::len).max().unwrap_or_default();
-    let cut = |cell: &String, at: usize| match at + 1 == many && many == 2 {
-        true => cell.clone(),
-        false => cut(cell),
-    };
-    let lines: Vec<Vec<String>> = lines
-        .iter()
-        .map(|line| {
-            line.iter()
-                .enumerate()
-                .map(|(at, cell)| cut(cell, at))
-                .collect()
-        })
-        .collect();
     let width = |at: usize| {
         lines
             .iter()
@@ -141,7 +195,7 @@ fn columns(lines: &[Vec<String>]) -> String {
     };
     let widths: Vec<usize> = (0..many).map(|at| width(at).unwrap_or_default()).collect();
     let mut out = String::new();
-    for line in &lines {
+    for line in lines {
         let mut text = String::new();
         for (cell, width) in line.iter().zip(&widths) {
             text.push_str(cell);
@@ -187,15 +241,15 @@ mod tests {
         let answer = message(
             "kefu.ticket.v1.ListTicketsResponse",
             json!({"tickets": [
-                {"name": "tickets/a", "number": "T1", "subject": "净化器", "etag": "3"},
+                {"name": "tickets/a", "number": "T1", "state": "TICKET_STATE_NEW", "subject": "净化器", "etag": "3"},
                 {"name": "tickets/b", "subject": "a"},
             ], "totalSize": 2}),
         );
         let table = of(&answer).unwrap();
         let lines: Vec<_> = table.lines().collect();
-        assert_eq!(lines[0], "NAME       NUMBER  SUBJECT");
-        assert_eq!(lines[1], "tickets/a  T1      净化器");
-        assert_eq!(lines[2], "tickets/b          a");
+        assert_eq!(lines[0], "NAME       NUMBER  STATE  SUBJECT");
+        assert_eq!(lines[1], "tickets/a  T1      NEW    净化器");
+        assert_eq!(lines[2], "tickets/b                 a");
         assert_eq!(lines[3], "totalSize  2");
     }
 
@@ -213,7 +267,7 @@ mod tests {
 
     #[test]
     fn long_cells_are_cut_by_their_width() {
-        assert_eq!(cut(&"张".repeat(30)).width(), 39);
+        assert_eq!(cut(&"张".repeat(30)).width(), 47);
         assert_eq!(cut("short"), "short");
     }
 }

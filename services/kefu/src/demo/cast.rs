@@ -2,7 +2,7 @@
 
 use std::{
     cell::Cell,
-    io::{IsTerminal, stdin, stdout},
+    io::{IsTerminal, Write, stdin, stdout},
     time::Duration,
 };
 
@@ -27,6 +27,7 @@ pub(super) struct Stage {
     company: Company,
     /// Whether each step waits for whoever looks on.
     paced: Cell<bool>,
+    begun: Cell<bool>,
 }
 
 impl Stage {
@@ -40,6 +41,7 @@ impl Stage {
             connect,
             company: Company::from_toml(EXAMPLE_COMPANY).context("the example company")?,
             paced: Cell::new(!straight && stdin().is_terminal() && stdout().is_terminal()),
+            begun: Cell::new(false),
         })
     }
 
@@ -92,10 +94,12 @@ impl Stage {
 
     /// Tells what somebody does, once whoever looks on has seen what was before.
     pub(super) fn tell(&self, login: &str, what: &str) {
-        if self.paced.get() {
-            println!("\n  ⏎");
+        if self.begun.replace(true) && self.paced.get() {
+            print!("\n    ⏎ ");
             // What is typed does not matter, nor whether it could be read.
-            let _ = stdin().read_line(&mut String::new());
+            let _ = stdout()
+                .flush()
+                .and_then(|()| stdin().read_line(&mut String::new()));
         }
         println!("\n▸ {} {what}", self.person(login));
     }
