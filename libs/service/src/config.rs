@@ -40,6 +40,8 @@ pub use self::{
 
 /// Where values that no layer names come from.
 const BUILT_IN: &str = "default";
+/// Longest key and value whose source is aligned: one long value moves no other's out of sight.
+const ALIGNED: usize = 80;
 
 /// Gathers the layers of a configuration.
 #[derive(Clone)]
@@ -146,11 +148,12 @@ impl<T: Serialize> Loaded<T> {
         let width = lines
             .iter()
             .map(|(key, value)| key.len() + value.len())
+            .filter(|width| *width <= ALIGNED)
             .max()
             .unwrap_or(0);
         let mut text = String::new();
         for (key, value) in lines {
-            let gap = " ".repeat(width - key.len() - value.len());
+            let gap = " ".repeat(width.saturating_sub(key.len() + value.len()));
             text += &format!("{key} = {value}{gap}  # {}\n", self.origins.of(&key));
         }
         Ok(text)

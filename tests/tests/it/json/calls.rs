@@ -46,8 +46,11 @@ async fn a_file_is_entered_read_and_changed() {
         format!("\"{}\"", entered["etag"].as_str().unwrap())
     );
     let read = answer.ok();
-    let grpc = customers(&agent).get_customer(GetCustomerRequest { name: name.into() });
-    let grpc = grpc.await.unwrap().into_inner();
+    let grpc = customers(&agent)
+        .get_customer(GetCustomerRequest { name: name.into() })
+        .await
+        .unwrap()
+        .into_inner();
     assert_eq!(read, in_json("GET", &path, &grpc));
     assert_eq!(read["displayName"], "赵一鸣");
 
