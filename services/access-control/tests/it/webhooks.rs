@@ -244,7 +244,7 @@ async fn an_account_sees_its_own_webhooks_alone() {
     };
     let other = create(&by, other).await.unwrap();
     let logistics = account(&house, "logistics");
-    assert_eq!(names(&logistics).await, [own.name.clone()]);
+    assert_eq!(names(&logistics).await, std::slice::from_ref(&own.name));
     let mut all = names(&by).await;
     all.sort();
     let mut both = [own.name.clone(), other.name.clone()];

@@ -56,7 +56,10 @@ fn signatures_are_those_of_standard_webhooks() {
     let id = "msg_p5jXN8AQM9LWM0D4loKWxJek";
     let body = br#"{"test": 2432232314}"#;
     let one = "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=";
-    assert_eq!(signatures(&[secret.clone()], id, 1_614_265_330, body), one);
+    assert_eq!(
+        signatures(std::slice::from_ref(&secret), id, 1_614_265_330, body),
+        one
+    );
     let both = signatures(&[secret.clone(), secret], id, 1_614_265_330, body);
     assert_eq!(both, format!("{one} {one}"));
 }

@@ -254,6 +254,6 @@ async fn without_a_key_there_are_no_webhooks() {
         );
     }
     // What there is can be looked at and ended.
-    assert_eq!(names(&elsewhere).await, [made.name.clone()]);
+    assert_eq!(names(&elsewhere).await, std::slice::from_ref(&made.name));
     delete(&elsewhere, &made).await.unwrap();
 }
