@@ -23,7 +23,7 @@ const overWeb = process.env.KEFU_OVER_WEB === "yes";
 
 function connect(purpose: string, language: string): Transport {
   const options = { baseUrl, interceptors: callers({ token, purpose, language }) };
-  return overWeb ? createGrpcWebTransport({ ...options, httpVersion: "1.1" }) : createGrpcTransport(options);
+  return overWeb ? createGrpcWebTransport({ ...options, httpVersion: "2" }) : createGrpcTransport(options);
 }
 
 async function main(): Promise<void> {
