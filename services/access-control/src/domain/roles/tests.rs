@@ -121,6 +121,8 @@ fn figures_open_into_what_one_may_look_at() {
             DataClass::Relation,
             &["order.visits.get", "profile.customers.get"],
         ),
+        // Where customers are from.
+        (DataClass::Basic, &["profile.customers.get"]),
     ];
     let opens = |rule: &&RoleRule| {
         let mut permissions = rule.permissions.iter();

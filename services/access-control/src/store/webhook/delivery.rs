@@ -55,11 +55,13 @@ impl Stored for Logged {
 
     fn list<'c>(connection: &'c mut PgConnection, ids: &'c [Uuid]) -> Listing<'c, Self> {
         Box::pin(async move {
-            let mut attempts = attempts(connection, ids).await?;
             let deliveries = list(connection, ids).await?.into_iter();
-            let logged = deliveries.map(|delivery| Self {
-                attempts: attempts.remove(&delivery.id).unwrap_or_default(),
-                delivery,
+            let mut attempts = attempts(connection, ids).await?;
+            let logged = deliveries.map(|delivery| {
+                let mut attempts = attempts.remove(&delivery.id).unwrap_or_default();
+                // What came between the two reads is none of this state.
+                attempts.retain(|one| one.number <= delivery.attempts);
+                Self { delivery, attempts }
             });
             Ok(logged.collect())
         })
