@@ -104,7 +104,7 @@ fn sales_and_marketing_clear_no_contact_data() {
 /// Clauses SG-7, CF-6.1: whoever opens figures into records may look at each of these records.
 #[test]
 fn figures_open_into_what_one_may_look_at() {
-    const RECORDS: [(DataClass, &[&str]); 3] = [
+    const RECORDS: [(DataClass, &[&str]); 4] = [
         (
             DataClass::Service,
             &["ticket.tickets.get", "ticket.surveys.get"],
