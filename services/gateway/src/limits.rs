@@ -123,8 +123,9 @@ impl Shard {
 
 impl Bucket {
     fn take(&mut self, now: i64, cost: i64, burst: i64) -> Result<(), Limited> {
-        // Fuller than a bucket can be: the clock was turned back.
-        if self.full_at > now.saturating_add(burst) {
+        // Fuller than a bucket can be: the clock was turned back. Not by little: calls at the same
+        // time come here in another order than they were timed in.
+        if self.full_at > now.saturating_add(burst).saturating_add(SECOND) {
             self.full_at = now;
         }
         let full_at = self.full_at.max(now) + cost;

@@ -100,3 +100,15 @@ fn strangers_share_one_budget_a_second() {
     assert!(budget.spend(START) && budget.spend(later(999)) && !budget.spend(later(999)));
     assert!(budget.spend(later(1000)));
 }
+
+/// Calls at the same time come in another order than they were timed in: none of them finds the
+/// bucket as after a rest.
+#[test]
+fn a_call_timed_before_another_finds_no_more_left() {
+    let rates = rates(10, 5);
+    let who = Uuid::from_u128(1);
+    assert!((0..5).all(|_| rates.take(who, later(3)).is_ok()));
+    assert!(rates.take(who, later(3)).is_err());
+    assert!(rates.take(who, START).is_err());
+    assert!(rates.take(who, later(3)).is_err());
+}
