@@ -72,7 +72,8 @@ struct Bucket {
 
 impl Rates {
     pub(crate) fn new(calls_per_second: NonZeroU32, burst: NonZeroU32) -> Self {
-        let cost = SECOND / i64::from(calls_per_second.get());
+        // One call a nanosecond is the most that the clock tells apart.
+        let cost = (SECOND / i64::from(calls_per_second.get())).max(1);
         let shard = || {
             Mutex::new(Shard {
                 buckets: HashMap::new(),

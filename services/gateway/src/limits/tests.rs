@@ -112,3 +112,13 @@ fn a_call_timed_before_another_finds_no_more_left() {
     assert!(rates.take(who, START).is_err());
     assert!(rates.take(who, later(3)).is_err());
 }
+
+/// Nor is anybody refused for it, who may make as many calls as there can be.
+#[test]
+fn whoever_is_not_limited_may_be_timed_in_any_order() {
+    let rates = rates(u32::MAX, u32::MAX);
+    let who = Uuid::from_u128(1);
+    for at in [3, 0, 2, 1] {
+        assert_eq!(rates.take(who, later(at)), Ok(()));
+    }
+}

@@ -5,6 +5,7 @@ use std::{
     net::{SocketAddr, TcpListener},
     path::Path,
     process::{Child, Command, Stdio},
+    sync::atomic::{AtomicU16, Ordering},
     time::Duration,
 };
 
@@ -32,6 +33,9 @@ use tonic::{
     Code, Request,
     transport::{Channel, Endpoint},
 };
+
+const FIRST_PORT: u16 = 12_000;
+const PORTS: u16 = 20_000;
 
 pub(crate) const SERVICES: [&str; 6] = [
     "access-control",
@@ -170,12 +174,18 @@ impl Site {
     }
 }
 
+/// One that nobody listens on, below those that systems take for outgoing connections: it is free
+/// still when its process comes to it. Tests, which are processes, begin at places of their own.
 fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port()
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let begin = std::process::id().wrapping_mul(67) as u16;
+    let mut tried = (0..PORTS).map(|_| {
+        let next = begin.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed));
+        FIRST_PORT + next % PORTS
+    });
+    tried
+        .find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok())
+        .expect("a free port")
 }
 
 /// One for each service, of an authority that knows no others.
