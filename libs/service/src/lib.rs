@@ -14,6 +14,7 @@ pub mod consumer;
 pub mod core;
 pub mod database;
 pub mod destroyed;
+pub mod dynamic;
 pub mod entitlements;
 pub mod error;
 pub mod facts;

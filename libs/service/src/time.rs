@@ -1,6 +1,7 @@
-//! Points in time between the contracts, the rules and the database.
+//! Points in time, and dates, between the contracts, the rules and the database.
 
-use jiff::Timestamp;
+use jiff::{Timestamp, civil::Date};
+use kefu_contracts::google::r#type::Date as WireDate;
 use prost_types::Timestamp as ProtoTime;
 
 /// As the contracts carry it.
@@ -23,4 +24,14 @@ pub fn from_proto(at: &ProtoTime) -> Option<Timestamp> {
     }
     let exact = Timestamp::new(at.seconds, at.nanos).ok()?;
     Timestamp::from_microsecond(exact.as_microsecond()).ok()
+}
+
+/// A whole date; `None` for years alone and the like, and for what is no date.
+pub fn civil(date: &WireDate) -> Option<Date> {
+    Date::new(
+        date.year.try_into().ok()?,
+        date.month.try_into().ok()?,
+        date.day.try_into().ok()?,
+    )
+    .ok()
 }

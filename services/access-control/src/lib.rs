@@ -234,10 +234,12 @@ pub fn build(config: AccessControlConfig, deps: Deps, peers: Peers) -> Result<Ho
             limits: config.webhooks.limits(),
         }),
     };
+    let policy = HeldPolicy::default();
     jobs.extend(webhooks::jobs(webhooks::Parts {
         core: &core,
         config: &config.webhooks,
         signer,
+        policy: policy.clone(),
         lent: register.roles.lent.clone(),
         owners: vec![
             ("customer-profile", peers.customer_profile.clone()),
@@ -245,7 +247,6 @@ pub fn build(config: AccessControlConfig, deps: Deps, peers: Peers) -> Result<Ho
             ("ticket", peers.ticket.clone()),
         ],
     })?);
-    let policy = HeldPolicy::default();
     let entitlements = Entitlements {
         register: register.clone(),
         policy: policy.clone(),

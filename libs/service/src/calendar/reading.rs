@@ -2,14 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use jiff::{civil::Date, tz::TimeZone};
-use kefu_contracts::{
-    google::r#type::Date as WireDate,
-    ticket::{CalendarDefinition, OpenHours, Weekday},
-};
+use jiff::tz::TimeZone;
+use kefu_contracts::ticket::{CalendarDefinition, OpenHours, Weekday};
 
 use super::{Hours, MINUTES_A_DAY, Week};
-use crate::{error::Violation, fields::Fields};
+use crate::{error::Violation, fields::Fields, time::civil};
 
 /// Most days that are otherwise.
 const MOST_DAYS: usize = 2000;
@@ -97,15 +94,6 @@ fn minute(text: &str) -> Option<u16> {
     let (hour, minute) = (two(hour)?, two(minute)?);
     let all = hour * 60 + minute;
     (minute < 60 && all <= MINUTES_A_DAY).then_some(all)
-}
-
-fn civil(date: &WireDate) -> Option<Date> {
-    Date::new(
-        date.year.try_into().ok()?,
-        date.month.try_into().ok()?,
-        date.day.try_into().ok()?,
-    )
-    .ok()
 }
 
 #[cfg(test)]

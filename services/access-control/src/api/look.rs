@@ -81,7 +81,7 @@ pub(in crate::api) async fn get<K: Kind>(
         let fault = Fault::not_found(name);
         return Err(views.refuse(call, K::REFUSED, name, fault).await);
     };
-    let shown = shown::<K>(call, &reached);
+    let shown = shown(K::COLLECTION, call, &reached);
     views.record(call, K::VIEWED, &[shown]).await?;
     Ok(record)
 }
@@ -119,7 +119,12 @@ pub(in crate::api) async fn list<K: Kind>(
         .run(move |connection| Box::pin(async move { K::list(connection, &ids).await }))
         .await?;
     let found: HashMap<Uuid, K> = found.into_iter().map(|one| (one.id(), one)).collect();
-    let present = |one: &Reached| Some((shown::<K>(call, one), found.get(&one.at.id)?.message()));
+    let present = |one: &Reached| {
+        Some((
+            shown(K::COLLECTION, call, one),
+            found.get(&one.at.id)?.message(),
+        ))
+    };
     let (shown, records): (Vec<_>, Vec<_>) = page.records.iter().filter_map(present).unzip();
     register.core.views.record(call, K::VIEWED, &shown).await?;
     Ok(Page {
@@ -130,9 +135,10 @@ pub(in crate::api) async fn list<K: Kind>(
     })
 }
 
-fn shown<K: Kind>(call: &Call, reached: &Reached) -> Shown {
+/// What is journaled of a record of this collection that is shown.
+pub(in crate::api) fn shown(collection: &str, call: &Call, reached: &Reached) -> Shown {
     Shown {
-        resource: fields::name(K::COLLECTION, reached.at.id),
+        resource: fields::name(collection, reached.at.id),
         customer_id: None,
         clearance: call.context.clearance(reached.matched, call.now),
     }

@@ -73,6 +73,15 @@ async fn open(revision: &mut Revision<'_>, call: &Call, id: Uuid) -> Result<Webh
     }
 }
 
+/// The webhook within reach, which is sent something.
+async fn active(revision: &mut Revision<'_>, call: &Call, id: Uuid) -> Result<Webhook, Fault> {
+    let webhook = open(revision, call, id).await?;
+    match webhook.is_active() {
+        true => Ok(webhook),
+        false => Err(RegisterError::Webhook(Refusal::Paused(webhook.pause)).into()),
+    }
+}
+
 #[tonic::async_trait]
 impl WebhookService for WebhooksApi {
     async fn create_webhook(

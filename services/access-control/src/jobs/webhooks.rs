@@ -35,6 +35,8 @@ pub(crate) struct Parts<'a> {
     pub(crate) config: &'a WebhooksConfig,
     /// Vouches for calls in receivers' names; none: nothing is sent.
     pub(crate) signer: Option<Arc<ContextSigner>>,
+    /// What they may is decided from.
+    pub(crate) policy: HeldPolicy,
     /// What grants let do.
     pub(crate) lent: Vec<String>,
     /// The services whose records are sent, by name.
@@ -50,6 +52,7 @@ pub(crate) fn jobs(parts: Parts<'_>) -> Result<Vec<Job>, Fault> {
         core,
         config,
         signer,
+        policy,
         lent,
         owners,
     } = parts;
@@ -57,7 +60,7 @@ pub(crate) fn jobs(parts: Parts<'_>) -> Result<Vec<Job>, Fault> {
     jobs.push(note::job(core, config.poll()));
     if let Some(signer) = signer {
         let way = Way {
-            records: Records::new(owners, signer, HeldPolicy::default(), lent)?,
+            records: Records::new(owners, signer, policy, lent)?,
             receiver: Receiver::new(config)?,
         };
         jobs.push(Sender::new(core.clone(), way).job(config.poll()));

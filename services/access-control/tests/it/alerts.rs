@@ -18,7 +18,7 @@ use sqlx::Executor;
 use tonic::Status;
 use uuid::Uuid;
 
-use crate::house::{Caller, House};
+use crate::house::{Caller, House, eventually};
 
 /// Ten past ten on a Tuesday morning in Shanghai.
 pub(crate) const MORNING: &str = "2026-03-03T02:10:00Z";
@@ -97,15 +97,15 @@ pub(crate) async fn house() -> House {
 pub(crate) async fn happened(house: &House, entries: &[Entry]) {
     let mut sql = house.sql().await;
     kefu_journal::append(&mut sql, entries).await.unwrap();
-    for _ in 0..2000 {
-        let left = "SELECT (SELECT count(*) FROM journal) - (SELECT next_seq FROM alert_cursor)";
-        if house.count(left).await == 0 {
-            return;
+    let left = "SELECT (SELECT count(*) FROM journal) - (SELECT next_seq FROM alert_cursor)";
+    eventually(async || {
+        let all = house.count(left).await == 0;
+        if !all {
+            house.clock.advance(Duration::from_secs(1));
         }
-        house.clock.advance(Duration::from_secs(1));
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-    panic!("the log is not looked through in time");
+        all.then_some(())
+    })
+    .await;
 }
 
 /// An auditor, who sees all.

@@ -22,7 +22,7 @@ use serde_json::Value;
 use tonic::Status;
 use uuid::Uuid;
 
-use crate::house::{Caller, House, reason, said, violations};
+use crate::house::{Caller, House, eventually, reason, said, violations};
 use kefu_access::Scope;
 
 const FILES: [u128; 2] = [0xA1, 0xA2];
@@ -111,14 +111,11 @@ async fn get(by: &Caller, name: &str) -> Result<Export, Status> {
 
 /// Once it stands there; never for long.
 async fn until(by: &Caller, name: &str, state: ExportState) -> Export {
-    for _ in 0..2000 {
+    eventually(async || {
         let export = get(by, name).await.unwrap();
-        if export.state() == state {
-            return export;
-        }
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-    panic!("never {state:?}");
+        (export.state() == state).then_some(export)
+    })
+    .await
 }
 
 async fn download(by: &Caller, name: &str, offset: i64) -> Result<Vec<u8>, Status> {
@@ -494,12 +491,7 @@ async fn half_a_package_is_never_offered() {
     let secret_export = carry(&by, &secret, vec![key(&house, passphrase)])
         .await
         .unwrap();
-    for _ in 0..2000 {
-        if *house.records.cut.lock().unwrap() == 2 {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    eventually(async || (*house.records.cut.lock().unwrap() == 2).then_some(())).await;
     let chunks = "SELECT count(DISTINCT export_id) FROM export_chunk";
     assert_eq!(house.count(chunks).await, 2, "each stopped half-way");
     let receiver = house.person("song.yue");

@@ -81,6 +81,17 @@ pub(crate) struct House {
     database: PgConnectOptions,
 }
 
+/// Looks until there is something, which has to be within a bound.
+pub(crate) async fn eventually<T>(mut look: impl AsyncFnMut() -> Option<T>) -> T {
+    for _ in 0..2000 {
+        if let Some(found) = look().await {
+            return found;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    panic!("not in time");
+}
+
 impl House {
     /// With the shipped roles and the example company.
     pub(crate) async fn new() -> Self {
@@ -241,16 +252,13 @@ impl House {
         tell: impl Fn(Vec<Recorded>) -> Option<T>,
     ) -> T {
         let mut sql = self.sql().await;
-        for _ in 0..2000 {
+        eventually(async || {
             let batch = kefu_journal::read(&mut sql, Cursor::START, &[kind], 1000)
                 .await
                 .unwrap();
-            if let Some(told) = tell(batch.entries) {
-                return told;
-            }
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-        panic!("it is not in the journal");
+            tell(batch.entries)
+        })
+        .await
     }
 
     /// One number from the database.

@@ -24,7 +24,7 @@ use kefu_service::{clock::Clock, time::to_proto};
 use tonic::{Response, Status};
 use uuid::Uuid;
 
-use crate::house::{Caller, House};
+use crate::house::{Caller, House, eventually};
 
 pub(crate) const DAY: Duration = Duration::from_secs(86_400);
 
@@ -220,7 +220,7 @@ async fn told_where(
     at_least: usize,
     wanted: impl Fn(&TrainingChanged) -> bool,
 ) -> Vec<(Recorded, TrainingChanged)> {
-    for _ in 0..2000 {
+    eventually(async || {
         let entries = house.journal(EntryKind::Change, 0).await;
         let told = entries.into_iter().filter_map(|one| {
             let event::Event::TrainingChanged(changed) = one.entry.event.clone()?.event? else {
@@ -229,13 +229,13 @@ async fn told_where(
             wanted(&changed).then_some((one, changed))
         });
         let told: Vec<_> = told.collect();
-        if told.len() >= at_least {
-            return told;
+        if told.len() < at_least {
+            house.clock.advance(Duration::from_millis(1));
+            return None;
         }
-        house.clock.advance(Duration::from_millis(1));
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-    panic!("it is not in the journal");
+        Some(told)
+    })
+    .await
 }
 
 fn id_of(name: &str) -> Vec<u8> {

@@ -8,12 +8,13 @@ use kefu_service::{
     core::Core,
     error::{Fault, Violation},
     fields::Fields,
+    time::civil,
 };
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
 use crate::{
-    domain::{birthday, entry::civil},
+    domain::birthday,
     store::{
         birthdays,
         keys::{self, Key},

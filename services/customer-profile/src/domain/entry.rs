@@ -4,11 +4,8 @@
 use std::collections::BTreeSet;
 
 use jiff::civil::Date;
-use kefu_contracts::{
-    google::r#type as google,
-    profile::{Credibility, Customer, CustomerType, Sex, SourceHand},
-};
-use kefu_service::{error::Violation, fields::Fields};
+use kefu_contracts::profile::{Credibility, Customer, CustomerType, Sex, SourceHand};
+use kefu_service::{error::Violation, fields::Fields, time::civil};
 
 use super::{
     contact::{Region, normal_email, normal_phone},
@@ -233,20 +230,13 @@ fn check_identity(fields: &mut Fields, customer: &mut Customer, person: bool, to
     }
 }
 
-/// A whole date; years alone and the like are not dates of birth.
-pub(crate) fn civil(date: &google::Date) -> Option<Date> {
-    Date::new(
-        date.year.try_into().ok()?,
-        date.month.try_into().ok()?,
-        date.day.try_into().ok()?,
-    )
-    .ok()
-}
-
 #[cfg(test)]
 mod tests {
     use jiff::civil::date;
-    use kefu_contracts::profile::{Email, Phone};
+    use kefu_contracts::{
+        google::r#type as google,
+        profile::{Email, Phone},
+    };
 
     use super::*;
 

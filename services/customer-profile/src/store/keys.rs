@@ -2,12 +2,12 @@
 //! names and addresses by their marks.
 
 use kefu_contracts::profile::Customer;
-use kefu_service::error::Fault;
+use kefu_service::{error::Fault, time::civil};
 use kefu_vault::IndexKey;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::domain::{birthday::Birthday, entry::civil};
+use crate::domain::birthday::Birthday;
 
 const TABLE: &str = "profile.customer";
 /// Table and column of the marks of names.

@@ -5,7 +5,6 @@
     reason = "the answer is the output of the command"
 )]
 
-mod codec;
 pub(crate) mod method;
 pub(crate) mod table;
 
@@ -13,7 +12,10 @@ use std::io::{Read, stdin};
 
 use anyhow::{Context, bail};
 use kefu_contracts::DESCRIPTOR_SET;
-use kefu_service::call::{CALL_ID, POSITION};
+use kefu_service::{
+    call::{CALL_ID, POSITION},
+    dynamic::DynamicCodec,
+};
 use prost_reflect::{DescriptorPool, DynamicMessage, MethodDescriptor, SerializeOptions};
 use tonic::{
     Request, Response, Status, Streaming,
@@ -24,7 +26,6 @@ use tonic::{
 };
 
 use crate::client::{Client, ConnectArgs, Refusal};
-use codec::DynamicCodec;
 
 /// Calls a method through the gateway
 #[derive(Debug, clap::Args)]

@@ -14,7 +14,7 @@ use kefu_contracts::{
         VisitMethod, VisitResponsible,
     },
 };
-use kefu_service::{error::Violation, fields::Fields};
+use kefu_service::{error::Violation, fields::Fields, time::civil};
 
 use super::{campaign, greeting, loyalty::is_key};
 
@@ -129,16 +129,6 @@ impl Days {
 fn later(date: Date, days: i64) -> Date {
     let span = jiff::Span::new().try_days(days);
     span.and_then(|span| date.checked_add(span)).unwrap_or(date)
-}
-
-/// The date, where it is one.
-pub(crate) fn civil(date: &WireDate) -> Option<Date> {
-    let (year, month, day) = (
-        date.year.try_into(),
-        date.month.try_into(),
-        date.day.try_into(),
-    );
-    Date::new(year.ok()?, month.ok()?, day.ok()?).ok()
 }
 
 /// The company's time; none where it says no other than the usual one.

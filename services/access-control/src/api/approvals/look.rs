@@ -5,9 +5,8 @@ use std::collections::HashMap;
 use kefu_service::{
     call::Call,
     error::Fault,
-    fields::{self, Fields},
+    fields::Fields,
     listing::{self, Asked, ListSpec, Page},
-    present::Shown,
     scope::Order,
 };
 use sqlx::PgConnection;
@@ -15,7 +14,7 @@ use uuid::Uuid;
 
 use super::Kind;
 use crate::{
-    api::Register,
+    api::{Register, look::shown},
     store::{approval::Reached, chart},
 };
 
@@ -62,7 +61,7 @@ pub(crate) async fn get<K: Kind>(
         let fault = Fault::not_found(name);
         return Err(views.refuse(call, K::REFUSED, name, fault).await);
     };
-    let shown = shown::<K>(call, &reached);
+    let shown = shown(K::COLLECTION, call, &reached);
     views.record(call, K::VIEWED, &[shown]).await?;
     Ok(stored.message(&register.desk::<K>(&chart, call.now)))
 }
@@ -102,7 +101,7 @@ pub(crate) async fn list<K: Kind>(
     let desk = register.desk::<K>(&chart, now);
     let present = |one: &Reached| {
         let stored = found.get(&one.at.id)?;
-        Some((shown::<K>(call, one), stored.message(&desk)))
+        Some((shown(K::COLLECTION, call, one), stored.message(&desk)))
     };
     let reached = page.records.iter();
     let (shown, records): (Vec<_>, Vec<_>) = reached.filter_map(present).unzip();
@@ -113,12 +112,4 @@ pub(crate) async fn list<K: Kind>(
         total_size: page.total_size,
         total_kind: page.total_kind,
     })
-}
-
-fn shown<K: Kind>(call: &Call, reached: &Reached) -> Shown {
-    Shown {
-        resource: fields::name(K::COLLECTION, reached.at.id),
-        customer_id: None,
-        clearance: call.context.clearance(reached.matched, call.now),
-    }
 }

@@ -9,7 +9,7 @@ use kefu_service::{
 
 use super::{VIEWED, look, messages};
 use crate::{
-    api::Register,
+    api::{Register, look::shown},
     domain::{export::EXPORTS, package},
     store::export,
 };
@@ -51,7 +51,7 @@ pub(super) async fn identify(
         let fault = Fault::not_found(&fields::name(EXPORTS, uuid::Uuid::nil()));
         return Err(core.views.refuse(&call, "export.refused", "", fault).await);
     };
-    let shown = look::shown(&call, &reached);
+    let shown = shown(EXPORTS, &call, &reached);
     core.views.record(&call, VIEWED, &[shown]).await?;
     Ok(Answer::read(IdentifyWatermarkResponse {
         export: Some(messages::export(&stored, &register.flows.share.export)),

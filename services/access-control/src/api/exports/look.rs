@@ -6,9 +6,8 @@ use kefu_contracts::access::{Export, GetExportRequest, ListExportsRequest, ListE
 use kefu_service::{
     call::{Answer, Call},
     error::Fault,
-    fields::{self, Fields},
+    fields::Fields,
     listing::{self, Asked, ListSpec, Page},
-    present::Shown,
     scope::Order,
 };
 use sqlx::PgConnection;
@@ -16,7 +15,7 @@ use uuid::Uuid;
 
 use super::{VIEWED, messages};
 use crate::{
-    api::Register,
+    api::{Register, look::shown},
     domain::export::EXPORTS,
     store::{
         approval::Reached,
@@ -74,7 +73,7 @@ pub(super) async fn get(
             .await);
     };
     views
-        .record(&call, VIEWED, &[shown(&call, &reached)])
+        .record(&call, VIEWED, &[shown(EXPORTS, &call, &reached)])
         .await?;
     let rule = &register.flows.share.export;
     Ok(Answer::read(messages::export(&stored, rule)))
@@ -109,7 +108,7 @@ pub(super) async fn list(
     let rule = &register.flows.share.export;
     let present = |one: &Reached| {
         let stored = found.get(&one.at.id)?;
-        Some((shown(&call, one), messages::export(stored, rule)))
+        Some((shown(EXPORTS, &call, one), messages::export(stored, rule)))
     };
     let (all_shown, exports) = reached
         .iter()
@@ -126,12 +125,4 @@ pub(super) async fn list(
         total_size,
         total_kind,
     }))
-}
-
-pub(super) fn shown(call: &Call, reached: &Reached) -> Shown {
-    Shown {
-        resource: fields::name(EXPORTS, reached.at.id),
-        customer_id: None,
-        clearance: call.context.clearance(reached.matched, call.now),
-    }
 }

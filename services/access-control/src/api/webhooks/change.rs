@@ -46,6 +46,11 @@ pub(super) fn done(
     webhook: &Webhook,
 ) -> Done<wire::Webhook> {
     revision.tell(event::Event::WebhookChanged(about(act, webhook)));
+    answered(act, webhook)
+}
+
+/// What it answers.
+pub(super) fn answered(act: WebhookAct, webhook: &Webhook) -> Done<wire::Webhook> {
     let body = webhook.message();
     Done {
         id: webhook.id,

@@ -16,9 +16,8 @@ use kefu_service::{
 use uuid::Uuid;
 
 use super::{
-    WebhooksApi,
+    WebhooksApi, active,
     look::{self, Kind},
-    open,
     told::{about, kind},
 };
 use crate::{
@@ -109,15 +108,6 @@ async fn try_way(
         attempts: Vec::new(),
     };
     Ok(done(revision, WebhookAct::Pinged, &webhook, &logged))
-}
-
-/// The webhook within reach, which is sent something.
-async fn active(revision: &mut Revision<'_>, call: &Call, id: Uuid) -> Result<Webhook, Fault> {
-    let webhook = open(revision, call, id).await?;
-    match webhook.is_active() {
-        true => Ok(webhook),
-        false => Err(RegisterError::Webhook(Refusal::Paused(webhook.pause)).into()),
-    }
 }
 
 fn done(

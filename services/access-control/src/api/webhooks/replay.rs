@@ -11,16 +11,10 @@ use kefu_service::{
     fields::Fields,
 };
 
-use super::{
-    WebhooksApi,
-    look::Kind,
-    open,
-    told::{about, kind},
-};
+use super::{WebhooksApi, active, change::answered, told::about};
 use crate::{
     api::write::{Asking, Done, claim},
-    domain::webhook::{Refusal, WEBHOOKS, event::TOPICS},
-    error::RegisterError,
+    domain::webhook::{WEBHOOKS, event::TOPICS},
     store::{
         changes::Revision,
         webhook::news::{self, Replay},
@@ -67,10 +61,7 @@ async fn ask(
         }
     }
     fields.finish()?;
-    let webhook = open(revision, call, id.unwrap_or_default()).await?;
-    if !webhook.is_active() {
-        return Err(RegisterError::Webhook(Refusal::Paused(webhook.pause)).into());
-    }
+    let webhook = active(revision, call, id.unwrap_or_default()).await?;
     let connection = &mut *revision.connection;
     let after = match (after, start_at) {
         (None, Some(start)) => news::place_of(connection, &request.service, start).await?,
@@ -90,11 +81,5 @@ async fn ask(
         after_position: request.after_position.clone(),
         ..about(WebhookAct::Replayed, &webhook)
     }));
-    let body = webhook.message();
-    Ok(Done {
-        id: webhook.id,
-        resource: body.name.clone(),
-        body,
-        kind: kind(WebhookAct::Replayed),
-    })
+    Ok(answered(WebhookAct::Replayed, &webhook))
 }

@@ -9,14 +9,16 @@ use std::{collections::BTreeMap, sync::Arc};
 use aws_lc_rs::digest::{Context, SHA256};
 use jiff::SignedDuration;
 use kefu_contracts::{
-    DESCRIPTOR_SET,
     access::{
         ExportEvent, ReadFilesRequest, ReadFilesResponse,
         file_export_service_client::FileExportServiceClient,
     },
     policy::DataClass,
 };
-use kefu_service::{clock::Clock, core::Core, database::Db, error::Fault, fields, time::to_proto};
+use kefu_service::{
+    clock::Clock, core::Core, database::Db, dynamic::contracts, error::Fault, fields,
+    time::to_proto,
+};
 use kefu_vault::{CustomerKey, Place};
 use prost_reflect::{DescriptorPool, DynamicMessage};
 use serde_json::{Value, json};
@@ -52,7 +54,7 @@ pub(crate) struct Packager {
     flows: Arc<Flows>,
     owners: Owners,
     work_factor: u8,
-    contracts: DescriptorPool,
+    contracts: &'static DescriptorPool,
     turn: Arc<Semaphore>,
 }
 
@@ -72,14 +74,12 @@ impl Packager {
         owners: Owners,
         work_factor: u8,
     ) -> Result<Self, Fault> {
-        let contracts = DescriptorPool::decode(DESCRIPTOR_SET)
-            .map_err(|error| Fault::internal(format!("contracts: {error}")))?;
         Ok(Self {
             core,
             flows,
             owners,
             work_factor,
-            contracts,
+            contracts: contracts()?,
             turn: Arc::new(Semaphore::new(1)),
         })
     }
@@ -277,7 +277,7 @@ impl Making<'_> {
     /// The record in canonical JSON, with whose package it is from on the same line.
     fn record(&mut self, response: &ReadFilesResponse) -> Result<Value, Fault> {
         let strange = || Fault::internal("a record that is not of the contracts");
-        let contracts = &self.packager.contracts;
+        let contracts = self.packager.contracts;
         let descriptor = contracts
             .get_message_by_name(&response.r#type)
             .ok_or_else(strange)?;

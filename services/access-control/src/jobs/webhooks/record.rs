@@ -7,21 +7,16 @@ use std::{collections::HashMap, sync::Arc};
 use http::uri::PathAndQuery;
 use jiff::Timestamp;
 use kefu_access::{AccessContext, ContextSigner, Decision, MAX_LIFETIME, Query, SubjectKind};
-use kefu_contracts::{DESCRIPTOR_SET, Method, method};
+use kefu_contracts::{Method, method};
 use kefu_service::{
     call::{CALL_ID, CONTEXT},
     database::Db,
+    dynamic::{DynamicCodec, contracts},
     error::Fault,
     server::GrpcService,
 };
-use prost::Message;
-use prost_reflect::{DescriptorPool, DynamicMessage, MessageDescriptor, Value};
-use tonic::{
-    Code, Request, Status,
-    client::Grpc,
-    codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder},
-    metadata::MetadataValue,
-};
+use prost_reflect::{DescriptorPool, DynamicMessage, Value};
+use tonic::{Code, Request, Status, client::Grpc, metadata::MetadataValue};
 
 use crate::{
     api::held::HeldPolicy,
@@ -45,7 +40,7 @@ pub(super) struct Records {
     signer: Arc<ContextSigner>,
     policy: HeldPolicy,
     lent: Arc<Vec<String>>,
-    contracts: DescriptorPool,
+    contracts: &'static DescriptorPool,
 }
 
 impl Records {
@@ -55,14 +50,12 @@ impl Records {
         policy: HeldPolicy,
         lent: Vec<String>,
     ) -> Result<Self, Fault> {
-        let contracts = DescriptorPool::decode(DESCRIPTOR_SET)
-            .map_err(|error| Fault::internal(format!("contracts: {error}")))?;
         Ok(Self {
             owners: Arc::new(owners.into_iter().collect()),
             signer,
             policy,
             lent: Arc::new(lent),
-            contracts,
+            contracts: contracts()?,
         })
     }
 
@@ -161,7 +154,7 @@ impl Records {
             return Ok(Err(Status::unavailable("not ready")));
         }
         let path = PathAndQuery::from_static(rule.path);
-        let codec = Dynamic(call.output());
+        let codec = DynamicCodec::of(&call);
         let answer = client.unary(request, path, codec).await;
         Ok(answer.map(tonic::Response::into_inner))
     }
@@ -170,47 +163,4 @@ impl Records {
 /// The journal's entry of what was shown names the delivery and its attempt by this.
 fn call_id(delivery: &Delivery) -> String {
     format!("{}/{}", delivery.id, delivery.attempts + 1)
-}
-
-/// Carries messages that are known only by their descriptor.
-struct Dynamic(MessageDescriptor);
-
-impl Codec for Dynamic {
-    type Encode = DynamicMessage;
-    type Decode = DynamicMessage;
-    type Encoder = Write;
-    type Decoder = Read;
-
-    fn encoder(&mut self) -> Write {
-        Write
-    }
-
-    fn decoder(&mut self) -> Read {
-        Read(self.0.clone())
-    }
-}
-
-struct Write;
-
-impl Encoder for Write {
-    type Item = DynamicMessage;
-    type Error = Status;
-
-    fn encode(&mut self, item: DynamicMessage, buffer: &mut EncodeBuf<'_>) -> Result<(), Status> {
-        item.encode(buffer)
-            .map_err(|error| Status::internal(error.to_string()))
-    }
-}
-
-struct Read(MessageDescriptor);
-
-impl Decoder for Read {
-    type Item = DynamicMessage;
-    type Error = Status;
-
-    fn decode(&mut self, buffer: &mut DecodeBuf<'_>) -> Result<Option<DynamicMessage>, Status> {
-        DynamicMessage::decode(self.0.clone(), buffer)
-            .map(Some)
-            .map_err(|error| Status::internal(error.to_string()))
-    }
 }

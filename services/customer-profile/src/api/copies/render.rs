@@ -4,11 +4,11 @@
 use std::{collections::HashMap, fmt::Write, sync::LazyLock};
 
 use jiff::Timestamp;
-use kefu_contracts::{DESCRIPTOR_SET, profile::CustomerCopy};
-use kefu_service::error::Fault;
+use kefu_contracts::profile::CustomerCopy;
+use kefu_service::{dynamic::contracts, error::Fault};
 use prost::Message;
 use prost_reflect::{
-    DescriptorPool, DynamicMessage, FieldDescriptor, Kind, ReflectMessage, SerializeOptions, Value,
+    DynamicMessage, FieldDescriptor, Kind, ReflectMessage, SerializeOptions, Value,
 };
 use serde::Deserialize;
 
@@ -35,16 +35,11 @@ struct Dictionary {
 
 static WORDS: LazyLock<Result<Dictionary, toml::de::Error>> =
     LazyLock::new(|| toml::from_str(include_str!("../../../copy_words.toml")));
-static CONTRACTS: LazyLock<Result<DescriptorPool, prost_reflect::DescriptorError>> =
-    LazyLock::new(|| DescriptorPool::decode(DESCRIPTOR_SET));
 
 /// The copy as the contract's descriptor has it.
 fn dynamic(copy: &CustomerCopy) -> Result<DynamicMessage, Fault> {
     let lost = |what: String| Fault::internal(format!("copy: {what}"));
-    let contracts = CONTRACTS
-        .as_ref()
-        .map_err(|error| lost(error.to_string()))?;
-    let kind = contracts
+    let kind = contracts()?
         .get_message_by_name("kefu.profile.v1.CustomerCopy")
         .ok_or_else(|| lost("no contract".into()))?;
     DynamicMessage::decode(kind, copy.encode_to_vec().as_slice())

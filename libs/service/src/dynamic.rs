@@ -1,20 +1,42 @@
-//! Carries messages that are known only by their descriptor.
+//! Messages that are known only by their descriptor: the contracts as they are read at run time,
+//! and what carries such messages in a call.
 
+use std::sync::LazyLock;
+
+use kefu_contracts::DESCRIPTOR_SET;
 use prost::Message;
-use prost_reflect::{DynamicMessage, MessageDescriptor, MethodDescriptor};
+use prost_reflect::{
+    DescriptorError, DescriptorPool, DynamicMessage, MessageDescriptor, MethodDescriptor,
+};
 use tonic::{
     Status,
     codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder},
 };
 
+use crate::error::Fault;
+
+/// Read once a process, by whoever asks first.
+static CONTRACTS: LazyLock<Result<DescriptorPool, DescriptorError>> =
+    LazyLock::new(|| DescriptorPool::decode(DESCRIPTOR_SET));
+
+/// The contracts.
+///
+/// # Errors
+/// When they cannot be read, which a test sees to.
+pub fn contracts() -> Result<&'static DescriptorPool, Fault> {
+    CONTRACTS
+        .as_ref()
+        .map_err(|error| Fault::internal(format!("contracts: {error}")))
+}
+
 /// Codec of one method.
-pub(super) struct DynamicCodec {
+pub struct DynamicCodec {
     output: MessageDescriptor,
 }
 
 impl DynamicCodec {
     /// For calls of this method.
-    pub(super) fn of(method: &MethodDescriptor) -> Self {
+    pub fn of(method: &MethodDescriptor) -> Self {
         Self {
             output: method.output(),
         }
@@ -39,7 +61,7 @@ impl Codec for DynamicCodec {
 }
 
 /// Writes requests; they know their descriptor themselves.
-pub(super) struct DynamicEncoder;
+pub struct DynamicEncoder;
 
 impl Encoder for DynamicEncoder {
     type Item = DynamicMessage;
@@ -57,7 +79,7 @@ impl Encoder for DynamicEncoder {
 }
 
 /// Reads answers.
-pub(super) struct DynamicDecoder {
+pub struct DynamicDecoder {
     message: MessageDescriptor,
 }
 
