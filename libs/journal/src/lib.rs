@@ -8,6 +8,7 @@ mod cursor;
 mod entry;
 mod group_commit;
 mod reading;
+mod settled;
 mod trace;
 mod writing;
 
@@ -15,6 +16,7 @@ pub use cursor::Cursor;
 pub use entry::{Entry, Recorded};
 pub use group_commit::{Sink, ViewWriter, WriteFailed};
 pub use reading::{Batch, end, held_back, read, read_damaged_too};
+pub use settled::{Running, Settled, running};
 pub use trace::{TraceParent, trace_parent};
 pub use writing::{append, append_traced};
 

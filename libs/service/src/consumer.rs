@@ -116,9 +116,6 @@ impl Consumer {
                 trace_parents,
                 look_time,
             } = response;
-            // Not when it was heard: what was written on the way is not in it.
-            let looked_at = look_time.as_ref().and_then(from_proto);
-            let looked_at = looked_at.ok_or_else(|| Fault::internal("a look of no time"))?;
             // Of what another replica has taken in meanwhile nothing is left to do.
             let mut entries = Arc::new(after(cursor, entries));
             while let Some((last, recorded_at)) = end_of(&entries) {
@@ -141,10 +138,12 @@ impl Consumer {
                 }
                 self.progress.report(self.source, cursor);
             }
-            if caught_up {
-                self.progress.caught_up(self.source, looked_at);
+            // Not when it was heard: what was written on the way is not in it.
+            let as_of = look_time.as_ref().and_then(from_proto);
+            if let Some(as_of) = as_of.filter(|_| caught_up) {
+                self.progress.caught_up(self.source, as_of);
                 if let Some(metrics) = metrics {
-                    metrics.current(looked_at);
+                    metrics.current(as_of);
                 }
             }
         }

@@ -7,7 +7,7 @@ use kefu_contracts::journal::{
     EntryKind, FollowRequest, FollowResponse,
     journal_service_server::{JournalService, JournalServiceServer},
 };
-use kefu_journal::{Batch, Cursor};
+use kefu_journal::{Batch, Cursor, Running, Settled};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
@@ -60,11 +60,12 @@ impl JournalService for Feed {
         let (sender, receiver) = mpsc::channel(4);
         let (db, clock, ending) = (self.db.clone(), self.clock.clone(), self.ending.clone());
         tokio::spawn(async move {
+            let mut settled = Settled::default();
             // Who reads to the end takes the end of the answer for it: they are let finish.
             while until_caught_up || !ending.is_cancelled() {
                 let looked_at = clock.now();
-                let batch = match stretch(&db, after, &kinds, damaged_too).await {
-                    Ok(batch) => batch,
+                let (running, batch) = match stretch(&db, after, &kinds, damaged_too).await {
+                    Ok(stretch) => stretch,
                     Err(fault) => {
                         // The reader has gone when this cannot be sent.
                         let _ = sender.send(Err(fault.into_status(Language::English))).await;
@@ -82,7 +83,7 @@ impl JournalService for Feed {
                     entries,
                     caught_up,
                     trace_parents: batch.traces.into_iter().collect(),
-                    look_time: Some(to_proto(looked_at)),
+                    look_time: settled.look(looked_at, running).map(to_proto),
                 };
                 if sender.send(Ok(response)).await.is_err() || (caught_up && until_caught_up) {
                     return;
@@ -100,20 +101,23 @@ impl JournalService for Feed {
     }
 }
 
+/// What comes next, and who wrote before it was looked for.
 async fn stretch(
     db: &Db,
     after: Cursor,
     kinds: &[EntryKind],
     damaged_too: bool,
-) -> Result<Batch, Fault> {
+) -> Result<(Running, Batch), Fault> {
     let kinds = kinds.to_vec();
     db.run(move |connection| {
         Box::pin(async move {
-            Ok(if damaged_too {
+            let running = kefu_journal::running(connection).await?;
+            let batch = if damaged_too {
                 kefu_journal::read_damaged_too(connection, after, &kinds, BATCH).await?
             } else {
                 kefu_journal::read(connection, after, &kinds, BATCH).await?
-            })
+            };
+            Ok((running, batch))
         })
     })
     .await

@@ -1,6 +1,6 @@
 //! Readers of a journal stay below the oldest transaction that still writes. Whoever keeps
-//! one open, an administrator's session as well, holds back all that was written since, and
-//! readers take what they see for the end. Here it shows.
+//! one open, an administrator's session as well, holds back all that was written since. Here it
+//! shows.
 
 use std::{
     sync::{

@@ -21,7 +21,7 @@ pub struct Progress {
 
 struct Source {
     reached: watch::Sender<Cursor>,
-    /// When everything that was safe to read had taken effect.
+    /// Everything that whoever had begun by then wrote has taken effect.
     caught_up_at: Mutex<Option<Timestamp>>,
 }
 
@@ -59,15 +59,15 @@ impl Progress {
         Some(*self.sources.get(source)?.reached.borrow())
     }
 
-    /// At this moment everything then safe to read had been read, and has taken effect now.
+    /// Everything has taken effect that whoever had begun by this moment wrote.
     pub fn caught_up(&self, source: &str, at: Timestamp) {
         if let Some(progress) = self.sources.get(source) {
             *known(progress) = Some(at);
         }
     }
 
-    /// When everything then safe to read of a journal was last known to have taken effect;
-    /// `None` where that never was, since this process began.
+    /// The last moment as of which all of a journal is known to have taken effect; `None` where
+    /// none is known since this process began.
     pub fn caught_up_at(&self, source: &str) -> Option<Timestamp> {
         *known(self.sources.get(source)?)
     }

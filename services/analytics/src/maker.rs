@@ -4,7 +4,7 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use aws_lc_rs::digest::{SHA256, digest};
-use jiff::{Timestamp, civil};
+use jiff::{SignedDuration, Timestamp, civil};
 use kefu_access::{AccessContext, Purpose, Rule, Scope, Subject, SubjectKind};
 use kefu_contracts::{
     ClassSet,
@@ -45,6 +45,11 @@ use crate::{
     },
 };
 
+/// So long after a period journals that lag are waited for; then it is counted and says so.
+const PATIENCE: SignedDuration = SignedDuration::from_hours(1);
+/// Calls record the moment at which they began; so long after it even a slow one has begun to
+/// write, or never will: the gateway's longest deadline.
+const CALLS_END: SignedDuration = SignedDuration::from_secs(60);
 /// All figures of a report together; each is bounded as any other statement.
 const BOUND: Duration = Duration::from_secs(120);
 /// The first message has everybody in it: ten thousand employees are some four megabytes.
@@ -121,6 +126,13 @@ impl Maker {
             caught_up_at.is_none_or(|at| at < over_at)
         });
         late.map(|source| (*source).to_owned()).collect()
+    }
+
+    /// Whether a period that was over at this moment can be counted: all that was recorded in it has
+    /// been read, or it has been waited for long enough.
+    pub(crate) fn is_due(&self, over_at: Timestamp) -> bool {
+        let waited = self.core.deps.clock.now().duration_since(over_at);
+        waited >= PATIENCE || self.late(over_at + CALLS_END).is_empty()
     }
 
     /// Counts a report; it has no name and no run before it is [kept](keep).

@@ -151,13 +151,13 @@ async fn complain(suite: &TestSuite, erp: &Caller, customer: &str, times: usize,
     }
 }
 
-/// A second after the day.
+/// When no call of the day can run any more.
 async fn end_day(suite: &TestSuite) {
     let now = suite.clock.now();
     let day = now.in_tz("Asia/Shanghai").unwrap().date();
     let midnight = day.tomorrow().unwrap().in_tz("Asia/Shanghai").unwrap();
     let left = Duration::try_from(midnight.timestamp().duration_since(now)).unwrap();
-    suite.clock.advance(left + Duration::from_secs(1));
+    suite.clock.advance(left + Duration::from_secs(61));
     suite.policy_is_fresh().await;
 }
 

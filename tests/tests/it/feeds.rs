@@ -5,11 +5,17 @@ use std::{sync::Arc, time::Duration};
 
 use kefu_contracts::{
     access::{WatchSnapshotRequest, snapshot_service_client::SnapshotServiceClient},
-    journal::{FollowRequest, journal_service_client::JournalServiceClient},
+    journal::{FollowRequest, FollowResponse, journal_service_client::JournalServiceClient},
 };
-use kefu_service::peer::{Identity, PeerService};
+use kefu_service::{
+    clock::Clock,
+    peer::{Identity, PeerService},
+    time::from_proto,
+};
 use kefu_testkit::TestSuite;
+use sqlx::Connection;
 use tokio::time::timeout;
+use tonic::Streaming;
 
 use crate::records::{enter, person};
 
@@ -51,4 +57,44 @@ async fn journals_and_the_policy_are_followed_until_their_service_ends() {
     let mut whole = journals.follow(whole).await.unwrap().into_inner();
     let read = whole.message().await.unwrap().unwrap();
     assert!(read.caught_up && !read.entries.is_empty());
+}
+
+/// The next answer to who has read all that is safe to read.
+async fn look(feed: &mut Streaming<FollowResponse>) -> FollowResponse {
+    let next = timeout(SOON, feed.message()).await;
+    let next = next.unwrap().unwrap().unwrap();
+    assert!(next.caught_up);
+    next
+}
+
+/// Whoever wrote and has not ended holds back what was written since: readers have nothing to
+/// read, and are not told that it is read.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_held_back_is_not_said_to_have_been_read() {
+    let suite = TestSuite::start().await;
+    let mut somebody = suite.database.connect().await.unwrap();
+    let mut open = somebody.begin().await.unwrap();
+    let writes = sqlx::query("SELECT pg_current_xact_id()");
+    writes.execute(&mut *open).await.unwrap();
+    let began = suite.clock.now();
+    enter(&suite.caller("li.wei"), person()).await;
+    let mut journals = JournalServiceClient::new(peer(&suite, "analytics", "customer-profile"));
+    let feed = journals.follow(FollowRequest::default()).await;
+    let mut feed = feed.unwrap().into_inner();
+    let as_of = |answer: &FollowResponse| answer.look_time.as_ref().and_then(from_proto);
+    for _ in 0..5 {
+        let answer = look(&mut feed).await;
+        assert!(answer.entries.is_empty(), "{answer:?}");
+        assert!(as_of(&answer).is_none_or(|at| at < began), "{answer:?}");
+    }
+    open.rollback().await.unwrap();
+    let (ended, mut read) = (suite.clock.now(), 0);
+    loop {
+        let answer = look(&mut feed).await;
+        read += answer.entries.len();
+        if as_of(&answer).is_some_and(|at| at > ended) {
+            break;
+        }
+    }
+    assert!(read > 0);
 }

@@ -104,7 +104,7 @@ async fn end_day(suite: &TestSuite) {
     let (now, tomorrow) = (suite.clock.now(), today(suite).tomorrow().unwrap());
     let midnight = tomorrow.in_tz("Asia/Shanghai").unwrap().timestamp();
     let left = Duration::try_from(midnight.duration_since(now)).unwrap();
-    suite.clock.advance(left + Duration::from_secs(1));
+    suite.clock.advance(left + Duration::from_secs(61));
     suite.policy_is_fresh().await;
 }
 

@@ -54,7 +54,7 @@ impl Metrics {
         }
     }
 
-    /// There was nothing more to read at this moment.
+    /// All of before this moment has taken effect.
     pub(super) fn current(&self, at: Timestamp) {
         self.reached.store(at.as_microsecond(), Ordering::Relaxed);
     }

@@ -24,7 +24,6 @@ use kefu_service::{
 };
 use uuid::Uuid;
 
-use super::PATIENCE;
 use crate::{
     domain::{
         exception::{
@@ -124,9 +123,7 @@ async fn look(maker: &Maker) -> Result<(), Fault> {
         let Some(due) = due(rule, &version, &zone, first_day, now) else {
             continue;
         };
-        let waited = now.duration_since(due.over_at) >= PATIENCE;
-        let ready = waited || maker.late(due.over_at).is_empty();
-        if !ready || look_at.is_some_and(|at| at > now) {
+        if !maker.is_due(due.over_at) || look_at.is_some_and(|at| at > now) {
             continue;
         }
         if organisation.is_none() {

@@ -11,7 +11,6 @@ use kefu_journal::Entry;
 use kefu_service::{core::Deps, error::Fault, fields::etag, host::Job, time::from_proto};
 use sqlx::PgConnection;
 
-use super::PATIENCE;
 use crate::{
     domain::{
         catalogue,
@@ -76,10 +75,7 @@ async fn measure_all(maker: &Maker) -> Result<(), Fault> {
         .await?;
     let ready = rows.into_iter().filter(|row| {
         let over_at = row.record.measure_time.as_ref().and_then(from_proto);
-        over_at.is_some_and(|over_at| {
-            let waited = now.duration_since(over_at) >= PATIENCE;
-            waited || maker.late(over_at).is_empty()
-        })
+        over_at.is_some_and(|over_at| maker.is_due(over_at))
     });
     let ready: Vec<StoredImprovement> = ready.collect();
     if ready.is_empty() {

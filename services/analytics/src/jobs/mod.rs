@@ -11,8 +11,6 @@ mod rebuild;
 mod reports;
 mod tables;
 
-use jiff::SignedDuration;
-
 pub(crate) use assessments::job as assess;
 pub(crate) use days::keep_days;
 pub(crate) use exceptions::job as find_exceptions;
@@ -21,9 +19,6 @@ pub(crate) use intake::{Intake, Target};
 pub(crate) use rebuild::Rebuild;
 pub(crate) use reports::job as make_reports;
 pub(crate) use tables::{clear, make_ahead};
-
-/// So long after a period journals that lag are waited for; then it is counted and says so.
-const PATIENCE: SignedDuration = SignedDuration::from_hours(1);
 
 /// Every journal that is followed, this service's own as well: who looked at figures counts among
 /// what was shown.

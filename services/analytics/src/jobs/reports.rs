@@ -8,7 +8,6 @@ use kefu_contracts::analytics::{ReportDefinition, ReportRulesVersion};
 use kefu_journal::Entry;
 use kefu_service::{core::Deps, error::Fault, fields::name, host::Job, versions::in_force};
 
-use super::PATIENCE;
 use crate::{
     domain::{
         organisation::Organisation,
@@ -154,10 +153,7 @@ async fn make(maker: &Maker) -> Result<(), Fault> {
         .db
         .run(move |connection| Box::pin(reports::due(connection, now, MOST)))
         .await?;
-    let ready = due.into_iter().filter(|due| {
-        let waited = now.duration_since(due.over_at) >= PATIENCE;
-        waited || maker.late(due.over_at).is_empty()
-    });
+    let ready = due.into_iter().filter(|due| maker.is_due(due.over_at));
     let ready: Vec<Due> = ready.collect();
     if ready.is_empty() {
         return Ok(());
