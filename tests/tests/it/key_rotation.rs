@@ -30,7 +30,7 @@ use crate::{
 const INDEX: &str = "MzMzMzMzMzMzMzMzMzMzMzMzMzMzMzMzMzMzMzMzMzM=";
 
 /// A vault of its own, with nothing remembered.
-fn vault(transit: &Transit, folder: &Path) -> Arc<Vault> {
+pub(crate) fn vault(transit: &Transit, folder: &Path) -> Arc<Vault> {
     let token_file = folder.join("token");
     std::fs::write(&token_file, TOKEN).unwrap();
     let options = TransitOptions {

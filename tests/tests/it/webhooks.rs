@@ -1,6 +1,7 @@
 //! Webhooks from the change of a record to another company system, over the whole suite
 //! (CF-6.1, CC-2.5): what leaves is what its account may see at that moment, and no more.
 
+mod keys;
 mod receiver;
 mod ways;
 

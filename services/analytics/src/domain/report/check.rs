@@ -232,6 +232,12 @@ mod tests {
             ReportSection {
                 id: "ages".into(),
                 periods: 61,
+                ..plain.clone()
+            },
+            ReportSection {
+                id: "regions".into(),
+                metric: "customers".into(),
+                group_by: by(Dimension::Region),
                 ..plain
             },
         ];
@@ -259,6 +265,7 @@ mod tests {
                 ("[7].rank_by", "NOT_APPLICABLE"),
                 ("[7].limit", "NOT_APPLICABLE"),
                 ("[8].periods", "OUT_OF_RANGE"),
+                ("[9].group_by[0]", "NOT_APPLICABLE"),
             ]
         );
     }
