@@ -1,5 +1,7 @@
 //! Why not, in words a person can act on, and whom to ask (promise 5).
 
+use std::fmt;
+
 use jiff::Timestamp;
 use kefu_contracts::{common::Reason, policy::Purpose};
 use uuid::Uuid;
@@ -19,9 +21,61 @@ pub struct Denial {
     pub reason: Reason,
     /// Which rule refused: `purpose sales is not among role:agent#duty`.
     pub rule: String,
-    /// Whom to ask: `employees/{uuid} (head of 客服部)`, the nearest head first, then
-    /// the nearest supervising leader; empty for those the company does not know.
-    pub ask: Vec<String>,
+    /// Whom to ask: the nearest head first, then the nearest supervising leader; empty for
+    /// those the company does not know.
+    pub ask: Vec<Whom>,
+}
+
+/// Somebody to ask, and what they are to say so.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Whom {
+    /// The employee.
+    pub id: Uuid,
+    /// Their post over the department.
+    pub post: Post,
+    /// The department's title.
+    pub department: String,
+}
+
+/// Who answers for a department.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Post {
+    /// Leads it.
+    Head,
+    /// Answers for it in the company's leadership.
+    SupervisingLeader,
+}
+
+/// `employees/{uuid} (head of 客服部)`
+impl fmt::Display for Whom {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.in_english(&self.name()))
+    }
+}
+
+impl Whom {
+    /// Their resource name.
+    pub fn name(&self) -> String {
+        format!("employees/{}", self.id)
+    }
+
+    /// Who it is, by whatever they are called: `li.wei (head of 客服部)`.
+    pub fn in_english(&self, called: &str) -> String {
+        let post = match self.post {
+            Post::Head => "head",
+            Post::SupervisingLeader => "supervising leader",
+        };
+        format!("{called} ({post} of {})", self.department)
+    }
+
+    /// The same in Chinese: `li.wei（客服部负责人）`.
+    pub fn in_chinese(&self, called: &str) -> String {
+        let post = match self.post {
+            Post::Head => "负责人",
+            Post::SupervisingLeader => "分管领导",
+        };
+        format!("{called}（{}{post}）", self.department)
+    }
 }
 
 impl Snapshot {
@@ -162,7 +216,7 @@ impl Snapshot {
         subject: Uuid,
         department: Option<Uuid>,
         now: Timestamp,
-    ) -> Vec<String> {
+    ) -> Vec<Whom> {
         let person = self.present(subject, now);
         person.map_or_else(
             |denial| denial.ask,
@@ -171,20 +225,15 @@ impl Snapshot {
     }
 
     /// From this department upwards, or else from the person's own.
-    fn whom_to_ask(
-        &self,
-        person: &Person,
-        department: Option<Uuid>,
-        now: Timestamp,
-    ) -> Vec<String> {
+    fn whom_to_ask(&self, person: &Person, department: Option<Uuid>, now: Timestamp) -> Vec<Whom> {
         let own = person.subject.departments.first().copied();
         let Some(from) = department.or(own) else {
             return Vec::new();
         };
         let head = |department: &Department| department.head;
         let leader = |department: &Department| department.supervising_leader;
-        let head = self.nearest(person, from, now, head, "head");
-        let leader = self.nearest(person, from, now, leader, "supervising leader");
+        let head = self.nearest(person, from, now, head, Post::Head);
+        let leader = self.nearest(person, from, now, leader, Post::SupervisingLeader);
         head.into_iter().chain(leader).collect()
     }
 
@@ -195,16 +244,19 @@ impl Snapshot {
         person: &Person,
         from: Uuid,
         now: Timestamp,
-        post: impl Fn(&Department) -> Option<Uuid>,
-        title: &str,
-    ) -> Option<String> {
+        holder: impl Fn(&Department) -> Option<Uuid>,
+        post: Post,
+    ) -> Option<Whom> {
         let can_help = |id: &Uuid| {
             let gone = self.person(*id).is_some_and(|other| other.has_left(now));
             *id != person.subject.id && !gone
         };
         self.tree().upwards(from).find_map(|department| {
-            let id = post(department).filter(can_help)?;
-            Some(format!("employees/{id} ({title} of {})", department.title))
+            Some(Whom {
+                id: holder(department).filter(can_help)?,
+                post,
+                department: department.title.clone(),
+            })
         })
     }
 }

@@ -15,6 +15,7 @@ use uuid::Uuid;
 use crate::{
     context::{AccessContext, Clearance},
     decide::{Allowance, Decision, Query},
+    denial::Whom,
     scope::RowFacts,
     snapshot::Snapshot,
 };
@@ -41,7 +42,7 @@ pub struct Explanation {
     pub considered: Vec<Considered>,
     /// Whom to ask when refused, as in [`Denial::ask`](crate::Denial::ask); for a
     /// record by its department.
-    pub ask: Vec<String>,
+    pub ask: Vec<Whom>,
     /// Revision of the policy.
     pub revision: i64,
 }

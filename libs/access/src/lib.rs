@@ -34,7 +34,7 @@ mod wire;
 
 pub use context::{AccessContext, Clearance, MAX_RULES, Rule, Subject};
 pub use decide::{Allowance, Decision, Query};
-pub use denial::{Denial, purpose_name};
+pub use denial::{Denial, Post, Whom, purpose_name};
 pub use explain::{About, Considered, Explanation, Miss, Outcome, Verdict};
 pub use kefu_contracts::{ClassSet, access::SubjectKind, policy::Purpose};
 pub use scope::{RowFacts, Scope};

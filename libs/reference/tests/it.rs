@@ -132,6 +132,10 @@ fn refusals_are_found_where_they_are_given() {
         ("TicketService.CloseTicket", "STATE_NOT_ALLOWED"),
         ("ShareService.ApproveShare", "NOT_THE_CALLERS_TURN"),
         ("RoleService.CreateBinding", "SEPARATION_OF_DUTIES"),
+        (
+            "TrainingService.HoldTrainingSession",
+            "NOT_FOUND_OR_OUT_OF_SCOPE",
+        ),
         ("AfterSalesService.CheckCover", "STATE_NOT_ALLOWED"),
         ("CustomerService.CreateCustomer", "ALREADY_EXISTS"),
         ("KnowledgeService.PublishArticle", "SECOND_PERSON_REQUIRED"),

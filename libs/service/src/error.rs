@@ -28,6 +28,8 @@ pub struct Fault {
     pub retry_after: Option<Duration>,
     /// What helps the caller: the rule that refused, whom to ask.
     pub metadata: Vec<(&'static str, String)>,
+    /// What of it is told otherwise in Chinese.
+    pub in_chinese: Vec<(&'static str, String)>,
 }
 
 impl Fault {
@@ -39,6 +41,7 @@ impl Fault {
             violations: Vec::new(),
             retry_after: None,
             metadata: Vec::new(),
+            in_chinese: Vec::new(),
         }
     }
 
@@ -77,6 +80,13 @@ impl Fault {
         self
     }
 
+    /// Adds what helps the caller in their own language.
+    #[must_use]
+    pub fn with_words(mut self, key: &'static str, english: String, chinese: String) -> Self {
+        self.in_chinese.push((key, chinese));
+        self.with(key, english)
+    }
+
     /// Says when to try again.
     #[must_use]
     pub fn retry_after(mut self, delay: Duration) -> Self {
@@ -100,9 +110,13 @@ impl Fault {
             tracing::error!(detail = %self.detail, "internal fault");
         }
         let mut details = ErrorDetails::new();
-        let metadata: HashMap<String, String> = self
-            .metadata
-            .iter()
+        let words = match language {
+            Language::Chinese => self.in_chinese.as_slice(),
+            Language::English => &[],
+        };
+        // The later of two under one key stays.
+        let metadata = self.metadata.iter().chain(words);
+        let metadata: HashMap<String, String> = metadata
             .map(|(key, value)| ((*key).to_owned(), value.clone()))
             .collect();
         details.set_error_info(reason_name(self.reason), DOMAIN, metadata);

@@ -4,7 +4,7 @@
 use std::{error::Error, fmt, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
-use kefu_access::Denial;
+use kefu_access::{Denial, Whom};
 use kefu_contracts::{Method, access::RefusalRecord, common::Reason, policy::Purpose};
 use kefu_service::{
     error::{Fault, Violation, reason_name},
@@ -159,8 +159,10 @@ pub(crate) fn purpose(violation: Violation) -> Fault {
 pub(crate) fn denied(denial: Denial) -> Fault {
     let fault = Fault::new(denial.reason).with("rule", denial.rule);
     if denial.ask.is_empty() {
-        fault
-    } else {
-        fault.with("ask", denial.ask.join(", "))
+        return fault;
     }
+    let english: Vec<_> = denial.ask.iter().map(ToString::to_string).collect();
+    let in_chinese = |whom: &Whom| whom.in_chinese(&whom.name());
+    let chinese: Vec<_> = denial.ask.iter().map(in_chinese).collect();
+    fault.with_words("ask", english.join(", "), chinese.join("、"))
 }

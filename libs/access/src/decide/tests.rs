@@ -12,7 +12,7 @@ use kefu_contracts::{
 
 use super::*;
 use crate::{
-    Scope,
+    Scope, Whom,
     fixture::{
         at, before, binding, bytes, company, department, employee, id, query, role, rule, snapshot,
         wire_at,
@@ -31,6 +31,11 @@ fn denied(decision: Decision) -> Denial {
         Decision::Deny(denial) => denial,
         Decision::Allow(allowance) => panic!("allowed: {allowance:?}"),
     }
+}
+
+/// Whom to ask, as it is written in English.
+fn told(ask: &[Whom]) -> Vec<String> {
+    ask.iter().map(ToString::to_string).collect()
 }
 
 fn sources(allowance: &Allowance) -> Vec<&str> {
@@ -97,7 +102,7 @@ fn a_tree_with_a_loop_is_walked_once() {
     assert_eq!(scope_of(message.clone()), everything);
     // Asking upwards for somebody to turn to ends as well.
     let denial = denied(snapshot(message).decide(&query(1, Purpose::Sales), at(1)));
-    assert_eq!(denial.ask, Vec::<String>::new());
+    assert!(denial.ask.is_empty());
 }
 
 #[test]

@@ -11,6 +11,8 @@ use super::{
 
 /// Methods of one name that are followed where it is not known whose is called.
 const FEW: usize = 3;
+/// Modules that a name is imported through, one after the other.
+const MOST_IMPORTS: usize = 8;
 /// Methods that types outside of the suite have too: followed only where the receiver's type is known.
 const OF_EVERYTHING: &[&str] = &[
     "all", "any", "collect", "contains", "end", "extend", "filter", "find", "finish", "get",
@@ -102,19 +104,45 @@ impl<'a> Walk<'a> {
         {
             return self.that(name, |function| function.owner.as_ref() == Some(kind));
         }
+        let at = |full: &[String]| {
+            let (name, place) = full.split_last()?;
+            let found = self.that(name, |function| {
+                function.owner.is_none() && function.module == place
+            });
+            (!found.is_empty()).then_some(found)
+        };
         let full = self.full(module, path);
+        if let Some(found) = at(&full) {
+            return found;
+        }
+        // What is named there may be imported from somewhere else, and there again.
+        let mut further = self.through(&full);
+        for _ in 0..MOST_IMPORTS {
+            let Some(full) = further else { break };
+            if let Some(found) = at(&full) {
+                return found;
+            }
+            further = self.through(&full);
+        }
         let Some((name, place)) = full.split_last() else {
             return Vec::new();
         };
-        let exact = self.that(name, |function| {
-            function.owner.is_none() && function.module == place
-        });
-        if !exact.is_empty() || before.is_empty() && !self.imports(module, name) {
-            return exact;
+        if before.is_empty() && !self.imports(module, name) {
+            return Vec::new();
         }
         // Passed on from a module below.
         self.that(name, |function| {
             function.owner.is_none() && function.module.starts_with(place)
+        })
+    }
+
+    /// Where a path leads, one of whose modules is an import.
+    fn through(&self, full: &[String]) -> Option<Vec<String>> {
+        (1..full.len()).find_map(|at| {
+            let (place, rest) = full.split_at(at);
+            let place = place.to_vec();
+            self.imports(&place, &rest[0])
+                .then(|| self.full(&place, rest))
         })
     }
 

@@ -177,12 +177,14 @@ fn body(
         classes: one.classes.to_numbers(),
         until: one.until.map(to_proto),
     });
+    let ask = explanation.ask.iter();
+    let ask = ask.map(|whom| words::of_whom(whom, &whom.name(), call.language));
     let mut body = ExplainResponse {
         subject,
         outcome: ExplanationOutcome::Refused.into(),
         summary: words::summary(explanation, call.language),
         rules: rules.collect(),
-        ask: explanation.ask.clone(),
+        ask: ask.collect(),
         policy_revision: explanation.revision,
         ..Default::default()
     };

@@ -1,7 +1,7 @@
 //! An explanation in words, in Chinese and English.
 
 use jiff::Timestamp;
-use kefu_access::{Considered, Explanation, Miss, Outcome, Purpose, Snapshot, Verdict};
+use kefu_access::{Considered, Explanation, Miss, Outcome, Purpose, Snapshot, Verdict, Whom};
 use kefu_contracts::{access::RuleVerdict, common::Reason};
 use kefu_service::error::Language;
 
@@ -23,6 +23,14 @@ pub fn verdict(verdict: &Verdict) -> RuleVerdict {
         Verdict::OutOfScope(Miss::Customer) => RuleVerdict::NotListed,
         Verdict::OutOfScope(Miss::Consent(_)) => RuleVerdict::NoConsent,
         Verdict::OutOfScope(Miss::Unknown) => RuleVerdict::RecordNotKnown,
+    }
+}
+
+/// Whom to ask, by whatever they are called.
+pub fn of_whom(whom: &Whom, called: &str, language: Language) -> String {
+    match language {
+        Language::Chinese => whom.in_chinese(called),
+        Language::English => whom.in_english(called),
     }
 }
 

@@ -30,6 +30,16 @@ async fn a_missing_permission_says_which_and_whom_to_ask() {
             .unwrap()
             .contains(&format!("employees/{HEAD} (head of 客服部)"))
     );
+    let chinese = world
+        .call(AGENT, OPEN_TICKET)
+        .header("accept-language", "zh-CN");
+    let answer = chinese.send().await;
+    assert!(
+        answer
+            .metadata("ask")
+            .unwrap()
+            .contains(&format!("employees/{HEAD}（客服部负责人）"))
+    );
     assert_eq!(world.arrivals(), 0);
 }
 

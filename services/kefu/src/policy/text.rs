@@ -1,8 +1,8 @@
 //! An explanation as a terminal shows it.
 
-use kefu_access::{Considered, Explanation, Verdict};
+use kefu_access::{Considered, Explanation, Verdict, Whom};
 use kefu_access_control::{domain::words, offline::World};
-use kefu_service::{error::Language, fields::parse_name};
+use kefu_service::error::Language;
 
 /// The rules that have something to say, one a line, and whom to ask. Rules that do
 /// not grant the permission at all are only counted: they are most of any role.
@@ -27,7 +27,11 @@ pub(super) fn lines(explanation: &Explanation, world: &World, language: Language
     if !silent.is_empty() {
         lines.push(not_granting(&silent, language));
     }
-    let ask: Vec<String> = explanation.ask.iter().map(|one| who(one, world)).collect();
+    let who = |one: &Whom| {
+        let name = one.name();
+        words::of_whom(one, world.login(one.id).unwrap_or(&name), language)
+    };
+    let ask: Vec<String> = explanation.ask.iter().map(who).collect();
     if !ask.is_empty() {
         let label = pick(language, "可询问", "ask");
         lines.push(format!("{label}: {}", ask.join(", ")));
@@ -54,15 +58,6 @@ fn not_granting(silent: &[&Considered], language: Language) -> String {
         Language::Chinese => format!("不含此项权限: {listed}"),
         Language::English => format!("the permission is not granted by {listed}"),
     }
-}
-
-/// `employees/… (head of 客服部)` with the login in the place of the id.
-fn who(said: &str, world: &World) -> String {
-    let (name, post) = said.split_once(' ').unwrap_or((said, ""));
-    let login = parse_name(name, "employees").and_then(|id| world.login(id));
-    format!("{} {post}", login.unwrap_or(name))
-        .trim_end()
-        .to_owned()
 }
 
 pub(super) fn pick(

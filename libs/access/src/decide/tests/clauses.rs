@@ -86,7 +86,7 @@ fn anyone_else_is_refused_and_told_whom_to_ask() {
     let denial = denied(decide(22, Purpose::Service));
     assert_eq!(denial.reason, Reason::PermissionMissing);
     assert_eq!(
-        denial.ask,
+        told(&denial.ask),
         [format!("employees/{} (head of department 4)", id(12))]
     );
 }

@@ -36,12 +36,14 @@ fn a_refusal_says_what_is_missing_and_whom_to_ask() {
     assert_eq!(denial.rule, "purpose sales is not among role:agent#duty");
     let (head, leader) = (id(10), id(11));
     assert_eq!(
-        denial.ask,
+        told(&denial.ask),
         [
             format!("employees/{head} (head of department 2)"),
             format!("employees/{leader} (supervising leader of department 2)"),
         ]
     );
+    let in_chinese = denial.ask[1].in_chinese("chen.guodong");
+    assert_eq!(in_chinese, "chen.guodong（department 2分管领导）");
     let other = Query {
         permission: "ticket.tickets.close",
         ..query(20, Purpose::Service)
@@ -67,7 +69,7 @@ fn one_is_sent_to_others_who_are_still_there() {
     let leader = format!("employees/{} (supervising leader of department 2)", id(11));
     let ask = |message: &WatchSnapshotResponse, subject| {
         let held = snapshot(message.clone());
-        denied(held.decide(&query(subject, Purpose::Audit), at(50))).ask
+        told(&denied(held.decide(&query(subject, Purpose::Audit), at(50))).ask)
     };
     assert_eq!(ask(&message, 10), [upper.clone(), leader.clone()]);
     assert!(

@@ -3,16 +3,13 @@
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
-use kefu_access::{About, ClassSet, Decision, Explanation, Outcome, Purpose, Query, Scope};
+use kefu_access::{About, ClassSet, Decision, Explanation, Outcome, Purpose, Query, Scope, Whom};
 use kefu_contracts::{METHODS, Method, common::Reason};
-use kefu_service::{error::reason_name, fields::name};
+use kefu_service::error::reason_name;
 use uuid::Uuid;
 
 use super::{Allowed, Case, Expected, Mismatch, Post, Report, Table};
-use crate::{
-    domain::{register::EMPLOYEES, words},
-    offline::World,
-};
+use crate::{domain::words, offline::World};
 
 pub(super) fn run(table: &Table, world: &World) -> Report {
     let mut report = Report {
@@ -191,11 +188,11 @@ fn compare(case: &Case, explanation: &Explanation, world: &World) -> (Vec<String
     (expected, got)
 }
 
-fn logins(ask: &[String], world: &World) -> String {
-    let login = |said: &String| {
+fn logins(ask: &[Whom], world: &World) -> String {
+    let login = |whom: &Whom| {
         let mut people = world.people.iter();
-        let found = people.find(|(_, (id, _))| said.starts_with(&name(EMPLOYEES, *id)));
-        found.map_or_else(|| said.clone(), |(login, _)| login.clone())
+        let found = people.find(|(_, (id, _))| *id == whom.id);
+        found.map_or_else(|| whom.to_string(), |(login, _)| login.clone())
     };
     ask.iter().map(login).collect::<Vec<_>>().join(", ")
 }
