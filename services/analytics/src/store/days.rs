@@ -29,19 +29,25 @@ pub(crate) async fn tell(
     if orders.is_empty() {
         return Ok(());
     }
-    // In one order, so that whoever tells the same days waits and does not lock.
+    // In one order, so that whoever tells the same days waits and does not lock. Each fact by its key: joined,
+    // all orders there are would be read.
     sqlx::query!(
         "INSERT INTO analytics.order_day AS d
              (generation, at, department_id, state, currency, orders, late, priced, amount)
          SELECT f.generation, date_trunc('day', f.at, g.days_zone) AS day, f.department_id, f.state, f.currency,
                 $4 * count(*), $4 * count(l.id), $4 * count(f.amount), $4 * coalesce(sum(f.amount), 0)
          FROM unnest($2::uuid[], $3::timestamptz[]) AS told (id, at)
-         JOIN analytics.fact f ON f.generation = $1 AND f.kind = 4 AND f.at = told.at AND f.id = told.id
-         JOIN analytics.generation g ON g.number = f.generation AND g.days_zone IS NOT NULL
+         JOIN analytics.generation g ON g.number = $1 AND g.days_zone IS NOT NULL
+         CROSS JOIN LATERAL (
+             SELECT * FROM analytics.fact
+             WHERE generation = $1 AND kind = 4 AND at = told.at AND id = told.id AND part = 0 LIMIT 1
+         ) f
          LEFT JOIN analytics.fact_place p
-             ON p.generation = f.generation AND p.kind = 15 AND p.id = f.id AND p.part = 0
-         LEFT JOIN analytics.fact l
-             ON l.generation = f.generation AND l.kind = 15 AND l.at = p.at AND l.id = f.id AND l.part = 0
+             ON p.generation = $1 AND p.kind = 15 AND p.id = told.id AND p.part = 0
+         LEFT JOIN LATERAL (
+             SELECT id FROM analytics.fact
+             WHERE generation = $1 AND kind = 15 AND at = p.at AND id = told.id AND part = 0 LIMIT 1
+         ) l ON true
          GROUP BY 1, 2, 3, 4, 5 ORDER BY 2, 3, 4, 5
          ON CONFLICT ON CONSTRAINT order_day_once DO UPDATE
          SET orders = d.orders + EXCLUDED.orders, late = d.late + EXCLUDED.late, priced = d.priced + EXCLUDED.priced,

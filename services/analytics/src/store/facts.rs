@@ -32,6 +32,7 @@ pub(crate) async fn settle(
     if facts.is_empty() {
         return Ok(());
     }
+    go_by_keys(connection).await?;
     let known = known(connection, generation, &facts).await?;
     let news = facts.into_iter().filter(|fact| {
         let known = known.get(&at(fact.key));
@@ -63,6 +64,17 @@ pub(crate) async fn settle(
     note_places(connection, generation, &kept).await?;
     forget(connection, generation, &kept).await?;
     days::tell(connection, generation, &came, Change::Come).await
+}
+
+/// All that the rest of this transaction looks for it knows the keys of. Joined in another way,
+/// hundreds of rows would be looked for in all facts that there are.
+async fn go_by_keys(connection: &mut PgConnection) -> Result<(), Fault> {
+    sqlx::query!(
+        "SELECT set_config('enable_hashjoin', 'off', true) AS hash, set_config('enable_mergejoin', 'off', true) AS merge"
+    )
+    .fetch_one(connection)
+    .await?;
+    Ok(())
 }
 
 /// The orders that are said to have been late or not, and are not told of themselves.

@@ -123,7 +123,13 @@ pub(crate) fn parse(method: &MethodDescriptor, text: &str) -> anyhow::Result<Dyn
     let mut json = serde_json::Deserializer::from_str(text);
     DynamicMessage::deserialize(input.clone(), &mut json)
         .and_then(|message| json.end().map(|()| message))
-        .with_context(|| format!("not a {}, which has: {}", input.name(), fields.join(", ")))
+        .with_context(|| {
+            format!(
+                "this is no {}, which has: {}",
+                input.name(),
+                fields.join(", ")
+            )
+        })
 }
 
 /// The answer in JSON: names as in the contracts' JSON, enums by name.
@@ -215,7 +221,7 @@ mod tests {
         for wrong in [r#"{"nam": "x"}"#, r#"{"name": 1}"#, "{} {}", "customers/x"] {
             let error = parse(&get_customer(), wrong).unwrap_err().to_string();
             assert_eq!(
-                error, "not a GetCustomerRequest, which has: name",
+                error, "this is no GetCustomerRequest, which has: name",
                 "{wrong}"
             );
         }
