@@ -68,10 +68,11 @@ async fn receiver(name: &str) -> (u16, String, Arc<Mutex<Vec<String>>>) {
 async fn a_letter_goes_to_whom_an_authority_vouches_for() {
     let (port, authority, heard) = receiver("localhost").await;
     let (strange, _, nothing) = receiver("localhost").await;
-    let (misnamed, _, nobody) = receiver("receiver.example").await;
+    let (misnamed, other, nobody) = receiver("receiver.example").await;
     let folder = tempfile::tempdir().unwrap();
     let authority_file = folder.path().join("authority.pem");
-    fs::write(&authority_file, &authority).unwrap();
+    // Of the misnamed one as well: only its name is wrong.
+    fs::write(&authority_file, authority + &other).unwrap();
     let config = WebhooksConfig {
         allow_local: true,
         authority_file: Some(authority_file),
