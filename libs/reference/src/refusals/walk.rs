@@ -1,6 +1,9 @@
 //! From the handler of each call to all that it leads to.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    iter::successors,
+};
 
 use kefu_contracts::common::Reason;
 
@@ -112,17 +115,10 @@ impl<'a> Walk<'a> {
             (!found.is_empty()).then_some(found)
         };
         let full = self.full(module, path);
-        if let Some(found) = at(&full) {
-            return found;
-        }
         // What is named there may be imported from somewhere else, and there again.
-        let mut further = self.through(&full);
-        for _ in 0..MOST_IMPORTS {
-            let Some(full) = further else { break };
-            if let Some(found) = at(&full) {
-                return found;
-            }
-            further = self.through(&full);
+        let places = successors(Some(full.clone()), |full| self.through(full));
+        if let Some(found) = places.take(1 + MOST_IMPORTS).find_map(|full| at(&full)) {
+            return found;
         }
         let Some((name, place)) = full.split_last() else {
             return Vec::new();
