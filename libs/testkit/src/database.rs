@@ -13,6 +13,8 @@ use uuid::Uuid;
 
 /// Password of the services' roles on test clusters, which hold nobody's data.
 const PASSWORD: &str = "test";
+/// Of each service. To make one costs more than most tests have for it to do.
+const CONNECTIONS: usize = 4;
 
 /// A migrated database of the test's own.
 pub struct TestDatabase {
@@ -56,7 +58,7 @@ impl TestDatabase {
 
     /// Its services' databases, each with its own role.
     pub fn open(&self) -> anyhow::Result<Databases> {
-        kefu::dev::database::open(&self.url(), PASSWORD)
+        kefu::dev::database::open(&self.url(), PASSWORD, CONNECTIONS)
     }
 
     /// The superuser's URL.

@@ -37,7 +37,9 @@ async fn journals_and_the_policy_are_followed_until_their_service_ends() {
     let mut feed = feed.unwrap().into_inner();
     let policy = snapshots.watch_snapshot(WatchSnapshotRequest {}).await;
     let mut policy = policy.unwrap().into_inner();
-    assert!(!feed.message().await.unwrap().unwrap().entries.is_empty());
+    // As soon as nobody holds it back, in whichever database of the cluster.
+    let entered = async { while feed.message().await.unwrap().unwrap().entries.is_empty() {} };
+    timeout(SOON, entered).await.unwrap();
     assert!(policy.message().await.unwrap().unwrap().full);
 
     suite.end("customer-profile");
@@ -77,24 +79,26 @@ async fn what_is_held_back_is_not_said_to_have_been_read() {
     let writes = sqlx::query("SELECT pg_current_xact_id()");
     writes.execute(&mut *open).await.unwrap();
     let began = suite.clock.now();
-    enter(&suite.caller("li.wei"), person()).await;
+    let file = enter(&suite.caller("li.wei"), person()).await.name;
     let mut journals = JournalServiceClient::new(peer(&suite, "analytics", "customer-profile"));
     let feed = journals.follow(FollowRequest::default()).await;
     let mut feed = feed.unwrap().into_inner();
     let as_of = |answer: &FollowResponse| answer.look_time.as_ref().and_then(from_proto);
+    // What services write by themselves when they start is none of it.
+    let has_it = |answer: &FollowResponse| answer.entries.iter().any(|one| one.resource == file);
     for _ in 0..5 {
         let answer = look(&mut feed).await;
-        assert!(answer.entries.is_empty(), "{answer:?}");
+        assert!(!has_it(&answer), "{answer:?}");
         assert!(as_of(&answer).is_none_or(|at| at < began), "{answer:?}");
     }
     open.rollback().await.unwrap();
-    let (ended, mut read) = (suite.clock.now(), 0);
+    let (ended, mut read) = (suite.clock.now(), false);
     loop {
         let answer = look(&mut feed).await;
-        read += answer.entries.len();
+        read |= has_it(&answer);
         if as_of(&answer).is_some_and(|at| at > ended) {
             break;
         }
     }
-    assert!(read > 0);
+    assert!(read);
 }

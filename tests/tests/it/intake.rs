@@ -20,11 +20,8 @@ use sqlx::Row;
 use tonic::{Code, Status};
 use uuid::Uuid;
 
-use crate::{
-    records::{
-        customers, enter, get, intake, person, refusal, said, ticket, tickets, update, violations,
-    },
-    shares::felt,
+use crate::records::{
+    customers, enter, get, intake, person, refusal, said, ticket, tickets, update, violations,
 };
 
 /// A self-service draft of the call centre, without what the channel asks for.
@@ -302,7 +299,7 @@ async fn nobody_reviews_what_they_entered() {
     };
     let mut roles = RoleServiceClient::new(admin);
     roles.create_binding(request).await.unwrap();
-    let refused = felt(|| async {
+    let refused = eventually(async || {
         let refused = approve(&agent, &file).await.unwrap_err();
         (refusal(&refused).1 != "PERMISSION_MISSING").then_some(refused)
     })
@@ -466,7 +463,7 @@ async fn an_overdue_draft_is_found() {
     })
     .await;
     assert_eq!(count, 1);
-    let found = felt(|| async { drafts(&suite.caller("li.wei"), &overdue()).await.ok() }).await;
+    let found = eventually(async || drafts(&suite.caller("li.wei"), &overdue()).await.ok()).await;
     assert_eq!(found, [draft.name.as_str()]);
 }
 
@@ -493,7 +490,7 @@ async fn a_withdrawn_draft_does_not_stay() {
     );
     give_up(&suite.caller("li.wei"), &gone).await;
     suite.clock.advance(Duration::from_secs(3600));
-    felt(|| async { drafts(&suite.caller("li.wei"), "").await.ok() }).await;
+    eventually(async || drafts(&suite.caller("li.wei"), "").await.ok()).await;
     give_up(&suite.caller("li.wei"), &later).await;
     suite.clock.advance(Duration::from_secs(30 * 86_400 - 1800));
     let mut sql = suite.database.connect().await.unwrap();
@@ -512,7 +509,7 @@ async fn a_withdrawn_draft_does_not_stay() {
     .await;
     let gone = (gone.name, CustomerState::Destroyed as i16, 0);
     assert_eq!(found, [gone]);
-    let mut left = felt(|| async { drafts(&suite.caller("li.wei"), "").await.ok() }).await;
+    let mut left = eventually(async || drafts(&suite.caller("li.wei"), "").await.ok()).await;
     left.sort();
     let mut standing = [kept.name, later.name];
     standing.sort();

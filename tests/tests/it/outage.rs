@@ -9,14 +9,14 @@ use kefu_contracts::{
     },
     journal::{Event, event},
 };
-use kefu_testkit::{Caller, TestSuite, employee_id};
+use kefu_testkit::{Caller, TestSuite, employee_id, eventually};
 use prost::Message;
 use sqlx::Row;
 use tonic::{Code, Status};
 
 use crate::{
     records::{get, open, refusal, ticket},
-    shares::{World, felt, shares},
+    shares::{World, shares},
 };
 
 /// How old the policy may be, in seconds: long beside what the test itself takes.
@@ -69,8 +69,8 @@ async fn access_control_may_go_and_come_back() {
     let seller = world.suite.caller_for("zheng.xue", "marketing");
     let administrator = world.suite.caller("dong.jie");
     let file = world.shared.name.clone();
-    felt(|| async { get(&reader, &file).await.ok() }).await;
-    felt(|| async { get(&agent, &file).await.ok() }).await;
+    eventually(async || get(&reader, &file).await.ok()).await;
+    eventually(async || get(&agent, &file).await.ok()).await;
 
     world.suite.stop_access_control().await;
     world
@@ -99,30 +99,20 @@ async fn access_control_may_go_and_come_back() {
     assert!(before.is_empty(), "nobody was there to write it down");
 
     world.suite.start_access_control().await;
-    let back = async { while get(&agent, &file).await.is_err() {} };
-    tokio::time::timeout(Duration::from_secs(20), back)
-        .await
-        .expect("the policy is heard anew");
+    // The policy is heard anew.
+    eventually(async || get(&agent, &file).await.ok()).await;
     get(&reader, &file).await.unwrap();
-    let back = async { while departments(&administrator).await.is_err() {} };
-    tokio::time::timeout(Duration::from_secs(20), back)
-        .await
-        .expect("access-control is reached anew");
+    eventually(async || departments(&administrator).await.ok()).await;
 
     // Refusals are journaled in their order: after this one come no earlier ones.
     let refused = get(&seller, &file).await.unwrap_err();
     assert_eq!(refusal(&refused).1, "PERMISSION_MISSING");
-    let written = async {
-        loop {
-            let (ids, reasons) = journaled(&world.suite, "zheng.xue").await;
-            if reasons.len() >= 3 {
-                return (ids, reasons);
-            }
-        }
-    };
-    let (ids, reasons) = tokio::time::timeout(Duration::from_secs(20), written)
-        .await
-        .expect("refusals are journaled once it can be done");
+    // Once it can be done.
+    let (ids, reasons) = eventually(async || {
+        let (ids, reasons) = journaled(&world.suite, "zheng.xue").await;
+        (reasons.len() >= 3).then_some((ids, reasons))
+    })
+    .await;
     let told = ["PERMISSION_MISSING", "POLICY_STALE", "PERMISSION_MISSING"];
     assert_eq!(reasons, told);
     assert_eq!(ids.len(), told.len());
@@ -134,6 +124,6 @@ async fn access_control_may_go_and_come_back() {
     };
     let mut head = shares(&world.suite.caller("qian.hua"));
     head.revoke_share(request).await.unwrap();
-    let refused = felt(|| async { get(&reader, &file).await.err() }).await;
+    let refused = eventually(async || get(&reader, &file).await.err()).await;
     assert_eq!(refusal(&refused).1, "PERMISSION_MISSING");
 }

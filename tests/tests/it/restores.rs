@@ -34,7 +34,7 @@ use crate::{
     leak::dump::tables,
     records::{customers, enter, get, open, person, refusal, ticket},
     retention::{ago, last_met},
-    shares::{World, felt},
+    shares::World,
 };
 
 /// A folder of backups, and who may read them.
@@ -278,7 +278,7 @@ async fn no_right_comes_back_with_a_backup() {
     let share = world.granted().await;
     let suite = &world.suite;
     let (sees, shared) = (suite.caller("song.yue"), world.shared.name.as_str());
-    felt(|| async { get(&sees, shared).await.ok() }).await;
+    eventually(async || get(&sees, shared).await.ok()).await;
     let erp = suite.caller_for("erp", "integration");
     let opened = open(&erp, ticket(&world.shared.name)).await;
     let text = b"what the customer wrote";

@@ -12,14 +12,11 @@ use kefu_contracts::{
     profile::{Customer, ListCustomersRequest},
 };
 use kefu_service::{clock::Clock, time::to_proto};
-use kefu_testkit::{Caller, TestSuite, employee_id};
+use kefu_testkit::{Caller, TestSuite, employee_id, eventually};
 use tonic::{Code, Status};
 use uuid::Uuid;
 
-use crate::{
-    records::{consent, customers, enter, get, person, refusal, violations},
-    shares::felt,
-};
+use crate::records::{consent, customers, enter, get, person, refusal, violations};
 
 /// Business of the files that the rules of these tests select.
 pub(crate) const BUSINESS: &str = "Q";
@@ -183,7 +180,7 @@ async fn files_by_rule_are_frozen_when_all_have_agreed() {
     let mut shares = ShareServiceClient::new(reader.clone());
     let active = shares.activate_share(request).await.unwrap().into_inner();
     assert_eq!(left(&active), left(&share));
-    felt(|| async { get(&reader, &files[0].name).await.ok() }).await;
+    eventually(async || get(&reader, &files[0].name).await.ok()).await;
     for file in &files {
         get(&reader, &file.name).await.unwrap();
     }

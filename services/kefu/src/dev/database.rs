@@ -16,6 +16,8 @@ use crate::{migrate::schemas, suite::Databases};
 
 /// Name of the suite's database.
 const DATABASE: &str = "kefu";
+/// Of each service, which together stay well below what the server accepts.
+const CONNECTIONS: usize = 16;
 
 pub(super) enum Server {
     Private(Box<Cluster>),
@@ -66,7 +68,7 @@ impl Server {
             &schemas(),
         )
         .await?;
-        open(&self.url(DATABASE), keys.database_password())
+        open(&self.url(DATABASE), keys.database_password(), CONNECTIONS)
     }
 
     pub(super) async fn stop(self) -> anyhow::Result<()> {
@@ -111,13 +113,13 @@ pub async fn migrate(
     Ok(())
 }
 
-/// Opens a migrated database, each schema with its service's own role. `url` is
-/// the superuser's; its role and password are replaced.
+/// Opens a migrated database, each schema with its service's own role and at most so many
+/// connections. `url` is the superuser's; its role and password are replaced.
 ///
 /// # Errors
 /// When the URL is not one of PostgreSQL.
-pub fn open(url: &str, password: &str) -> anyhow::Result<Databases> {
-    let open = |schema: &'static str, connections: usize| {
+pub fn open(url: &str, password: &str, connections: usize) -> anyhow::Result<Databases> {
+    let open = |schema: &'static str| {
         let config = DatabaseConfig {
             url: Secret::new(url_of(url, schema, password)?),
             encrypted_elsewhere: false,
@@ -129,11 +131,11 @@ pub fn open(url: &str, password: &str) -> anyhow::Result<Databases> {
         Db::new(&config, schema).map_err(crate::said)
     };
     Ok(Databases {
-        access_control: open(kefu_access_control::SCHEMA, 8)?,
-        customer_profile: open(kefu_customer_profile::SCHEMA, 16)?,
-        ticket: open(kefu_ticket::SCHEMA, 16)?,
-        order_followup: open(kefu_order_followup::SCHEMA, 16)?,
-        analytics: open(kefu_analytics::SCHEMA, 8)?,
+        access_control: open(kefu_access_control::SCHEMA)?,
+        customer_profile: open(kefu_customer_profile::SCHEMA)?,
+        ticket: open(kefu_ticket::SCHEMA)?,
+        order_followup: open(kefu_order_followup::SCHEMA)?,
+        analytics: open(kefu_analytics::SCHEMA)?,
     })
 }
 

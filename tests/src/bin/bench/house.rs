@@ -34,6 +34,8 @@ use crate::{calls::channels, meter::Meter};
 /// The agent whose customers they are.
 pub(crate) const AGENT: &str = "li.wei";
 const DATABASE: &str = "kefu_bench";
+/// Of each service.
+const CONNECTIONS: usize = 16;
 
 pub(crate) struct House {
     pub(crate) clock: Arc<dyn Clock>,
@@ -73,7 +75,11 @@ impl House {
             &kefu::migrate::schemas(),
         )
         .await?;
-        let databases = open(&cluster.url(DATABASE), keys.database_password())?;
+        let databases = open(
+            &cluster.url(DATABASE),
+            keys.database_password(),
+            CONNECTIONS,
+        )?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let ids = Ids::new(clock.clone(), system_randomness());
         let company = Company::from_toml(seed::EXAMPLE_COMPANY).context("the example company")?;
