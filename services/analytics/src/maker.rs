@@ -39,7 +39,7 @@ use crate::{
     },
     jobs::{SOURCES, sources},
     store::{
-        days, generations,
+        calendars, days, generations,
         query::{self, Asked},
         reports::{self, New, Of, REPORTS},
     },
@@ -310,6 +310,7 @@ async fn look(
     let positions = generations::places(connection, &sources(), live).await?;
     let mut figures = Vec::new();
     for (section, question) in questions {
+        let working = calendars::working(connection, question, live, now).await?;
         let asked = Asked {
             question,
             context,
@@ -317,14 +318,16 @@ async fn look(
             live,
             days: days::are_of(connection, live, question.zone.name()).await?,
             told: None,
-            working: None,
+            working: working.as_ref(),
         };
         let figure = query::answer(connection, &asked).await?;
         let before = match question.before() {
             None => None,
             Some(before) => {
+                let working = calendars::working(connection, &before, live, now).await?;
                 let asked = Asked {
                     question: &before,
+                    working: working.as_ref(),
                     ..asked
                 };
                 let figure = query::answer(connection, &asked).await?;

@@ -1,4 +1,3 @@
-use jiff::Timestamp;
 use kefu_access::Clearance;
 use kefu_contracts::{
     ClassSet,
@@ -25,7 +24,6 @@ use crate::{
         period::wire,
         perturbation::{Aggregates, is_exact},
         question::{Door, Question},
-        working::Working,
     },
     jobs::{SOURCES, sources},
     store::{
@@ -180,7 +178,7 @@ async fn look(
 ) -> Result<Found, Fault> {
     let live = generations::live(connection).await?;
     let positions = generations::places(connection, &sources(), live).await?;
-    let working = working(connection, question, live, call.now).await?;
+    let working = calendars::working(connection, question, live, call.now).await?;
     let asked = Asked {
         question,
         context: &call.context,
@@ -193,7 +191,7 @@ async fn look(
     let figure = query::answer(connection, &asked).await?;
     let before = match question.before() {
         Some(before) => {
-            let working = self::working(connection, &before, live, call.now).await?;
+            let working = calendars::working(connection, &before, live, call.now).await?;
             let asked = Asked {
                 question: &before,
                 working: working.as_ref(),
@@ -208,25 +206,6 @@ async fn look(
         before,
         positions: positions.into_iter().map(|(_, live, _)| live).collect(),
     })
-}
-
-/// The working time of the calendar that is asked for, as far as records of the period last.
-async fn working(
-    connection: &mut PgConnection,
-    question: &Question,
-    live: i32,
-    now: Timestamp,
-) -> Result<Option<Working>, Fault> {
-    let Some(id) = question.calendar else {
-        return Ok(None);
-    };
-    let unknown = || Fault::fields(vec![("calendar".into(), Violation::UnknownValue)]);
-    let calendar = calendars::find(connection, id).await?.ok_or_else(unknown)?;
-    let lasting = calendars::lasting(connection, live, question).await?;
-    let working = lasting.map_or_else(Working::default, |(first, last)| {
-        Working::of(&calendar, first, last.max(now))
-    });
-    Ok(Some(working))
 }
 
 /// The figure as it is journaled: it shows no class but SYSTEM, by every rule that takes part in

@@ -18,19 +18,21 @@ use kefu_contracts::{
 use kefu_service::{
     call::{self, Answer, Call, answer},
     core::Core,
-    error::Fault,
-    fields::Fields,
+    error::{Fault, Violation},
+    fields::{Fields, parse_name},
     listing::{self, ListSpec, One, asked},
     present::Shown,
     scope::{After, Order},
     versions::{self, Names, Revisable, revisable},
 };
+use sqlx::PgConnection;
 use tonic::{Request, Response, Status};
 
 use crate::{
-    domain::report,
+    domain::{question::CALENDARS, report},
     maker::Maker,
     store::{
+        calendars,
         query::kind,
         reports::{RECORD, REPORTS, StoredReport},
         versions::FigureRules,
@@ -79,6 +81,26 @@ impl Revisable<FigureRules> for ReportRulesVersion {
 
     fn check(fields: &mut Fields, definition: &ReportRulesDefinition) {
         report::check(fields, definition, &kind);
+    }
+
+    /// No section is by a calendar that there is not.
+    async fn ensure(
+        connection: &mut PgConnection,
+        definition: &ReportRulesDefinition,
+    ) -> Result<(), Fault> {
+        let mut fields = Fields::new();
+        for (at, report) in definition.reports.iter().enumerate() {
+            for (number, section) in report.sections.iter().enumerate() {
+                // Its form is checked already.
+                if let Some(id) = parse_name(&section.calendar, CALENDARS) {
+                    let known = calendars::find(connection, id).await?.is_some();
+                    let field =
+                        format_args!("definition.reports[{at}].sections[{number}].calendar");
+                    fields.ensure(known, field, Violation::UnknownValue);
+                }
+            }
+        }
+        fields.finish()
     }
 }
 

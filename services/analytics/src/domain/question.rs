@@ -17,6 +17,8 @@ use super::{
     series::{self, Buckets},
 };
 
+/// What resource names of calendars begin with.
+pub(crate) const CALENDARS: &str = "calendars";
 /// Most dimensions of one query.
 pub(crate) const MOST_DIMENSIONS: usize = 3;
 /// Most rows of a list of the largest.
@@ -98,7 +100,7 @@ impl Question {
         }
         gaps(&mut fields, request, &group_by, days);
         let top = top(&mut fields, request, metric, &group_by);
-        let calendar = fields.optional_name("calendar", &request.calendar, "calendars");
+        let calendar = fields.optional_name("calendar", &request.calendar, CALENDARS);
         let lasts = calendar.is_none() || metric.is_none_or(|metric| metric.of.lasts());
         fields.ensure(lasts, "calendar", Violation::NotApplicable);
         if door == Door::Customers {

@@ -7,7 +7,7 @@ use jiff_sqlx::ToSqlx;
 use kefu_contracts::journal::{CalendarChanged, Entry, event::Event};
 use kefu_service::{
     calendar::{Calendar, week},
-    error::Fault,
+    error::{Fault, Violation},
     fields::Fields,
     time,
 };
@@ -15,7 +15,7 @@ use prost::Message;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::domain::question::Question;
+use crate::domain::{question::Question, working::Working};
 
 /// Keeps what these entries say of calendars. Entries of before their versions were said say
 /// nothing of them.
@@ -68,8 +68,30 @@ pub(crate) async fn find(
     Ok(Some(Calendar::new(versions.ok_or_else(strange)?)))
 }
 
+/// The working time of the calendar that a question asks for, as far as records of its period last.
+///
+/// # Errors
+/// A violation of `calendar` where there is none of this name, or the driver's.
+pub(crate) async fn working(
+    connection: &mut PgConnection,
+    question: &Question,
+    live: i32,
+    now: Timestamp,
+) -> Result<Option<Working>, Fault> {
+    let Some(id) = question.calendar else {
+        return Ok(None);
+    };
+    let unknown = || Fault::fields(vec![("calendar".into(), Violation::UnknownValue)]);
+    let calendar = find(connection, id).await?.ok_or_else(unknown)?;
+    let lasting = lasting(connection, live, question).await?;
+    let working = lasting.map_or_else(Working::default, |(first, last)| {
+        Working::of(&calendar, first, last.max(now))
+    });
+    Ok(Some(working))
+}
+
 /// From when until when records last whose day lies within a question's period.
-pub(crate) async fn lasting(
+async fn lasting(
     connection: &mut PgConnection,
     generation: i32,
     question: &Question,

@@ -4,9 +4,13 @@ use jiff::{SignedDuration, Timestamp};
 use jiff_sqlx::ToSqlx;
 use kefu_contracts::{
     analytics::{
-        MetricRow, QueryMetricRequest, QueryMetricResponse,
-        metrics_service_client::MetricsServiceClient,
+        Audience, Cadence, DownloadReportRequest, GetReportRulesRequest, MetricRow,
+        QueryMetricRequest, QueryMetricResponse, Report, ReportDefinition, ReportFigure,
+        ReportFormat, ReportRulesDefinition, ReportSection, ReviseReportRulesRequest,
+        RunReportRequest, metrics_service_client::MetricsServiceClient,
+        report_service_client::ReportServiceClient,
     },
+    google::r#type::Date,
     journal::{Event, TicketChanged, event},
     ticket::{MeasureTimeRequest, ReviseCalendarRequest, TicketState},
 };
@@ -22,6 +26,8 @@ use crate::{
     calendars::{calendars, create, office},
     records::violations,
 };
+
+const NOWHERE: &str = "calendars/0190c5a8-0000-7000-8000-0000000000ab";
 
 /// From when until when a ticket was worked on.
 type Lasting = (Timestamp, Timestamp);
@@ -177,11 +183,140 @@ async fn durations_are_told_in_working_time() {
         .after(&administrator);
     assert_eq!(total(&leader, &made.name).await.count, worked.count);
 
-    let nowhere = "calendars/0190c5a8-0000-7000-8000-0000000000ab";
-    let refused = ask(&leader, "total_resolution_time", nowhere)
+    let refused = ask(&leader, "total_resolution_time", NOWHERE)
         .await
         .unwrap_err();
     assert_eq!(violations(&refused), ["calendar"]);
     let refused = ask(&leader, "orders", &made.name).await.unwrap_err();
     assert_eq!(violations(&refused), ["calendar"]);
+}
+
+/// A section without a calendar, and the same one by this.
+fn worked(calendar: &str) -> ReportRulesDefinition {
+    let elapsed = ReportSection {
+        id: "elapsed".into(),
+        title_zh: "解决总时长".into(),
+        metric: "total_resolution_time".into(),
+        compare: true,
+        ..ReportSection::default()
+    };
+    let sections = vec![
+        elapsed.clone(),
+        ReportSection {
+            id: "worked".into(),
+            title_zh: "解决总时长（工作时间）".into(),
+            calendar: calendar.into(),
+            ..elapsed
+        },
+    ];
+    ReportRulesDefinition {
+        time_zone: "Asia/Shanghai".into(),
+        reports: vec![ReportDefinition {
+            id: "working_time".into(),
+            title_zh: "工作时间月报".into(),
+            cadence: Cadence::Monthly.into(),
+            audience: Audience::Company.into(),
+            sections,
+            ..ReportDefinition::default()
+        }],
+    }
+}
+
+async fn revise(caller: &Caller, calendar: &str) -> Result<(), Status> {
+    let mut client = ReportServiceClient::new(caller.clone());
+    let rules = client.get_report_rules(GetReportRulesRequest {}).await;
+    let request = ReviseReportRulesRequest {
+        definition: Some(worked(calendar)),
+        reason: "按工作时间".into(),
+        etag: rules?.into_inner().etag,
+        ..ReviseReportRulesRequest::default()
+    };
+    client.revise_report_rules(request).await.map(|_| ())
+}
+
+fn day(month: i32, day: i32) -> Option<Date> {
+    Some(Date {
+        year: 2026,
+        month,
+        day,
+    })
+}
+
+/// Of a month, with the one before.
+async fn asked(caller: &Caller, calendar: &str) -> QueryMetricResponse {
+    let request = QueryMetricRequest {
+        metric: "total_resolution_time".into(),
+        first_day: day(10, 1),
+        last_day: day(10, 31),
+        time_zone: "Asia/Shanghai".into(),
+        compare: true,
+        calendar: calendar.into(),
+        ..QueryMetricRequest::default()
+    };
+    let mut client = MetricsServiceClient::new(caller.clone());
+    client.query_metric(request).await.unwrap().into_inner()
+}
+
+/// Of its period and the one before.
+fn totals(figure: &ReportFigure) -> [&MetricRow; 2] {
+    let before = figure.before.as_ref().unwrap();
+    [&figure.total, &before.total].map(|total| total.as_ref().unwrap())
+}
+
+/// Clauses CC-1.4, OP-3.2: a section tells durations in the working time of a calendar, as a query does, and its
+/// files say so; of a calendar that there is not there is no section.
+#[tokio::test(flavor = "multi_thread")]
+async fn reports_are_told_in_working_time() {
+    let suite = TestSuite::start().await;
+    let administrator = suite.caller("han.bing");
+    let made = create(&administrator, "service_desk", "").await.unwrap();
+    let mut sql = suite.database.connect().await.unwrap();
+    let all = lasting();
+    for (number, one) in all.iter().enumerate() {
+        tell(&mut sql, number, *one).await;
+    }
+    let leader = suite
+        .caller_for("chen.guodong", "analysis")
+        .after(&administrator);
+    eventually(async || {
+        let found = total(&leader, "").await;
+        (found.count == all.len() as i64).then_some(())
+    })
+    .await;
+
+    let administrator = administrator.after(&leader);
+    let refused = revise(&administrator, NOWHERE).await.unwrap_err();
+    let field = "definition.reports[0].sections[1].calendar";
+    assert_eq!(violations(&refused), [field]);
+    revise(&administrator, &made.name).await.unwrap();
+
+    let request = RunReportRequest {
+        report: "working_time".into(),
+        day: day(10, 9),
+        ..RunReportRequest::default()
+    };
+    let mut client = ReportServiceClient::new(leader.clone());
+    let report: Report = client.run_report(request).await.unwrap().into_inner();
+    let [elapsed, worked] = [&report.figures[0], &report.figures[1]].map(totals);
+    for (found, calendar) in [(elapsed, ""), (worked, made.name.as_str())] {
+        let answer = asked(&leader, calendar).await;
+        let before = answer.before.unwrap().total.unwrap();
+        assert_eq!(found, [&answer.total.unwrap(), &before], "{calendar}");
+    }
+    for (elapsed, worked) in elapsed.into_iter().zip(worked) {
+        assert!(elapsed.count > 10 && elapsed.count == worked.count);
+        assert!(worked.mean < elapsed.mean, "{worked:?} {elapsed:?}");
+    }
+
+    let request = DownloadReportRequest {
+        name: report.name,
+        format: ReportFormat::Html.into(),
+    };
+    let mut parts = client.download_report(request).await.unwrap().into_inner();
+    let mut page = Vec::new();
+    while let Some(part) = parts.message().await.unwrap() {
+        page.extend(part.data);
+    }
+    let page = String::from_utf8(page).unwrap();
+    assert_eq!(page.matches("working time").count(), 1);
 }

@@ -238,6 +238,23 @@ mod tests {
                 id: "regions".into(),
                 metric: "customers".into(),
                 group_by: by(Dimension::Region),
+                ..plain.clone()
+            },
+            ReportSection {
+                id: "working".into(),
+                metric: "total_resolution_time".into(),
+                calendar: "calendars/0190c5a8-0000-7000-8000-0000000000ab".into(),
+                ..plain.clone()
+            },
+            ReportSection {
+                id: "counted".into(),
+                calendar: "calendars/0190c5a8-0000-7000-8000-0000000000ab".into(),
+                ..plain.clone()
+            },
+            ReportSection {
+                id: "misnamed".into(),
+                metric: "backlog".into(),
+                calendar: "calendars/office".into(),
                 ..plain
             },
         ];
@@ -266,6 +283,8 @@ mod tests {
                 ("[7].limit", "NOT_APPLICABLE"),
                 ("[8].periods", "OUT_OF_RANGE"),
                 ("[9].group_by[0]", "NOT_APPLICABLE"),
+                ("[11].calendar", "NOT_APPLICABLE"),
+                ("[12].calendar", "RESOURCE_NAME"),
             ]
         );
     }

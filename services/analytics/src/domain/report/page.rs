@@ -200,9 +200,11 @@ fn write_tiles(page: &mut String, parts: &[Part<'_>], language: Language) {
             escape(&words::written(measure, value, language))
         );
         if measure != Measure::Count {
+            let measured = words::measured(part.section, language);
+            let measured = measured.map_or_else(String::new, |said| format!(" · {said}"));
             let _ = writeln!(
                 page,
-                "<p class=\"of\">{} {}</p>",
+                "<p class=\"of\">{} {}{measured}</p>",
                 say(language, "计数", "Of"),
                 words::count(total.count)
             );
@@ -231,8 +233,9 @@ fn write_section(page: &mut String, report: &Report, part: &Part<'_>, language: 
         language,
     );
     let unit = part.unit(language).into_iter();
+    let measured = words::measured(part.section, language);
     let about = [part.metric.title.of(language)].into_iter().chain(unit);
-    let about: Vec<&str> = about.chain([days.as_str()]).collect();
+    let about: Vec<&str> = about.chain(measured).chain([days.as_str()]).collect();
     let _ = write!(
         page,
         "<section>\n<h2>{}</h2>\n<p class=\"of\">{}</p>\n",
@@ -448,6 +451,27 @@ mod tests {
         let english = page(&report, Language::English);
         assert!(english.contains("Daily service report") && english.contains("Complaint"));
         assert!(english.contains("87.5%"));
+    }
+
+    /// Clause CC-1.4: in a tile as well as above a table.
+    #[test]
+    fn what_is_told_in_working_time_says_so() {
+        let mut report = report();
+        for (section, said) in [
+            ("responses", "Of 8 · working time"),
+            ("backlog", "working time · 2026-11-29"),
+        ] {
+            let mut page_of = |calendar: &str| {
+                let definition = report.definition.as_mut().unwrap();
+                let mut sections = definition.sections.iter_mut();
+                let found = sections.find(|one| one.id == section).unwrap();
+                found.calendar = calendar.into();
+                page(&report, Language::English)
+            };
+            let id = "calendars/0190c5a8-0000-7000-8000-0000000000ab";
+            assert!(page_of(id).contains(said), "{section}");
+            assert!(!page_of("").contains("working time"), "{section}");
+        }
     }
 
     #[test]

@@ -35,7 +35,7 @@ pub(crate) fn question(
         compare: section.compare,
         limit: section.limit,
         rank_by: section.rank_by,
-        calendar: String::new(),
+        calendar: section.calendar.clone(),
     };
     let mut question = Question::read(&request, zone, Door::Figures).map_err(named)?;
     // A report is told exactly to whoever it reaches.

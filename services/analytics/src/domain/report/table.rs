@@ -70,6 +70,9 @@ fn write_figure(
 ) {
     let metric = catalogue::find(&section.metric);
     let title = words::title(language, &section.title_zh, &section.title_en);
+    let unit = metric.map(|metric| metric.unit.of(language));
+    let unit = unit.into_iter().chain(words::measured(section, language));
+    let unit = unit.collect::<Vec<_>>().join(" · ");
     let before = figure.before.as_ref();
     let this = (
         (&figure.first_day, &figure.last_day),
@@ -91,7 +94,7 @@ fn write_figure(
             text(&section.id),
             text(title),
             text(&section.metric),
-            text(metric.map_or("", |metric| metric.unit.of(language))),
+            text(&unit),
             words::day(first.as_ref()),
             words::day(last.as_ref()),
             period.to_owned(),
@@ -197,6 +200,19 @@ mod tests {
         assert_eq!(of("days").len(), 15);
         let text = String::from_utf8(file).unwrap();
         assert!(text.lines().count() > 20 && text.ends_with("\r\n"));
+    }
+
+    #[test]
+    fn what_is_told_in_working_time_says_so() {
+        let mut report = report();
+        let definition = report.definition.as_mut().unwrap();
+        let mut sections = definition.sections.iter_mut();
+        let backlog = sections.find(|one| one.id == "backlog").unwrap();
+        backlog.calendar = "calendars/0190c5a8-0000-7000-8000-0000000000ab".into();
+        let rows = read(&csv(&report, Language::English));
+        let units = rows[1..].iter().map(|row| row[6].contains("working time"));
+        let of = rows[1..].iter().map(|row| row[3] == "backlog");
+        assert!(units.eq(of));
     }
 
     #[test]

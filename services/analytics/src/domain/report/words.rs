@@ -24,6 +24,12 @@ pub(super) fn title<'t>(language: Language, zh: &'t str, en: &'t str) -> &'t str
     }
 }
 
+/// What durations of a section are measured in, where that is not the time that went by.
+pub(super) fn measured(section: &ReportSection, language: Language) -> Option<&'static str> {
+    let by_calendar = !section.calendar.is_empty();
+    by_calendar.then(|| say(language, "工作时间", "working time"))
+}
+
 /// `2026-11-30`; empty where there is none.
 pub(super) fn day(date: Option<&Date>) -> String {
     date.map_or_else(String::new, |date| {
