@@ -1,29 +1,29 @@
 //! Quality inspection: what is drawn, scored by whom, seen by whom, and objected to.
 
-use std::{collections::BTreeMap, time::Duration};
+mod afterwards;
+mod appeals;
+mod sampling;
 
 use jiff::Timestamp;
 use kefu_access_control::seed::department_id;
 use kefu_contracts::ticket::{
     AppealInspectionRequest, AppealOutcome, AssignTicketRequest, CompleteInspectionTaskRequest,
     DecideInspectionAppealRequest, GetInspectionRequest, GetInspectionRulesRequest,
-    GetInspectionTaskRequest, HandOverInspectionTasksRequest, InspectTicketRequest, Inspection,
-    InspectionDefinition, InspectionFigures, InspectionPeriod, InspectionRules, InspectionState,
-    InspectionTask, InspectionTaskKind, InspectionTaskState, ItemScore, KnockOutAnswer,
-    ListInspectionTasksRequest, ListInspectionsRequest, ListInspectionsResponse,
-    MeasureInspectionsRequest, MeasureInspectionsResponse, ResolveTicketRequest,
-    ReviseInspectionRulesRequest, SamplingRule, SheetComment, Ticket,
-    inspection_service_client::InspectionServiceClient,
+    GetInspectionTaskRequest, InspectTicketRequest, Inspection, InspectionDefinition,
+    InspectionFigures, InspectionRules, InspectionState, InspectionTask, InspectionTaskKind,
+    InspectionTaskState, ItemScore, KnockOutAnswer, ListInspectionTasksRequest,
+    ListInspectionsRequest, ListInspectionsResponse, MeasureInspectionsRequest,
+    MeasureInspectionsResponse, ResolveTicketRequest, ReviseInspectionRulesRequest, SheetComment,
+    Ticket, inspection_service_client::InspectionServiceClient,
 };
 use kefu_service::{clock::Clock, fields::name, time::to_proto};
 use kefu_testkit::{Caller, TestSuite, employee_id, eventually};
 use tonic::{Code, Response, Status};
 
 use crate::{
-    destruction::{COOLING, certificate, form, id, scheduled, scrubbed},
+    destruction::id,
     leak::dump::tables,
-    records::{enter, open, person, refusal, said, ticket, tickets, violations},
-    retention::{ago, last_met},
+    records::{enter, open, person, refusal, ticket, tickets, violations},
 };
 
 const INSPECTORS: [&str; 2] = ["gao.yuan", "ding.lan"];
@@ -502,297 +502,4 @@ async fn two_score_without_knowing_of_each_other_and_a_third_decides() {
             given(&[&head], &one.name, kind).await;
         }
     }
-}
-
-/// Clause OP-5: the agent concerned objects once and in time; somebody who scored none of it
-/// decides, and says why.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_result_is_objected_to_once_and_decided_by_somebody_else() {
-    let suite = TestSuite::start().await;
-    staffed(&suite, |_| {}).await;
-    let erp = suite.caller_for("erp", "integration");
-    let customer = enter(&erp, person()).await.name;
-    let [gao, ding] = INSPECTORS.map(|login| for_quality(&suite, login));
-    let head = for_quality(&suite, HEAD);
-    let agent = for_quality(&suite, AGENT);
-    let mut finals = Vec::new();
-    for _ in 0..3 {
-        let one = resolved(&suite, &erp, &customer, AGENT).await;
-        order(&gao.after(&erp), &one.name, false).await.unwrap();
-        let (mine, task) = given(&[&gao, &ding], &one.name, InspectionTaskKind::Inspect).await;
-        complete(mine, sheet(&task, 3, "推诿")).await.unwrap();
-        let filter = format!("ticket = {}", one.name);
-        finals.push(
-            listed(&agent.after(mine), &filter)
-                .await
-                .inspections
-                .remove(0),
-        );
-    }
-
-    let line = for_quality(&suite, "zhang.min").after(&agent);
-    let refused = appeal(&line, &finals[0], "x", "").await.unwrap_err();
-    assert_eq!(refused.code(), Code::PermissionDenied);
-    let mate = for_quality(&suite, "li.wei").after(&agent);
-    let hidden = appeal(&mate, &finals[0], "x", "").await.unwrap_err();
-    assert_eq!(hidden.code(), Code::NotFound);
-    let refused = appeal(&agent, &finals[0], " ", "").await.unwrap_err();
-    assert_eq!(violations(&refused), ["reason"]);
-    let request_id = "0190c5a8-0000-7000-8000-0000000000e2";
-    let reason = "客户要求转接，并非推诿";
-    let appealed = appeal(&agent, &finals[0], reason, request_id)
-        .await
-        .unwrap();
-    assert_eq!(appealed.state(), InspectionState::Appealed);
-    let repeated = appeal(&agent, &finals[0], reason, request_id)
-        .await
-        .unwrap();
-    assert_eq!(repeated, appealed);
-    let twice = appeal(&agent, &appealed, reason, "").await.unwrap_err();
-    assert_eq!(refusal(&twice).1, "STATE_NOT_ALLOWED");
-
-    let ticket = &appealed.ticket;
-    let (_, task) = given(&[&head.after(&agent)], ticket, InspectionTaskKind::Appeal).await;
-    assert_eq!(
-        (task.appeal_reason.as_str(), task.results[0].score),
-        (reason, 6_000)
-    );
-    let refused = complete(&head, sheet(&task, 5, "")).await.unwrap_err();
-    assert_eq!(refusal(&refused).1, "STATE_NOT_ALLOWED");
-    let mut scored = upheld(&task, "维持");
-    scored.scores = sheet(&task, 5, "").scores;
-    let refused = decide(&head, scored.clone()).await.unwrap_err();
-    assert_eq!(violations(&refused), ["scores"]);
-    scored.set_outcome(AppealOutcome::Changed);
-    scored.knock_outs = sheet(&task, 5, "").knock_outs;
-    scored.reason = "录音证实".into();
-    decide(&head, scored).await.unwrap();
-    let closed = get(&agent.after(&head), &appealed.name).await.unwrap();
-    assert_eq!(
-        (closed.score, closed.state()),
-        (10_000, InspectionState::Closed)
-    );
-    assert_eq!(closed.appeal_outcome(), AppealOutcome::Changed);
-    assert_eq!(closed.decision_reason, "录音证实");
-    let twice = appeal(&agent, &closed, reason, "").await.unwrap_err();
-    assert_eq!(refusal(&twice).1, "STATE_NOT_ALLOWED");
-
-    let appealed = appeal(&agent, &finals[1], reason, "").await.unwrap();
-    let ticket = &appealed.ticket;
-    let (_, task) = given(&[&head.after(&agent)], ticket, InspectionTaskKind::Appeal).await;
-    decide(&head, upheld(&task, "录音不支持")).await.unwrap();
-    let closed = get(&agent.after(&head), &appealed.name).await.unwrap();
-    assert_eq!(
-        (closed.score, closed.appeal_outcome()),
-        (6_000, AppealOutcome::Upheld)
-    );
-
-    suite.clock.advance(Duration::from_secs(7 * 86_400 + 1));
-    suite.policy_is_fresh().await;
-    let agent = for_quality(&suite, AGENT);
-    let late = appeal(&agent, &finals[2], reason, "").await.unwrap_err();
-    assert_eq!(said(&late, "state"), "APPEAL_OVER");
-}
-
-/// Clauses OP-5, SG-7: when a period is over so many of each agent are drawn, once however many
-/// instances look, none twice; what was drawn is scored on the sheet of that time.
-#[tokio::test(flavor = "multi_thread")]
-async fn so_many_of_each_agent_are_drawn_when_a_period_is_over() {
-    let suite = TestSuite::start().await;
-    let _twin = suite.twin();
-    let usual = SamplingRule {
-        id: "usual".into(),
-        sheet: "norms".into(),
-        count: 2,
-        ..SamplingRule::default()
-    };
-    staffed(&suite, |rules| {
-        rules.set_period(InspectionPeriod::Day);
-        rules.second_percent = 0;
-        rules.sampling = vec![usual];
-    })
-    .await;
-    let erp = suite.caller_for("erp", "integration");
-    let customer = enter(&erp, person()).await.name;
-    for login in [AGENT, AGENT, AGENT, "li.wei", "ma.chao"] {
-        resolved(&suite, &erp, &customer, login).await;
-    }
-    let drawn = async |days: i64| {
-        suite.clock.advance(Duration::from_secs(86_400));
-        eventually(async || (journaled(&suite, "inspections.drawn").await >= days).then_some(()))
-            .await;
-        suite.policy_is_fresh().await;
-        let mut sql = suite.database.connect().await.unwrap();
-        let found: Vec<(uuid::Uuid, i64)> =
-            sqlx::query_as("SELECT agent_id, count(*) FROM ticket.inspection GROUP BY agent_id")
-                .fetch_all(&mut sql)
-                .await
-                .unwrap();
-        found.into_iter().collect::<BTreeMap<_, _>>()
-    };
-    let of = |counts: &[(&str, i64)]| -> BTreeMap<_, _> {
-        counts
-            .iter()
-            .map(|(login, count)| (employee_id(login), *count))
-            .collect()
-    };
-    let first = of(&[(AGENT, 2), ("li.wei", 1), ("ma.chao", 1)]);
-    assert_eq!(drawn(1).await, first);
-    // Nothing was resolved on the next day, and what is left of the first stays undrawn.
-    assert_eq!(drawn(2).await, first);
-    assert_eq!(journaled(&suite, "inspections.drawn").await, 2);
-    assert_eq!(journaled(&suite, "inspection.drawn").await, 4);
-    let mut sql = suite.database.connect().await.unwrap();
-    let draws: Vec<(i32, i32, i32)> = sqlx::query_as(
-        "SELECT candidate_count, sample_count, octet_length(seed) FROM ticket.inspection_draw ORDER BY start_at",
-    )
-    .fetch_all(&mut sql)
-    .await
-    .unwrap();
-    assert_eq!(draws, [(5, 4, 32), (0, 0, 32)]);
-
-    // Both have as many; a sheet that is changed since is not the one that counts.
-    staffed(&suite, |rules| rules.sheets[0].pass_score = 10_000).await;
-    let [gao, ding] = INSPECTORS.map(|login| for_quality(&suite, login));
-    eventually(async || (tasks(&gao).await.len() + tasks(&ding).await.len() == 4).then_some(()))
-        .await;
-    let mine = tasks(&gao).await;
-    assert_eq!(mine.len(), 2);
-    let done = complete(&gao, sheet(&mine[0], 4, "x")).await.unwrap();
-    assert_eq!(
-        (done.score, done.passed, done.rules_version),
-        (8_000, true, 1)
-    );
-}
-
-/// Clause OP-5: sheets and sampling are the company's, in versions.
-#[tokio::test(flavor = "multi_thread")]
-async fn rules_of_inspection_have_versions() {
-    let suite = TestSuite::start().await;
-    let administrator = suite.caller("han.bing");
-    let shipped = rules(&suite.caller("qian.hua")).await;
-    let definition = shipped.versions[0].definition.clone().unwrap();
-    let refused = revise(&suite.caller(HEAD), &shipped.etag, definition.clone()).await;
-    assert_eq!(refused.unwrap_err().code(), Code::PermissionDenied);
-    let mut wrong = definition.clone();
-    wrong.sheets[0].items[0].weight = 21;
-    wrong.inspectors = vec![employee("gao.yuan")];
-    let refused = revise(&administrator, &shipped.etag, wrong)
-        .await
-        .unwrap_err();
-    assert_eq!(
-        violations(&refused),
-        ["definition.sheets[0].items", "definition.department"]
-    );
-    let revised = revise(&administrator, &shipped.etag, definition.clone())
-        .await
-        .unwrap();
-    assert_eq!(revised.versions.len(), 2);
-    let stale = revise(&administrator, &shipped.etag, definition)
-        .await
-        .unwrap_err();
-    assert_eq!(refusal(&stale).1, "ETAG_MISMATCH");
-}
-
-/// Clauses OP-5, SG-3: what an inspector has not done is given to another who had no hand in
-/// it, by the head of who inspects; where there is nobody it waits for one.
-#[tokio::test(flavor = "multi_thread")]
-async fn tasks_are_handed_over_to_who_is_left() {
-    let suite = TestSuite::start().await;
-    staffed(&suite, |rules| {
-        rules.inspectors = vec![employee("gao.yuan")]
-    })
-    .await;
-    let erp = suite.caller_for("erp", "integration");
-    let customer = enter(&erp, person()).await.name;
-    let one = resolved(&suite, &erp, &customer, AGENT).await;
-    let [gao, ding] = INSPECTORS.map(|login| for_quality(&suite, login).after(&erp));
-    order(&gao, &one.name, false).await.unwrap();
-    given(&[&gao], &one.name, InspectionTaskKind::Inspect).await;
-    let hand_over = async |caller: &Caller, inspector: &str| {
-        let request = HandOverInspectionTasksRequest {
-            inspector: inspector.into(),
-        };
-        let mut client = inspections(caller);
-        client.hand_over_inspection_tasks(request).await.map(drop)
-    };
-    let away = employee("gao.yuan");
-    let refused = hand_over(&gao, &away).await.unwrap_err();
-    assert_eq!(refused.code(), Code::PermissionDenied);
-    let refused = hand_over(&suite.caller("zhou.ting"), &away)
-        .await
-        .unwrap_err();
-    assert_eq!(refusal(&refused).1, "PERMISSION_MISSING");
-    let head = suite.caller(HEAD).after(&gao);
-    let refused = hand_over(&head, "employees/7").await.unwrap_err();
-    assert_eq!(violations(&refused), ["inspector"]);
-    hand_over(&head, &away).await.unwrap();
-    hand_over(&head, &away).await.unwrap();
-    assert_eq!(tasks(&gao.after(&head)).await, []);
-    // Nobody is left until somebody is named.
-    staffed(&suite, |_| {}).await;
-    given(&[&ding], &one.name, InspectionTaskKind::Inspect).await;
-    assert_eq!(tasks(&gao).await, []);
-    assert_eq!(journaled(&suite, "inspection_task.handed_over").await, 1);
-}
-
-/// Clauses OP-5, CF-10.2: when the customer's file is destroyed the scores stay, for list and
-/// figures alike, and nothing of what was said of them; nobody inspects what is gone.
-#[tokio::test(flavor = "multi_thread")]
-async fn scores_outlive_the_file_and_comments_do_not() {
-    let suite = TestSuite::start().await;
-    staffed(&suite, |_| {}).await;
-    let erp = suite.caller_for("erp", "integration");
-    let then = ago(&suite, 70);
-    let customer = enter(&erp, last_met(then)).await.name;
-    let [gao, ding] = INSPECTORS.map(|login| for_quality(&suite, login));
-    for done in [true, false] {
-        let one = resolved_at(&erp, &customer, AGENT, then).await;
-        order(&gao.after(&erp), &one.name, false).await.unwrap();
-        let (mine, task) = given(&[&gao, &ding], &one.name, InspectionTaskKind::Inspect).await;
-        if done {
-            complete(mine, sheet(&task, 4, "语速太快")).await.unwrap();
-            let agent = for_quality(&suite, AGENT).after(mine);
-            let found = only(&agent).await;
-            appeal(&agent, &found, "并不快", "").await.unwrap();
-        }
-    }
-    let destruction = scheduled(&suite, form(&[&customer])).await;
-    suite.clock.advance(COOLING);
-    certificate(&suite, &destruction).await;
-    scrubbed(&suite, &customer).await;
-    let agent = for_quality(&suite, AGENT);
-    let found = only(&agent).await;
-    assert_eq!(
-        (found.score, found.state()),
-        (8_000, InspectionState::Closed)
-    );
-    assert_eq!(
-        (found.comments.len(), found.appeal_reason.as_str()),
-        (0, "")
-    );
-    assert_eq!(found.scores.len(), 5);
-    let head = for_quality(&suite, "zhang.min");
-    assert_eq!(measured(&head).await.overall, figures(1, 8_000, 1, 10_000));
-    let mut left = 0;
-    for login in INSPECTORS {
-        for task in tasks(&for_quality(&suite, login)).await {
-            assert_eq!(
-                (task.state(), task.comments.len()),
-                (InspectionTaskState::Done, 0)
-            );
-            left += 1;
-        }
-    }
-    assert_eq!(left, 1);
-    let mut sql = suite.database.connect().await.unwrap();
-    let sealed: i64 = sqlx::query_scalar(
-        "SELECT (SELECT count(*) FROM ticket.inspection WHERE customer_id = $1 AND sealed <> '')
-              + (SELECT count(*) FROM ticket.inspection_task WHERE customer_id = $1 AND sealed <> '')",
-    )
-    .bind(id(&customer))
-    .fetch_one(&mut sql)
-    .await
-    .unwrap();
-    assert_eq!(sealed, 0);
 }
