@@ -32,7 +32,7 @@ check: ## formatting, lints, unused dependencies, contracts
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
 	@test -x $(TOOLS)/bin/cargo-machete \
-	  || cargo install --locked --root $(TOOLS) cargo-machete@$(MACHETE)
+	  || cargo install --locked --debug --root $(TOOLS) cargo-machete@$(MACHETE)
 	$(TOOLS)/bin/cargo-machete
 	@if command -v npx >/dev/null; then \
 	  echo "npx --yes $(BUF) lint"; npx --yes $(BUF) lint; \

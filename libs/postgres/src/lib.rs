@@ -38,4 +38,6 @@ mod test_cluster;
 
 pub use cluster::{Cluster, ClusterOptions};
 pub use error::StartError;
-pub use test_cluster::{GivenServer, TestCluster, name_for_test, shared_for_tests};
+pub use test_cluster::{
+    GivenServer, TEST_CONNECTIONS, TestCluster, name_for_test, shared_for_tests,
+};

@@ -11,8 +11,9 @@ use sqlx::{AssertSqlSafe, Executor, PgConnection, postgres::PgConnectOptions};
 
 use crate::{Cluster, ClusterOptions, StartError, cluster::percent};
 
-/// Enough for a test process on each core, with a pool for each service.
-const MAX_CONNECTIONS: u16 = 300;
+/// What a cluster for tests accepts: enough for two suites of five services on each of some
+/// twenty cores.
+pub const TEST_CONNECTIONS: u16 = 1000;
 
 /// The server the tests run against.
 #[derive(Debug)]
@@ -125,7 +126,7 @@ pub async fn shared_for_tests() -> Result<TestCluster, StartError> {
     let options = ClusterOptions {
         data_dir,
         durable: false,
-        max_connections: MAX_CONNECTIONS,
+        max_connections: TEST_CONNECTIONS,
         port: None,
     };
     let mut cluster = Cluster::start(options).await?;

@@ -4,8 +4,9 @@
 set -euo pipefail
 : "${KEFU_ADDRESS:=http://127.0.0.1:7700}" "${KEFU_TOKEN:?the token of the account erp, from .kefu/tokens.toml}"
 
+# Where the answer is that it was too much, `--retry` comes again after `Retry-After`.
 ask() {
-    curl --silent --show-error --fail-with-body --header "authorization: Bearer $KEFU_TOKEN" \
+    curl --silent --show-error --fail --retry 5 --header "authorization: Bearer $KEFU_TOKEN" \
         --header "kefu-purpose: integration" --header "content-type: application/json" "$@"
 }
 

@@ -4,7 +4,7 @@
 
 use std::{env, error::Error, path::Path, process::ExitCode};
 
-use kefu_postgres::{Cluster, ClusterOptions};
+use kefu_postgres::{Cluster, ClusterOptions, TEST_CONNECTIONS};
 use sqlx::{
     AssertSqlSafe, ConnectOptions, Connection, migrate::Migrator, postgres::PgConnectOptions,
 };
@@ -63,7 +63,7 @@ async fn start(dir: &str, durable: bool) -> Result<Cluster, Box<dyn Error>> {
     let options = ClusterOptions {
         data_dir: dir.into(),
         durable,
-        max_connections: 300,
+        max_connections: TEST_CONNECTIONS,
         port: None,
     };
     let mut cluster = Cluster::start(options).await?;
