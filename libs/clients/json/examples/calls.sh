@@ -36,10 +36,11 @@ ask --header 'x-http-method-override: GET' "$KEFU_ADDRESS/v1/customers" --data '
     jq -e --arg name "$customer" 'any(.customers[]; .name == $name)' >/dev/null
 
 # A refusal: the HTTP status, a reason for programs and a sentence for people.
-refused=$(curl --silent --header "authorization: Bearer $KEFU_TOKEN" --header "kefu-purpose: sales" \
-    --header "accept-language: zh-CN" "$KEFU_ADDRESS/v1/$customer")
-jq -e '.error.code == 403 and .error.details[0].reason == "PURPOSE_NOT_ALLOWED"' <<<"$refused" >/dev/null
-jq -r '.error.details[] | select(."@type" | endswith("LocalizedMessage")).message' <<<"$refused"
+refused=$(mktemp)
+curl --silent --retry 5 --output "$refused" --header "authorization: Bearer $KEFU_TOKEN" --header "kefu-purpose: sales" \
+    --header "accept-language: zh-CN" "$KEFU_ADDRESS/v1/$customer"
+jq -e '.error.code == 403 and .error.details[0].reason == "PURPOSE_NOT_ALLOWED"' "$refused" >/dev/null
+jq -r '.error.details[] | select(."@type" | endswith("LocalizedMessage")).message' "$refused"
 
 # A list that goes on: a line each time something changes, here for half a second; the last one says why it ended.
 ask --no-buffer --header "grpc-timeout: 500m" "$KEFU_ADDRESS/v1/tickets:watch" |
