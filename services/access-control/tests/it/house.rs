@@ -238,25 +238,30 @@ impl House {
         PgConnection::connect_with(&self.database).await.unwrap()
     }
 
-    /// The journal's entries of a kind, once there are so many: readers stay below
-    /// the oldest transaction of the whole server, other tests' among them.
+    /// The journal's entries of a kind, once there are so many.
     pub(crate) async fn journal(&self, kind: EntryKind, at_least: usize) -> Vec<Recorded> {
         let enough = |entries: Vec<Recorded>| (entries.len() >= at_least).then_some(entries);
         self.journaled(kind, enough).await
     }
 
-    /// What the journal's entries of a kind tell, once they do.
+    /// What the journal's entries of a kind tell, once they do: not before all that are there now
+    /// are read, as readers stay below the oldest transaction of the whole server, other tests'
+    /// among them.
     pub(crate) async fn journaled<T>(
         &self,
         kind: EntryKind,
         tell: impl Fn(Vec<Recorded>) -> Option<T>,
     ) -> T {
         let mut sql = self.sql().await;
+        let there = sqlx::query_scalar("SELECT count(*) FROM journal WHERE kind = $1");
+        let there = there.bind(kind as i16).fetch_one(&mut sql).await;
+        let there: i64 = there.unwrap();
         eventually(async || {
             let batch = kefu_journal::read(&mut sql, Cursor::START, &[kind], 1000)
                 .await
                 .unwrap();
-            tell(batch.entries)
+            let all = batch.entries.len() as i64 >= there;
+            all.then_some(batch.entries).and_then(&tell)
         })
         .await
     }
