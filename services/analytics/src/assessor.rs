@@ -28,7 +28,7 @@ use crate::{
         question::{Door, Question},
         report::cadence::over_at,
     },
-    jobs::sources,
+    jobs::{freshness, sources},
     maker::{Maker, context},
     store::{
         assessments::{self, New, StoredAssessment},
@@ -139,7 +139,7 @@ impl Assessor {
         };
         let over = over_at(days, &ruled.zone);
         let late_sources = over.map(|over| self.maker.late(over)).unwrap_or_default();
-        let mut freshness = self.maker.freshness(now);
+        let mut freshness = freshness(&self.core.progress, now);
         let person = row.employee;
         let counted = deps.db.snapshot(move |connection| {
             Box::pin(async move {

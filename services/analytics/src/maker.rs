@@ -11,10 +11,7 @@ use kefu_contracts::{
     access::{
         WatchSnapshotRequest, WatchSnapshotResponse, snapshot_service_client::SnapshotServiceClient,
     },
-    analytics::{
-        DepartmentTitle, Dimension, PeriodBefore, Report, ReportDefinition, ReportFigure,
-        SourceFreshness,
-    },
+    analytics::{DepartmentTitle, Dimension, Report, ReportDefinition, ReportFigure},
     journal::{ReportMade, event},
 };
 use kefu_service::{
@@ -37,10 +34,10 @@ use crate::{
         question::Question,
         report::{DEPARTMENTS, changes::changes, section},
     },
-    jobs::{SOURCES, sources},
+    jobs::{SOURCES, freshness, sources},
     store::{
-        calendars, days, generations,
-        query::{self, Asked},
+        generations,
+        query::{self, Asking, Compared},
         reports::{self, New, Of, REPORTS},
     },
 };
@@ -154,7 +151,7 @@ impl Maker {
         let context = context(wanted.department.map(|id| organisation.reach(id)), now);
         // Before the figures: they are then at least as fresh as is said.
         let late_sources = self.late(wanted.over_at);
-        let mut sources = self.freshness(now);
+        let mut sources = freshness(&self.core.progress, now);
         let last = wanted.period.last;
         let db = deps.db.within(BOUND);
         let counted = db.snapshot(move |connection| {
@@ -209,20 +206,6 @@ impl Maker {
         let counted = counted.await?;
         let figure = counted.figures.into_iter().next();
         Ok((counted.generation, figure.unwrap_or_default()))
-    }
-
-    /// How far back the journals were read, up to now.
-    pub(crate) fn freshness(&self, now: Timestamp) -> Vec<SourceFreshness> {
-        let sources = SOURCES.iter().map(|source| {
-            let caught_up_at = self.core.progress.caught_up_at(source);
-            SourceFreshness {
-                source: (*source).to_owned(),
-                position: 0,
-                caught_up_time: caught_up_at.map(to_proto),
-                lag_seconds: caught_up_at.map(|at| now.duration_since(at).as_secs_f64().max(0.0)),
-            }
-        });
-        sources.collect()
     }
 }
 
@@ -308,38 +291,15 @@ async fn look(
 ) -> Result<Counted, Fault> {
     let live = generations::live(connection).await?;
     let positions = generations::places(connection, &sources(), live).await?;
+    let asking = Asking {
+        context,
+        now,
+        live,
+        told: None,
+    };
     let mut figures = Vec::new();
     for (section, question) in questions {
-        let working = calendars::working(connection, question, live, now).await?;
-        let asked = Asked {
-            question,
-            context,
-            now,
-            live,
-            days: days::are_of(connection, live, question.zone.name()).await?,
-            told: None,
-            working: working.as_ref(),
-        };
-        let figure = query::answer(connection, &asked).await?;
-        let before = match question.before() {
-            None => None,
-            Some(before) => {
-                let working = calendars::working(connection, &before, live, now).await?;
-                let asked = Asked {
-                    question: &before,
-                    working: working.as_ref(),
-                    ..asked
-                };
-                let figure = query::answer(connection, &asked).await?;
-                Some(PeriodBefore {
-                    first_day: before.days.map(|days| wire(days.first)),
-                    last_day: before.days.map(|days| wire(days.last)),
-                    rows: figure.rows,
-                    total: Some(figure.total),
-                    truncated: figure.truncated,
-                })
-            }
-        };
+        let Compared { figure, before } = query::compared(connection, question, &asking).await?;
         figures.push(ReportFigure {
             section: section.clone(),
             first_day: question.days.map(|days| wire(days.first)),
@@ -347,7 +307,7 @@ async fn look(
             rows: figure.rows,
             total: Some(figure.total),
             truncated: figure.truncated,
-            before,
+            before: before.map(Into::into),
         });
     }
     Ok(Counted {

@@ -31,7 +31,7 @@ const HEAD_ABOVE: &str = "zhang.min";
 const ADMINISTRATOR: &str = "han.bing";
 const ID: &str = "0190c5a8-0000-7000-8000-00000000ae01";
 
-fn reports(caller: &Caller) -> ReportServiceClient<Caller> {
+pub(crate) fn reports(caller: &Caller) -> ReportServiceClient<Caller> {
     ReportServiceClient::new(caller.clone())
 }
 
@@ -54,13 +54,13 @@ async fn get(caller: &Caller, name: &str) -> Result<Report, Status> {
     found.map(|found| found.into_inner())
 }
 
-async fn run(caller: &Caller, request: RunReportRequest) -> Result<Report, Status> {
+pub(crate) async fn run(caller: &Caller, request: RunReportRequest) -> Result<Report, Status> {
     let made = reports(caller).run_report(request).await;
     made.map(|made| made.into_inner())
 }
 
 /// Name, type and content of a file.
-async fn download(
+pub(crate) async fn download(
     caller: &Caller,
     name: &str,
     format: ReportFormat,
@@ -426,7 +426,7 @@ fn evening() -> ReportRulesDefinition {
     }
 }
 
-async fn revise(
+pub(crate) async fn revise(
     caller: &Caller,
     definition: ReportRulesDefinition,
     etag: &str,

@@ -2,9 +2,8 @@ use kefu_access::Clearance;
 use kefu_contracts::{
     ClassSet,
     analytics::{
-        Dimension, MeasureStaffRequest, MeasureStaffResponse, PeriodBefore, QueryMetricRequest,
+        Dimension, MeasureStaffRequest, MeasureStaffResponse, QueryMetricRequest,
         QueryMetricResponse, RankCustomersRequest, RankCustomersResponse, RankedCustomer,
-        SourceFreshness,
     },
     policy::DataClass,
 };
@@ -13,7 +12,6 @@ use kefu_service::{
     error::{Fault, Violation},
     fields::parse_name,
     present::Shown,
-    time,
 };
 use sqlx::PgConnection;
 
@@ -21,21 +19,19 @@ use super::Metrics;
 use crate::{
     domain::{
         catalogue::Population,
-        period::wire,
         perturbation::{Aggregates, is_exact},
         question::{Door, Question},
     },
-    jobs::{SOURCES, sources},
+    jobs::{freshness, sources},
     store::{
-        calendars, days, generations,
-        query::{self, Asked, Figure},
+        generations,
+        query::{self, Asking, Compared, Figure},
     },
 };
 
 /// What is looked at in one moment.
 struct Found {
-    figure: Figure,
-    before: Option<Figure>,
+    answer: Compared,
     /// Last entry that is counted, of each journal.
     positions: Vec<i64>,
 }
@@ -100,7 +96,7 @@ impl Metrics {
         let question = Question::read(request, &self.zone, door)?;
         let aggregates = self.told_by(call, &question)?;
         // Before the figures: they are then at least as fresh as is said.
-        let mut freshness = self.freshness(call);
+        let mut freshness = freshness(&self.core.progress, call.now);
         let (asked, asking) = (question.clone(), call.clone());
         let found = self.core.deps.db.snapshot(move |connection| {
             Box::pin(async move { look(connection, &asked, &asking, aggregates).await })
@@ -110,25 +106,19 @@ impl Metrics {
             // How much happens is more than aggregates tell.
             source.position = aggregates.map_or(position, |_| 0);
         }
-        let shown = shown(call, &question, &found.figure, found.before.as_ref());
+        let Compared { figure, before } = found.answer;
+        let other = before.as_ref().map(|before| &before.figure);
+        let shown = shown(call, &question, &figure, other);
         self.core
             .views
             .record(call, "metric.viewed", &shown)
             .await?;
-        let before = question.before().zip(found.before);
-        let before = before.map(|(question, figure)| PeriodBefore {
-            first_day: question.days.map(|days| wire(days.first)),
-            last_day: question.days.map(|days| wire(days.last)),
+        Ok(QueryMetricResponse {
             rows: figure.rows,
             total: Some(figure.total),
-            truncated: figure.truncated,
-        });
-        Ok(QueryMetricResponse {
-            rows: found.figure.rows,
-            total: Some(found.figure.total),
             freshness,
-            truncated: found.figure.truncated,
-            before,
+            truncated: figure.truncated,
+            before: before.map(Into::into),
             approximation: aggregates.map(Aggregates::to_proto),
         })
     }
@@ -148,21 +138,6 @@ impl Metrics {
             _ => Ok(Some(self.aggregates)),
         }
     }
-
-    /// How far back the journals were read, up to now.
-    fn freshness(&self, call: &Call) -> Vec<SourceFreshness> {
-        let sources = SOURCES.iter().map(|source| {
-            let caught_up_at = self.core.progress.caught_up_at(source);
-            let lag = caught_up_at.map(|at| call.now.duration_since(at).as_secs_f64().max(0.0));
-            SourceFreshness {
-                source: (*source).to_owned(),
-                position: 0,
-                caught_up_time: caught_up_at.map(time::to_proto),
-                lag_seconds: lag,
-            }
-        });
-        sources.collect()
-    }
 }
 
 pub(super) fn inner(query: Option<QueryMetricRequest>) -> Result<QueryMetricRequest, Fault> {
@@ -178,32 +153,15 @@ async fn look(
 ) -> Result<Found, Fault> {
     let live = generations::live(connection).await?;
     let positions = generations::places(connection, &sources(), live).await?;
-    let working = calendars::working(connection, question, live, call.now).await?;
-    let asked = Asked {
-        question,
+    let asking = Asking {
         context: &call.context,
         now: call.now,
         live,
-        days: days::are_of(connection, live, question.zone.name()).await?,
         told: aggregates,
-        working: working.as_ref(),
     };
-    let figure = query::answer(connection, &asked).await?;
-    let before = match question.before() {
-        Some(before) => {
-            let working = calendars::working(connection, &before, live, call.now).await?;
-            let asked = Asked {
-                question: &before,
-                working: working.as_ref(),
-                ..asked
-            };
-            Some(query::answer(connection, &asked).await?)
-        }
-        None => None,
-    };
+    let answer = query::compared(connection, question, &asking).await?;
     Ok(Found {
-        figure,
-        before,
+        answer,
         positions: positions.into_iter().map(|(_, live, _)| live).collect(),
     })
 }

@@ -11,6 +11,10 @@ mod rebuild;
 mod reports;
 mod tables;
 
+use jiff::Timestamp;
+use kefu_contracts::analytics::SourceFreshness;
+use kefu_service::{position::Progress, time::to_proto};
+
 pub(crate) use assessments::job as assess;
 pub(crate) use days::keep_days;
 pub(crate) use exceptions::job as find_exceptions;
@@ -33,4 +37,18 @@ pub(crate) const SOURCES: &[&str] = &[
 /// The journals by name, for a statement.
 pub(crate) fn sources() -> Vec<String> {
     SOURCES.iter().map(|source| (*source).to_owned()).collect()
+}
+
+/// How far back the journals were read, up to now; positions are of when it is counted.
+pub(crate) fn freshness(progress: &Progress, now: Timestamp) -> Vec<SourceFreshness> {
+    let sources = SOURCES.iter().map(|source| {
+        let caught_up_at = progress.caught_up_at(source);
+        SourceFreshness {
+            source: (*source).to_owned(),
+            position: 0,
+            caught_up_time: caught_up_at.map(to_proto),
+            lag_seconds: caught_up_at.map(|at| now.duration_since(at).as_secs_f64().max(0.0)),
+        }
+    });
+    sources.collect()
 }

@@ -1,6 +1,7 @@
 //! Figures in SQL: one statement, one population. Rows, the row of all the others and the total
 //! come from the same scan, so that no record can be in one of them only.
 
+mod compared;
 mod days;
 mod dimension;
 mod person;
@@ -28,6 +29,7 @@ use crate::{
     },
     error::from_figure,
 };
+pub(crate) use compared::{Asking, Compared, compared};
 use dimension::{names, sentinel, write_grouped, write_shown};
 pub(crate) use person::{Exact, of_person};
 use rows::write_rows;

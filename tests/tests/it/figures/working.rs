@@ -4,11 +4,9 @@ use jiff::{SignedDuration, Timestamp};
 use jiff_sqlx::ToSqlx;
 use kefu_contracts::{
     analytics::{
-        Audience, Cadence, DownloadReportRequest, GetReportRulesRequest, MetricRow,
-        QueryMetricRequest, QueryMetricResponse, Report, ReportDefinition, ReportFigure,
-        ReportFormat, ReportRulesDefinition, ReportSection, ReviseReportRulesRequest,
-        RunReportRequest, metrics_service_client::MetricsServiceClient,
-        report_service_client::ReportServiceClient,
+        Audience, Cadence, GetReportRulesRequest, MetricRow, QueryMetricRequest,
+        QueryMetricResponse, ReportDefinition, ReportFigure, ReportFormat, ReportRulesDefinition,
+        ReportSection, RunReportRequest, metrics_service_client::MetricsServiceClient,
     },
     google::r#type::Date,
     journal::{Event, TicketChanged, event},
@@ -25,6 +23,7 @@ use super::rebuilt::{begin, live};
 use crate::{
     calendars::{calendars, create, office},
     records::violations,
+    reports::{download, reports, revise, run},
 };
 
 const NOWHERE: &str = "calendars/0190c5a8-0000-7000-8000-0000000000ab";
@@ -222,18 +221,6 @@ fn worked(calendar: &str) -> ReportRulesDefinition {
     }
 }
 
-async fn revise(caller: &Caller, calendar: &str) -> Result<(), Status> {
-    let mut client = ReportServiceClient::new(caller.clone());
-    let rules = client.get_report_rules(GetReportRulesRequest {}).await;
-    let request = ReviseReportRulesRequest {
-        definition: Some(worked(calendar)),
-        reason: "按工作时间".into(),
-        etag: rules?.into_inner().etag,
-        ..ReviseReportRulesRequest::default()
-    };
-    client.revise_report_rules(request).await.map(|_| ())
-}
-
 fn day(month: i32, day: i32) -> Option<Date> {
     Some(Date {
         year: 2026,
@@ -285,18 +272,22 @@ async fn reports_are_told_in_working_time() {
     .await;
 
     let administrator = administrator.after(&leader);
-    let refused = revise(&administrator, NOWHERE).await.unwrap_err();
+    let rules = reports(&administrator)
+        .get_report_rules(GetReportRulesRequest {})
+        .await;
+    let etag = rules.unwrap().into_inner().etag;
+    let refused = revise(&administrator, worked(NOWHERE), &etag).await;
     let field = "definition.reports[0].sections[1].calendar";
-    assert_eq!(violations(&refused), [field]);
-    revise(&administrator, &made.name).await.unwrap();
+    assert_eq!(violations(&refused.unwrap_err()), [field]);
+    let rules = worked(&made.name);
+    revise(&administrator, rules, &etag).await.unwrap();
 
     let request = RunReportRequest {
         report: "working_time".into(),
         day: day(10, 9),
         ..RunReportRequest::default()
     };
-    let mut client = ReportServiceClient::new(leader.clone());
-    let report: Report = client.run_report(request).await.unwrap().into_inner();
+    let report = run(&leader, request).await.unwrap();
     let [elapsed, worked] = [&report.figures[0], &report.figures[1]].map(totals);
     for (found, calendar) in [(elapsed, ""), (worked, made.name.as_str())] {
         let answer = asked(&leader, calendar).await;
@@ -308,15 +299,9 @@ async fn reports_are_told_in_working_time() {
         assert!(worked.mean < elapsed.mean, "{worked:?} {elapsed:?}");
     }
 
-    let request = DownloadReportRequest {
-        name: report.name,
-        format: ReportFormat::Html.into(),
-    };
-    let mut parts = client.download_report(request).await.unwrap().into_inner();
-    let mut page = Vec::new();
-    while let Some(part) = parts.message().await.unwrap() {
-        page.extend(part.data);
-    }
+    let (_, _, page) = download(&leader, &report.name, ReportFormat::Html)
+        .await
+        .unwrap();
     let page = String::from_utf8(page).unwrap();
     assert_eq!(page.matches("working time").count(), 1);
 }
