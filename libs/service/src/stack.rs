@@ -112,9 +112,14 @@ impl Guarded {
         };
         let bound = self.bound(request.headers());
         let places = places(request.headers());
-        request.extensions_mut().insert(call);
         let answered = tokio::time::timeout(bound, async {
             self.stack.progress.wait(&places).await?;
+            // It is made when it has waited, and journaled as of then.
+            let now = self.stack.clock.now();
+            if call.context.expires_at <= now {
+                return Err(Fault::new(Reason::ContextExpired));
+            }
+            request.extensions_mut().insert(Call { now, ..call });
             Ok(self
                 .routes
                 .oneshot(request)

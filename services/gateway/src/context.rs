@@ -14,13 +14,16 @@ use kefu_service::error::Fault;
 use moka::sync::Cache;
 use uuid::Uuid;
 
-use crate::{config::GatewayConfig, error::denied, snapshot::Held};
+use crate::{config::GatewayConfig, error::{denied, message_too_large}, snapshot::Held};
 
 /// How long a context is used: the rest of its life is for the way to the service
 /// and for clocks that differ.
 const USED: SignedDuration = SignedDuration::from_secs(20);
 /// What an HTTP/2 server takes of headers in all is often 16 KiB.
 const LARGE: usize = 12 * 1024;
+/// What the services take (256 KiB of metadata in all), less what else a call brings. One that
+/// is larger would be answered by HTTP/2 as a service that is gone.
+const MOST: u32 = 192 * 1024;
 
 /// What a decision depends on beside the policy and the moment.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -151,6 +154,9 @@ impl Contexts {
                 bytes = encoded.len(),
                 "access context is large for a header"
             );
+        }
+        if encoded.len() > MOST as usize {
+            return Err(message_too_large(MOST));
         }
         let value = HeaderValue::try_from(encoded)
             .map_err(|_| Fault::internal("access context is not metadata"))?;

@@ -4,9 +4,9 @@
 use std::sync::Arc;
 
 use http::{HeaderValue, Request, Response, header::AUTHORIZATION};
-use kefu_contracts::{METHODS, Method};
+use kefu_contracts::{METHODS, Method, policy::Effect};
 use kefu_service::{
-    call::{CALL_ID, CONTEXT},
+    call::{CALL_ID, CONTEXT, POSITION},
     clock::Clock,
     error::{Fault, Language},
     server::GrpcService,
@@ -23,7 +23,7 @@ use crate::{
     frames::watched,
     relay::{Relay, relay},
     stack::Stack,
-    standing::Standing,
+    standing::{Closing, Standing},
     token::Verified,
     upstream::Upstream,
 };
@@ -109,6 +109,16 @@ pub(crate) struct Admitted {
     pub(crate) seen: Seen,
 }
 
+/// What came first.
+enum Answered {
+    /// The head of the service's answer, or that there is none.
+    Head(Result<Response<Body>, Fault>),
+    /// The caller's body is none.
+    Unreadable(Fault),
+    /// What the call was let through by is gone.
+    Fallen(Closing),
+}
+
 /// Sends an admitted call on and relays the answer.
 pub(crate) async fn forward(
     stack: &Arc<Stack>,
@@ -135,31 +145,44 @@ pub(crate) async fn forward(
     headers.insert(TIMEOUT, deadline.remaining.clone());
     telemetry::inject(&tracing::Span::current(), headers);
 
+    let streams = admitted.method.server_streaming;
+    // What a call may wait for outlasts decisions. A change that waits for nothing is made by
+    // the decision it came with.
+    let waits = admitted.method.effect == Effect::Read || headers.contains_key(POSITION);
+    let mut standing = Standing {
+        stack: stack.clone(),
+        seen: admitted.seen,
+        ready: admitted.ready,
+        token: admitted.token,
+        streams,
+    };
     let (head, body) = request.into_parts();
     let (body, mut refusal) = watched(body, stack.max_message);
     let request = Request::from_parts(head, body);
     let answered = tokio::select! {
-        // First, so that a service's word on half a body is not the answer.
+        // First, so that a service's word on half a body is not the answer; nor one that is
+        // there once the decision has fallen.
         biased;
-        fault = refusal.refused() => Err(fault),
-        answered = upstream.call(admitted.method, request, &deadline) => Ok(answered),
+        fault = refusal.refused() => Answered::Unreadable(fault),
+        closing = standing.fallen(), if waits => Answered::Fallen(closing),
+        answered = upstream.call(admitted.method, request, &deadline) => Answered::Head(answered),
     };
-    let answered = match answered {
-        Ok(answered) => answered,
-        Err(fault) => {
+    let response = match answered {
+        Answered::Head(Ok(response)) => response,
+        Answered::Head(Err(fault)) => {
+            stack.count(&admitted.seen, fault.reason);
+            return refuse(fault);
+        }
+        Answered::Unreadable(fault) => {
             let (seen, path) = (&admitted.seen, admitted.method.path);
             Box::pin(stack.journal(seen, &fault, path, &deadline)).await;
             return refuse(fault);
         }
-    };
-    let response = match answered {
-        Ok(response) => response,
-        Err(fault) => {
-            stack.count(&admitted.seen, fault.reason);
-            return refuse(fault);
+        Answered::Fallen(closing) => {
+            closing.noted.await;
+            return refuse(closing.fault);
         }
     };
-    let streams = admitted.method.server_streaming;
     relay(
         response,
         Relay {
@@ -174,13 +197,7 @@ pub(crate) async fn forward(
             streams,
             stack: stack.clone(),
             seen: admitted.seen,
-            standing: Some(Standing {
-                stack: stack.clone(),
-                seen: admitted.seen,
-                ready: admitted.ready,
-                token: admitted.token,
-                streams,
-            }),
+            standing: Some(standing),
         },
     )
 }

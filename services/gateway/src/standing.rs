@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
+use kefu_contracts::policy::Effect;
 use kefu_service::error::Fault;
 
 use crate::{
@@ -53,6 +54,11 @@ enum Gone {
 impl Standing {
     /// Ends when the answer must.
     pub(crate) async fn lost(mut self) -> Closing {
+        self.fallen().await
+    }
+
+    /// The same for an answer that has not begun: it is watched on when it has.
+    pub(crate) async fn fallen(&mut self) -> Closing {
         let mut moved = self.stack.policy.moved();
         let mut keys_moved = self.stack.tokens.keys_moved();
         loop {
@@ -101,15 +107,12 @@ impl Standing {
         decision.min(self.stack.tokens.stands_until(&self.token))
     }
 
-    fn close(self, gone: Gone, now: Timestamp) -> Closing {
+    fn close(&self, gone: Gone, now: Timestamp) -> Closing {
+        let reads = self.seen.method.is_some_and(|one| one.effect == Effect::Read);
         match gone {
-            Gone::Changed => Closing {
-                fault: decided_anew(),
-                noted: Box::pin(std::future::ready(())),
-            },
-            Gone::Refused(fault) => {
+            Gone::Refused(fault) if reads => {
                 let seen = Seen { now, ..self.seen };
-                let (stack, reason) = (self.stack, fault.reason);
+                let (stack, reason) = (self.stack.clone(), fault.reason);
                 let noted = async move {
                     let path = seen.method.map_or("", |method| method.path);
                     stack.note(&seen, reason, path).await;
@@ -119,6 +122,12 @@ impl Standing {
                     noted: Box::pin(noted),
                 }
             }
+            // A change may have been made by now: that it was refused could be untrue, and who
+            // makes the call again is told.
+            Gone::Changed | Gone::Refused(_) => Closing {
+                fault: decided_anew(),
+                noted: Box::pin(std::future::ready(())),
+            },
         }
     }
 }

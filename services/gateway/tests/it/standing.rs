@@ -11,9 +11,10 @@ use tonic::{Code, Status, body::Body};
 use tonic_types::StatusExt;
 
 use crate::{
-    policy::{AGENT, REVISION, binding, full, revocation, start},
+    access::Access,
+    policy::{AGENT, OPEN_TICKET, REVISION, binding, full, permission, revocation, start},
     upstream::Behaviour,
-    world::{World, settle},
+    world::{Answer, Call, World, settle},
 };
 
 type Frames = mpsc::UnboundedSender<Result<Frame<Bytes>, Status>>;
@@ -55,6 +56,55 @@ async fn end(frames: &Frames, mut body: Body) -> (Code, String) {
         .reason
         .clone();
     (status.code(), reason)
+}
+
+/// A call of the agent that the service does not answer, on its way.
+async fn waiting(call: Call) -> tokio::task::JoinHandle<Answer> {
+    let waiting = tokio::spawn(call.send());
+    settle().await;
+    assert!(!waiting.is_finished());
+    waiting
+}
+
+/// Clause CC-2.5. As by a service that waits until it has heard of what the caller wrote.
+#[tokio::test]
+async fn a_revocation_ends_a_read_that_still_waits_for_its_answer() {
+    let world = World::new().await;
+    world.upstream.behave(Behaviour::Silence);
+    let waiting = waiting(world.good()).await;
+    world.access.send(revocation());
+    let answer = waiting.await.unwrap();
+    answer.is_refused(Code::PermissionDenied, "PERMISSION_MISSING");
+    assert!(answer.headers.contains_key("kefu-call-id"));
+    let journaled = world.access.journaled();
+    assert_eq!(journaled.len(), 1);
+    assert_eq!(journaled[0].subject_id, AGENT.as_bytes());
+    assert_eq!(journaled[0].reason, "PERMISSION_MISSING");
+}
+
+/// What waits for another write to be heard of is made by the decision of then, or not at all;
+/// what became of it is not known here, so it is to be made again. What waits for nothing is
+/// made by the decision it came with.
+#[tokio::test]
+async fn a_revocation_ends_a_change_that_waits_for_an_earlier_one() {
+    let access = Access::new();
+    access.full.lock().unwrap().roles[0].rules[0]
+        .permissions
+        .push(permission(OPEN_TICKET).into());
+    let world = World::around(access, None, |_| {}).await;
+    world.upstream.behave(Behaviour::Silence);
+    let change = || world.call(AGENT, OPEN_TICKET);
+    let waits = waiting(change().header("kefu-position", "profile:812.55")).await;
+    world.upstream.behave(Behaviour::Silence);
+    let under_way = waiting(change()).await;
+    world.access.send(revocation());
+    let answer = waits.await.unwrap();
+    answer.is_refused(Code::Unavailable, "POLICY_STALE");
+    settle().await;
+    assert!(!under_way.is_finished());
+    under_way.abort();
+    let refused = change().send().await;
+    refused.is_refused(Code::PermissionDenied, "PERMISSION_MISSING");
 }
 
 /// Clause CC-2.5.

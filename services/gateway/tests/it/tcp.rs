@@ -88,10 +88,8 @@ async fn a_generated_client_calls_through_http2_on_both_sides() {
     );
 }
 
-/// A context of six grants of 500 files each is some 70 KiB, four times what HTTP/2
-/// servers take by themselves.
-#[tokio::test]
-async fn contexts_of_many_large_grants_reach_the_service() {
+/// So many grants of 500 files each.
+fn of_large_grants(count: u128) -> std::sync::Arc<Access> {
     let access = Access::new();
     let customers = || (0..500_u128).map(|id| uuid::Uuid::from_u128(id).as_bytes().to_vec());
     let grant = |number: u128| kefu_contracts::access::SnapshotGrant {
@@ -104,23 +102,44 @@ async fn contexts_of_many_large_grants_reach_the_service() {
         ends_at: Some(kefu_service::time::to_proto(jiff::Timestamp::MAX)),
         ..Default::default()
     };
-    access.full.lock().unwrap().grants = (1..=6).map(grant).collect();
+    access.full.lock().unwrap().grants = (1..=count).map(grant).collect();
+    access
+}
 
+/// Around a service behind HTTP/2 of the suite's own.
+async fn behind_http2(access: std::sync::Arc<Access>) -> (World, std::sync::Arc<Upstream>) {
     let upstream = std::sync::Arc::new(Upstream::default());
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let uri = format!("http://{}", listener.local_addr().unwrap());
     let options = kefu_service::server::ServeOptions::default();
     let never = std::future::pending();
     let server = kefu_service::server::serve(upstream.service(), listener, options, never);
-    let server = tokio::spawn(server);
+    tokio::spawn(server);
     let ticket = peer::remote(&uri).unwrap();
-    let world = World::around(access, Some(ticket), |_| {}).await;
-    world
-        .call(HEAD, crate::policy::GET_TICKET)
-        .send()
-        .await
-        .is_ok();
+    (World::around(access, Some(ticket), |_| {}).await, upstream)
+}
+
+/// A context of six grants of 500 files each is some 70 KiB, four times what HTTP/2
+/// servers take by themselves.
+#[tokio::test]
+async fn contexts_of_many_large_grants_reach_the_service() {
+    let (world, upstream) = behind_http2(of_large_grants(6)).await;
+    let call = world.call(HEAD, crate::policy::GET_TICKET);
+    call.send().await.is_ok();
     let context = upstream.last_header("kefu-context-bin").unwrap();
     assert!(context.len() > 60_000, "{} bytes", context.len());
-    server.abort();
+}
+
+/// And one that no server of ours takes is refused as what it is, however often: it is not taken
+/// for a service that is gone, which others would be refused for.
+#[tokio::test]
+async fn a_context_that_no_service_takes_is_refused_and_harms_nobody_else() {
+    let (world, upstream) = behind_http2(of_large_grants(40)).await;
+    for _ in 0..10 {
+        let call = world.call(HEAD, crate::policy::GET_TICKET);
+        let refused = call.send().await;
+        refused.is_refused(Code::ResourceExhausted, "MESSAGE_TOO_LARGE");
+    }
+    assert!(upstream.last_header("kefu-context-bin").is_none());
+    world.good().send().await.is_ok();
 }

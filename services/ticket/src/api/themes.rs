@@ -1,5 +1,7 @@
 //! `kefu.ticket.v1.ThemeService`: what customers often ask, and why they complain.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use jiff::{SignedDuration, Timestamp};
 use jiff_sqlx::ToSqlx;
 use kefu_access::Clearance;
@@ -56,6 +58,8 @@ struct Wanted {
 struct Opened {
     ticket: Uuid,
     customer: Uuid,
+    /// Rules of the call that let it through.
+    matched: i64,
     category: String,
     text: String,
 }
@@ -74,6 +78,7 @@ impl Themes {
         let (earlier, previous) = self
             .open(&call, wanted.kind, (wanted.before, wanted.start))
             .await?;
+        let whose: Whose = opened.iter().map(whose).collect();
         let least = wanted.least_customers;
         // The dictionary and so many texts take their time.
         let counted = tokio::task::spawn_blocking(move || {
@@ -83,16 +88,12 @@ impl Themes {
         let found = counted.await;
         let found = found.map_err(|error| Fault::internal(format!("themes: {error}")))?;
         let truncated = found.len() > wanted.limit;
-        let themes = found.into_iter().take(wanted.limit).map(shown);
+        let themes: Vec<_> = found.into_iter().take(wanted.limit).collect();
+        let viewed = viewed(&call, &themes, &whose);
         let views = &self.0.core.views;
-        let about = Shown {
-            resource: "themes".to_owned(),
-            customer_id: None,
-            clearance: clearance(&call),
-        };
-        views.record(&call, "theme.viewed", &[about]).await?;
+        views.record(&call, "theme.viewed", &viewed).await?;
         Ok(Answer::read(FindThemesResponse {
-            themes: themes.collect(),
+            themes: themes.into_iter().map(shown).collect(),
             period: Some(period),
             previous: Some(previous),
             truncated,
@@ -133,6 +134,7 @@ impl Themes {
             opened.push(Opened {
                 ticket: row.id,
                 customer: row.customer_id,
+                matched: row.matched,
                 category: row.columns().category.clone(),
                 text,
             });
@@ -218,6 +220,13 @@ fn read(request: &FindThemesRequest, now: Timestamp) -> Result<Wanted, Fault> {
     }
 }
 
+/// Of each ticket, whose it is, and the rules that let it through.
+type Whose = BTreeMap<Uuid, (Uuid, i64)>;
+
+fn whose(opened: &Opened) -> (Uuid, (Uuid, i64)) {
+    (opened.ticket, (opened.customer, opened.matched))
+}
+
 fn told(opened: Vec<Opened>) -> Vec<Told> {
     let told = opened.into_iter().map(|one| Told {
         ticket: one.ticket,
@@ -228,10 +237,36 @@ fn told(opened: Vec<Opened>) -> Vec<Told> {
     told.collect()
 }
 
+/// That words were told is journaled, and each ticket that is named as one that has them, by the
+/// rules that let it through.
+fn viewed(call: &Call, themes: &[theme::Theme], whose: &Whose) -> Vec<Shown> {
+    let words = Shown {
+        resource: "themes".to_owned(),
+        customer_id: None,
+        clearance: clearance(call),
+    };
+    let named: BTreeSet<&Uuid> = themes.iter().flat_map(named).collect();
+    let whose = whose.iter().filter(|(ticket, _)| named.contains(ticket));
+    let tickets = whose.map(|(ticket, (customer, matched))| Shown {
+        resource: name("tickets", *ticket),
+        customer_id: Some(*customer),
+        clearance: Clearance {
+            classes: SERVICE,
+            ..call.context.clearance(*matched, call.now)
+        },
+    });
+    std::iter::once(words).chain(tickets).collect()
+}
+
+/// The tickets that it names.
+fn named(theme: &theme::Theme) -> impl Iterator<Item = &Uuid> {
+    theme.tickets.iter().take(MOST_NAMED)
+}
+
 fn shown(theme: theme::Theme) -> Theme {
     let count = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+    let tickets = named(&theme).map(|id| name("tickets", *id)).collect();
     let categories = theme.categories.into_iter();
-    let named = theme.tickets.iter().take(MOST_NAMED);
     Theme {
         term: theme.term,
         ticket_count: count(theme.tickets.len()),
@@ -244,7 +279,7 @@ fn shown(theme: theme::Theme) -> Theme {
                 ticket_count: count(tickets),
             })
             .collect(),
-        tickets: named.map(|id| name("tickets", *id)).collect(),
+        tickets,
     }
 }
 
