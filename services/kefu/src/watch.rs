@@ -1,12 +1,15 @@
 //! `kefu watch`: a list as it changes, for as long as somebody looks. A stream that broke off is
-//! opened again where it was; the place can be kept in a file, so that another run goes on there.
+//! opened again where it was, with the names that it showed; this place can be kept in a file, so
+//! that another run goes on there.
 
 #![allow(
     clippy::print_stdout,
     reason = "the events are the output of the command"
 )]
 
-use std::{fs, path::PathBuf, time::Duration};
+mod place;
+
+use std::{path::PathBuf, time::Duration};
 
 use anyhow::{Context, bail};
 use kefu_contracts::DESCRIPTOR_SET;
@@ -18,6 +21,7 @@ use crate::{
     call::{self, method},
     client::{Client, ConnectArgs, Refusal},
 };
+use place::Place;
 
 /// First and longest wait before a stream is opened again.
 const SHORTEST: Duration = Duration::from_millis(500);
@@ -54,7 +58,7 @@ pub struct WatchArgs {
     /// Language of what is said about errors: zh-CN or en
     #[arg(long, default_value = "en", value_name = "TAG")]
     language: String,
-    /// Keeps the place here, and goes on from the one that is there
+    /// Keeps the place here, with up to 5,000 names that were shown, and goes on from the one that is there
     #[arg(long, value_name = "FILE")]
     place: Option<PathBuf>,
     /// A line of JSON for each event, instead of a line to read
@@ -86,8 +90,8 @@ impl List {
 
 /// How a stream ended.
 enum Ended {
-    /// To be opened again.
-    Broken(String),
+    /// To be opened again, after so long at the earliest.
+    Broken { why: String, after: Duration },
     /// All was told that was asked for.
     Done,
 }
@@ -100,31 +104,26 @@ pub async fn run(args: WatchArgs) -> anyhow::Result<()> {
     let pool = DescriptorPool::decode(DESCRIPTOR_SET).context("the contracts cannot be read")?;
     let method = method::find(&pool, args.list.method())?;
     let client = Client::new(&args.connect, Some(&args.purpose), &args.language)?;
-    let mut place = kept(&args)?;
+    let mut place = match &args.place {
+        Some(path) => Place::read(path)?,
+        None => Place::default(),
+    };
     let mut wait = SHORTEST;
     loop {
         let before = place.clone();
         match follow(&args, &client, &method, &mut place).await? {
             Ended::Done => return Ok(()),
-            Ended::Broken(why) => {
+            Ended::Broken { why, after } => {
                 if place != before {
                     wait = SHORTEST;
                 }
-                eprintln!("{why}; again in {wait:?}");
-                tokio::time::sleep(wait).await;
+                let pause = wait.max(after);
+                eprintln!("{why}; again in {pause:?}");
+                tokio::time::sleep(pause).await;
                 wait = (wait * 2).min(LONGEST);
             }
         }
     }
-}
-
-fn kept(args: &WatchArgs) -> anyhow::Result<String> {
-    let Some(path) = args.place.as_ref().filter(|path| path.exists()) else {
-        return Ok(String::new());
-    };
-    let place =
-        fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-    Ok(place.trim().to_owned())
 }
 
 /// One stream, until it ends.
@@ -132,16 +131,14 @@ async fn follow(
     args: &WatchArgs,
     client: &Client,
     method: &MethodDescriptor,
-    place: &mut String,
+    place: &mut Place,
 ) -> anyhow::Result<Ended> {
-    let request = json!({"filter": args.filter, "resumeToken": place.as_str()});
+    let request = json!({"filter": args.filter, "resumeToken": place.token, "held": place.held});
     let request = client.streaming_request(call::parse(method, &request.to_string())?);
     let mut grpc = Grpc::new(client.channel());
     if let Err(error) = grpc.ready().await {
-        return Ok(Ended::Broken(format!(
-            "no connection to {}: {error}",
-            args.connect.address
-        )));
+        let why = format!("no connection to {}: {error}", args.connect.address);
+        return Ok(again(why));
     }
     let mut stream = match call::streaming(grpc, method, request).await {
         Ok(answer) => answer.into_inner(),
@@ -150,17 +147,15 @@ async fn follow(
     loop {
         let message = match stream.message().await {
             Ok(Some(message)) => message,
-            Ok(None) => return Ok(Ended::Broken("the stream ended".to_owned())),
+            Ok(None) => return Ok(again("the stream ended".to_owned())),
             Err(status) => return broken(&status),
         };
         tell(args, &message)?;
         let token = text(&message, "resume_token");
-        if !token.is_empty() {
-            *place = token;
-            if let Some(path) = &args.place {
-                fs::write(path, place.as_str())
-                    .with_context(|| format!("cannot write {}", path.display()))?;
-            }
+        let whole = !token.is_empty();
+        place.pass(token, &changed(&message), &left(&message));
+        if whole && let Some(path) = &args.place {
+            place.write(path)?;
         }
         if flag(&message, "relist") {
             bail!("more changed than a stream remembers: list anew, and begin without a place");
@@ -171,18 +166,21 @@ async fn follow(
     }
 }
 
-/// Whether it is worth opening again: the suite says so of what only passes.
+fn again(why: String) -> Ended {
+    Ended::Broken {
+        why,
+        after: Duration::ZERO,
+    }
+}
+
+/// Whether it is worth opening again: it is after what only passes.
 fn broken(status: &Status) -> anyhow::Result<Ended> {
-    let passes = [
-        Code::Unavailable,
-        Code::Aborted,
-        Code::DeadlineExceeded,
-        Code::Unknown,
-        Code::Cancelled,
-    ];
     let refusal = Refusal::from(status);
-    if passes.contains(&status.code()) {
-        return Ok(Ended::Broken(refusal.in_a_line()));
+    if passes(&refusal) {
+        return Ok(Ended::Broken {
+            why: refusal.in_a_line(),
+            after: refusal.retry_after.unwrap_or_default(),
+        });
     }
     if refusal.is("INVALID_PAGE_TOKEN") {
         bail!(
@@ -190,6 +188,20 @@ fn broken(status: &Status) -> anyhow::Result<Ended> {
         );
     }
     bail!("{refusal}")
+}
+
+/// As the suite says by when to try again, or as connections end.
+fn passes(refusal: &Refusal) -> bool {
+    let passing = [
+        Code::Unavailable,
+        Code::Aborted,
+        Code::DeadlineExceeded,
+        Code::Unknown,
+        Code::Cancelled,
+    ];
+    // A fault of the suite's own has a reason.
+    let reset = refusal.code == Code::Internal && refusal.reason.is_empty();
+    refusal.retry_after.is_some() || reset || passing.contains(&refusal.code)
 }
 
 fn tell(args: &WatchArgs, message: &DynamicMessage) -> anyhow::Result<()> {
@@ -207,15 +219,32 @@ fn tell(args: &WatchArgs, message: &DynamicMessage) -> anyhow::Result<()> {
             false => println!("{}", line(record)),
         }
     }
-    let left = message.get_field_by_name("left");
-    for name in left.as_deref().and_then(Value::as_list).unwrap_or_default() {
-        let name = name.as_str().unwrap_or_default();
+    for name in left(message) {
         match args.json {
             true => println!("{}", json!({"left": name})),
             false => println!("left     {name}"),
         }
     }
     Ok(())
+}
+
+/// Names of the records that changed.
+fn changed(message: &DynamicMessage) -> Vec<String> {
+    let changed = message.get_field_by_name("changed");
+    let records = changed.as_deref().and_then(Value::as_list);
+    let records = records.unwrap_or_default().iter();
+    records
+        .filter_map(Value::as_message)
+        .map(|record| text(record, "name"))
+        .collect()
+}
+
+/// Names of those that left.
+fn left(message: &DynamicMessage) -> Vec<String> {
+    let left = message.get_field_by_name("left");
+    let names = left.as_deref().and_then(Value::as_list);
+    let names = names.unwrap_or_default().iter();
+    names.filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
 /// `changed  tickets/…  T1000001  OPEN  净化器安装`
@@ -262,7 +291,131 @@ fn flag(message: &DynamicMessage, field: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::{
+        fs,
+        sync::{Arc, Mutex},
+        vec::IntoIter,
+    };
+
+    use clap::Parser;
+    use kefu_contracts::{
+        common::Reason,
+        ticket::{
+            Ticket, WatchTicketsRequest, WatchTicketsResponse,
+            watch_service_server::{WatchService, WatchServiceServer},
+        },
+    };
+    use kefu_service::error::{Fault, Language};
+    use tokio::net::TcpListener;
+    use tonic::{
+        Request, Response, async_trait,
+        transport::{Server, server::TcpIncoming},
+    };
+
     use super::*;
+
+    #[derive(Parser)]
+    struct Command {
+        #[command(flatten)]
+        args: WatchArgs,
+    }
+
+    /// Shows a ticket and breaks off; whoever comes again is told that it left.
+    #[derive(Clone, Default)]
+    struct Suite(Arc<Mutex<Vec<WatchTicketsRequest>>>);
+
+    impl Suite {
+        /// Starts it; its address.
+        async fn start(&self) -> String {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let address = listener.local_addr().unwrap();
+            let server = Server::builder()
+                .add_service(WatchServiceServer::new(self.clone()))
+                .serve_with_incoming(TcpIncoming::from(listener));
+            tokio::spawn(async move { server.await.unwrap() });
+            format!("http://{address}")
+        }
+    }
+
+    #[async_trait]
+    impl WatchService for Suite {
+        type WatchTicketsStream =
+            tokio_stream::Iter<IntoIter<Result<WatchTicketsResponse, Status>>>;
+
+        async fn watch_tickets(
+            &self,
+            request: Request<WatchTicketsRequest>,
+        ) -> Result<Response<Self::WatchTicketsStream>, Status> {
+            let mut asked = self.0.lock().unwrap();
+            asked.push(request.into_inner());
+            let shown = WatchTicketsResponse {
+                changed: vec![Ticket {
+                    name: "tickets/a".into(),
+                    ..Default::default()
+                }],
+                resume_token: "one".into(),
+                ..Default::default()
+            };
+            let left = WatchTicketsResponse {
+                left: vec!["tickets/a".into()],
+                resume_token: "two".into(),
+                caught_up: true,
+                ..Default::default()
+            };
+            let answers = match asked.len() {
+                1 => vec![Ok(shown), Err(Status::unavailable("gone"))],
+                _ => vec![Ok(left)],
+            };
+            Ok(Response::new(tokio_stream::iter(answers)))
+        }
+    }
+
+    #[tokio::test]
+    async fn what_was_shown_is_held_after_a_break_and_by_another_run() {
+        let suite = Suite::default();
+        let address = suite.start().await;
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name).display().to_string();
+        let (token, file) = (path("token"), path("place"));
+        fs::write(&token, "secret").unwrap();
+        let command = [
+            "watch",
+            "tickets",
+            "--address",
+            &address,
+            "--token-file",
+            &token,
+            "--place",
+            &file,
+            "--until-caught-up",
+        ];
+        let args = Command::parse_from(command).args;
+        let pool = DescriptorPool::decode(DESCRIPTOR_SET).unwrap();
+        let method = method::find(&pool, args.list.method()).unwrap();
+        let client = Client::new(&args.connect, Some("service"), "en").unwrap();
+        let mut place = Place::default();
+        let ended = follow(&args, &client, &method, &mut place).await.unwrap();
+        assert!(matches!(ended, Ended::Broken { .. }));
+        let shown = Place {
+            token: "one".into(),
+            held: vec!["tickets/a".into()],
+        };
+        assert_eq!(place, shown);
+
+        let kept = args.place.clone().unwrap();
+        let mut place = Place::read(&kept).unwrap();
+        assert_eq!(place, shown);
+        let ended = follow(&args, &client, &method, &mut place).await.unwrap();
+        assert!(matches!(ended, Ended::Done));
+        let asked = suite.0.lock().unwrap().pop().unwrap();
+        assert_eq!(asked.resume_token, "one");
+        assert_eq!(asked.held, ["tickets/a"]);
+        let none_held = Place {
+            token: "two".into(),
+            held: Vec::new(),
+        };
+        assert_eq!(Place::read(&kept).unwrap(), none_held);
+    }
 
     #[test]
     fn a_line_tells_what_a_record_is() {
@@ -275,12 +428,22 @@ mod tests {
 
     #[test]
     fn what_passes_is_tried_again_and_a_refusal_is_told() {
-        assert!(matches!(
-            broken(&Status::unavailable("gone")),
-            Ok(Ended::Broken(_))
-        ));
-        let refused = broken(&Status::permission_denied("no"));
-        assert!(refused.is_err_and(|error| error.to_string().contains("PERMISSION_DENIED")));
+        for lost in [Status::unavailable("gone"), Status::internal("reset")] {
+            assert!(matches!(broken(&lost), Ok(Ended::Broken { .. })));
+        }
+        let second = Duration::from_secs(1);
+        let too_much = Fault::new(Reason::Overloaded).retry_after(second);
+        let too_much = broken(&too_much.into_status(Language::English)).unwrap();
+        assert!(matches!(too_much, Ended::Broken { after, .. } if after == second));
+        for refused in [
+            Status::permission_denied("no"),
+            Status::resource_exhausted("a message is too large"),
+            Fault::internal("ours").into_status(Language::English),
+        ] {
+            let told = broken(&refused).err().map(|error| error.to_string());
+            let expected = Refusal::from(&refused).to_string();
+            assert_eq!(told, Some(expected));
+        }
     }
 
     #[test]
@@ -288,6 +451,12 @@ mod tests {
         let pool = DescriptorPool::decode(DESCRIPTOR_SET).unwrap();
         for list in [List::Tickets, List::Orders, List::FollowUps, List::Cases] {
             let method = method::find(&pool, list.method()).unwrap();
+            for field in ["filter", "resume_token", "held"] {
+                assert!(
+                    method.input().get_field_by_name(field).is_some(),
+                    "{list:?} {field}"
+                );
+            }
             for field in ["changed", "left", "resume_token", "caught_up", "relist"] {
                 assert!(
                     method.output().get_field_by_name(field).is_some(),

@@ -23,7 +23,7 @@ use kefu_service::ids::system_randomness;
 use kefu_testkit::{TestDatabase, TestSuite, eventually};
 use kefu_ticket::TicketConfig;
 use kefu_vault::Vault;
-use sqlx::PgConnection;
+use sqlx::{Connection, PgConnection};
 use tempfile::TempDir;
 use tonic::Code;
 use uuid::Uuid;
@@ -376,6 +376,20 @@ async fn a_restore_refuses_what_it_cannot_vouch_for() {
         .await
         .unwrap_err();
     assert!(refused.to_string().contains("not empty"), "{refused}");
+
+    // While a service is connected, seen by a role that may not read statistics.
+    let used = TestDatabase::empty().await.unwrap();
+    let url = used.url_of("orders").unwrap();
+    let service = PgConnection::connect(&url).await.unwrap();
+    let beside = Target {
+        url: &used.url_of("ticket").unwrap(),
+        ..target
+    };
+    let refused = into(&beside, &site.folder, &first.data, &site.reader)
+        .await
+        .unwrap_err();
+    assert!(refused.to_string().contains("1 others are"), "{refused}");
+    drop(service);
 
     // With keys from before the data.
     let second = site.take(&suite).await;

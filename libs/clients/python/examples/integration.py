@@ -9,9 +9,11 @@ import time
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import grpc
 import kefu
+from google.protobuf.field_mask_pb2 import FieldMask
 from kefu.access.v1.organisation_pb2 import ListDepartmentsRequest
 from kefu.access.v1.organisation_pb2_grpc import OrganisationServiceStub
 from kefu.common.v1.shared_pb2 import CHANNEL_PHONE, TOTAL_KIND_EXACT
@@ -41,6 +43,7 @@ def main() -> None:
         change_under_others_hands(channel, ticket)
         all_pages(channel, customer, department)
         follow(channel, customer, department)
+        go_on_when_cut(channel, customer, department)
         come_back_when_told(channel)
         more_than_may_be(channel, ticket)
     refused_in_both_languages(ticket)
@@ -142,11 +145,19 @@ def all_pages(channel: grpc.Channel, customer: Customer, department: str) -> Non
 
 
 def follow(channel: grpc.Channel, customer: Customer, department: str) -> None:
-    watches = WatchServiceStub(channel)
-    request = WatchTicketsRequest(filter=f'customer = "{customer.name}"')
+    watches, tickets = WatchServiceStub(channel), TicketServiceStub(channel)
+    low = f'customer = "{customer.name}" AND priority = LOW'
+    request = WatchTicketsRequest(filter=low)
     watch: kefu.Watch[WatchTicketsRequest, WatchTicketsResponse] = kefu.Watch(watches.WatchTickets, request)
     messages = iter(watch)
     next(message for message in messages if message.caught_up)
+    # From here on what changes is told. What there is already is listed, and held: it is told when that leaves.
+    pages = kefu.pages(tickets.ListTickets, ListTicketsRequest(filter=low))
+    listed = [ticket for page in pages for ticket in page.tickets]
+    watch.hold(ticket.name for ticket in listed)
+    urgent = Ticket(name=listed[0].name, etag=listed[0].etag, urgency=LEVEL_HIGH)
+    tickets.UpdateTicket(UpdateTicketRequest(ticket=urgent, update_mask=FieldMask(paths=["urgency"])))
+    next(message for message in messages if urgent.name in message.left)
     first = open_ticket(channel, customer, department)
     told_until(first.name, messages)
     # This process ends; what it has to remember is one request.
@@ -157,7 +168,44 @@ def follow(channel: grpc.Channel, customer: Customer, department: str) -> None:
     watch = kefu.Watch(watches.WatchTickets, WatchTicketsRequest.FromString(remembered))
     assert first.name not in told_until(missed.name, iter(watch))
     watch.close()
-    print("followed: what was opened while nobody watched was told")
+    print("followed: what was opened while nobody watched was told, and what left the list")
+
+
+class CutOff:
+    """An answer that something between us and the suite ends once it has caught up, and without a reason."""
+
+    def __init__(self, answer: Any) -> None:
+        self._answer = answer
+
+    def __iter__(self) -> Iterator[WatchTicketsResponse]:
+        for message in self._answer:
+            yield message
+            if message.caught_up:
+                raise kefu.Refused(grpc.RpcError("stream removed"))
+
+    def cancel(self) -> None:
+        self._answer.cancel()
+
+
+def go_on_when_cut(channel: grpc.Channel, customer: Customer, department: str) -> None:
+    watches = WatchServiceStub(channel)
+    calls = 0
+
+    def cut_once(request: WatchTicketsRequest) -> Any:
+        nonlocal calls
+        calls += 1
+        answer = watches.WatchTickets(request)
+        return CutOff(answer) if calls == 1 else answer
+
+    request = WatchTicketsRequest(filter=f'customer = "{customer.name}"')
+    watch: kefu.Watch[WatchTicketsRequest, WatchTicketsResponse] = kefu.Watch(cut_once, request)
+    messages = iter(watch)
+    next(message for message in messages if message.caught_up)
+    opened = open_ticket(channel, customer, department)
+    told_until(opened.name, messages)
+    watch.close()
+    assert calls > 1, calls
+    print("followed: over a connection that was cut")
 
 
 def told_until(name: str, messages: Iterator[WatchTicketsResponse]) -> set[str]:

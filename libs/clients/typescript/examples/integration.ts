@@ -16,13 +16,14 @@ import { CustomerService } from "@kefu/client/profile/v1/customer_service";
 import { Level, type Ticket, TicketKind } from "@kefu/client/ticket/v1/ticket";
 import { TicketService } from "@kefu/client/ticket/v1/ticket_service";
 import { WatchService, WatchTicketsRequestSchema, type WatchTicketsResponse } from "@kefu/client/ticket/v1/watch";
+import { wayTo } from "./support/way.js";
 
 const { KEFU_ADDRESS: baseUrl = "http://127.0.0.1:7700", KEFU_TOKEN: token = "" } = process.env;
 // As browsers have to call; whoever can does without.
 const overWeb = process.env.KEFU_OVER_WEB === "yes";
 
-function connect(purpose: string, language: string): Transport {
-  const options = { baseUrl, interceptors: callers({ token, purpose, language }) };
+function connect(purpose: string, language: string, address = baseUrl): Transport {
+  const options = { baseUrl: address, interceptors: callers({ token, purpose, language }) };
   return overWeb ? createGrpcWebTransport({ ...options, httpVersion: "2" }) : createGrpcTransport(options);
 }
 
@@ -34,6 +35,7 @@ async function main(): Promise<void> {
   await changeUnderOthersHands(transport, ticket);
   await allPages(transport, customer, department);
   await follow(transport, customer, department);
+  await goOnWhenCut(transport, customer, department);
   await comeBackWhenTold(transport);
   await moreThanMayBe(transport, ticket);
   await refusedInBothLanguages(ticket);
@@ -118,10 +120,18 @@ async function allPages(transport: Transport, customer: Customer, department: st
 
 async function follow(transport: Transport, customer: Customer, department: string): Promise<void> {
   const { watchTickets } = createClient(WatchService, transport);
-  const request = create(WatchTicketsRequestSchema, { filter: `customer = "${customer.name}"` });
-  let watch = new Watch(watchTickets, request);
+  const tickets = createClient(TicketService, transport);
+  const filter = `customer = "${customer.name}" AND priority = LOW`;
+  let watch = new Watch(watchTickets, create(WatchTicketsRequestSchema, { filter }));
   let messages = watch[Symbol.asyncIterator]();
-  await caughtUp(messages);
+  await until(messages, ({ caughtUp }) => caughtUp);
+  // From here on what changes is told. What there is already is listed, and held: it is told when that leaves.
+  const listed: Ticket[] = [];
+  for await (const page of pages(tickets.listTickets, { filter })) listed.push(...page.tickets);
+  watch.hold(listed.map((ticket) => ticket.name));
+  const { name, etag } = listed[0]!;
+  await tickets.updateTicket({ ticket: { name, etag, urgency: Level.HIGH }, updateMask: { paths: ["urgency"] } });
+  await until(messages, ({ left }) => left.includes(name));
   const opened = await openTicket(transport, customer, department);
   await toldUntil(opened.name, messages);
   // This process ends; what it has to remember is one request.
@@ -133,15 +143,35 @@ async function follow(transport: Transport, customer: Customer, department: stri
   messages = watch[Symbol.asyncIterator]();
   assert(!(await toldUntil(missed.name, messages)).has(opened.name));
   watch.close();
-  console.log("followed: what was opened while nobody watched was told");
+  console.log("followed: what was opened while nobody watched was told, and what left the list");
 }
 
-/** From here on what changes is told. */
-async function caughtUp(messages: AsyncIterator<WatchTicketsResponse>): Promise<void> {
+async function goOnWhenCut(transport: Transport, customer: Customer, department: string): Promise<void> {
+  const way = await wayTo(baseUrl);
+  const { watchTickets } = createClient(WatchService, connect("integration", "zh-CN", way.address));
+  const filter = `customer = "${customer.name}"`;
+  const watch = new Watch(watchTickets, create(WatchTicketsRequestSchema, { filter }));
+  const messages = watch[Symbol.asyncIterator]();
+  await until(messages, ({ caughtUp }) => caughtUp);
+  for (const how of ["end", "reset"] as const) {
+    way.cut(how);
+    const { name } = await openTicket(transport, customer, department);
+    await toldUntil(name, messages);
+    console.log(`followed: over a connection that met its ${how}`);
+  }
+  watch.close();
+  way.close();
+}
+
+/** Waits for the message of which this holds. */
+async function until(
+  messages: AsyncIterator<WatchTicketsResponse>,
+  holds: (message: WatchTicketsResponse) => boolean,
+): Promise<void> {
   for (;;) {
     const { value, done } = await messages.next();
     assert(!done, "the watch ended");
-    if (value.caughtUp) return;
+    if (holds(value)) return;
   }
 }
 
@@ -179,7 +209,7 @@ async function comeBackWhenTold(transport: Transport): Promise<void> {
   // A Watch waits as long as it is told, and is there when there is a place.
   void setTimeout(200).then(() => open.pop()?.abort());
   const watch = new Watch(watchTickets, create(WatchTicketsRequestSchema));
-  await caughtUp(watch[Symbol.asyncIterator]());
+  await until(watch[Symbol.asyncIterator](), ({ caughtUp }) => caughtUp);
   watch.close();
   for (const ending of open) ending.abort();
 }

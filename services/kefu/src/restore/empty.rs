@@ -24,9 +24,12 @@ pub(super) async fn check(connection: &mut PgConnection) -> anyhow::Result<()> {
             here.join(", ")
         );
     }
+    // Whose a session is, is told to everybody; of which kind it is, of others' to those who may read
+    // statistics alone.
     let others: i64 = sqlx::query_scalar(
         "SELECT count(*) FROM pg_stat_activity
-         WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'",
+         WHERE datname = current_database() AND pid <> pg_backend_pid() AND usesysid IS NOT NULL
+           AND coalesce(backend_type, 'client backend') = 'client backend'",
     )
     .fetch_one(&mut *connection)
     .await?;

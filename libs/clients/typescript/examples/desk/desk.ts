@@ -100,24 +100,37 @@ async function open(transport: Transport): Promise<void> {
   field("open", "subject").value = "";
 }
 
-// The list as it is, and then as it changes: watched first, so that nothing falls between.
+// The list as it is, and then as it changes: watched first, so that nothing falls between; and what was listed is held,
+// as of what it has not shown itself a watch tells only then that it left.
 function follow(transport: Transport): void {
   const { watchTickets } = createClient(WatchService, transport);
   const watch = new Watch(watchTickets, create(WatchTicketsRequestSchema));
   ended = () => watch.close();
-  void told(async () => {
+  const following = told(async () => {
     let listed = false;
     for await (const message of watch) {
-      if (!listed || message.relist) {
-        const { listTickets } = createClient(TicketService, transport);
-        for await (const page of pages(listTickets, { orderBy: "received_time" })) page.tickets.forEach(ticketRow);
+      if (message.relist) listed = false;
+      if (!listed && message.caughtUp) {
+        watch.hold(await tickets(transport));
         listed = true;
+        continue;
       }
       message.changed.forEach(ticketRow);
       for (const name of message.left) document.getElementById(name)?.remove();
       find("#live").textContent = message.caughtUp ? "实时" : "…";
     }
   });
+  void following.then(() => (find("#live").textContent = ""));
+}
+
+// Every page, in the place of whatever was shown; their names.
+async function tickets(transport: Transport): Promise<string[]> {
+  const { listTickets } = createClient(TicketService, transport);
+  const listed: Ticket[] = [];
+  for await (const page of pages(listTickets, { orderBy: "received_time" })) listed.push(...page.tickets);
+  find("#tickets tbody").replaceChildren();
+  listed.forEach(ticketRow);
+  return listed.map((ticket) => ticket.name);
 }
 
 function ticketRow(ticket: Ticket): void {

@@ -7,14 +7,16 @@ import { createServer, type Server } from "node:http";
 import { type AddressInfo } from "node:net";
 import path from "node:path";
 import { fromBinary } from "@bufbuild/protobuf";
-import { createClient } from "@connectrpc/connect";
+import { createClient, type Transport } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
 import { callers } from "@kefu/client";
 import { Channel } from "@kefu/client/common/v1/shared";
 import { DownloadAttachmentRequestSchema } from "@kefu/client/ticket/v1/attachment";
-import { TicketKind } from "@kefu/client/ticket/v1/ticket";
+import { QueueService } from "@kefu/client/ticket/v1/queue";
+import { type Ticket, TicketKind } from "@kefu/client/ticket/v1/ticket";
 import { TicketService } from "@kefu/client/ticket/v1/ticket_service";
 import { chromium, type Page } from "playwright-core";
+import { wayTo } from "../support/way.js";
 
 const { KEFU_ADDRESS: address = "", KEFU_TOKENS = "{}", DESK_PORT = "0", CHROMIUM = "chromium" } = process.env;
 const tokens: Record<string, string> = JSON.parse(KEFU_TOKENS);
@@ -36,8 +38,8 @@ async function host(port: number): Promise<{ server: Server; origin: string }> {
   return { server, origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}` };
 }
 
-async function login(page: Page, who: string, purpose: string): Promise<void> {
-  await page.fill("[name=address]", address);
+async function login(page: Page, who: string, purpose: string, at = address): Promise<void> {
+  await page.fill("[name=address]", at);
   await page.fill("[name=token]", tokens[who] ?? "");
   await page.selectOption("[name=purpose]", purpose);
   await page.click("#login button");
@@ -48,14 +50,23 @@ async function reads(page: Page, selector: string, text: string): Promise<void> 
   console.log(`seen: ${text.replaceAll("\n", " ")}`);
 }
 
+/** Somebody who works beside the page. */
+function beside(who: string): Transport {
+  const interceptors = callers({ token: tokens[who] ?? "", purpose: "service" });
+  return createGrpcTransport({ baseUrl: address, interceptors });
+}
+
 /** The agent's own words, as another system would bring them in beside the page. */
-async function openBeside(customer: string, subject: string): Promise<string> {
-  const interceptors = callers({ token: tokens["li.wei"] ?? "", purpose: "service" });
-  const tickets = createClient(TicketService, createGrpcTransport({ baseUrl: address, interceptors }));
-  const ticket = await tickets.openTicket({
+async function openBeside(customer: string, subject: string): Promise<Ticket> {
+  return await createClient(TicketService, beside("li.wei")).openTicket({
     ticket: { customer, kind: TicketKind.CONSULTATION, channel: Channel.PHONE, subject },
   });
-  return ticket.number;
+}
+
+/** A colleague takes a ticket of the agent's over. */
+async function takeOver({ name }: Ticket): Promise<void> {
+  const { etag } = await createClient(TicketService, beside("li.wei")).getTicket({ name });
+  await createClient(QueueService, beside("wang.fang")).takeOverTicket({ name, etag, reason: "他在休假" });
 }
 
 async function sales(page: Page): Promise<void> {
@@ -72,7 +83,8 @@ async function sales(page: Page): Promise<void> {
 }
 
 async function agent(page: Page): Promise<void> {
-  await login(page, "li.wei", "service");
+  const way = await wayTo(address);
+  await login(page, "li.wei", "service", way.address);
   await reads(page, "#customers", "13812345678");
   assert.equal(await page.locator("#customers .masked").count(), 0, "duty on the file clears it");
   await reads(page, "#live", "实时");
@@ -81,9 +93,35 @@ async function agent(page: Page): Promise<void> {
   await page.fill("[name=subject]", "滤芯多久更换一次");
   await page.click("#open button");
   await reads(page, "#tickets", "滤芯多久更换一次");
-  const number = await openBeside(customer, "电话补充：机器有异响");
-  await reads(page, "#tickets", number);
+  const opened = await openBeside(customer, "电话补充：机器有异响");
+  await reads(page, "#tickets", opened.number);
   console.log("seen: a ticket that was opened beside the page, without reloading it");
+
+  way.cut("reset");
+  await reads(page, "#tickets", (await openBeside(customer, "电话补充：有水渍")).number);
+  console.log("seen: another, after every connection was cut");
+  await leaving(page, opened);
+  way.close();
+}
+
+/** A ticket that the page has only listed is taken over by somebody else. */
+async function leaving(page: Page, ticket: Ticket): Promise<void> {
+  // The first answer breaks off in the middle of a message.
+  let watched = 0;
+  await page.route("**/WatchTickets", (route) => {
+    if (route.request().method() !== "POST" || ++watched > 1) return route.continue();
+    const headers = { "access-control-allow-origin": "*", "content-type": "application/grpc-web+proto" };
+    return route.fulfill({ headers, body: Buffer.alloc(FRAME_HEAD - 1) });
+  });
+  await login(page, "li.wei", "service");
+  const line = page.locator("#tickets tbody tr", { hasText: ticket.number });
+  // The old list goes with the login, before the new one comes.
+  await reads(page, "#tickets tbody", ticket.number);
+  await takeOver(ticket);
+  await line.waitFor({ state: "detached", timeout: 15_000 });
+  assert(watched > 1, `watched ${watched} times`);
+  await page.unroute("**/WatchTickets");
+  console.log("seen: a ticket that was taken over has gone from the list");
 }
 
 async function attachment(page: Page): Promise<void> {
