@@ -15,6 +15,9 @@ def problems(found):
     for one in services(found):
         for said in _service(one, found):
             yield f"{title(one)}: {said}"
+    environments = {one["metadata"]["name"]: _environment(one, found) for one in services(found)}
+    if len(set(environments.values())) > 1:
+        yield f"services run in different environments: {environments}"
 
 
 def _service(one, found):
@@ -42,6 +45,13 @@ def _config(pod, found):
             if one["metadata"]["name"] == volume.get("configMap", {}).get("name") and "config.toml" in one["data"]:
                 return tomllib.loads(one["data"]["config.toml"])
     return None
+
+
+def _environment(one, found):
+    """What production refuses is refused to all of them, or to none."""
+    config = _config(one["spec"]["template"]["spec"], found) or {}
+    said = {variable["name"]: variable.get("value") for variable in container(one)["env"]}
+    return said.get("KEFU__ENVIRONMENT") or config.get("environment", "production")
 
 
 def _ports(name, server, process, found):

@@ -18,7 +18,8 @@ def made_by_hand(script):
 
 
 def problems(found, by_hand):
-    secrets = _secrets(found) or by_hand
+    fetched = _secrets(found)
+    secrets = fetched or by_hand
     configs = {one["metadata"]["name"] for one in of_kind(found, "ConfigMap")}
     accounts = {one["metadata"]["name"] for one in of_kind(found, "ServiceAccount")}
     for one, template in workloads(found):
@@ -26,12 +27,15 @@ def problems(found, by_hand):
         for name, key in _secret_keys(spec):
             if key not in secrets.get(name, set()):
                 yield f"{title(one)}: there is no {key} in the secret {name}"
+        if any(name.startswith("database-") for name, _ in _secret_keys(spec)) and "database-ca" not in _projected(spec):
+            yield f"{title(one)}: has a database, and no place for its authority"
         for name in (volume["configMap"]["name"] for volume in spec.get("volumes", []) if "configMap" in volume):
             if name not in configs:
                 yield f"{title(one)}: there is no ConfigMap {name}"
         if spec["serviceAccountName"] not in accounts:
             yield f"{title(one)}: there is no ServiceAccount {spec['serviceAccountName']}"
     yield from _services(found)
+    yield from _needless(found, fetched)
 
 
 def _secrets(found):
@@ -43,6 +47,22 @@ def _secrets(found):
     for one in of_kind(found, "Certificate"):
         secrets[one["spec"]["secretName"]] = {"tls.crt", "tls.key", "ca.crt"}
     return secrets
+
+
+def _needless(found, fetched):
+    """Keys that External Secrets waits for and nobody reads: without one of them there is no secret at all."""
+    used = {reference for _, template in workloads(found) for reference in _secret_keys(template["spec"])}
+    for one in of_kind(found, "ExternalSecret"):
+        name = one["spec"]["target"]["name"]
+        for key in sorted(fetched[name]):
+            if (name, key) not in used:
+                yield f"{title(one)}: nobody reads {key}"
+
+
+def _projected(spec):
+    """ConfigMaps that files of its volumes come from."""
+    sources = [source for volume in spec.get("volumes", []) for source in volume.get("projected", {}).get("sources", [])]
+    return {source["configMap"]["name"] for source in sources if "configMap" in source}
 
 
 def _secret_keys(spec):

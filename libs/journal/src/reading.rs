@@ -49,6 +49,21 @@ pub async fn held_back(
     Ok(oldest.map(Timestamp::to_jiff))
 }
 
+/// What the entry at this place is about; none where there is no such entry.
+///
+/// # Errors
+/// The driver's.
+pub async fn resource(
+    connection: &mut PgConnection,
+    at: Cursor,
+) -> Result<Option<String>, sqlx::Error> {
+    sqlx::query_scalar("SELECT resource FROM journal WHERE (transaction_id, position) = ($1, $2)")
+        .bind(at.transaction_id)
+        .bind(at.position)
+        .fetch_optional(connection)
+        .await
+}
+
 /// Reads on after a place: entries of the given kinds (all when empty) whose
 /// transactions, and all before them, have ended. At most `limit` of them.
 ///
@@ -135,7 +150,15 @@ fn recorded(row: &PgRow) -> Result<Recorded, sqlx::Error> {
 }
 
 fn event(row: &PgRow) -> Result<Event, sqlx::Error> {
-    Event::decode(row.try_get::<&[u8], _>(10)?).map_err(|error| sqlx::Error::Decode(error.into()))
+    let written = row.try_get::<&[u8], _>(10)?;
+    let event = Event::decode(written).map_err(|error| sqlx::Error::Decode(error.into()))?;
+    // A newer version of the service wrote it, beside this one. Handed on without what is new in
+    // it, it would be kept like that for ever: whoever reads on asks the newer one.
+    if event.encoded_len() == written.len() {
+        Ok(event)
+    } else {
+        Err(sqlx::Error::Decode("written by a newer version".into()))
+    }
 }
 
 fn with_event(row: &PgRow, event: Option<Event>) -> Result<Recorded, sqlx::Error> {

@@ -116,9 +116,13 @@ impl Consumer {
                 trace_parents,
                 look_time,
             } = response;
+            let newer = has_newer(&entries);
             // Of what another replica has taken in meanwhile nothing is left to do.
             let mut entries = Arc::new(after(cursor, entries));
             while let Some((last, recorded_at)) = end_of(&entries) {
+                if newer {
+                    return Err(Fault::internal("an event of a newer version"));
+                }
                 let count = entries.len();
                 let span = effect_span(self.source, count, &trace_parents);
                 let taking = self.take_in(cursor, last, entries.clone());
@@ -203,6 +207,13 @@ fn end_of(entries: &[Entry]) -> Option<(Cursor, Option<Timestamp>)> {
     Some((last.cursor?.into(), recorded_at))
 }
 
+/// Whether some event is not known here, as a newer version of a service wrote it. Passed over, it
+/// would never have the effect that it has in the newer version of this one.
+fn has_newer(entries: &[Entry]) -> bool {
+    let unknown = |entry: &Entry| entry.event.as_ref().is_some_and(|one| one.event.is_none());
+    entries.iter().any(unknown)
+}
+
 /// Those that come after this place.
 fn after(place: Cursor, mut entries: Vec<Entry>) -> Vec<Entry> {
     entries.retain(|entry| entry.cursor.is_some_and(|at| Cursor::from(at) > place));
@@ -228,4 +239,28 @@ async fn move_cursor(
     .execute(connection)
     .await?;
     Ok(moved.rows_affected() == 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use kefu_contracts::journal::{Event, Viewed, event};
+    use prost::Message;
+
+    use super::*;
+
+    #[test]
+    fn what_is_not_known_here_is_of_a_newer_version() {
+        let entry = |event: Option<Event>| Entry {
+            event,
+            ..Entry::default()
+        };
+        let known = Event {
+            event: Some(event::Event::Viewed(Viewed::default())),
+        };
+        // Field 4000, which no event has yet, with an empty message.
+        let newer = Event::decode(b"\x82\xfa\x01\x00".as_slice()).unwrap();
+        let damaged = entry(None);
+        assert!(!has_newer(&[entry(Some(known)), damaged]));
+        assert!(has_newer(&[entry(Some(newer))]));
+    }
 }

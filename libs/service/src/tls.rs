@@ -25,6 +25,8 @@ pub use self::{
 
 /// What HTTP/2 is called when a connection is negotiated (RFC 9113 §3.2).
 const H2: &[u8] = b"h2";
+/// What HTTP/1.1 is called there (RFC 7301 §6).
+const HTTP1: &[u8] = b"http/1.1";
 
 /// Why certificates cannot be used.
 #[derive(Debug, thiserror::Error)]

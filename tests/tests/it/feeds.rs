@@ -12,10 +12,10 @@ use kefu_service::{
     peer::{Identity, PeerService},
     time::from_proto,
 };
-use kefu_testkit::TestSuite;
+use kefu_testkit::{TestSuite, eventually};
 use sqlx::Connection;
 use tokio::time::timeout;
-use tonic::Streaming;
+use tonic::{Code, Streaming};
 
 use crate::records::{enter, person};
 
@@ -101,4 +101,37 @@ async fn what_is_held_back_is_not_said_to_have_been_read() {
         }
     }
     assert!(read);
+}
+
+/// While two versions run side by side: what the older one does not know of an entry would be lost
+/// to whoever reads it there, as it is not read again. It is read from the newer one.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_entry_of_a_newer_version_is_not_handed_on_without_what_is_new() {
+    let suite = TestSuite::start().await;
+    let file = enter(&suite.caller("li.wei"), person()).await.name;
+    let mut sql = suite.database.connect().await.unwrap();
+    // Field 4000, which no event has yet, is 1.
+    let newer = "UPDATE profile.journal SET event = event || '\\x80fa0101' WHERE resource = $1";
+    let newer = sqlx::query(newer).bind(&file).execute(&mut sql).await;
+    assert!(newer.unwrap().rows_affected() > 0);
+    let mut journals = JournalServiceClient::new(peer(&suite, "analytics", "customer-profile"));
+    let whole = FollowRequest {
+        until_caught_up: true,
+        ..FollowRequest::default()
+    };
+    let ended = eventually(async || {
+        let feed = journals.follow(whole.clone()).await;
+        let mut feed = feed.unwrap().into_inner();
+        loop {
+            match feed.message().await {
+                Err(status) => return Some(status.code()),
+                // Nobody can read it as yet.
+                Ok(None) => return None,
+                Ok(Some(answer)) => {
+                    assert!(answer.entries.iter().all(|one| one.resource != file));
+                }
+            }
+        }
+    });
+    assert_eq!(ended.await, Code::Unavailable);
 }

@@ -15,7 +15,7 @@ pub struct ServeOptions {
     /// After this age a connection is told GOAWAY, so that clients spread over new
     /// replicas; calls under way go on. None: never.
     pub max_connection_age: Option<Duration>,
-    /// Takes HTTP/1.1 too, for gRPC-web without TLS. With TLS browsers speak HTTP/2.
+    /// Takes HTTP/1.1 too: for gRPC-web without TLS, and for JSON.
     pub accept_http1: bool,
     /// The certificate; none: plaintext.
     pub tls: Option<ServerTls>,

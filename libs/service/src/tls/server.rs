@@ -15,7 +15,7 @@ use rustls::{
 };
 
 use super::{
-    H2, TlsError,
+    H2, HTTP1, TlsError,
     material::{Files, Material},
     renewed::{Renew, Renewed},
 };
@@ -81,6 +81,11 @@ fn config(
     known: Option<Vec<ServerName<'static>>>,
 ) -> Result<ServerConfig, TlsError> {
     let asks = material.authorities.is_some();
+    let protocols: &[&[u8]] = match known {
+        // Not every client of JSON speaks HTTP/2.
+        None => &[H2, HTTP1],
+        Some(_) => &[H2],
+    };
     let builder = ServerConfig::builder_with_provider(Arc::new(default_provider()))
         .with_safe_default_protocol_versions()?;
     let builder = match (material.authorities, known) {
@@ -92,7 +97,7 @@ fn config(
     };
     let (chain, key) = material.own.ok_or(Error::NoCertificatesPresented)?;
     let mut config = builder.with_single_cert(chain, key)?;
-    config.alpn_protocols = vec![H2.to_vec()];
+    config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
     if asks {
         // A resumed session would bring its certificate along, past its end.
         config.session_storage = Arc::new(NoServerSessionStorage {});

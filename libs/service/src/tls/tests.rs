@@ -8,11 +8,14 @@ use std::net::SocketAddr;
 
 use http::Request;
 use kefu_access::ContextSigner;
+use rustls::ClientConfig;
 use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
     task::JoinHandle,
     time::timeout,
 };
+use tokio_rustls::TlsConnector;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tonic::{Code, Status, body::Body};
 use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
@@ -51,6 +54,8 @@ impl Served {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let options = ServeOptions {
+            // As the gateway is run.
+            accept_http1: true,
             tls: Some(tls.clone()),
             ..ServeOptions::default()
         };
@@ -122,6 +127,34 @@ async fn callers_of_the_front_may_show_a_certificate_or_none() {
     let shown = call(&with.to(&served.uri()).unwrap()).await;
     assert_eq!(shown, Some(Some(thumbprint(&own))));
     assert_eq!(call(&without.to(&served.uri()).unwrap()).await, Some(None));
+}
+
+/// How the answer begins to a client that knows HTTP/1.1 alone; none where it gets no connection.
+async fn over_http1(served: &Served, client: &ClientTls) -> Option<[u8; 15]> {
+    let mut config = ClientConfig::clone(&client.current());
+    config.alpn_protocols = vec![HTTP1.to_vec()];
+    let io = TcpStream::connect(served.address).await.unwrap();
+    let name = "localhost".try_into().unwrap();
+    let connecting = TlsConnector::from(std::sync::Arc::new(config)).connect(name, io);
+    let mut io = timeout(SOON, connecting).await.unwrap().ok()?;
+    let request = b"GET /v1/customers HTTP/1.1\r\nhost: localhost\r\n\r\n";
+    io.write_all(request).await.unwrap();
+    let mut answer = [0; 15];
+    let reading = timeout(SOON, io.read_exact(&mut answer));
+    reading.await.unwrap().unwrap();
+    Some(answer)
+}
+
+/// Not every client of JSON speaks HTTP/2; services do among themselves.
+#[tokio::test]
+async fn who_knows_http1_alone_is_answered_by_the_front() {
+    let authority = Authority::new();
+    let side = Side::new(&authority.issue(&["localhost"]), &authority);
+    let known = Callers::Known(Vec::new());
+    for (callers, answer) in [(Callers::Anybody, Some(*b"HTTP/1.1 200 OK")), (known, None)] {
+        let served = Served::start(&side.server(callers)).await;
+        assert_eq!(over_http1(&served, &side.client()).await, answer);
+    }
 }
 
 /// Where no authority of callers is named, nobody is asked for a certificate.

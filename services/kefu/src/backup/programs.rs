@@ -2,20 +2,32 @@
 //! never a file.
 
 use std::{
+    env,
     io::{Read, Write},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::Stdio,
 };
 
 use anyhow::{Context, bail};
+use sqlx::postgres::PgConnectOptions;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     process::{Child, Command},
 };
 use url::Url;
 
+use crate::production::is_verified;
+
 /// Most of what a program says about why it failed.
 const SAID: usize = 4000;
+/// Names a file of authorities, to the programs and to the driver.
+const ROOTS: &str = "PGSSLROOTCERT";
+/// Where a machine keeps the public authorities: Debian and our images, Fedora, macOS.
+const PUBLIC: [&str; 3] = [
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/cert.pem",
+];
 
 /// Where they are, and the database they work on.
 #[derive(Debug, Clone)]
@@ -31,10 +43,16 @@ impl Programs {
             .as_ref()
             .map_or_else(|| PathBuf::from(name), |folder| folder.join(name));
         // A password on the command line can be read by everybody on the machine.
-        let mut url = Url::parse(url).map_err(|_| anyhow::anyhow!("not a url of PostgreSQL"))?;
+        let not_one = || anyhow::anyhow!("not a url of PostgreSQL");
+        let options: PgConnectOptions = url.parse().map_err(|_| not_one())?;
+        let mut url = Url::parse(url).map_err(|_| not_one())?;
         let password = url.password().map(decoded).transpose()?;
         let _ = url.set_password(None);
         let mut command = Command::new(program);
+        // The driver has the public authorities built in; the programs look for a file in a home.
+        if is_verified(&options) && !names_roots(&url) {
+            command.env(ROOTS, public_roots());
+        }
         command
             .arg("--dbname")
             .arg(url.as_str())
@@ -127,6 +145,17 @@ impl Programs {
     }
 }
 
+/// Whether authorities are named that are believed.
+fn names_roots(url: &Url) -> bool {
+    env::var_os(ROOTS).is_some() || url.query_pairs().any(|(name, _)| name == "sslrootcert")
+}
+
+/// The file that is there, or where it is looked for.
+fn public_roots() -> &'static str {
+    let there = PUBLIC.into_iter().find(|path| Path::new(path).exists());
+    there.unwrap_or(PUBLIC[0])
+}
+
 /// What it says, read beside the rest so that it never waits for being heard.
 fn said(child: &mut Child) -> tokio::task::JoinHandle<Vec<u8>> {
     let stderr = child.stderr.take();
@@ -200,5 +229,26 @@ mod tests {
             .find(|(name, _)| *name == "PGPASSWORD");
         assert_eq!(password.unwrap().1.unwrap(), "s@fe");
         assert!(programs.command("pg_dump", "no url").is_err());
+    }
+
+    #[test]
+    fn public_authorities_are_believed_where_none_are_named() {
+        let believed = |query: &str| {
+            let url = format!("postgres://kefu_backup@db.internal/kefu{query}");
+            let command = Programs { folder: None }.command("pg_dump", &url).unwrap();
+            let mut variables = command.as_std().get_envs();
+            let roots = variables.find(|(name, _)| *name == ROOTS);
+            roots.and_then(|(_, file)| file.map(ToOwned::to_owned))
+        };
+        for verified in ["?sslmode=verify-full", "?sslmode=verify-ca"] {
+            let file = believed(verified).unwrap();
+            assert!(PUBLIC.iter().any(|public| file == *public), "{file:?}");
+        }
+        // With a file, `require` would verify too.
+        for other in ["", "?sslmode=require"] {
+            assert_eq!(believed(other), None);
+        }
+        let own = "?sslmode=verify-full&sslrootcert=/run/secrets/kefu/database-ca.crt";
+        assert_eq!(believed(own), None);
     }
 }

@@ -7,8 +7,11 @@ use std::{
 };
 
 use age::{secrecy::ExposeSecret, x25519};
+use kefu::backup::programs::Programs;
+use kefu_postgres::{Cluster, ClusterOptions};
 use kefu_testkit::{TestDatabase, eventually};
-use sqlx::{Connection, PgConnection};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
+use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
 use crate::processes::Process;
 
@@ -129,4 +132,106 @@ async fn a_backup_that_is_killed_is_none() {
     );
     assert!(said.contains("verified: data-"), "{said}");
     assert!(!scratch.exists(), "the scratch cluster is gone");
+}
+
+/// A certificate for `localhost`, its key, and the authority that vouches for it.
+fn certificate() -> [String; 3] {
+    // Under its authority's name it would count as its own authority.
+    let called = |name: &str, params: Result<CertificateParams, rcgen::Error>| {
+        let mut params = params.unwrap();
+        params.distinguished_name.push(DnType::CommonName, name);
+        params
+    };
+    let mut params = called("authority", CertificateParams::new(Vec::new()));
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let authority = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
+    let params = called("database", CertificateParams::new(["localhost".to_owned()]));
+    let key = KeyPair::generate().unwrap();
+    let own = params.signed_by(&key, &authority).unwrap();
+    [own.pem(), key.serialize_pem(), authority.pem()]
+}
+
+async fn run(sql: &mut PgConnection, statement: String) {
+    sqlx::raw_sql(AssertSqlSafe(statement))
+        .execute(sql)
+        .await
+        .unwrap();
+}
+
+/// From now on the server shows this certificate to whoever asks for TLS.
+async fn speak_tls(sql: &mut PgConnection, certificate: &str, key: &str) {
+    for (file, text) in [("server.crt", certificate), ("server.key", key)] {
+        // By the server itself, as the key has to be its own.
+        let lines = format!("SELECT string_to_table('{text}', E'\\n')");
+        let into = format!("umask 077; cat > {file}");
+        run(sql, format!("COPY ({lines}) TO PROGRAM '{into}'")).await;
+    }
+    run(sql, "ALTER SYSTEM SET ssl = on".to_owned()).await;
+    run(sql, "SELECT pg_reload_conf()".to_owned()).await;
+}
+
+/// With the url of docs/deployment.md the driver and PostgreSQL's programs believe the authority that
+/// is named, and without it nobody of its own making.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_of_an_authority_of_its_own_is_dumped_and_restored() {
+    let home = tempfile::tempdir().unwrap();
+    let options = ClusterOptions {
+        data_dir: home.path().join("cluster"),
+        durable: false,
+        max_connections: 20,
+        port: None,
+    };
+    let cluster = Cluster::start(options.clone()).await.unwrap();
+    let mut admin = PgConnection::connect_with(&cluster.admin_options())
+        .await
+        .unwrap();
+    let [certificate, key, authority] = certificate();
+    speak_tls(&mut admin, &certificate, &key).await;
+    let file = home.path().join("database-ca.crt");
+    fs::write(&file, authority).unwrap();
+    let url = |database: &str, roots: &str| {
+        let url = cluster.url(database).replace("127.0.0.1", "localhost");
+        url.replace("sslmode=disable", &format!("sslmode=verify-full{roots}"))
+    };
+    let named = format!("&sslrootcert={}", file.display());
+    let programs = Programs {
+        folder: Some(programs(&mut admin).await.into()),
+    };
+
+    let connect = async || PgConnection::connect(&url("postgres", &named)).await.ok();
+    let mut sql = eventually(connect).await;
+    run(
+        &mut sql,
+        "CREATE SCHEMA kept; CREATE TABLE kept.thing AS SELECT 1".to_owned(),
+    )
+    .await;
+    run(&mut sql, "CREATE DATABASE restored".to_owned()).await;
+    let mut moment = sql
+        .begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        .await
+        .unwrap();
+    let snapshot: String = sqlx::query_scalar("SELECT pg_export_snapshot()")
+        .fetch_one(&mut *moment)
+        .await
+        .unwrap();
+    let mut dump = Vec::new();
+    let dumping = async |roots: &str, to: &mut Vec<u8>| {
+        let url = url("postgres", roots);
+        programs.dump(&url, &snapshot, &["kept"], &[], to).await
+    };
+    dumping(&named, &mut dump).await.unwrap();
+    let told = dumping("", &mut Vec::new()).await.unwrap_err();
+    assert!(told.to_string().contains("certificate"), "{told}");
+    assert!(PgConnection::connect(&url("postgres", "")).await.is_err());
+
+    let to = url("restored", &named);
+    programs.restore(&to, &mut dump.as_slice()).await.unwrap();
+    let mut restored = PgConnection::connect(&to).await.unwrap();
+    let there: i64 = sqlx::query_scalar("SELECT count(*) FROM kept.thing")
+        .fetch_one(&mut restored)
+        .await
+        .unwrap();
+    assert_eq!(there, 1);
+    drop(cluster);
+    Cluster::delete(&options.data_dir).await.unwrap();
 }

@@ -38,6 +38,19 @@ fn config_map(overlay: &str, name: &str) -> String {
         .unwrap()
 }
 
+/// Variables that the overlay gives to the pods of its services.
+fn variables(overlay: &str) -> Vec<(String, String)> {
+    let path = k8s().join(format!("overlays/{overlay}/kustomization.yaml"));
+    let text = fs::read_to_string(path).unwrap();
+    let lines: Vec<_> = text.lines().map(str::trim).collect();
+    let variables = lines.windows(2).filter_map(|pair| {
+        let name = pair[0].strip_prefix("name: KEFU__")?;
+        let value = pair[1].strip_prefix("value: ")?;
+        Some((format!("KEFU__{name}"), value.to_owned()))
+    });
+    variables.collect()
+}
+
 /// A pod's files.
 pub(crate) struct Pod {
     folder: TempDir,
@@ -76,10 +89,6 @@ impl Pod {
                 "service-public-keys",
                 public(keys.service().unwrap().public_key()),
             ),
-            (
-                "database-url",
-                "postgres://kefu@database/kefu?sslmode=verify-full".to_owned(),
-            ),
             ("objects-access-key-id", "id".to_owned()),
             ("objects-secret-access-key", "key".to_owned()),
         ];
@@ -104,9 +113,23 @@ impl Pod {
         }
     }
 
+    /// Puts the url of the service's database where the pod has it: in dev as `k8s/new-keys` makes
+    /// it, elsewhere as docs/deployment.md says.
+    fn connect(&self, overlay: &str, service: &str) {
+        let made = format!("keys/database-{service}/url");
+        let url = match overlay {
+            "dev" => fs::read_to_string(self.made.path().join(made)).unwrap(),
+            _ => "postgres://kefu@database/kefu?sslmode=verify-full".to_owned(),
+        };
+        fs::write(self.folder.path().join("database-url"), url).unwrap();
+    }
+
     pub(crate) fn settings(&self, overlay: &str, name: &str) -> Settings {
         if SERVICES.contains(&name) {
             self.certify(name);
+        }
+        if name != "gateway" {
+            self.connect(overlay, name);
         }
         let here = self.folder.path().to_str().unwrap();
         let text = config_map(overlay, name)
@@ -116,7 +139,7 @@ impl Pod {
         fs::write(&path, text).unwrap();
         let vault_key = ("KEFU__VAULT__KEY".to_owned(), self.keys.vault_text().into());
         Settings::layers(Some(path))
-            .env_vars([vault_key])
+            .env_vars(variables(overlay).into_iter().chain([vault_key]))
             .load::<Settings>()
             .unwrap_or_else(|error| panic!("{name} of {overlay}: {error}"))
             .value
