@@ -17,5 +17,5 @@ mod template;
 pub use answer::Written;
 pub use api::{Api, Route};
 pub use binding::{Binding, Verb};
-pub use request::{Finding, Given, Problem};
+pub use request::{Finding, Given, MOST_PARTS, Problem};
 pub use template::Template;

@@ -19,7 +19,13 @@ pub enum Problem {
     Duplicate,
     /// Does not agree with what else is given.
     Contradiction,
+    /// Of more than [`MOST_PARTS`] parts: it is not read at all.
+    TooManyParts,
 }
+
+/// Most parts of a body: objects, lists and what follows a comma in them. Each takes up to a
+/// hundred times its bytes once it is read.
+pub const MOST_PARTS: usize = 100_000;
 
 /// One mistake, and where: `ticket.subject`, `lines[2].sku`; `body` where it is no JSON object.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,11 +55,12 @@ impl Binding {
     pub fn request(&self, given: Given<'_>) -> Result<DynamicMessage, Vec<Finding>> {
         let mut request = DynamicMessage::new(self.method.input());
         let mut findings = Findings::default();
-        match given
-            .body
-            .filter(|body| !body.is_empty())
-            .map(serde_json::from_slice)
-        {
+        let body = given.body.filter(|body| !body.is_empty());
+        if body.is_some_and(|body| parts(body) > MOST_PARTS) {
+            findings.add("body", Problem::TooManyParts);
+            return Err(findings.0);
+        }
+        match body.map(serde_json::from_slice) {
             None => {}
             Some(Ok(Json::Object(object))) => fill(&mut request, object, "", &mut findings),
             Some(_) => findings.add("body", Problem::Format),
@@ -73,6 +80,21 @@ impl Binding {
             Err(findings.0)
         }
     }
+}
+
+/// How many parts a body has, as far as it is JSON: nothing is read of it past its first mistake.
+fn parts(body: &[u8]) -> usize {
+    let (mut parts, mut quoted, mut escaped) = (0, false, false);
+    for &byte in body {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = quoted,
+            b'"' => quoted = !quoted,
+            b'{' | b'[' | b',' if !quoted => parts += 1,
+            _ => {}
+        }
+    }
+    parts
 }
 
 /// So many are told at once: a list of a million mistakes is no help to anybody.

@@ -14,7 +14,11 @@ use kefu_service::error::Fault;
 use moka::sync::Cache;
 use uuid::Uuid;
 
-use crate::{config::GatewayConfig, error::{denied, message_too_large}, snapshot::Held};
+use crate::{
+    config::GatewayConfig,
+    error::{denied, message_too_large},
+    snapshot::Held,
+};
 
 /// How long a context is used: the rest of its life is for the way to the service
 /// and for clocks that differ.

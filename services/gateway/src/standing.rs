@@ -108,7 +108,10 @@ impl Standing {
     }
 
     fn close(&self, gone: Gone, now: Timestamp) -> Closing {
-        let reads = self.seen.method.is_some_and(|one| one.effect == Effect::Read);
+        let reads = self
+            .seen
+            .method
+            .is_some_and(|one| one.effect == Effect::Read);
         match gone {
             Gone::Refused(fault) if reads => {
                 let seen = Seen { now, ..self.seen };

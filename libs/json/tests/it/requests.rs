@@ -1,7 +1,7 @@
 //! Requests from path, query and body, and answers.
 
 use kefu_contracts::{access, analytics, policy, profile, ticket};
-use kefu_json::{Api, Binding, Finding, Given, Problem, Route, Verb};
+use kefu_json::{Api, Binding, Finding, Given, MOST_PARTS, Problem, Route, Verb};
 use prost::Message;
 
 fn binding<'a>(api: &'a Api, verb: &str, path: &'a str) -> (&'a Binding, Vec<(&'a str, String)>) {
@@ -144,6 +144,34 @@ fn what_is_no_object_is_refused_as_a_whole() {
         assert_eq!(found, [("body".to_owned(), Problem::Format)], "{body}");
     }
     assert!(ask::<ticket::OpenTicketRequest>("POST", "/v1/tickets", "", "").is_ok());
+}
+
+/// Whatever would take many times its bytes once it is read is refused before it is; with fewer
+/// parts its fields are looked at.
+#[test]
+fn a_body_of_too_many_parts_is_not_read() {
+    let problem = |objects: usize| {
+        let body = format!(r#"{{"x":[{}]}}"#, vec![r#"{"":0}"#; objects].join(","));
+        problems("POST", "/v1/tickets", "", &body)
+    };
+    // An object and a comma each, but for the last, and the two around them.
+    let most = (MOST_PARTS - 1) / 2;
+    assert_eq!(problem(most), [("x".to_owned(), Problem::UnknownField)]);
+    let refused = [("body".to_owned(), Problem::TooManyParts)];
+    assert_eq!(problem(most + 1), refused);
+    // What is no JSON is not read to its end either.
+    let open = "[".repeat(MOST_PARTS + 1);
+    assert_eq!(problems("POST", "/v1/tickets", "", &open), refused);
+}
+
+/// Brackets and commas of texts are no parts.
+#[test]
+fn a_text_is_one_part() {
+    let text = r#"\",[{\\"#.repeat(MOST_PARTS);
+    let body = format!(r#"{{"ticket": {{"subject": "{text}"}}}}"#);
+    let request: ticket::OpenTicketRequest = ask("POST", "/v1/tickets", "", &body).unwrap();
+    let subject = request.ticket.unwrap().subject;
+    assert_eq!(subject, r#"",[{\"#.repeat(MOST_PARTS));
 }
 
 #[test]

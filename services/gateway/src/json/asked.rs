@@ -8,7 +8,8 @@ use std::{
 
 use bytes::{BufMut, Bytes, BytesMut};
 use http_body::Frame;
-use kefu_json::{Binding, Problem};
+use kefu_contracts::common::Reason;
+use kefu_json::{Binding, Finding, MOST_PARTS, Problem};
 use kefu_service::error::{Fault, Violation};
 use prost_reflect::prost::Message;
 use tonic::{Status, body::Body};
@@ -60,14 +61,7 @@ impl Asked {
             query: self.given.query.as_deref(),
             body: Some(&self.come),
         };
-        let request = self.binding.request(given).map_err(|findings| {
-            let findings = findings.into_iter();
-            Fault::fields(
-                findings
-                    .map(|one| (one.field, violation(one.problem)))
-                    .collect(),
-            )
-        })?;
+        let request = self.binding.request(given).map_err(refused)?;
         self.come = BytesMut::new();
         let length = request.encoded_len();
         let length = u32::try_from(length).map_err(|_| message_too_large(self.most))?;
@@ -81,14 +75,30 @@ impl Asked {
     }
 }
 
-fn violation(problem: Problem) -> Violation {
-    match problem {
+/// How a request is refused in which this was found.
+fn refused(findings: Vec<Finding>) -> Fault {
+    let violations = findings
+        .into_iter()
+        .map(|one| Some((one.field, violation(one.problem)?)));
+    violations
+        .collect::<Option<Vec<_>>>()
+        .map_or_else(too_many_parts, Fault::fields)
+}
+
+/// None where the request is too large, and nothing was looked at.
+fn violation(problem: Problem) -> Option<Violation> {
+    Some(match problem {
         Problem::UnknownField => Violation::UnknownField,
         Problem::Format => Violation::Format,
         Problem::UnknownValue => Violation::UnknownValue,
         Problem::Duplicate => Violation::Duplicate,
         Problem::Contradiction => Violation::Contradiction,
-    }
+        Problem::TooManyParts => return None,
+    })
+}
+
+fn too_many_parts() -> Fault {
+    Fault::new(Reason::MessageTooLarge).with("limit_parts", MOST_PARTS.to_string())
 }
 
 impl http_body::Body for Asked {

@@ -200,6 +200,17 @@ async fn a_body_that_is_too_large_or_no_json_is_refused() {
     answer.is_refused(413, "RESOURCE_EXHAUSTED", "MESSAGE_TOO_LARGE");
 }
 
+/// Few bytes that would take many more once they are read are too much as well.
+#[tokio::test]
+async fn a_body_of_too_many_parts_is_refused() {
+    let world = World::new().await;
+    let request = request(&world, "POST", TICKET).header("x-http-method-override", "GET");
+    let many = format!(r#"{{"x":[{}]}}"#, vec![r#"{"":0}"#; 500_000].join(","));
+    let answer = send(&world, request.body(body(&many)).unwrap()).await;
+    let error = answer.is_refused(413, "RESOURCE_EXHAUSTED", "MESSAGE_TOO_LARGE");
+    assert_eq!(error["details"][0]["metadata"]["limit_parts"], "100000");
+}
+
 #[tokio::test]
 async fn whoever_waits_no_longer_is_told_so() {
     let world = World::new().await;
