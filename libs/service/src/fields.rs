@@ -1,4 +1,4 @@
-//! Checks of request fields: every violation is gathered, none ends the search.
+//! Checks of request fields: every violation is gathered, up to a hundred, and none ends the search.
 
 use std::fmt::Display;
 
@@ -9,6 +9,9 @@ use crate::{
     error::{Fault, Violation},
     time,
 };
+
+/// Most violations that one request is told of; whoever mends these is told of the others.
+const MOST_TOLD: usize = 100;
 
 /// The violations found so far.
 #[derive(Debug, Default)]
@@ -22,9 +25,11 @@ impl Fields {
         Self::default()
     }
 
-    /// Notes what is wrong with a field.
+    /// Notes what is wrong with a field, as long as there is room for it.
     pub fn refuse(&mut self, field: impl Display, what: Violation) {
-        self.violations.push((field.to_string(), what));
+        if self.violations.len() < MOST_TOLD {
+            self.violations.push((field.to_string(), what));
+        }
     }
 
     /// Notes it when the condition does not hold.
@@ -167,7 +172,7 @@ impl Fields {
     /// Ends the search.
     ///
     /// # Errors
-    /// With everything that was noted.
+    /// With everything that was noted: all that is wrong, or as much of it as is told at once.
     pub fn finish(self) -> Result<(), Fault> {
         if self.violations.is_empty() {
             Ok(())
@@ -249,5 +254,18 @@ mod tests {
             .map(|(field, _)| field.as_str())
             .collect();
         assert_eq!(named, ["a", "b", "c", "d", "e", "f"]);
+    }
+
+    /// However much a request gets wrong, its answer stays small.
+    #[test]
+    fn only_so_many_violations_are_told() {
+        let mut fields = Fields::new();
+        for index in 0..10_000 {
+            fields.refuse(format_args!("all[{index}]"), Violation::Required);
+        }
+        assert!(!fields.is_clean());
+        let told = fields.finish().unwrap_err().violations;
+        assert_eq!(told.len(), MOST_TOLD);
+        assert_eq!(told[0].0, "all[0]");
     }
 }

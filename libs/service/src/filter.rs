@@ -26,6 +26,9 @@ use texts::Way;
 
 pub use texts::Texts;
 
+/// First second of the time that the database keeps: day 0 of the Julian period.
+const FIRST_KEPT: i64 = -210_866_803_200;
+
 /// A field that a list can be filtered by.
 pub struct FilterField {
     /// Name in filters: `state`.
@@ -155,6 +158,10 @@ impl Filter {
         if text.trim().is_empty() {
             return Ok(Self::default());
         }
+        // No text that is kept has one.
+        if text.contains('\0') {
+            return Err(Violation::Filter);
+        }
         let tokens = tokens(text).ok_or(Violation::Filter)?;
         let mut terms = Vec::new();
         for (at, term) in tokens
@@ -207,7 +214,8 @@ impl Filter {
             }
             FilterKind::Time => {
                 let at: Timestamp = text.parse().ok()?;
-                (Value::Time(at), at.to_string())
+                let kept = at.as_second() > FIRST_KEPT;
+                (Value::Time(kept.then_some(at)?), at.to_string())
             }
             FilterKind::Number => {
                 let number: i16 = text.parse().ok()?;
@@ -580,6 +588,30 @@ mod tests {
                 Err(Violation::Filter),
                 "{text}"
             );
+        }
+    }
+
+    /// What the database would not take is no filter.
+    #[test]
+    fn what_cannot_be_kept_is_refused() {
+        let of = |text: &str| Filter::parse(text, FIELDS, &key());
+        for text in [
+            "ref = \"a\0b\"",
+            "ref = \"a\\\0b\"",
+            "number:\"T\0\"",
+            "tag = \"\0\"",
+            "ref = a\0",
+            "at > -009999-01-01T00:00:00Z",
+            "at > -004713-11-24T00:00:00Z",
+        ] {
+            assert_eq!(of(text), Err(Violation::Filter), "{text:?}");
+        }
+        for text in [
+            "at > -004713-11-24T00:00:01Z",
+            "at < 0001-01-01T00:00:00Z",
+            "at < 9999-01-01T00:00:00Z",
+        ] {
+            assert!(of(text).is_ok(), "{text}");
         }
     }
 

@@ -8,7 +8,7 @@ use kefu_contracts::common::Reason;
 use sqlx::{PgConnection, Row};
 use uuid::Uuid;
 
-use crate::{call::Call, error::Fault};
+use crate::{call::Call, database::Db, error::Fault, fields::Fields};
 
 /// Definition of the table, for the first migration of each service.
 pub const TABLE: &str = include_str!("../sql/request.sql");
@@ -80,6 +80,37 @@ pub async fn find(connection: &mut PgConnection, claim: &Claim) -> Result<Option
             position: row.try_get(5)?,
         },
     }))
+}
+
+/// Ends the search for what is wrong with a request. One that was answered before was sound then:
+/// what only the clock says against it by now does not keep its caller from that answer, which
+/// is kept as long as its customer.
+///
+/// # Errors
+/// With everything that was noted.
+pub async fn finish(db: &Db, fields: Fields, claim: Option<&Claim>) -> Result<(), Fault> {
+    let Err(wrong) = fields.finish() else {
+        return Ok(());
+    };
+    if let Some(claim) = claim
+        && is_answered(db, claim).await?
+    {
+        return Ok(());
+    }
+    Err(wrong)
+}
+
+async fn is_answered(db: &Db, claim: &Claim) -> Result<bool, Fault> {
+    let claim = claim.clone();
+    let kept = db
+        .run(move |connection| Box::pin(async move { find(connection, &claim).await }))
+        .await;
+    match kept {
+        Ok(kept) => Ok(kept.is_some()),
+        // What is wrong with another request under the same id is told first.
+        Err(fault) if fault.reason == Reason::RequestIdReused => Ok(false),
+        Err(fault) => Err(fault),
+    }
 }
 
 /// An answer given before that says nothing of a customer, and was kept unsealed.

@@ -24,9 +24,9 @@ use kefu_testkit::{Caller, TestSuite, employee_id, eventually};
 use tonic::{Code, Status};
 
 use crate::{
-    follow_ups,
+    follow_ups::{self, journaled},
     records::{consent, enter, person, refusal, said, said_consent, say, violations},
-    saved_selections::{form, save},
+    saved_selections::{archive, form, save},
 };
 
 const LI: &str = "li.wei";
@@ -159,6 +159,7 @@ async fn a_campaign_turns_to_who_agreed_to_exactly_that() {
         name("employees", employee_id("chen.guodong"))
     );
     assert_eq!(approve(&chen, &draft, ID).await.unwrap(), approved);
+    assert_eq!(journaled(&suite, "campaign.viewed").await, 1);
     let li = suite.caller(LI).after(&chen);
     gone_through(&suite, &draft).await;
     let turned = contacts(&li).await;
@@ -243,6 +244,38 @@ async fn what_is_to_be_done_for_a_campaign_ends_with_it() {
         (now.state() == CampaignState::Ended).then_some(())
     })
     .await;
+}
+
+/// Clause OP-3.3: a request that comes again is answered alike, though by now its time is past and
+/// its selection archived.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_campaign_is_made_once_whatever_the_time() {
+    let suite = TestSuite::with(|gateway| gateway.max_snapshot_age_seconds = 10_000_000).await;
+    let zheng = suite.caller_for("zheng.xue", "marketing");
+    let selection = save(&zheng, form("个人客户", "type = PERSON"), "")
+        .await
+        .unwrap();
+    let start = suite.clock.now().checked_add(Duration::from_secs(DAY));
+    let campaign = Campaign {
+        start_time: Some(to_proto(start.unwrap())),
+        ..offer(&suite, &selection, "滤芯活动")
+    };
+    let request = CreateCampaignRequest {
+        campaign: Some(campaign.clone()),
+        request_id: ID.into(),
+    };
+    let made = client(&zheng).create_campaign(request.clone()).await;
+    let made = made.unwrap().into_inner();
+    archive(&zheng, &selection).await.unwrap();
+    suite.clock.advance(Duration::from_secs(30 * DAY));
+
+    let zheng = suite.caller_for("zheng.xue", "marketing");
+    let again = client(&zheng).create_campaign(request).await;
+    assert_eq!(again.unwrap().into_inner().name, made.name);
+    assert_eq!(journaled(&suite, "campaign.viewed").await, 1);
+    assert_eq!(journaled(&suite, "campaign.created").await, 1);
+    let late = create(&zheng, campaign).await.unwrap_err();
+    assert_eq!(violations(&late), ["campaign.start_time"]);
 }
 
 /// Clauses OP-3.3, CC-2.2, CF-6.1: who makes a campaign does not agree to it, and sees nobody by it.

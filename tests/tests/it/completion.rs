@@ -190,7 +190,8 @@ async fn who_got_an_order_is_asked_until_they_answer() {
     let back = bought(&li).await;
     let now = suite.clock.now();
     told(&li, &back, OrderStage::Delivered, now).await;
-    told(&li, &back, OrderStage::Cancelled, now).await;
+    let erp = suite.caller_for("erp", "integration");
+    told(&erp, &back, OrderStage::Cancelled, now).await;
     assert!(due(&li, &back).await.is_empty());
     assert_eq!(
         get(&li, &back).await.confirmation(),

@@ -221,6 +221,52 @@ async fn what_is_due_is_one_list_and_is_done_once() {
     }
 }
 
+/// Clause OP-3.3: a request that comes again is answered alike, though by now its time is past, and
+/// what is shown again is a view.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_repeated_request_is_answered_whatever_the_time() {
+    let suite = TestSuite::with(|gateway| gateway.max_snapshot_age_seconds = 2_000_000).await;
+    let li = suite.caller(LI);
+    let customer = enter(&li, person()).await;
+    let bought = place(&li, order(&customer.name)).await;
+    let mine = FollowUp {
+        assignee: person_name(LI),
+        ..to_do(&suite, &customer.name, &bought.name)
+    };
+    let made = create(&li, mine.clone(), ID).await.unwrap();
+    let until = suite.clock.now().checked_add(3 * HOUR).unwrap();
+    let put_off = PostponeFollowUpRequest {
+        name: made.name.clone(),
+        etag: made.etag.clone(),
+        request_id: "0190c5a8-0000-7000-8000-00000000ab03".into(),
+        due_time: Some(to_proto(until)),
+        reason: "客户出差".into(),
+    };
+    let postponed = client(&li).postpone_follow_up(put_off.clone()).await;
+    let postponed = postponed.unwrap().into_inner();
+    assert_eq!(journaled(&suite, "follow_up.viewed").await, 0);
+
+    // Both are due by then.
+    suite.clock.advance(4 * HOUR);
+    let li = suite.caller(LI);
+    let again = create(&li, mine.clone(), ID).await.unwrap();
+    assert_eq!((&again.name, &again.etag), (&made.name, &made.etag));
+    let again = client(&li).postpone_follow_up(put_off).await;
+    let again = again.unwrap().into_inner();
+    assert_eq!(again.etag, postponed.etag);
+    assert_eq!(journaled(&suite, "follow_up.viewed").await, 2);
+    assert_eq!(journaled(&suite, "follow_up.postponed").await, 1);
+    // Another request is held against the clock, whatever its id.
+    for id in ["", ID] {
+        let late = FollowUp {
+            reason: "另一件事".into(),
+            ..mine.clone()
+        };
+        let refused = create(&li, late, id).await.unwrap_err();
+        assert_eq!(violations(&refused), ["follow_up.due_time"]);
+    }
+}
+
 /// Clauses CF-9.1, OP-7.2: opening one is no way to somebody's file: it takes an order that one
 /// reaches, or a department that one runs.
 #[tokio::test(flavor = "multi_thread")]

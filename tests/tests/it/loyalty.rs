@@ -264,7 +264,10 @@ async fn what_is_bought_earns_points_and_points_buy_rewards() {
 
     let spent = spend(&li, &earned, "mug", ID).await.unwrap();
     assert_eq!(spent.balance, EARNED - 2000);
+    let viewed = journaled(&suite, "points_account.viewed").await;
     assert_eq!(spend(&li, &earned, "mug", ID).await.unwrap(), spent);
+    let viewed_now = journaled(&suite, "points_account.viewed").await;
+    assert_eq!(viewed_now, viewed + 1);
     let stale = spend(&li, &earned, "mug", "").await.unwrap_err();
     assert_eq!(refusal(&stale).1, "ETAG_MISMATCH");
     let other = spend(&li, &spent, "pen", ID).await.unwrap_err();

@@ -6,10 +6,11 @@ use kefu_contracts::{
     policy::Purpose,
     profile::{
         ConsentDecision, Customer, CustomerState, DataRequestKind, DestructionOutcome, Email,
-        GetMergeRequest, ListMergesRequest, LookupCustomerRequest, Merge, MergeFilesRequest,
-        MergeOrigin, MergePreview, MergeState, Phone, PreviewMergeRequest, RecordConsentRequest,
-        UndoMergeRequest, VerificationCheck, consent_service_client::ConsentServiceClient,
-        lookup_customer_request::By, merge_service_client::MergeServiceClient,
+        GetMergeRequest, ListFileViewsRequest, ListMergesRequest, LookupCustomerRequest, Merge,
+        MergeFilesRequest, MergeOrigin, MergePreview, MergeState, Phone, PreviewMergeRequest,
+        RecordConsentRequest, UndoMergeRequest, VerificationCheck,
+        consent_service_client::ConsentServiceClient, lookup_customer_request::By,
+        merge_service_client::MergeServiceClient, timeline_service_client::TimelineServiceClient,
     },
     ticket::{AssignTicketRequest, Level, Ticket, TicketKind},
 };
@@ -26,6 +27,7 @@ use crate::{
         tickets, update,
     },
     retention::{ago, hold, last_met, lift},
+    revisions, timeline,
     verifications::{found, record},
 };
 
@@ -261,6 +263,20 @@ async fn two_files_become_one_and_two_again() {
     assert_eq!(file.purchases.unwrap().order_count, 1);
     // By its old name, its number, its keys and its reference.
     assert_eq!(get(&keeper, &other.name).await.unwrap().name, one.name);
+    let said = async |name: &str| timeline::history(&keeper, name, "kind = CONSENT", "").await;
+    let by_old = said(&other.name).await.unwrap();
+    assert!(!by_old.is_empty());
+    assert_eq!(by_old, said(&one.name).await.unwrap());
+    let by_old = revisions::history(&keeper, &other.name).await.unwrap();
+    let mut names = by_old.iter().map(|change| &change.name);
+    assert!(!by_old.is_empty() && names.all(|name| name.starts_with(&one.name)));
+    let by_old = ListFileViewsRequest {
+        parent: other.name.clone(),
+        ..ListFileViewsRequest::default()
+    };
+    let mut histories = TimelineServiceClient::new(keeper.clone());
+    let looks = histories.list_file_views(by_old).await.unwrap();
+    assert!(looks.into_inner().total_size > 0);
     for by in [
         By::FileNumber(other.file_number.clone()),
         By::Phone("13987654321".into()),

@@ -269,12 +269,15 @@ async fn somebody_says_how_a_customer_was_told_of_an_order() {
         .await
         .unwrap()
         .into_inner();
+    let viewed = journaled(&suite, "order_notice.viewed").await;
     let again = client
         .mark_notice_failed(failed)
         .await
         .unwrap()
         .into_inner();
     assert_eq!((once.state(), &once), (NoticeState::Failed, &again));
+    let viewed_now = journaled(&suite, "order_notice.viewed").await;
+    assert_eq!(viewed_now, viewed + 1);
     assert_eq!(journaled(&suite, "order_notice.sent").await, 1);
     assert_eq!(journaled(&suite, "order_notice.failed").await, 1);
     // The order says what became of its own.

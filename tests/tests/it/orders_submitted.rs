@@ -392,10 +392,13 @@ async fn without_an_order_system_orders_are_submitted_by_hand() {
     let refused = mark(&suite.caller("dong.jie"), submission, accepted, "", "").await;
     assert_eq!(refusal(&refused.unwrap_err()).1, "PERMISSION_MISSING");
     let marked = mark(&li, submission, accepted, "", ID).await.unwrap();
+    let viewed = journaled(&suite, "submission.viewed").await;
     assert_eq!(
         marked,
         mark(&li, submission, accepted, "", ID).await.unwrap()
     );
+    let viewed_now = journaled(&suite, "submission.viewed").await;
+    assert_eq!(viewed_now, viewed + 1);
     assert_eq!(
         (marked.state(), marked.reference.as_str()),
         (accepted, "SAP-7")

@@ -11,7 +11,8 @@ use kefu_testkit::{Caller, TestSuite, eventually};
 use tonic::Status;
 
 use crate::{
-    follow_ups,
+    follow_ups::{self, journaled},
+    orders_amended::cancel,
     records::{enter, order, orders, person, place, refusal, violations},
 };
 
@@ -286,13 +287,7 @@ async fn what_is_short_is_for_the_customer_to_choose() {
     }
     assert_eq!(get(&li, &two).await.stock(), OrderStock::Consumed);
     assert_eq!(counted(&li, "C").await, (4, 0));
-    let called_off = RecordStageRequest {
-        name: one.name.clone(),
-        stage: OrderStage::Cancelled.into(),
-        occurred_time: Some(to_proto(suite.clock.now())),
-        ..Default::default()
-    };
-    orders(&li).record_stage(called_off).await.unwrap();
+    cancel(&li, &get(&li, &one).await, "").await.unwrap();
     assert_eq!(get(&li, &one).await.stock(), OrderStock::Released);
     // Who waited for it has it now.
     eventually(async || {
@@ -331,9 +326,10 @@ async fn stock_is_said_by_who_may() {
         .unwrap()
         .into_inner();
     assert_eq!((item.on_hand, item.alternatives.len()), (4, 0));
-    for _ in 0..2 {
+    for viewed in 0..2 {
         let item = adjust(&administrator, "A", -1, ID).await.unwrap();
         assert_eq!(item.on_hand, 3);
+        assert_eq!(journaled(&suite, "stock.viewed").await, viewed);
     }
     let refused = adjust(&administrator, "A", -4, "").await.unwrap_err();
     assert_eq!(violations(&refused), ["by"]);

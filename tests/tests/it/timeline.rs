@@ -9,7 +9,9 @@ use kefu_contracts::{
         Duty, GetPortraitRequest, ListDutiesRequest, ListFileViewsRequest, ListTimelineRequest,
         TimelineEntry, TimelineKind, timeline_service_client::TimelineServiceClient,
     },
-    ticket::{AssignTicketRequest, CloseTicketRequest, ResolveTicketRequest, Ticket, TicketKind},
+    ticket::{
+        AssignTicketRequest, CloseTicketRequest, Level, ResolveTicketRequest, Ticket, TicketKind,
+    },
 };
 use kefu_service::{
     clock::Clock,
@@ -31,7 +33,7 @@ fn timeline(caller: &Caller) -> TimelineServiceClient<Caller> {
 }
 
 /// Everything by pages of two, which the total agrees with.
-async fn history(
+pub(crate) async fn history(
     caller: &Caller,
     file: &str,
     filter: &str,
@@ -192,6 +194,27 @@ async fn a_history_holds_what_is_cleared() {
         hidden,
         [DataClass::Service as i32, DataClass::Relation as i32]
     );
+
+    // A grave complaint holds the file, and that it is held tells of it.
+    let grave = Ticket {
+        kind: TicketKind::Complaint.into(),
+        impact: Level::High.into(),
+        urgency: Level::High.into(),
+        ..ticket(&file)
+    };
+    let grave = open(&erp, grave).await;
+    let archive = suite.caller_for("feng.yulan", "administration").after(&erp);
+    let held = eventually(async || {
+        let entries = history(&archive, &file, "kind = FILE", "").await.unwrap();
+        entries.into_iter().find(|one| one.act == "hold.file_added")
+    })
+    .await;
+    assert_eq!(held.data_class(), DataClass::Service);
+    assert_eq!(held.resource, grave.name.replace("tickets/", "holds/"));
+    let seen = history(&sales, &file, "kind = FILE", "").await.unwrap();
+    let acts: Vec<_> = seen.iter().map(|one| one.act.as_str()).collect();
+    assert!(acts.contains(&"customer.created"), "{acts:?}");
+    assert!(!acts.iter().any(|act| act.starts_with("hold.")), "{acts:?}");
 
     let stranger = suite.caller("ma.chao").after(&erp);
     let unseen = history(&stranger, &file, "", "").await.unwrap_err();

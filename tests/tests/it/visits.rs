@@ -312,6 +312,7 @@ async fn what_came_of_a_visit_leads_to_the_next() {
     );
     assert_eq!(done.closer, name("employees", employee_id(LI)));
     assert_eq!(record(&li, request).await.unwrap(), done);
+    assert_eq!(journaled(&suite, "visit.viewed").await, 1);
     // They see it for having been its owner, and no longer by duty.
     let seen = Visit {
         disclosure: done.disclosure.clone(),
@@ -589,4 +590,34 @@ async fn visits_are_there_for_who_makes_them() {
         .await
         .unwrap_err();
     assert_eq!(refusal(&refused).1, "ETAG_MISMATCH");
+}
+
+/// A version of rules is added once, and told again to the same request when its moment is past.
+#[tokio::test(flavor = "multi_thread")]
+async fn rules_are_told_again_whatever_the_time() {
+    let suite = TestSuite::with(|gateway| gateway.max_snapshot_age_seconds = LONG).await;
+    let request = ReviseRelationPlansRequest {
+        definition: Some(plan(vec![rule("all", 30)], 7)),
+        effective_time: Some(to_proto(in_days(&suite, 1))),
+        reason: "客户关怀计划".into(),
+        etag: "r1".into(),
+        request_id: ID.into(),
+    };
+    let ask = async |request: ReviseRelationPlansRequest| {
+        let mut client = relations(&suite.caller("han.bing"));
+        client.revise_relation_plans(request).await
+    };
+    let made = ask(request.clone()).await.unwrap().into_inner();
+    suite.clock.advance(Duration::from_secs(2 * DAY));
+    let again = ask(request.clone()).await.unwrap().into_inner();
+    assert_eq!(again, made);
+    assert_eq!(journaled(&suite, "relation_plans.revised").await, 1);
+    assert_eq!(journaled(&suite, "relation_plans.viewed").await, 1);
+    let late = ReviseRelationPlansRequest {
+        request_id: String::new(),
+        etag: made.etag,
+        ..request
+    };
+    let refused = ask(late).await.unwrap_err();
+    assert_eq!(violations(&refused), ["effective_time"]);
 }

@@ -1,12 +1,15 @@
 //! Writes: bad input, stale etags, repeated requests, two at once.
 
-use kefu_contracts::profile::{CreateCustomerRequest, Customer, Phone, UpdateCustomerRequest};
+use kefu_contracts::{
+    google::r#type::Date,
+    profile::{CreateCustomerRequest, Customer, Phone, Sex, UpdateCustomerRequest},
+};
 use kefu_testkit::TestSuite;
 use prost_types::FieldMask;
 use tonic::Code;
 use uuid::Uuid;
 
-use crate::records::{customers, enter, get, person, refusal, violations};
+use crate::records::{customers, enter, get, person, refusal, said, update, violations};
 
 /// Clause CF-3.2: all that is wrong, at once.
 #[tokio::test(flavor = "multi_thread")]
@@ -38,6 +41,61 @@ async fn bad_input_gets_all_its_violations_at_once() {
         "customer.id_card",
     ];
     assert_eq!(violations(&status), expected);
+}
+
+/// Clause CF-6.1: whether a birth date or a sex agrees with an ID card is told to whoever sees
+/// both; whoever does not gets one refusal for all guesses.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_id_card_is_not_guessed() {
+    let suite = TestSuite::start().await;
+    let (agent, head) = (suite.caller("li.wei"), suite.caller("zhang.min"));
+    let born = |day| {
+        Some(Date {
+            year: 1949,
+            month: 12,
+            day,
+        })
+    };
+    let file = enter(&agent, person()).await;
+    let seen = get(&head, &file.name).await.unwrap();
+    for (birth_date, sex, field) in [
+        (born(31), Sex::Unspecified, "birth_date"),
+        (born(30), Sex::Unspecified, "birth_date"),
+        (None, Sex::Female, "sex"),
+        (None, Sex::Male, "sex"),
+    ] {
+        let guess = Customer {
+            birth_date,
+            sex: sex.into(),
+            ..seen.clone()
+        };
+        let refused = update(&head, guess, &[field], "").await.unwrap_err();
+        assert_eq!(
+            refusal(&refused),
+            (Code::PermissionDenied, "PERMISSION_MISSING".into())
+        );
+        assert_eq!(said(&refused, "classes"), "DATA_CLASS_IDENTITY");
+        assert!(violations(&refused).is_empty());
+    }
+    let wrong = Customer {
+        birth_date: born(30),
+        ..file
+    };
+    let told = update(&agent, wrong, &["birth_date"], "").await;
+    assert_eq!(violations(&told.unwrap_err()), ["customer.birth_date"]);
+
+    // Where there is no card, there is nothing to agree with.
+    let bare = Customer {
+        id_card: String::new(),
+        ..person()
+    };
+    let bare = enter(&agent, bare).await;
+    let dated = Customer {
+        birth_date: born(30),
+        ..get(&head, &bare.name).await.unwrap()
+    };
+    let dated = update(&head, dated, &["birth_date"], "").await.unwrap();
+    assert_eq!(dated.birth_date, born(30));
 }
 
 #[tokio::test(flavor = "multi_thread")]

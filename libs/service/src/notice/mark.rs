@@ -18,7 +18,7 @@ use crate::{
     error::{Fault, Violation},
     fields::{Fields, etag, name},
     idempotency::{self, Claim, Kept},
-    present::{disclose, entry},
+    present::{Shown, disclose, entry},
 };
 
 /// What a request says of a notice.
@@ -57,8 +57,16 @@ impl Wanted {
     }
 }
 
-/// The notice whole, and what of it the caller may see.
-type Written<N> = (N, Cursor, Clearance);
+/// A notice as a write left it.
+struct Written<N> {
+    /// Whole; not disclosed yet.
+    notice: N,
+    customer: Uuid,
+    clearance: Clearance,
+    position: Cursor,
+    /// The answer was given before; nothing was changed now.
+    replayed: bool,
+}
 
 /// Keeps what somebody says became of a notice.
 ///
@@ -106,9 +114,17 @@ pub async fn mark<O: Outbox>(
     let written = views
         .or_not_allowed(&call, refused, &resource, outcome)
         .await;
-    let (mut notice, position, clearance) = written?;
-    disclose(&mut notice, &clearance, Default::default());
-    Ok(Answer::written(notice, position))
+    let mut written = written?;
+    disclose(&mut written.notice, &written.clearance, Default::default());
+    if written.replayed {
+        let shown = Shown {
+            resource,
+            customer_id: Some(written.customer),
+            clearance: written.clearance,
+        };
+        views.record(&call, O::NAMES.viewed, &[shown]).await?;
+    }
+    Ok(Answer::written(written.notice, written.position))
 }
 
 async fn write<O: Outbox>(
@@ -128,8 +144,13 @@ async fn write<O: Outbox>(
     if let Some(claim) = &wanted.claim
         && let Some(kept) = idempotency::find(connection, claim).await?
     {
-        let notice = sealer.open_answer(&key, row.id, &kept.answer)?;
-        return Ok((notice, kept.position, clearance));
+        return Ok(Written {
+            notice: sealer.open_answer(&key, row.id, &kept.answer)?,
+            customer: row.customer_id,
+            clearance,
+            position: kept.position,
+            replayed: true,
+        });
     }
     // Who does not see what is to be told has told nobody.
     if !clearance.classes.contains(DataClass::Service) {
@@ -174,7 +195,13 @@ async fn write<O: Outbox>(
         };
         idempotency::keep(connection, call, claim, customer, &kept).await?;
     }
-    Ok((notice, position, clearance))
+    Ok(Written {
+        notice,
+        customer: row.customer_id,
+        clearance,
+        position,
+        replayed: false,
+    })
 }
 
 /// Refuses what is not as it was, what is over, and a channel that the customer left out.

@@ -172,7 +172,7 @@ pub async fn revise<Owner: 'static, V: Revisable<Owner>>(
     fields.ensure(said, "definition", Violation::Required);
     let definition = asked.definition.unwrap_or_default();
     V::check(&mut fields, &definition);
-    fields.finish()?;
+    idempotency::finish(&core.deps.db, fields, claim.as_ref()).await?;
     let wanted = Wanted {
         revision,
         definition,
@@ -180,25 +180,32 @@ pub async fn revise<Owner: 'static, V: Revisable<Owner>>(
         reason: asked.reason,
         claim,
     };
-    let writing = (call, wanted);
+    let writing = (call.clone(), wanted);
     let db = &core.deps.db;
     let written = db.transaction(move |connection| {
         let (call, wanted) = writing.clone();
         Box::pin(async move { write::<Owner, V>(connection, &call, &wanted).await })
     });
-    let (rules, position) = written.await?;
+    let (rules, position, replayed) = written.await?;
+    if replayed {
+        let shown = Shown::of_company(V::NAMES.resource);
+        core.views.record(&call, V::NAMES.viewed, &[shown]).await?;
+    }
     Ok(Answer::written(rules, position))
 }
+
+/// The rules, where they are journaled, and whether that was answered before.
+type Written<A> = (A, Cursor, bool);
 
 async fn write<Owner: 'static, V: Revisable<Owner>>(
     connection: &mut PgConnection,
     call: &Call,
     wanted: &Wanted<V::Definition>,
-) -> Result<(V::All, Cursor), Fault> {
+) -> Result<Written<V::All>, Fault> {
     let number = super::lock::<Owner, V>(connection).await? + 1;
     let claim = wanted.claim.as_ref();
     if let Some(kept) = idempotency::find_plain(connection, claim).await? {
-        return Ok((kept.body, kept.position));
+        return Ok((kept.body, kept.position, true));
     }
     if wanted.revision != i64::from(number) {
         return Err(Fault::new(Reason::EtagMismatch).with("etag", etag(number.into())));
@@ -219,7 +226,7 @@ async fn write<Owner: 'static, V: Revisable<Owner>>(
     let entry = entry(call, EntryKind::Change, kind, resource, None, event);
     let position = kefu_journal::append(connection, &[entry]).await?;
     idempotency::keep_plain(connection, call, claim, Uuid::nil(), &rules, position).await?;
-    Ok((rules, position))
+    Ok((rules, position, false))
 }
 
 /// Their revision counts the version that is shipped as the first.

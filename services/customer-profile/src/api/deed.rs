@@ -74,7 +74,8 @@ impl Customers {
                 return Ok(Change::default());
             }
         };
-        ensure_cleared(change.classes(), clearance)?;
+        let classes = change.classes().union(change.held_against(customer));
+        ensure_cleared(classes, clearance)?;
         change.apply(customer, &values);
         customer.change_reason.clone_from(reason);
         Ok(change)

@@ -20,6 +20,7 @@ use kefu_service::{
     core::Core,
     error::{Fault, Violation},
     fields::Fields,
+    idempotency,
     listing::{self, ListSpec, One, asked},
     scope::{After, Order},
 };
@@ -323,7 +324,7 @@ impl QualityService for Qualities {
                 deed: Deed::Dismiss(body.reason, until.unwrap_or_default()),
                 name: body.name,
             };
-            fields.finish()?;
+            idempotency::finish(&self.core.deps.db, fields, wanted.claim.as_ref()).await?;
             self.change(call, wanted).await
         })
         .await

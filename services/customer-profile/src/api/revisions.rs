@@ -17,7 +17,7 @@ use kefu_vault::CustomerKey;
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
-use super::{Customers, ask::step, step::Deed};
+use super::{Customers, ask::step, step::Deed, timeline::of_file};
 use crate::store::revisions::{REVISIONS, Snapshot, StoredRevision};
 
 const LIST: ListSpec<StoredRevision> = ListSpec {
@@ -41,11 +41,11 @@ impl Customers {
         call: Call,
         request: ListCustomerRevisionsRequest,
     ) -> Result<Answer<ListCustomerRevisionsResponse>, Fault> {
-        self.find(&call, "parent", &request.parent).await?;
+        let file = self.find(&call, "parent", &request.parent).await?;
         let asked = Asked {
             page_size: request.page_size,
             page_token: &request.page_token,
-            filter: &format!("customer = {}", request.parent),
+            filter: &of_file(file.id),
             order_by: &request.order_by,
         };
         let reader = &call;

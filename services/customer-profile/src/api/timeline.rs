@@ -80,9 +80,10 @@ impl Customers {
     ) -> Result<Answer<ListTimelineResponse>, Fault> {
         let file = self.find(&call, "parent", &request.parent).await?;
         let clearance = call.context.clearance(file.matched, call.now);
+        let of_file = of_file(file.id);
         let filter = match request.filter.trim() {
-            "" => format!("customer = {}", request.parent),
-            more => format!("customer = {} AND {more}", request.parent),
+            "" => of_file,
+            more => format!("{of_file} AND {more}"),
         };
         let asked = Asked {
             page_size: request.page_size,
@@ -165,11 +166,11 @@ impl Customers {
         let asked = Asked {
             page_size: request.page_size,
             page_token: &request.page_token,
-            filter: &format!("customer = {}", request.parent),
+            filter: &of_file(file.id),
             order_by: &request.order_by,
         };
         let page = listing::page(&self.core, &call, &LOOKS, asked).await?;
-        let shown = shown(&call, file.id, request.parent.clone(), file.matched);
+        let shown = shown(&call, file.id, name("customers", file.id), file.matched);
         self.core
             .views
             .record(&call, "views.viewed", &[shown])
@@ -221,6 +222,11 @@ impl Customers {
             total_kind: page.total_kind,
         }))
     }
+}
+
+/// What is of the file that was found: by its old name one that became part of another is.
+pub(super) fn of_file(id: Uuid) -> String {
+    format!("customer = {}", name("customers", id))
 }
 
 fn shown(call: &Call, customer: Uuid, resource: String, matched: i64) -> Shown {

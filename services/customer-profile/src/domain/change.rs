@@ -53,6 +53,9 @@ const FIELDS: &[Field] = fields![
     relation_attributes: Relation,
 ];
 
+/// Fields that have to agree (`entry::check`): what the one says tells of the other.
+const AGREEING: &[(&str, &str)] = &[("birth_date", "id_card"), ("sex", "id_card")];
+
 /// Fields that exist and cannot be changed.
 const FIXED: &[&str] = &[
     "name",
@@ -156,6 +159,19 @@ impl Change {
             .collect()
     }
 
+    /// Classes of fields that have to agree, where it names the one and this file has the other:
+    /// whoever is told that they do not is told of both.
+    pub(crate) fn held_against(&self, file: &Customer) -> ClassSet {
+        let meets = |one: &str, other: &str| self.names(one) && is_set(file, other);
+        let held = AGREEING
+            .iter()
+            .copied()
+            .filter(|&(one, other)| meets(one, other) || meets(other, one));
+        held.flat_map(|(one, other)| [class(one), class(other)])
+            .flatten()
+            .collect()
+    }
+
     /// The paths, in field order.
     pub(crate) fn paths(&self) -> Vec<String> {
         self.named().map(|field| field.path.to_owned()).collect()
@@ -212,6 +228,35 @@ mod tests {
                 ..Default::default()
             }
         );
+    }
+
+    /// Clause CF-6.1: a refusal would tell the birth date of a card that is not to be seen, or the
+    /// card's of a birth date.
+    #[test]
+    fn what_has_to_agree_is_seen_together() {
+        let both = ClassSet::of(&[DataClass::Basic, DataClass::Identity]);
+        let with = |field: &str| {
+            let mut file = Customer::default();
+            match field {
+                "id_card" => file.id_card = "a".into(),
+                "sex" => file.sex = 1,
+                "birth_date" => file.birth_date = Some(Default::default()),
+                other => panic!("{other}"),
+            }
+            file
+        };
+        for (named, there, expected) in [
+            ("birth_date", "id_card", both),
+            ("sex", "id_card", both),
+            ("id_card", "birth_date", both),
+            ("id_card", "sex", both),
+            ("birth_date", "sex", ClassSet::NONE),
+            ("id_card", "id_card", ClassSet::NONE),
+            ("occupation", "id_card", ClassSet::NONE),
+        ] {
+            let found = Change::of(&[named]).held_against(&with(there));
+            assert_eq!(found, expected, "{named} {there}");
+        }
     }
 
     #[test]

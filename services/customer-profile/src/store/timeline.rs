@@ -23,9 +23,9 @@ use crate::domain::timeline::Happening;
 
 /// Under which every look at the history is taken: where the file is, and where the class of
 /// the entry is cleared on it. Kinds and classes of this service's own entries: 1 file
-/// (SYSTEM), 2 consent (RELATION), 3 verification (SYSTEM), 4 data request (RELATION). That
-/// somebody said something about the rating is in the rating, for whom that is cleared; so are
-/// findings, in their own list.
+/// (SYSTEM; that it is held is SERVICE, as a grave complaint does that), 2 consent (RELATION), 3
+/// verification (SYSTEM), 4 data request (RELATION). What somebody said about the rating, and what
+/// became of it, is in the rating, for whom that is cleared; so are findings, in their own list.
 pub(crate) const TIMELINE: RecordSpec = RecordSpec {
     columns: "e.id, e.customer_id, e.occurred_at, e.kind, e.class, e.resource, e.act, e.actor_id, e.event",
     from: "(SELECT id, customer_id, occurred_at, kind, class, resource, act, actor_id, event
@@ -34,18 +34,20 @@ pub(crate) const TIMELINE: RecordSpec = RecordSpec {
             SELECT ('00000000-0000-8000-8000-' || lpad(to_hex(position), 12, '0'))::uuid, customer_id, recorded_at,
                    CASE WHEN type LIKE 'consent.%' THEN 2 WHEN type LIKE 'verification.%' THEN 3
                         WHEN type LIKE 'data\\_request.%' THEN 4 ELSE 1 END,
-                   CASE WHEN type LIKE 'consent.%' OR type LIKE 'data\\_request.%' THEN 7 ELSE 8 END,
+                   CASE WHEN type LIKE 'consent.%' OR type LIKE 'data\\_request.%' THEN 7
+                        WHEN type LIKE 'hold.%' THEN 6 ELSE 8 END,
                    resource, type, actor_id, event
-            FROM profile.journal WHERE kind = 1 AND customer_id IS NOT NULL AND type NOT LIKE 'rating.stat%'
+            FROM profile.journal WHERE kind = 1 AND customer_id IS NOT NULL AND type NOT LIKE 'rating.%'
                AND type NOT LIKE 'quality\\_finding.%'
             UNION ALL
             SELECT ('00000000-0000-8000-8000-' || lpad(to_hex(j.position), 12, '0'))::uuid, m.merged_into, recorded_at,
                    CASE WHEN j.type LIKE 'consent.%' THEN 2 WHEN j.type LIKE 'verification.%' THEN 3
                         WHEN j.type LIKE 'data\\_request.%' THEN 4 ELSE 1 END,
-                   CASE WHEN j.type LIKE 'consent.%' OR j.type LIKE 'data\\_request.%' THEN 7 ELSE 8 END,
+                   CASE WHEN j.type LIKE 'consent.%' OR j.type LIKE 'data\\_request.%' THEN 7
+                        WHEN j.type LIKE 'hold.%' THEN 6 ELSE 8 END,
                    j.resource, j.type, j.actor_id, j.event
             FROM profile.customer m JOIN profile.journal j ON j.customer_id = m.id AND m.merged_into IS NOT NULL
-            WHERE j.kind = 1 AND j.type NOT LIKE 'rating.stat%'
+            WHERE j.kind = 1 AND j.type NOT LIKE 'rating.%'
               AND j.type NOT LIKE 'quality\\_finding.%') e
            JOIN profile.customer c ON c.id = e.customer_id AND c.state IN (2, 3, 4)",
     id: "e.id",

@@ -8,7 +8,7 @@ use kefu_contracts::order::{
     GetCampaignRequest, ListCampaignsRequest, ListCampaignsResponse,
     campaign_service_server::CampaignService,
 };
-use kefu_journal::Entry;
+use kefu_journal::{Cursor, Entry};
 use kefu_service::{
     call::{Answer, Call, answer},
     core::Core,
@@ -43,6 +43,9 @@ const LIST: ListSpec<StoredCampaign> = ListSpec {
         id: row.id,
     },
 };
+
+/// A campaign as a write left it, where that is journaled, and whether it was answered before.
+type Written = (Campaign, Cursor, bool);
 
 /// The handlers and what they share.
 #[derive(Clone)]
@@ -97,6 +100,19 @@ impl Campaigns {
             total_size: page.total_size,
             total_kind: page.total_kind,
         }))
+    }
+
+    /// The answer. What a change shows is journaled with it; what is shown again is a view.
+    async fn answer(
+        &self,
+        call: &Call,
+        (campaign, position, replayed): Written,
+    ) -> Result<Answer<Campaign>, Fault> {
+        if replayed {
+            let shown = Shown::of_company(&campaign.name);
+            self.core.views.record(call, VIEWED, &[shown]).await?;
+        }
+        Ok(Answer::written(campaign, position))
     }
 }
 

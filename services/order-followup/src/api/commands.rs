@@ -1,6 +1,7 @@
 //! The commands on an existing order: each is checked here and carried out in
 //! the one way that all of them share.
 
+use kefu_access::SubjectKind;
 use kefu_contracts::order::{
     CompleteOrderRequest, Order, OrderStage, RecordReviewRequest, RecordStageRequest,
 };
@@ -17,7 +18,7 @@ use super::{
 };
 use crate::domain::{
     review::{self, Occasion},
-    stage::{Reached, is_told},
+    stage::{Reached, is_told, is_told_by_systems},
 };
 
 impl Orders {
@@ -110,6 +111,10 @@ pub(super) fn told(
     // The customer's word completes an order, nothing else does (OP-3.4.5).
     let tellable = stage.is_none_or(is_told);
     fields.ensure(tellable, &field, Violation::NotApplicable);
+    // Whoever serves the customer cancels an order by command (OP-3.4.3).
+    let of_system = call.context.subject.kind == SubjectKind::SystemAccount;
+    let theirs = of_system || !stage.is_some_and(is_told_by_systems);
+    fields.ensure(theirs, &field, Violation::NotForPeople);
     fields.ensure(occurred.is_some(), &time, Violation::Required);
     let at = fields.past(&time, occurred, call.now);
     Some(Reached {

@@ -14,7 +14,7 @@ use kefu_service::{
     call::{Answer, Call, answer},
     error::{Fault, Violation},
     fields::Fields,
-    idempotency::Claim,
+    idempotency::{self, Claim},
     present::entry,
     time::{from_proto, to_proto},
 };
@@ -73,7 +73,7 @@ impl Orders {
         fields.ensure(to_come, "retry_time", Violation::Contradiction);
         let put_off = retry.is_none() || outcome == Some(AttemptOutcome::Later);
         fields.ensure(put_off, "retry_time", Violation::NotApplicable);
-        fields.finish()?;
+        idempotency::finish(&self.core.deps.db, fields, claim.as_ref()).await?;
         let attempt = Attempt {
             outcome: outcome.unwrap_or_default(),
             words: request.words,

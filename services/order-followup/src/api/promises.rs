@@ -14,7 +14,7 @@ use kefu_service::{
     call::{Answer, Call, answer},
     error::{Fault, Violation},
     fields::Fields,
-    idempotency::Claim,
+    idempotency::{self, Claim},
     time::{from_proto, to_proto},
 };
 use sqlx::PgConnection;
@@ -55,12 +55,13 @@ impl Promises {
         let given = request.promised_time.as_ref();
         fields.ensure(given.is_some(), "promised_time", Violation::Required);
         let at = fields.from_when("promised_time", given, call.now);
-        fields.finish()?;
+        let claim = Claim::of(&call, request_id, &request);
+        idempotency::finish(&self.0.core.deps.db, fields, claim.as_ref()).await?;
         let stage = stage.ok_or_else(|| Fault::internal("no violation was noted"))?;
         let command = Command {
             id: id.unwrap_or_default(),
             revision,
-            claim: Claim::of(&call, request_id, &request),
+            claim,
             action: Action::Promise(Reached { at, stage }),
         };
         self.0.carry_out(call, command).await

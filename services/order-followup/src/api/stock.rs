@@ -49,6 +49,8 @@ const LIST: ListSpec<StoredItem> = ListSpec {
     },
 };
 
+const VIEWED: &str = "stock.viewed";
+
 /// The handlers.
 #[derive(Clone)]
 pub(crate) struct Stock(pub(crate) Orders);
@@ -68,7 +70,7 @@ impl Stock {
     ) -> Result<Answer<ListStockResponse>, Fault> {
         let asked = asked!(request);
         let core = &self.0.core;
-        let page = listing::show(core, &call, &LIST, asked, "stock.viewed", |row| {
+        let page = listing::show(core, &call, &LIST, asked, VIEWED, |row| {
             Box::pin(async move {
                 let item = row.item();
                 let shown = Shown::of_company(item.name.clone());

@@ -42,6 +42,11 @@ pub(crate) fn is_told(stage: OrderStage) -> bool {
     rule_of(stage).is_some_and(|rule| rule.told)
 }
 
+/// Whether only a system tells of it: people cancel an order as far as `amendment` lets them.
+pub(crate) fn is_told_by_systems(stage: OrderStage) -> bool {
+    stage == Cancelled
+}
+
 /// Whether a command may put `next` in its place.
 pub(crate) fn may_become(stage: OrderStage, next: OrderStage) -> bool {
     rule_of(stage).is_some_and(|rule| rule.next.contains(&next))
@@ -186,6 +191,16 @@ mod tests {
             }
         }
         assert!(!is_told(Unspecified) && !may_become(Unspecified, Completed));
+    }
+
+    /// Clause OP-3.4.3: people cancel by commands, which ask for a reason and the stage.
+    #[test]
+    fn that_an_order_was_cancelled_is_told_by_systems() {
+        for rule in &RULES {
+            let cancelled = rule.stage == Cancelled;
+            assert_eq!(is_told_by_systems(rule.stage), cancelled);
+        }
+        assert!(is_told(Cancelled));
     }
 
     #[test]

@@ -241,8 +241,10 @@ async fn payments_are_by_rule_or_by_a_second_person() {
     let mut client = cases(&head);
     let granted = client.decide_on_case_payment(decision.clone()).await;
     let granted = granted.unwrap().into_inner();
+    let viewed = journaled(&suite, "case.viewed").await;
     let again = client.decide_on_case_payment(decision).await;
     assert_eq!(again.unwrap().into_inner(), granted);
+    assert_eq!(journaled(&suite, "case.viewed").await, viewed + 1);
     assert_eq!(granted.payments[0].decider, employee(HEAD));
     let open = add_case_step(&li.after(&head), &granted, "通知财务", false, "", "", None)
         .await

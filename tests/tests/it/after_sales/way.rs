@@ -25,6 +25,8 @@ async fn a_repair_goes_its_way_to_the_customers_word() {
         .unwrap()
         .into_inner();
     assert_eq!(again, one, "a repeated request is answered alike");
+    // What is shown again is a view.
+    assert_eq!(journaled(&suite, "case.viewed").await, 1);
     let other = RegisterCaseRequest {
         case: Some(case(CaseKind::Repair, &bought, 2)),
         ..wanted

@@ -1,7 +1,12 @@
 //! What cannot be merged, and what is merged once.
 
-use kefu_contracts::profile::{
-    Customer, CustomerType, GetMergeRequest, Merge, MergeFilesRequest, UndoMergeRequest,
+use std::time::Duration;
+
+use kefu_contracts::{
+    google::r#type::Date,
+    profile::{
+        Customer, CustomerType, GetMergeRequest, Merge, MergeFilesRequest, UndoMergeRequest,
+    },
 };
 use kefu_testkit::TestSuite;
 use tonic::Code;
@@ -100,6 +105,38 @@ async fn what_cannot_be_merged_is_refused() {
     };
     let refused = merges(&keeper).get_merge(request).await.unwrap_err();
     assert_eq!(refusal(&refused).0, Code::NotFound);
+}
+
+/// Clause CF-6.1: whose secrecy training lapsed is told by no preview whether somebody's birth date
+/// agrees with an ID card.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_preview_tells_nothing_of_a_hidden_card() {
+    let suite = TestSuite::start().await;
+    let erp = suite.caller_for("erp", "integration");
+    let one = archived(&suite, &erp, person()).await;
+    let born = |day| Customer {
+        id_card: String::new(),
+        birth_date: Some(Date {
+            year: 1949,
+            month: 12,
+            day,
+        }),
+        ..person()
+    };
+    let right = archived(&suite, &erp, born(31)).await;
+    let wrong = archived(&suite, &erp, born(30)).await;
+    let told = preview(&keeper(&suite, &erp), &asks(&one, &wrong)).await;
+    assert_eq!(violations(&told.unwrap_err()), ["customer.birth_date"]);
+
+    suite.clock.advance(Duration::from_secs(181 * 86_400));
+    suite.policy_is_fresh().await;
+    let lapsed = keeper(&suite, &erp);
+    for other in [&right, &wrong] {
+        let refused = preview(&lapsed, &asks(&one, other)).await.unwrap_err();
+        assert_eq!(refusal(&refused).1, "PERMISSION_MISSING");
+        assert_eq!(said(&refused, "classes"), "DATA_CLASS_IDENTITY");
+        assert!(violations(&refused).is_empty());
+    }
 }
 
 /// Clause IH-2.2: a request that comes again, and two at once: it is done once.

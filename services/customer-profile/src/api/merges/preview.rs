@@ -13,8 +13,9 @@ use uuid::Uuid;
 
 use super::{Pair, ensure_alike, two};
 use crate::{
-    api::Customers,
+    api::{Customers, present::ensure_cleared},
     domain::{
+        change::Change,
         consent::stricter,
         merge,
         state::{self, Step},
@@ -53,6 +54,8 @@ impl Customers {
         let absorbed = self.open_whole(&pair.absorbed).await?;
         ensure_alike(&survivor, &absorbed)?;
         let (mut merged, standing) = merge::unite(&survivor, &absorbed, &taken);
+        let change = Change::between(&survivor, &merged);
+        ensure_cleared(change.held_against(&survivor), &pair.clearance)?;
         let mut fields = Fields::new();
         self.check_entry(&mut fields, &call, &mut merged);
         fields.finish()?;

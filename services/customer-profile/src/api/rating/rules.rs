@@ -82,7 +82,9 @@ impl Customers {
         let mut fields = Fields::new();
         let claim = super::super::claim(&call, &mut fields, &request.request_id, &request);
         let revision = fields.etag("etag", &request.etag);
-        let (id, rules) = self.find_rules(&call, fields, &request.name).await?;
+        let (id, rules) = self
+            .find_rules(&call, fields, claim.as_ref(), &request.name)
+            .await?;
         let definition = rules.definition.unwrap_or_default();
         let rules = Rules::read(&mut Fields::new(), &definition, 0)
             .ok_or_else(|| Fault::internal("stored rules of rating that cannot be read"))?;
@@ -105,7 +107,9 @@ impl Customers {
         let revision = fields.etag("etag", &request.etag);
         let told = request.effective_time.as_ref();
         let at = fields.from_when("effective_time", told, call.now);
-        let (id, _) = self.find_rules(&call, fields, &request.name).await?;
+        let (id, _) = self
+            .find_rules(&call, fields, claim.as_ref(), &request.name)
+            .await?;
         let wanted = Wanted {
             id,
             step: Step::Enforce(at, revision.unwrap_or_default()),
@@ -119,7 +123,9 @@ impl Customers {
         call: Call,
         request: GetRatingRulesRequest,
     ) -> Result<Answer<RatingRules>, Fault> {
-        let (_, rules) = self.find_rules(&call, Fields::new(), &request.name).await?;
+        let (_, rules) = self
+            .find_rules(&call, Fields::new(), None, &request.name)
+            .await?;
         let shown = [Shown::of_company(&rules.name)];
         self.core.views.record(&call, VIEWED, &shown).await?;
         Ok(Answer::read(rules))
@@ -144,10 +150,11 @@ impl Customers {
         &self,
         call: &Call,
         mut fields: Fields,
+        claim: Option<&Claim>,
         name: &str,
     ) -> Result<(Uuid, RatingRules), Fault> {
         let id = fields.name("name", name, RULES);
-        fields.finish()?;
+        idempotency::finish(&self.core.deps.db, fields, claim).await?;
         let id = id.unwrap_or_default();
         match self.load_rules(Some(id)).await?.pop() {
             Some(rules) => Ok((id, rules)),
@@ -167,25 +174,31 @@ impl Customers {
     }
 
     async fn change_rules(&self, call: Call, wanted: Wanted) -> Result<Answer<RatingRules>, Fault> {
+        let writing = (call.clone(), wanted);
         let db = &self.core.deps.db;
-        let (rules, position) = db
+        let (rules, position, replayed) = db
             .transaction(move |connection| {
-                let (call, wanted) = (call.clone(), wanted.clone());
+                let (call, wanted) = writing.clone();
                 Box::pin(async move { change(connection, &call, &wanted).await })
             })
             .await?;
+        if replayed {
+            let shown = [Shown::of_company(&rules.name)];
+            self.core.views.record(&call, VIEWED, &shown).await?;
+        }
         Ok(Answer::written(rules, position))
     }
 }
 
+/// The rules, where what was done is journaled, and whether it was done before.
 async fn change(
     connection: &mut PgConnection,
     call: &Call,
     wanted: &Wanted,
-) -> Result<(RatingRules, Cursor), Fault> {
+) -> Result<(RatingRules, Cursor, bool), Fault> {
     let claim = wanted.claim.as_ref();
     if let Some(kept) = idempotency::find_plain(connection, claim).await? {
-        return Ok((kept.body, kept.position));
+        return Ok((kept.body, kept.position, true));
     }
     take(connection, call, wanted).await?;
     let rules = standing(connection, wanted.id).await?;
@@ -210,7 +223,7 @@ async fn change(
     );
     let position = kefu_journal::append(connection, &[entry]).await?;
     idempotency::keep_plain(connection, call, claim, wanted.id, &rules, position).await?;
-    Ok((rules, position))
+    Ok((rules, position, false))
 }
 
 /// Takes the step, if the rules allow it.

@@ -5,7 +5,6 @@ use kefu_contracts::{
     common::Reason,
     order::{ApproveCampaignRequest, Campaign, EndCampaignRequest},
 };
-use kefu_journal::Cursor;
 use kefu_service::{
     call::{Answer, Call},
     error::Fault,
@@ -15,7 +14,7 @@ use kefu_service::{
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{Campaigns, REFUSED, journaled};
+use super::{Campaigns, REFUSED, Written, journaled};
 use crate::{
     domain::campaign::Step,
     store::campaigns::{self, CAMPAIGNS, RECORD, StoredCampaign},
@@ -91,8 +90,7 @@ impl Campaigns {
             .await;
         let views = &self.core.views;
         let outcome = views.or_not_allowed(&call, REFUSED, &resource, outcome);
-        let (campaign, position) = outcome.await?;
-        Ok(Answer::written(campaign, position))
+        self.answer(&call, outcome.await?).await
     }
 }
 
@@ -100,7 +98,7 @@ async fn write(
     connection: &mut PgConnection,
     call: &Call,
     wanted: &Wanted,
-) -> Result<(Campaign, Cursor), Fault> {
+) -> Result<Written, Fault> {
     let mut query = RECORD.get(call, wanted.id);
     query.push(" FOR UPDATE OF c");
     let row = query.build().fetch_optional(&mut *connection).await?;
@@ -108,7 +106,7 @@ async fn write(
     let row = row.ok_or_else(|| Fault::not_found(&wanted.name))?;
     let claim = wanted.claim.as_ref();
     if let Some(kept) = idempotency::find_plain(connection, claim).await? {
-        return Ok((kept.body, kept.position));
+        return Ok((kept.body, kept.position, true));
     }
     if row.revision != wanted.revision {
         return Err(Fault::new(Reason::EtagMismatch).with("etag", etag(row.revision)));
@@ -128,5 +126,5 @@ async fn write(
     let position = kefu_journal::append(connection, &[entry]).await?;
     let campaign = after.record;
     idempotency::keep_plain(connection, call, claim, id, &campaign, position).await?;
-    Ok((campaign, position))
+    Ok((campaign, position, false))
 }

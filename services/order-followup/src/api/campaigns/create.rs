@@ -6,7 +6,6 @@ use kefu_contracts::{
     order::{Campaign, CreateCampaignRequest},
     profile::{ResolveSelectionRequest, selection_service_client::SelectionServiceClient},
 };
-use kefu_journal::Cursor;
 use kefu_service::{
     call::{Answer, Call},
     error::{Fault, Violation},
@@ -18,7 +17,7 @@ use sqlx::PgConnection;
 use tonic::Code;
 use uuid::Uuid;
 
-use super::{Campaigns, journaled};
+use super::{Campaigns, Written, journaled};
 use crate::{
     domain::campaign::check,
     store::campaigns::{self, NewCampaign},
@@ -57,6 +56,10 @@ impl Campaigns {
         // Whoever answers for it is a person of some department.
         let person = subject.kind == SubjectKind::Employee && department.is_some();
         fields.ensure(person, "campaign", Violation::NotApplicable);
+        // Whatever became of the selection since, and whatever the clock says by now.
+        if let Some(given) = self.given_before(claim.as_ref()).await? {
+            return self.answer(&call, given).await;
+        }
         fields.finish()?;
         // Asked before the change: it never waits for another service.
         let (version, filter) = self.resolve(&campaign.selection).await?;
@@ -72,8 +75,8 @@ impl Campaigns {
             department: department.unwrap_or_default(),
             claim,
         };
-        let writing = (call, wanted);
-        let (campaign, position) = self
+        let writing = (call.clone(), wanted);
+        let written = self
             .core
             .deps
             .db
@@ -82,7 +85,17 @@ impl Campaigns {
                 Box::pin(async move { write(connection, &call, &wanted).await })
             })
             .await?;
-        Ok(Answer::written(campaign, position))
+        self.answer(&call, written).await
+    }
+
+    /// What this request led to before, if it comes again.
+    async fn given_before(&self, claim: Option<&Claim>) -> Result<Option<Written>, Fault> {
+        let Some(claim) = claim.cloned() else {
+            return Ok(None);
+        };
+        let db = &self.core.deps.db;
+        db.run(move |connection| Box::pin(async move { kept(connection, Some(&claim)).await }))
+            .await
     }
 
     /// The version of a selection that there is now, and what it says.
@@ -106,14 +119,22 @@ impl Campaigns {
     }
 }
 
+async fn kept(
+    connection: &mut PgConnection,
+    claim: Option<&Claim>,
+) -> Result<Option<Written>, Fault> {
+    let kept = idempotency::find_plain(connection, claim).await?;
+    Ok(kept.map(|kept| (kept.body, kept.position, true)))
+}
+
 async fn write(
     connection: &mut PgConnection,
     call: &Call,
     wanted: &Wanted,
-) -> Result<(Campaign, Cursor), Fault> {
+) -> Result<Written, Fault> {
     let claim = wanted.claim.as_ref();
-    if let Some(kept) = idempotency::find_plain(connection, claim).await? {
-        return Ok((kept.body, kept.position));
+    if let Some(given) = kept(connection, claim).await? {
+        return Ok(given);
     }
     let new = NewCampaign {
         id: wanted.id,
@@ -133,5 +154,5 @@ async fn write(
     let position = kefu_journal::append(connection, &[entry]).await?;
     let campaign = made.record;
     idempotency::keep_plain(connection, call, claim, wanted.id, &campaign, position).await?;
-    Ok((campaign, position))
+    Ok((campaign, position, false))
 }

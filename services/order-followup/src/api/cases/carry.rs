@@ -14,7 +14,6 @@ use kefu_service::{
     error::Fault,
     fields::{etag, parse_name},
     idempotency::{self, Kept},
-    present::disclose,
     time::to_proto,
 };
 use kefu_vault::CustomerKey;
@@ -22,11 +21,12 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::{
-    Cases, REFUSED,
+    Cases, REFUSED, VIEWED,
     commands::{Command, Wanted},
     follow::{changed, paid},
 };
 use crate::{
+    api::written::Written,
     desk::By,
     domain::{
         case::{
@@ -49,9 +49,6 @@ use crate::{
 /// For what people work on cases.
 const WORK: &[Purpose] = &[Purpose::Service, Purpose::Complaint];
 
-/// The record whole, what of it the caller may see, and where it is journaled.
-pub(super) type Written = (Case, Clearance, Cursor);
-
 impl Cases {
     /// Every command on a case that is there. Clauses OP-3.4.6, IH-6, IH-4, SG-4.
     pub(super) async fn command<C: Command>(
@@ -59,7 +56,8 @@ impl Cases {
         call: Call,
         request: C,
     ) -> Result<Answer<Case>, Fault> {
-        let wanted = request.read(&call)?;
+        let (wanted, fields) = request.read(&call);
+        idempotency::finish(&self.core.deps.db, fields, wanted.claim.as_ref()).await?;
         self.ensure_entitled(&call, &wanted).await?;
         let resource = wanted.name.clone();
         let (service, writing) = (self.clone(), (call.clone(), wanted));
@@ -74,9 +72,10 @@ impl Cases {
             .await;
         let views = &self.core.views;
         let outcome = views.or_not_allowed(&call, REFUSED, &resource, outcome);
-        let (mut case, clearance, position) = outcome.await?;
-        disclose(&mut case, &clearance, Default::default());
-        Ok(Answer::written(case, position))
+        let written = outcome.await?;
+        written
+            .answer(&self.core, &call, VIEWED, |case| &case.name)
+            .await
     }
 
     /// Refuses whom the case or a step of it would be given to and who may not work on it. Asked
@@ -113,7 +112,7 @@ impl Cases {
         connection: &mut PgConnection,
         call: &Call,
         wanted: &Wanted,
-    ) -> Result<Written, Fault> {
+    ) -> Result<Written<Case>, Fault> {
         let mut query = RECORD.get(call, wanted.id);
         query.push(" FOR UPDATE OF c");
         let row = query.build().fetch_optional(&mut *connection).await?;
@@ -152,7 +151,13 @@ impl Cases {
         let position = self
             .write(connection, call, wanted, &row, &key, (&before, &after))
             .await?;
-        Ok((after, clearance, position))
+        Ok(Written {
+            record: after,
+            customer: row.customer_id,
+            clearance,
+            position,
+            replayed: false,
+        })
     }
 
     /// Writes what was decided: the case, what it makes due, the journal entries and the answer for
@@ -238,13 +243,18 @@ impl Cases {
         id: Uuid,
         row: Option<StoredCase>,
         kept: &Kept,
-    ) -> Result<Written, Fault> {
+    ) -> Result<Written<Case>, Fault> {
         let clearance = row.map(|row| call.context.clearance(row.matched, call.now));
         let customer = cases::customer(connection, id).await?;
         let key = self.sealer.standing_key(connection, customer).await?;
         let answer = kept.answer.as_slice();
-        let case = self.sealer.open_answer(&key, kept.resource_id, answer)?;
-        Ok((case, clearance.unwrap_or_default(), kept.position))
+        Ok(Written {
+            record: self.sealer.open_answer(&key, kept.resource_id, answer)?,
+            customer,
+            clearance: clearance.unwrap_or_default(),
+            position: kept.position,
+            replayed: true,
+        })
     }
 }
 

@@ -6,12 +6,7 @@ use kefu_contracts::order::{
     DecideOnCasePaymentRequest, EvaluateCaseRequest, FinishCaseRequest, OverrideCoverRequest,
     PlanCaseRequest, ProposeCasePaymentRequest, RecordCasePaymentRequest,
 };
-use kefu_service::{
-    call::Call,
-    error::{Fault, Violation},
-    fields::Fields,
-    idempotency::Claim,
-};
+use kefu_service::{call::Call, error::Violation, fields::Fields, idempotency::Claim};
 use uuid::Uuid;
 
 use crate::{
@@ -43,8 +38,8 @@ pub(super) trait Command: prost::Message + Sized {
     /// looked at.
     fn action(self, fields: &mut Fields, call: &Call) -> Action;
 
-    /// Reads it whole.
-    fn read(self, call: &Call) -> Result<Wanted, Fault> {
+    /// Reads it whole; with what is wrong with it.
+    fn read(self, call: &Call) -> (Wanted, Fields) {
         let mut fields = Fields::new();
         let (name, etag, request_id) = self.address();
         let name = name.to_owned();
@@ -53,14 +48,14 @@ pub(super) trait Command: prost::Message + Sized {
         let revision = fields.etag("etag", etag);
         let claim = Claim::of(call, request_id, &self);
         let action = self.action(&mut fields, call);
-        fields.finish()?;
-        Ok(Wanted {
+        let wanted = Wanted {
             id: id.unwrap_or_default(),
             name,
             revision: revision.unwrap_or_default(),
             action,
             claim,
-        })
+        };
+        (wanted, fields)
     }
 }
 

@@ -10,14 +10,14 @@ use kefu_service::{
     error::{Fault, Violation},
     fields::{Fields, etag, name},
     idempotency::{self, Claim, Kept},
-    present::disclose,
     time::to_proto,
 };
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{Cases, REFUSED, carry::Written, follow::changed};
+use super::{Cases, REFUSED, VIEWED, follow::changed};
 use crate::{
+    api::written::Written,
     domain::case::{
         account::{Line, taken},
         due::plan_due,
@@ -70,9 +70,10 @@ impl Cases {
             .await;
         let views = &self.core.views;
         let outcome = views.or_not_allowed(&call, REFUSED, &resource, outcome);
-        let (mut case, clearance, position) = outcome.await?;
-        disclose(&mut case, &clearance, Default::default());
-        Ok(Answer::written(case, position))
+        let written = outcome.await?;
+        written
+            .answer(&self.core, &call, VIEWED, |case| &case.name)
+            .await
     }
 
     fn checked(&self, call: &Call, request: RegisterCaseRequest) -> Result<New, Fault> {
@@ -108,7 +109,7 @@ impl Cases {
         connection: &mut PgConnection,
         call: &Call,
         mut new: New,
-    ) -> Result<Written, Fault> {
+    ) -> Result<Written<Case>, Fault> {
         let order = match new.order {
             Some(order) => Some(self.order(connection, call, order, new.customer).await?),
             None => None,
@@ -142,15 +143,22 @@ impl Cases {
         };
         let currency = order.map(|(order, _)| order.currency).unwrap_or_default();
         let case = self.composed(connection, call, &new, &parties).await?;
-        self.put(
-            connection,
-            call,
-            (&new, parties),
-            case,
-            (&accounts, &currency),
-        )
-        .await
-        .map(|(case, position)| (case, clearance, position))
+        let (record, position) = self
+            .put(
+                connection,
+                call,
+                (&new, parties),
+                case,
+                (&accounts, &currency),
+            )
+            .await?;
+        Ok(Written {
+            record,
+            customer: new.customer,
+            clearance,
+            position,
+            replayed: false,
+        })
     }
 
     /// The order within the caller's reach, with its department; it does not change meanwhile.
@@ -253,7 +261,7 @@ impl Cases {
         connection: &mut PgConnection,
         new: &New,
         clearance: &Clearance,
-    ) -> Result<Option<Written>, Fault> {
+    ) -> Result<Option<Written<Case>>, Fault> {
         let Some(claim) = &new.claim else {
             return Ok(None);
         };
@@ -261,10 +269,16 @@ impl Cases {
             return Ok(None);
         };
         let key = self.sealer.standing_key(connection, new.customer).await?;
-        let case = self
+        let record = self
             .sealer
             .open_answer(&key, kept.resource_id, &kept.answer)?;
-        Ok(Some((case, clearance.clone(), kept.position)))
+        Ok(Some(Written {
+            record,
+            customer: new.customer,
+            clearance: clearance.clone(),
+            position: kept.position,
+            replayed: true,
+        }))
     }
 }
 

@@ -2,7 +2,7 @@
 //! rules → write → journal → keep.
 
 use jiff::Timestamp;
-use kefu_access::{Clearance, RowFacts, SubjectKind};
+use kefu_access::{RowFacts, SubjectKind};
 use kefu_contracts::{
     common::Reason,
     order::{
@@ -10,20 +10,19 @@ use kefu_contracts::{
         FollowUpState, PostponeFollowUpRequest, TakeFollowUpRequest,
     },
 };
-use kefu_journal::Cursor;
 use kefu_service::{
     call::{Answer, Call},
     entitlements::{self, Asked},
     error::{Fault, Violation},
     fields::{Fields, etag},
     idempotency::{self, Claim, Kept},
-    present::disclose,
 };
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{FollowUps, REFUSED};
+use super::{FollowUps, REFUSED, VIEWED};
 use crate::{
+    api::written::Written,
     desk::{By, changed},
     domain::follow_up::{MOST_WORDS, Step},
     store::follow_ups::{self, Change, FOLLOW_UPS, RECORD, StoredFollowUp},
@@ -89,9 +88,6 @@ struct Wanted {
     claim: Option<Claim>,
 }
 
-/// The record whole, and what of it the caller may see.
-type Written = (FollowUp, Clearance, Cursor);
-
 impl FollowUps {
     /// Clauses OP-3.3, OP-3.4.4, IH-3.2.
     pub(super) async fn change<R: Does>(
@@ -109,13 +105,14 @@ impl FollowUps {
         let is_system = call.context.subject.kind == SubjectKind::SystemAccount;
         let takes = matches!(step, Some(Step::Take(_)));
         fields.ensure(!(takes && is_system), "name", Violation::NotApplicable);
-        fields.finish()?;
+        let claim = Claim::of(&call, request_id, &request);
+        idempotency::finish(&self.core.deps.db, fields, claim.as_ref()).await?;
         let wanted = Wanted {
             id: id.unwrap_or_default(),
             name: name.to_owned(),
             revision: revision.unwrap_or_default(),
             step: step.ok_or_else(|| Fault::internal("no violation was noted"))?,
-            claim: Claim::of(&call, request_id, &request),
+            claim,
         };
         self.ensure_entitled(&call, &wanted).await?;
         let (service, writing) = (self.clone(), (call.clone(), wanted));
@@ -130,9 +127,10 @@ impl FollowUps {
             .await;
         let views = &self.core.views;
         let outcome = views.or_not_allowed(&call, REFUSED, request.address().0, outcome);
-        let (mut follow_up, clearance, position) = outcome.await?;
-        disclose(&mut follow_up, &clearance, Default::default());
-        Ok(Answer::written(follow_up, position))
+        let written = outcome.await?;
+        written
+            .answer(&self.core, &call, VIEWED, |one| &one.name)
+            .await
     }
 
     /// Refuses whom the follow-up would be given to and who may not work on it. Asked before
@@ -161,7 +159,7 @@ impl FollowUps {
         connection: &mut PgConnection,
         call: &Call,
         wanted: &Wanted,
-    ) -> Result<Written, Fault> {
+    ) -> Result<Written<FollowUp>, Fault> {
         let not_found = || Fault::not_found(&wanted.name);
         let locked = follow_ups::lock(connection, wanted.id).await?;
         let locked = locked.ok_or_else(not_found)?;
@@ -177,8 +175,13 @@ impl FollowUps {
                 ..facts(&locked)
             };
             let clearance = call.context.clearance_of(&as_it_was, call.now);
-            let follow_up = sealer.open_answer(&key, kept.resource_id, &kept.answer)?;
-            return Ok((follow_up, clearance.ok_or_else(not_found)?, kept.position));
+            return Ok(Written {
+                record: sealer.open_answer(&key, kept.resource_id, &kept.answer)?,
+                customer: locked.customer_id,
+                clearance: clearance.ok_or_else(not_found)?,
+                position: kept.position,
+                replayed: true,
+            });
         }
         let row = RECORD
             .get(call, wanted.id)
@@ -229,7 +232,13 @@ impl FollowUps {
             };
             idempotency::keep(connection, call, claim, Some(row.customer_id), &kept).await?;
         }
-        Ok((follow_up, clearance, position))
+        Ok(Written {
+            record: follow_up,
+            customer: row.customer_id,
+            clearance,
+            position,
+            replayed: false,
+        })
     }
 }
 

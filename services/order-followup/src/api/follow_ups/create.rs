@@ -2,19 +2,18 @@
 
 use kefu_access::{Clearance, RowFacts, SubjectKind};
 use kefu_contracts::order::{CreateFollowUpRequest, FollowUp, FollowUpKind};
-use kefu_journal::Cursor;
 use kefu_service::{
     call::{Answer, Call},
     error::{Fault, Violation},
     fields::{Fields, parse_name},
     idempotency::{self, Claim, Kept},
-    present::disclose,
 };
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{FollowUps, REFUSED};
+use super::{FollowUps, REFUSED, VIEWED};
 use crate::{
+    api::written::Written,
     desk::{By, Wanted},
     domain::follow_up::MOST_WORDS,
     error,
@@ -75,7 +74,7 @@ impl FollowUps {
         let order = parse_name(&follow_up.subject, "orders");
         let sound = follow_up.subject.is_empty() || order.is_some();
         fields.ensure(sound, "follow_up.subject", Violation::ResourceName);
-        fields.finish()?;
+        idempotency::finish(&self.core.deps.db, fields, claim.as_ref()).await?;
         let customer_name = follow_up.customer.clone();
         let entry = Entry {
             id: self.core.deps.ids.next()?,
@@ -99,9 +98,10 @@ impl FollowUps {
             .await;
         let views = &self.core.views;
         let outcome = views.or_not_allowed(&call, REFUSED, &customer_name, outcome);
-        let (mut follow_up, clearance, position) = outcome.await?;
-        disclose(&mut follow_up, &clearance, Default::default());
-        Ok(Answer::written(follow_up, position))
+        let written = outcome.await?;
+        written
+            .answer(&self.core, &call, VIEWED, |one| &one.name)
+            .await
     }
 
     async fn enter(
@@ -109,15 +109,20 @@ impl FollowUps {
         connection: &mut PgConnection,
         call: &Call,
         new: Entry,
-    ) -> Result<(FollowUp, Clearance, Cursor), Fault> {
+    ) -> Result<Written<FollowUp>, Fault> {
         let clearance = reach(connection, call, &new).await?;
         let sealer = self.desk.sealer();
         if let Some(claim) = &new.claim
             && let Some(kept) = idempotency::find(connection, claim).await?
         {
             let key = sealer.standing_key(connection, new.customer).await?;
-            let follow_up = sealer.open_answer(&key, kept.resource_id, &kept.answer)?;
-            return Ok((follow_up, clearance, kept.position));
+            return Ok(Written {
+                record: sealer.open_answer(&key, kept.resource_id, &kept.answer)?,
+                customer: new.customer,
+                clearance,
+                position: kept.position,
+                replayed: true,
+            });
         }
         if !customers::is_known(connection, new.customer).await? {
             return Err(unknown("follow_up.customer"));
@@ -148,7 +153,13 @@ impl FollowUps {
             };
             idempotency::keep(connection, call, claim, Some(new.customer), &kept).await?;
         }
-        Ok((follow_up, clearance, position))
+        Ok(Written {
+            record: follow_up,
+            customer: new.customer,
+            clearance,
+            position,
+            replayed: false,
+        })
     }
 }
 

@@ -23,7 +23,7 @@ use crate::store::points::{
     postings::{self, POSTINGS, StoredPosting},
 };
 
-const ACCOUNT_VIEWED: &str = "points_account.viewed";
+pub(super) const ACCOUNT_VIEWED: &str = "points_account.viewed";
 const POSTING_VIEWED: &str = "points_posting.viewed";
 pub(super) const REFUSED: &str = "points.refused";
 

@@ -1,25 +1,29 @@
 //! The one way in which something is done to an account: reach → lock → the answer given
 //! before → etag → post → journal → keep.
 
-use kefu_access::Clearance;
 use kefu_contracts::{common::Reason, order::PointsAccount};
-use kefu_journal::{Cursor, Entry};
+use kefu_journal::Entry;
 use kefu_service::{
     call::{Answer, Call},
     error::Fault,
     fields::{etag, name},
     idempotency::{self, Claim, Kept},
-    present::disclose,
 };
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{Loyalty, look::REFUSED};
-use crate::store::{
-    customers,
-    points::{
-        accounts::{self, ACCOUNTS, Locked, StoredAccount},
-        merges,
+use super::{
+    Loyalty,
+    look::{ACCOUNT_VIEWED, REFUSED},
+};
+use crate::{
+    api::written::Written,
+    store::{
+        customers,
+        points::{
+            accounts::{self, ACCOUNTS, Locked, StoredAccount},
+            merges,
+        },
     },
 };
 
@@ -67,9 +71,10 @@ impl Loyalty {
             .await;
         let views = &self.core.views;
         let outcome = views.or_not_allowed(&call, REFUSED, &resource, outcome);
-        let (mut account, clearance, position) = outcome.await?;
-        disclose(&mut account, &clearance, Default::default());
-        Ok(Answer::written(account, position))
+        let written = outcome.await?;
+        written
+            .answer(&self.core, &call, ACCOUNT_VIEWED, |account| &account.name)
+            .await
     }
 
     async fn attempt(
@@ -77,7 +82,7 @@ impl Loyalty {
         connection: &mut PgConnection,
         call: &Call,
         step: &Step,
-    ) -> Result<(PointsAccount, Clearance, Cursor), Fault> {
+    ) -> Result<Written<PointsAccount>, Fault> {
         let customer = step.customer;
         reached(connection, call, customer).await?;
         // Not destroyed until the transaction ends.
@@ -97,8 +102,13 @@ impl Loyalty {
             && let Some(kept) = idempotency::find(connection, claim).await?
         {
             let answer = kept.answer.as_slice();
-            let account = self.sealer.open_answer(&key, kept.resource_id, answer)?;
-            return Ok((account, clearance, kept.position));
+            return Ok(Written {
+                record: self.sealer.open_answer(&key, kept.resource_id, answer)?,
+                customer,
+                clearance,
+                position: kept.position,
+                replayed: true,
+            });
         }
         if row.revision != step.revision {
             return Err(Fault::new(Reason::EtagMismatch).with("etag", etag(row.revision)));
@@ -126,7 +136,13 @@ impl Loyalty {
             };
             idempotency::keep(connection, call, claim, Some(customer), &kept).await?;
         }
-        Ok((account, clearance, position))
+        Ok(Written {
+            record: account,
+            customer,
+            clearance,
+            position,
+            replayed: false,
+        })
     }
 }
 

@@ -1,27 +1,28 @@
 //! It is said how important a customer is.
 
-use kefu_access::Clearance;
 use kefu_contracts::{
     common::Reason,
     journal::{EntryKind, RelationChanged, event},
     order::{Importance, Relation, SetImportanceRequest},
 };
-use kefu_journal::Cursor;
 use kefu_service::{
     call::{Answer, Call},
     error::Fault,
     fields::{Fields, etag, name},
     idempotency::{self, Claim, Kept},
-    present::{disclose, entry},
+    present::entry,
     sealed::Sealer,
 };
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{REFUSED, Relations};
-use crate::store::{
-    customers,
-    relations::{self, RECORD, RELATIONS, StoredRelation},
+use super::{REFUSED, Relations, VIEWED};
+use crate::{
+    api::written::Written,
+    store::{
+        customers,
+        relations::{self, RECORD, RELATIONS, StoredRelation},
+    },
 };
 
 /// What is said, read and checked.
@@ -66,9 +67,10 @@ impl Relations {
             .await;
         let views = &self.core.views;
         let outcome = views.or_not_allowed(&call, REFUSED, &request.name, outcome);
-        let (mut relation, clearance, position) = outcome.await?;
-        disclose(&mut relation, &clearance, Default::default());
-        Ok(Answer::written(relation, position))
+        let written = outcome.await?;
+        written
+            .answer(&self.core, &call, VIEWED, |relation| &relation.name)
+            .await
     }
 }
 
@@ -77,7 +79,7 @@ async fn write(
     sealer: &Sealer,
     call: &Call,
     wanted: &Wanted,
-) -> Result<(Relation, Clearance, Cursor), Fault> {
+) -> Result<Written<Relation>, Fault> {
     let customer = wanted.customer;
     let not_found = || Fault::not_found(&name(RELATIONS, customer));
     let mut query = RECORD.get(call, customer);
@@ -94,8 +96,13 @@ async fn write(
         && let Some(kept) = idempotency::find(connection, claim).await?
     {
         let answer = kept.answer.as_slice();
-        let relation = sealer.open_answer(&key, kept.resource_id, answer)?;
-        return Ok((relation, clearance, kept.position));
+        return Ok(Written {
+            record: sealer.open_answer(&key, kept.resource_id, answer)?,
+            customer,
+            clearance,
+            position: kept.position,
+            replayed: true,
+        });
     }
     if row.revision != wanted.revision {
         return Err(Fault::new(Reason::EtagMismatch).with("etag", etag(row.revision)));
@@ -128,5 +135,11 @@ async fn write(
         };
         idempotency::keep(connection, call, claim, Some(customer), &kept).await?;
     }
-    Ok((relation, clearance, position))
+    Ok(Written {
+        record: relation,
+        customer,
+        clearance,
+        position,
+        replayed: false,
+    })
 }

@@ -5,17 +5,18 @@ use kefu_contracts::{
     journal::{EntryKind, StockChanged, event},
     order::{AdjustStockRequest, SetStockRequest, StockItem},
 };
+use kefu_journal::Cursor;
 use kefu_service::{
     call::{Answer, Call},
     error::{Fault, Violation},
     fields::{Fields, etag, parse_etag},
     idempotency::{self, Claim},
-    present::entry,
+    present::{Shown, entry},
 };
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::Stock;
+use super::{Stock, VIEWED};
 use crate::store::{
     back_orders,
     stock::{self, StoredItem},
@@ -107,10 +108,9 @@ impl Stock {
 
     async fn say(&self, call: Call, said: Said) -> Result<Answer<StockItem>, Fault> {
         let id = self.0.core.deps.ids.next()?;
-        let writing = (call, said);
-        let (item, position) = self
-            .0
-            .core
+        let writing = (call.clone(), said);
+        let core = &self.0.core;
+        let (item, position, replayed) = core
             .deps
             .db
             .transaction(move |connection| {
@@ -118,6 +118,10 @@ impl Stock {
                 Box::pin(async move { write(connection, &call, &said, id).await })
             })
             .await?;
+        if replayed {
+            let shown = Shown::of_company(&item.name);
+            core.views.record(&call, VIEWED, &[shown]).await?;
+        }
         Ok(Answer::written(item, position))
     }
 }
@@ -127,11 +131,11 @@ async fn write(
     call: &Call,
     said: &Said,
     id: Uuid,
-) -> Result<(StockItem, kefu_journal::Cursor), Fault> {
+) -> Result<(StockItem, Cursor, bool), Fault> {
     let claim = said.claim.as_ref();
     let before = stock::lock(connection, &said.sku).await?;
     if let Some(kept) = idempotency::find_plain(connection, claim).await? {
-        return Ok((kept.body, kept.position));
+        return Ok((kept.body, kept.position, true));
     }
     let more = before.as_ref().map_or(0, |item| item.on_hand);
     let item = changed(before.as_ref(), said, id, call)?;
@@ -155,7 +159,7 @@ async fn write(
     let entry = entry(call, EntryKind::Change, kind, resource, None, event);
     let position = kefu_journal::append(connection, &[entry]).await?;
     idempotency::keep_plain(connection, call, claim, item.id, &answer, position).await?;
-    Ok((answer, position))
+    Ok((answer, position, false))
 }
 
 /// The item as it is from now on.

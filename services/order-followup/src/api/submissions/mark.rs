@@ -1,24 +1,22 @@
 //! Somebody says what came of a submission that they saw to by hand.
 
-use kefu_access::Clearance;
 use kefu_contracts::{
     common::Reason,
     order::{MarkSubmissionRequest, Submission, SubmissionState},
 };
-use kefu_journal::Cursor;
 use kefu_service::{
     call::{Answer, Call},
     connector::LONGEST_REFERENCE,
     error::{Fault, Violation},
     fields::{Fields, etag},
     idempotency::{self, Claim, Kept},
-    present::disclose,
 };
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{Said, Submissions};
+use super::{REFUSED, Said, Submissions, VIEWED};
 use crate::{
+    api::written::Written,
     desk::By,
     domain::submission::{Step, said},
     store::{
@@ -39,8 +37,6 @@ struct Marked {
     note: String,
     claim: Option<Claim>,
 }
-
-type Done = (Submission, Cursor, Clearance);
 
 impl Submissions {
     /// Clause OP-3.4.3.
@@ -83,13 +79,13 @@ impl Submissions {
                 Box::pin(async move { service.write(connection, &call, &marked).await })
             })
             .await;
-        let views = &self.0.core.views;
-        let done = views
-            .or_refused(&call, super::REFUSED, &request.name, outcome)
-            .await?;
-        let (mut submission, position, clearance) = done;
-        disclose(&mut submission, &clearance, Default::default());
-        Ok(Answer::written(submission, position))
+        let core = &self.0.core;
+        let views = &core.views;
+        let outcome = views.or_refused(&call, REFUSED, &request.name, outcome);
+        let written = outcome.await?;
+        written
+            .answer(core, &call, VIEWED, |submission| &submission.name)
+            .await
     }
 
     async fn write(
@@ -97,7 +93,7 @@ impl Submissions {
         connection: &mut PgConnection,
         call: &Call,
         marked: &Marked,
-    ) -> Result<Done, Fault> {
+    ) -> Result<Written<Submission>, Fault> {
         let not_found = || Fault::not_found(&kefu_service::fields::name(SUBMISSIONS, marked.id));
         let mut query = RECORD.get(call, marked.id);
         let row = query.build().fetch_optional(&mut *connection).await?;
@@ -117,8 +113,13 @@ impl Submissions {
         if let Some(claim) = &marked.claim
             && let Some(kept) = idempotency::find(connection, claim).await?
         {
-            let submission = sealer.open_answer(&key, row.id, &kept.answer)?;
-            return Ok((submission, kept.position, clearance));
+            return Ok(Written {
+                record: sealer.open_answer(&key, row.id, &kept.answer)?,
+                customer: row.customer_id,
+                clearance,
+                position: kept.position,
+                replayed: true,
+            });
         }
         if row.revision != marked.revision {
             return Err(Fault::new(Reason::EtagMismatch).with("etag", etag(row.revision)));
@@ -145,6 +146,12 @@ impl Submissions {
             };
             idempotency::keep(connection, call, claim, Some(row.customer_id), &kept).await?;
         }
-        Ok((submission, position, clearance))
+        Ok(Written {
+            record: submission,
+            customer: row.customer_id,
+            clearance,
+            position,
+            replayed: false,
+        })
     }
 }

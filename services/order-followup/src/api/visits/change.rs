@@ -2,24 +2,24 @@
 //! write → its follow-up → journal → keep.
 
 use jiff::Timestamp;
-use kefu_access::{Clearance, RowFacts};
+use kefu_access::RowFacts;
 use kefu_contracts::{
     common::Reason,
     order::{FollowUpKind, FollowUpState, Visit, VisitMethod, VisitOrigin},
 };
-use kefu_journal::{Cursor, Entry};
+use kefu_journal::Entry;
 use kefu_service::{
     call::{Answer, Call},
     error::Fault,
     fields::{etag, name},
     idempotency::{self, Claim, Kept},
-    present::disclose,
 };
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{REFUSED, VisitsApi, record::Outcome};
+use super::{REFUSED, VIEWED, VisitsApi, record::Outcome};
 use crate::{
+    api::written::Written,
     desk::{self, By},
     domain::visit::{Step, words},
     store::{
@@ -76,9 +76,10 @@ impl VisitsApi {
             .await;
         let views = &self.core.views;
         let outcome = views.or_not_allowed(&call, REFUSED, &resource, outcome);
-        let (mut visit, clearance, position) = outcome.await?;
-        disclose(&mut visit, &clearance, Default::default());
-        Ok(Answer::written(visit, position))
+        let written = outcome.await?;
+        written
+            .answer(&self.core, &call, VIEWED, |visit| &visit.name)
+            .await
     }
 
     async fn attempt(
@@ -86,7 +87,7 @@ impl VisitsApi {
         connection: &mut PgConnection,
         call: &Call,
         wanted: &Wanted,
-    ) -> Result<(Visit, Clearance, Cursor), Fault> {
+    ) -> Result<Written<Visit>, Fault> {
         let not_found = || Fault::not_found(&name(VISITS, wanted.id));
         let locked = visits::lock(connection, wanted.id).await?;
         let locked = locked.ok_or_else(not_found)?;
@@ -100,8 +101,13 @@ impl VisitsApi {
             let clearance = call
                 .context
                 .clearance_of(&as_it_was(call, &locked), call.now);
-            let visit = sealer.open_answer(&key, kept.resource_id, &kept.answer)?;
-            return Ok((visit, clearance.ok_or_else(not_found)?, kept.position));
+            return Ok(Written {
+                record: sealer.open_answer(&key, kept.resource_id, &kept.answer)?,
+                customer: locked.customer_id,
+                clearance: clearance.ok_or_else(not_found)?,
+                position: kept.position,
+                replayed: true,
+            });
         }
         let row = RECORD
             .get(call, wanted.id)
@@ -177,7 +183,13 @@ impl VisitsApi {
             };
             idempotency::keep(connection, call, claim, Some(row.customer_id), &kept).await?;
         }
-        Ok((visit, clearance, position))
+        Ok(Written {
+            record: visit,
+            customer: row.customer_id,
+            clearance,
+            position,
+            replayed: false,
+        })
     }
 
     /// The next visit, where one was agreed upon.

@@ -8,7 +8,7 @@ use kefu_service::{
     call::{Answer, Call},
     error::{Fault, Violation},
     fields::Fields,
-    idempotency::Claim,
+    idempotency::{self, Claim},
 };
 use uuid::Uuid;
 
@@ -47,7 +47,7 @@ impl VisitsApi {
         let id = fields.name("name", &request.name, VISITS);
         let revision = fields.etag("etag", &request.etag);
         let outcome = outcome(&mut fields, &call, &request);
-        fields.finish()?;
+        idempotency::finish(&self.core.deps.db, fields, claim.as_ref()).await?;
         let outcome = outcome.ok_or_else(|| Fault::internal("no violation was noted"))?;
         let wanted = Wanted {
             id: id.unwrap_or_default(),
@@ -73,7 +73,7 @@ impl VisitsApi {
         fields.ensure(due.is_some(), "due_time", Violation::Required);
         let until = to_come(&mut fields, &call, "due_time", due);
         fields.required_text("reason", &request.reason, MOST_WORDS);
-        fields.finish()?;
+        idempotency::finish(&self.core.deps.db, fields, claim.as_ref()).await?;
         let wanted = Wanted {
             id: id.unwrap_or_default(),
             revision: revision.unwrap_or_default(),
@@ -167,5 +167,5 @@ fn to_come(
     let at = fields.time(field, value);
     let sound = at.is_none_or(|at| at > call.now);
     fields.ensure(sound, field, Violation::Contradiction);
-    at.filter(|_| sound)
+    at
 }

@@ -1,21 +1,20 @@
 //! A visit is planned by hand.
 
 use jiff::Timestamp;
-use kefu_access::{Clearance, SubjectKind};
+use kefu_access::SubjectKind;
 use kefu_contracts::order::{ScheduleVisitRequest, Visit, VisitMethod, VisitOrigin};
-use kefu_journal::Cursor;
 use kefu_service::{
     call::{Answer, Call},
     error::{Fault, Violation},
     fields::{Fields, name},
     idempotency::{self, Claim, Kept},
-    present::disclose,
 };
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{REFUSED, VisitsApi};
+use super::{REFUSED, VIEWED, VisitsApi};
 use crate::{
+    api::written::Written,
     desk::By,
     domain::visit::MOST_WORDS,
     store::{
@@ -62,7 +61,7 @@ impl VisitsApi {
         let to_come = due_at.is_none_or(|at| at > call.now);
         fields.ensure(to_come, "visit.due_time", Violation::Contradiction);
         fields.text("visit.reason", &visit.reason, MOST_WORDS);
-        fields.finish()?;
+        idempotency::finish(&self.core.deps.db, fields, claim.as_ref()).await?;
         let customer_name = visit.customer;
         let wanted = Wanted {
             customer: customer.unwrap_or_default(),
@@ -84,9 +83,10 @@ impl VisitsApi {
             .await;
         let views = &self.core.views;
         let outcome = views.or_not_allowed(&call, REFUSED, &customer_name, outcome);
-        let (mut visit, clearance, position) = outcome.await?;
-        disclose(&mut visit, &clearance, Default::default());
-        Ok(Answer::written(visit, position))
+        let written = outcome.await?;
+        written
+            .answer(&self.core, &call, VIEWED, |visit| &visit.name)
+            .await
     }
 
     async fn enter(
@@ -94,7 +94,7 @@ impl VisitsApi {
         connection: &mut PgConnection,
         call: &Call,
         wanted: &Wanted,
-    ) -> Result<(Visit, Clearance, Cursor), Fault> {
+    ) -> Result<Written<Visit>, Fault> {
         let customer = wanted.customer;
         let not_found = || Fault::not_found(&name("customers", customer));
         // The plan looks at one customer at a time as well.
@@ -112,8 +112,13 @@ impl VisitsApi {
             && let Some(kept) = idempotency::find(connection, claim).await?
         {
             let answer = kept.answer.as_slice();
-            let visit = sealer.open_answer(&key, kept.resource_id, answer)?;
-            return Ok((visit, clearance, kept.position));
+            return Ok(Written {
+                record: sealer.open_answer(&key, kept.resource_id, answer)?,
+                customer,
+                clearance,
+                position: kept.position,
+                replayed: true,
+            });
         }
         let planned = Planned {
             customer,
@@ -140,6 +145,12 @@ impl VisitsApi {
             };
             idempotency::keep(connection, call, claim, Some(customer), &kept).await?;
         }
-        Ok((visit, clearance, position))
+        Ok(Written {
+            record: visit,
+            customer,
+            clearance,
+            position,
+            replayed: false,
+        })
     }
 }
