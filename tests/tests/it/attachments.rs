@@ -13,7 +13,8 @@ use kefu_contracts::ticket::{
     StartAttachmentResponse, Ticket, UploadPartRequest,
     attachment_service_client::AttachmentServiceClient,
 };
-use kefu_testkit::{Caller, TestSuite, eventually};
+use kefu_service::fields::name;
+use kefu_testkit::{Caller, TestSuite, employee_id, eventually};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tonic::{Code, Status};
 
@@ -200,7 +201,7 @@ async fn a_file_comes_in_by_parts_and_leaves_as_it_came() {
         (whole.file_name.as_str(), whole.size_bytes),
         ("客厅漏水.png", size)
     );
-    finish(&li, name).await.unwrap();
+    assert_eq!(finish(&li, name).await.unwrap(), whole);
     let late = upload(&li, name, 0, &bytes[..PART]).await.unwrap_err();
     assert_eq!(said(&late, "state"), "FINISHED");
 
@@ -211,13 +212,14 @@ async fn a_file_comes_in_by_parts_and_leaves_as_it_came() {
     let refused = reply(&li, &mine, &[name]).await.unwrap_err();
     assert_eq!(violations(&refused), ["attachments"]);
 
-    assert_eq!(rows(&suite, LOOKS).await, 0);
+    // Start and end, each asked for again.
+    assert_eq!(rows(&suite, LOOKS).await, 2);
     assert_eq!(download(&li, name, 0).await.unwrap(), bytes);
     let from = PART + 17;
     assert_eq!(download(&li, name, from).await.unwrap(), bytes[from..]);
     let beyond = download(&li, name, bytes.len()).await.unwrap_err();
     assert_eq!(violations(&beyond), ["offset"]);
-    assert_eq!(rows(&suite, LOOKS).await, 2);
+    assert_eq!(rows(&suite, LOOKS).await, 4);
 
     // What was overwritten goes by itself; what is left can be read by nobody.
     eventually(async || (rows(&suite, DUE).await == 0).then_some(())).await;
@@ -230,6 +232,30 @@ async fn a_file_comes_in_by_parts_and_leaves_as_it_came() {
     for (table, text) in dump::tables(&suite.database).await {
         assert!(!text.contains("客厅漏水"), "{table}");
     }
+}
+
+/// A file is by whoever began it, also when somebody else brings it to its end; each answer says
+/// so, and another look at it is journaled.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_is_by_whom_it_was_begun() {
+    let suite = TestSuite::start().await;
+    let (erp, li) = (
+        suite.caller_for("erp", "integration"),
+        suite.caller("li.wei"),
+    );
+    let customer = enter(&erp, person()).await.name;
+    let mine = open(&li.after(&erp), ticket(&customer)).await;
+    let text = "订单 4711 的说明".as_bytes();
+    let note = announced(&mine.name, "说明.txt", "text/plain", text);
+    let begun = start(&li, note).await.unwrap().name;
+    upload(&li, &begun, 0, text).await.unwrap();
+    let erp = erp.after(&li);
+    let whole = finish(&erp, &begun).await.unwrap();
+    assert_eq!(whole.author, name("employees", employee_id("li.wei")));
+    assert_eq!(rows(&suite, LOOKS).await, 0);
+    assert_eq!(finish(&erp, &begun).await.unwrap(), whole);
+    assert_eq!(rows(&suite, LOOKS).await, 1);
+    assert_eq!(get(&erp, &mine).await.unwrap().attachments, [whole]);
 }
 
 /// Clauses OP-3.1, CC-2.4: what is refused, and nothing of it stays.

@@ -19,7 +19,10 @@ use kefu_testkit::{Caller, TestSuite, employee_id, eventually};
 use tonic::{Code, Status};
 use tonic_types::StatusExt;
 
-use crate::records::{enter, open, person, refusal, ticket, tickets, violations};
+use crate::{
+    handling::journaled,
+    records::{enter, open, person, refusal, ticket, tickets, violations},
+};
 
 const LI: &str = "li.wei";
 const WANG: &str = "wang.fang";
@@ -261,7 +264,10 @@ async fn who_is_mentioned_is_told_while_they_may_see_it() {
     assert_eq!(refusal(&mark(&guo, mention).await.unwrap_err()), hidden);
     let read = mark(&luo, mention).await.unwrap();
     assert!(read.read_time.is_some());
+    // That it is shown again changes nothing, and is journaled as a look.
+    let looks = journaled(&suite, "mention.viewed").await;
     assert_eq!(mark(&luo, mention).await.unwrap(), read);
+    assert_eq!(journaled(&suite, "mention.viewed").await, looks + 1);
     assert_eq!(mentions(&luo, true).await.1, 0);
     assert_eq!(mentions(&luo, false).await, (vec![read], 1));
 

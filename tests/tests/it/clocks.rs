@@ -376,7 +376,10 @@ async fn targets_go_by_the_tier_of_the_beginning() {
     };
     let rules = vec![
         rule("silver", &[CustomerTier::Silver], 3600),
-        rule("rest", &[], 7200),
+        TargetRule {
+            resolution_seconds: 86_400,
+            ..rule("rest", &[], 7200)
+        },
     ];
     let now = targets(&administrator).await;
     let wrong = TargetRule {
@@ -435,6 +438,29 @@ async fn targets_go_by_the_tier_of_the_beginning() {
     let auditor = suite.caller_for("dong.jie", "audit").after(&agent);
     let told = explain(&auditor, &after.name, first, 1).await.unwrap();
     assert_eq!(told.tier(), CustomerTier::Unspecified);
+    assert!(told.stretches.is_empty());
+    // Nor from the clocks, which are alike but for when they began: neither from what is said of
+    // one, nor from which there are.
+    let alike = async |one: &Ticket| {
+        let mut clocks = read(&auditor, &one.name).await.unwrap();
+        for clock in &mut clocks {
+            let told = explain(&auditor, &one.name, clock.metric(), 1).await;
+            assert_eq!(told.unwrap().clock.as_ref(), Some(&*clock));
+            assert!(clock.start_time.take().is_some());
+        }
+        clocks
+    };
+    let clocks = alike(&before).await;
+    assert_eq!(clocks, alike(&after).await);
+    let expected = [first, ClockMetric::Resolution].map(|metric| TicketClock {
+        metric: metric.into(),
+        attempt: 1,
+        targets_version: 1,
+        ..TicketClock::default()
+    });
+    assert_eq!(clocks, expected);
+    assert_eq!(read(&agent, &before.name).await.unwrap().len(), 2);
+    assert_eq!(read(&agent, &after.name).await.unwrap().len(), 1);
     let refused = tried(&auditor, &after.name, rules).await.unwrap_err();
     assert_eq!(refusal(&refused).1, "PERMISSION_MISSING");
     tried(&auditor, &after.name, vec![rule("rest", &[], 60)])

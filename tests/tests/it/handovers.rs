@@ -163,7 +163,10 @@ async fn a_ticket_goes_to_the_department_that_takes_it() {
     let taken = accept(&head, &made, ID).await.unwrap();
     assert_eq!(taken.state(), OfferState::Accepted);
     assert_eq!(taken.answerer, name("employees", employee_id("zhao.lei")));
+    // Answered again, it is shown again.
+    let looks = journaled(&suite, "offer.viewed").await;
     assert_eq!(accept(&head, &made, ID).await.unwrap(), taken);
+    assert_eq!(journaled(&suite, "offer.viewed").await, looks + 1);
     let now = get(&head, &one).await.unwrap();
     assert_eq!(
         (now.department, now.assignee),

@@ -6,25 +6,12 @@ mod sampling;
 
 use jiff::Timestamp;
 use kefu_access_control::seed::department_id;
-use kefu_contracts::ticket::{
-    AppealInspectionRequest, AppealOutcome, AssignTicketRequest, CompleteInspectionTaskRequest,
-    DecideInspectionAppealRequest, GetInspectionRequest, GetInspectionRulesRequest,
-    GetInspectionTaskRequest, InspectTicketRequest, Inspection, InspectionDefinition,
-    InspectionFigures, InspectionRules, InspectionState, InspectionTask, InspectionTaskKind,
-    InspectionTaskState, ItemScore, KnockOutAnswer, ListInspectionTasksRequest,
-    ListInspectionsRequest, ListInspectionsResponse, MeasureInspectionsRequest,
-    MeasureInspectionsResponse, ResolveTicketRequest, ReviseInspectionRulesRequest, SheetComment,
-    Ticket, inspection_service_client::InspectionServiceClient,
-};
+use kefu_contracts::ticket::{AppealInspectionRequest, AppealOutcome, AssignTicketRequest, CompleteInspectionTaskRequest, DecideInspectionAppealRequest, GetInspectionRequest, GetInspectionRulesRequest, GetInspectionTaskRequest, InspectTicketRequest, Inspection, InspectionDefinition, InspectionFigures, InspectionRules, InspectionState, InspectionTask, InspectionTaskKind, InspectionTaskState, ItemScore, KnockOutAnswer, ListInspectionTasksRequest, ListInspectionsRequest, ListInspectionsResponse, MeasureInspectionsRequest, MeasureInspectionsResponse, ResolveTicketRequest, ReviseInspectionRulesRequest, SheetComment, Ticket, inspection_service_client::InspectionServiceClient};
 use kefu_service::{clock::Clock, fields::name, time::to_proto};
 use kefu_testkit::{Caller, TestSuite, employee_id, eventually};
 use tonic::{Code, Response, Status};
 
-use crate::{
-    destruction::id,
-    leak::dump::tables,
-    records::{enter, open, person, refusal, ticket, tickets, violations},
-};
+use crate::{destruction::id, leak::dump::tables, records::{enter, open, person, refusal, ticket, tickets, violations}};
 
 const INSPECTORS: [&str; 2] = ["gao.yuan", "ding.lan"];
 const HEAD: &str = "sun.li";
@@ -361,7 +348,10 @@ async fn a_ticket_is_scored_and_shown_to_whom_it_concerns() {
     let done = complete(mine, request.clone()).await.unwrap();
     assert_eq!((done.score, done.passed), (8_000, true));
     assert_eq!(done.state(), InspectionTaskState::Done);
+    // Answered again, it is shown again.
+    let looks = journaled(&suite, "inspection_task.viewed").await;
     assert_eq!(complete(mine, request).await.unwrap(), done);
+    assert_eq!(journaled(&suite, "inspection_task.viewed").await, looks + 1);
     let stale = complete(mine, sheet(&task, 5, "")).await.unwrap_err();
     assert_eq!(refusal(&stale).1, "ETAG_MISMATCH");
     let again = complete(mine, sheet(&done, 5, "")).await.unwrap_err();

@@ -81,6 +81,7 @@ mod themes;
 mod ticket_bulk;
 mod ticket_links;
 mod ticket_merges;
+mod ticket_replays;
 mod ticket_searches;
 mod ticket_splits;
 mod ticket_views;

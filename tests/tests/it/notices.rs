@@ -4,30 +4,12 @@ mod connected;
 
 use std::time::Duration;
 
-use kefu_contracts::{
-    common::Channel,
-    policy::Purpose,
-    profile::{
-        ConsentDecision, RecordConsentRequest, consent_service_client::ConsentServiceClient,
-    },
-    ticket::{
-        AssignTicketRequest, CloseTicketRequest, GetNoticeRequest, GetNoticeRulesRequest,
-        GetTargetsRequest, GetTicketRequest, Language, ListNoticesRequest, MarkNoticeFailedRequest,
-        MarkNoticeSentRequest, Notice, NoticeDefinition, NoticeEvent, NoticeRule, NoticeState,
-        NoticeText, ReopenTicketRequest, ResolveTicketRequest, ReviseNoticeRulesRequest,
-        ReviseTargetsRequest, StartTicketRequest, SuspendTicketRequest, TargetRule,
-        TargetsDefinition, Ticket, WaitingFor, notice_service_client::NoticeServiceClient,
-        target_service_client::TargetServiceClient,
-    },
-};
+use kefu_contracts::{common::Channel, policy::Purpose, profile::{ConsentDecision, RecordConsentRequest, consent_service_client::ConsentServiceClient}, ticket::{AssignTicketRequest, CloseTicketRequest, GetNoticeRequest, GetNoticeRulesRequest, GetTargetsRequest, GetTicketRequest, Language, ListNoticesRequest, MarkNoticeFailedRequest, MarkNoticeSentRequest, Notice, NoticeDefinition, NoticeEvent, NoticeRule, NoticeState, NoticeText, ReopenTicketRequest, ResolveTicketRequest, ReviseNoticeRulesRequest, ReviseTargetsRequest, StartTicketRequest, SuspendTicketRequest, TargetRule, TargetsDefinition, Ticket, WaitingFor, notice_service_client::NoticeServiceClient, target_service_client::TargetServiceClient}};
 use kefu_service::{clock::Clock, fields::name, time::to_proto};
 use kefu_testkit::{Caller, TestSuite, employee_id, eventually};
 use tonic::{Code, Response, Status};
 
-use crate::{
-    leak::dump,
-    records::{enter, open, person, refusal, said, said_consent, ticket, tickets, violations},
-};
+use crate::{leak::dump, records::{enter, open, person, refusal, said, said_consent, ticket, tickets, violations}};
 
 fn notices(caller: &Caller) -> NoticeServiceClient<Caller> {
     NoticeServiceClient::new(caller.clone())
@@ -290,12 +272,15 @@ async fn customers_are_told_of_each_step_and_somebody_says_how() {
         .await
         .unwrap()
         .into_inner();
+    let looks = count(&suite, "notice.viewed").await;
     let again = client
         .mark_notice_failed(failed)
         .await
         .unwrap()
         .into_inner();
     assert_eq!((once.state(), &once), (NoticeState::Failed, &again));
+    // Answered again, it is shown again.
+    assert_eq!(count(&suite, "notice.viewed").await, looks + 1);
     assert_eq!(count(&suite, "notice.sent").await, 1);
     assert_eq!(count(&suite, "notice.failed").await, 1);
     let shown = get(&li, &one).await.notices;

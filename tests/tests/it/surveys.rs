@@ -24,6 +24,7 @@ use kefu_testkit::{Caller, TestSuite, employee_id};
 use tonic::{Code, Response, Status};
 
 use crate::{
+    handling::journaled,
     leak::dump::tables,
     records::{enter, open, person, refusal, said_consent, ticket, tickets, violations},
 };
@@ -275,12 +276,15 @@ async fn low_marks_are_followed_by_a_visit() {
         (done.visit(), done.visit_note.as_str()),
         (ReturnVisit::Done, "已上门重修")
     );
+    // Answered again, it is shown again.
+    let looks = journaled(&suite, "survey.viewed").await;
     assert_eq!(
         visit(&agent, &due[0], "已上门重修", request_id)
             .await
             .unwrap(),
         done
     );
+    assert_eq!(journaled(&suite, "survey.viewed").await, looks + 1);
     let stale = visit(&agent, &due[0], "再访", "").await.unwrap_err();
     assert_eq!(refusal(&stale).1, "ETAG_MISMATCH");
     let again = visit(&agent, &done, "再访", "").await.unwrap_err();

@@ -65,8 +65,8 @@ async fn frequent_questions_are_found_in_what_was_written() {
         };
         // A question of all six, one of four, and one of the period before.
         let asked = of("净化器滤芯怎么更换", "张伟 13812345678 filter broken", 0);
-        let ticket = open(&erp, asked).await.name;
-        named.insert(ticket, parse_name(&customer, "customers"));
+        let opened = open(&erp, asked).await.name;
+        named.insert(opened, parse_name(&customer, "customers"));
         if at < 4 {
             open(&erp, of("保修期限", "保修", 0)).await;
         }

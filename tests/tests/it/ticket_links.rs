@@ -106,6 +106,12 @@ async fn a_link_is_there_for_who_sees_both_tickets() {
         .await
         .unwrap_err();
     assert_eq!(refusal(&refused).1, "NOT_FOUND_OR_OUT_OF_SCOPE");
+    // That they tried is journaled of the one that they do not see.
+    let last = "SELECT resource FROM ticket.journal WHERE type = 'link.refused'
+                ORDER BY position DESC LIMIT 1";
+    let mut sql = suite.database.connect().await.unwrap();
+    let tried: String = sqlx::query_scalar(last).fetch_one(&mut sql).await.unwrap();
+    assert_eq!(tried, far.name);
     let take_back = |link: &TicketLink, request_id: &str| UnlinkTicketsRequest {
         name: link.name.clone(),
         request_id: request_id.into(),

@@ -1,5 +1,6 @@
 //! Words that tickets are found by, and filters saved under a name.
 
+use kefu::migrate::schemas;
 use kefu_access_control::seed::department_id;
 use kefu_contracts::{
     common::TotalKind,
@@ -298,6 +299,76 @@ async fn a_view_is_its_owners() {
     delete(&li, &shared).await.unwrap();
     assert_eq!(refusal(&get(&li, &shared).await.unwrap_err()), hidden);
     assert_eq!(titles(&wang).await, ["我的"]);
+}
+
+/// What is looked for in what customers said is kept in no view, and none of before stays that has
+/// some, nor an answer that was kept with it.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_view_keeps_words_of_customers() {
+    let suite = TestSuite::start().await;
+    let li = suite.caller(LI);
+    let plain = save(&li, view("新的", "state = NEW"), ID).await.unwrap();
+    for filter in [
+        "text:\"王小明 13800001111\"",
+        "subject:漏水",
+        "state = NEW AND resolution:退款",
+    ] {
+        let shared = View {
+            department: desk(),
+            ..view("找人", filter)
+        };
+        let refused = save(&li, shared, "").await.unwrap_err();
+        assert_eq!(violations(&refused), ["view.filter"]);
+        let other = View {
+            filter: filter.into(),
+            ..plain.clone()
+        };
+        let refused = change(&li, other).await.unwrap_err();
+        assert_eq!(violations(&refused), ["view.filter"]);
+    }
+
+    let of_before = [
+        "text : \"王小明 13800001111\"",
+        "state = NEW AND subject : \"漏水\"",
+        "resolution : \"退款\" AND state = NEW",
+        "category = \"text\"",
+        "tag = \"subject\"",
+    ];
+    let insert = "INSERT INTO ticket.saved_view (id, owner_id, title, filter, order_by, revision, created_at, updated_at)
+                  SELECT gen_random_uuid(), $1, filter, filter, '', 1, now(), now() FROM unnest($2::text[]) AS filter";
+    let mut sql = suite.database.connect().await.unwrap();
+    sqlx::query(insert)
+        .bind(employee_id(LI))
+        .bind(of_before.map(str::to_owned).to_vec())
+        .execute(&mut sql)
+        .await
+        .unwrap();
+    let schemas = schemas();
+    let (_, migrator) = schemas
+        .iter()
+        .find(|(schema, _)| *schema == "ticket")
+        .unwrap();
+    let migration = migrator.iter().find(|one| one.version == 75).unwrap();
+    sqlx::raw_sql("SET search_path = ticket, pg_temp")
+        .execute(&mut sql)
+        .await
+        .unwrap();
+    sqlx::raw_sql(migration.sql.clone())
+        .execute(&mut sql)
+        .await
+        .unwrap();
+    let kept = "SELECT filter FROM saved_view ORDER BY filter COLLATE \"C\"";
+    let kept: Vec<String> = sqlx::query_scalar(kept).fetch_all(&mut sql).await.unwrap();
+    assert_eq!(
+        kept,
+        ["category = \"text\"", "state = NEW", "tag = \"subject\""]
+    );
+    let answers = "SELECT count(*) FROM request WHERE method LIKE '%View'";
+    let answers: i64 = sqlx::query_scalar(answers)
+        .fetch_one(&mut sql)
+        .await
+        .unwrap();
+    assert_eq!(answers, 0);
 }
 
 /// Clause SG-5: a person has up to fifty views, however many are saved at once.

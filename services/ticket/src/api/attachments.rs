@@ -7,7 +7,7 @@ mod upload;
 
 use std::{pin::Pin, sync::Arc};
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use kefu_contracts::{
     journal::{AttachmentChanged, event},
     ticket::{
@@ -20,6 +20,9 @@ use kefu_service::{
     call::{self, Call, answer},
     core::Core,
     error::Fault,
+    fields::name,
+    present::Shown,
+    time::to_proto,
 };
 use kefu_vault::{CustomerKey, Place, Vault};
 use prost::Message;
@@ -31,9 +34,13 @@ use uuid::Uuid;
 use crate::{
     domain::file::Limits,
     objects::Objects,
-    store::attachments::{RECORD, StoredAttachment},
+    store::{
+        attachments::{ATTACHMENTS, RECORD, StoredAttachment},
+        history::Actor,
+    },
 };
 
+const VIEWED: &str = "attachment.viewed";
 const REFUSED: &str = "attachment.refused";
 
 /// How long a file may take to come in.
@@ -107,6 +114,30 @@ async fn find(
     let row = query.build().fetch_optional(connection).await?;
     let stored = row.as_ref().map(StoredAttachment::read).transpose()?;
     stored.ok_or_else(|| Fault::not_found(name))
+}
+
+/// An attachment about to be shown.
+fn shown(call: &Call, stored: &StoredAttachment) -> Shown {
+    Shown {
+        resource: name(ATTACHMENTS, stored.id),
+        customer_id: Some(stored.customer_id),
+        clearance: call.context.clearance(stored.matched, call.now),
+    }
+}
+
+/// One that is whole, as its ticket shows it.
+pub(super) fn finished(
+    id: Uuid,
+    author: Actor,
+    finished_at: Option<Timestamp>,
+    said: Attachment,
+) -> Attachment {
+    Attachment {
+        name: name(ATTACHMENTS, id),
+        author: author.name(),
+        finish_time: finished_at.map(to_proto),
+        ..said
+    }
 }
 
 /// What happened to an attachment, for the journal.

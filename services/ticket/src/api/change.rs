@@ -12,7 +12,7 @@ use kefu_service::{
     error::{Fault, Violation},
     fields::{etag, parse_name},
     idempotency::{self, Kept},
-    present::{disclose, entry},
+    present::entry,
     time::to_proto,
 };
 use kefu_vault::CustomerKey;
@@ -26,7 +26,7 @@ use super::{
     details::{AsOf, body_place, details, recording_place},
     merges::merged,
     notices::{News, by_call},
-    present::{actor, changed, compensated, escalated},
+    present::{actor, changed, compensated, escalated, shown},
     replay::Written,
     surveys::invite,
     tags::as_written,
@@ -90,10 +90,8 @@ impl Tickets {
         let views = &self.core.views;
         let written = views
             .or_not_allowed(&call, "ticket.refused", &resource, outcome)
-            .await;
-        let (mut written, clearance) = written?;
-        disclose(&mut written.ticket, &clearance, Default::default());
-        Ok(Answer::written(written.ticket, written.position))
+            .await?;
+        self.answer_written(&call, written).await
     }
 
     async fn carry_out(
@@ -101,7 +99,7 @@ impl Tickets {
         connection: &mut PgConnection,
         call: &Call,
         wanted: &Wanted,
-    ) -> Result<(Written, Clearance), Fault> {
+    ) -> Result<Written<Ticket>, Fault> {
         let mut query = RECORD.get(call, wanted.id);
         query.push(" FOR UPDATE OF t");
         let row = query.build().fetch_optional(&mut *connection).await?;
@@ -115,11 +113,7 @@ impl Tickets {
         if let Some(claim) = &wanted.claim
             && let Some(kept) = idempotency::find(connection, claim).await?
         {
-            return Ok((
-                self.replay(connection, call, &kept, clearance.classes)
-                    .await?,
-                clearance,
-            ));
+            return self.replay(connection, call, &kept, clearance).await;
         }
         let row = row.ok_or_else(|| Fault::not_found(&wanted.name))?;
         if row.is_merged() && !wanted.action.outlasts_merging() {
@@ -164,7 +158,8 @@ impl Tickets {
         let change = AsOf::Change(row.revision + 1);
         let details = details(connection, call, row.id, change, clearance.classes).await?;
         self.attach(&key, details, &mut ticket)?;
-        Ok((Written { ticket, position }, clearance))
+        let shown = shown(&ticket, row.customer_id, clearance);
+        Ok(Written::now(ticket, shown, position))
     }
 
     /// Writes what was decided: ticket, change of state, message, journal entry

@@ -22,7 +22,7 @@ use tonic::{Request, Response, Status};
 
 use crate::{
     domain::{
-        clock::StretchKind,
+        clock::{Attempt, StretchKind},
         targets,
         timing::{Timed, Timing},
     },
@@ -97,8 +97,7 @@ impl Clocks {
         let Some((clock, timed)) = one else {
             return Err(Fault::not_found(&request.parent));
         };
-        let is_cleared = found.shown.clearance.classes.contains(DataClass::Relation);
-        let tier = match is_cleared {
+        let tier = match found.is_tier_cleared() {
             true => found.tier(wanted, timed.as_ref()),
             false => 0,
         };
@@ -125,11 +124,10 @@ impl Clocks {
         let definition = request.definition.unwrap_or_default();
         targets::check(&mut fields, &definition);
         let mut found = self.find(&call, fields, &request.parent).await?;
-        let by_tier = definition.rules.iter().any(|rule| !rule.tiers.is_empty());
-        let class = DataClass::Relation;
         // What a target by tier comes to tells the tier.
-        if by_tier && !found.shown.clearance.classes.contains(class) {
-            let fault = Fault::new(Reason::PermissionMissing).with("classes", class.as_str_name());
+        if targets::go_by_tier(&definition) && !found.is_tier_cleared() {
+            let class = DataClass::Relation.as_str_name();
+            let fault = Fault::new(Reason::PermissionMissing).with("classes", class);
             let views = &self.core.views;
             return Err(views.refuse(&call, REFUSED, &request.parent, fault).await);
         }
@@ -212,9 +210,35 @@ impl Found {
         }
     }
 
-    /// What they read now, in the order of the contract: one that has stopped as it was kept,
-    /// with how it came about where it would come about so today.
+    fn is_tier_cleared(&self) -> bool {
+        let classes = self.shown.clearance.classes;
+        classes.contains(DataClass::Relation)
+    }
+
+    /// What may be told of them now, in the order of the contract. Where targets go by the tier
+    /// and that is not cleared, it is what the ticket's own times tell: whether and when a clock is
+    /// due, what it counts and stops for, and that there is one, would tell the tier.
     fn clocks(&self, now: Timestamp) -> Vec<(TicketClock, Option<Timed<'_>>)> {
+        let mut clocks = self.readings(now);
+        if !self.is_tier_cleared() {
+            clocks.retain(|(clock, _)| !self.timing.go_by_tier(clock.targets_version));
+            for (attempt, version) in self.timing.whatever_the_tier(&self.ticket.record) {
+                let bare = bare_clock(&attempt, version);
+                let same = |(clock, _): &(TicketClock, _)| {
+                    (clock.metric, clock.attempt) == (bare.metric, bare.attempt)
+                };
+                if !clocks.iter().any(same) {
+                    clocks.push((bare, None));
+                }
+            }
+        }
+        clocks.sort_by_key(|(clock, _)| (clock.metric, clock.attempt));
+        clocks
+    }
+
+    /// What they read now: one that has stopped as it was kept, with how it came about where it
+    /// would come about so today.
+    fn readings(&self, now: Timestamp) -> Vec<(TicketClock, Option<Timed<'_>>)> {
         let timed = self.timing.clocks(&self.ticket.record);
         let mut clocks: Vec<_> = timed
             .into_iter()
@@ -248,7 +272,6 @@ impl Found {
                 clock.set_state(ClockState::Ended);
             }
         }
-        clocks.sort_by_key(|(clock, _)| (clock.metric, clock.attempt));
         clocks
     }
 }
@@ -307,6 +330,17 @@ fn kept_clock(kept: &StoredClock) -> TicketClock {
             .unwrap_or_default(),
         warned: kept.warned,
         breach_noted: kept.breach_noted,
+    }
+}
+
+fn bare_clock(attempt: &Attempt, targets_version: i32) -> TicketClock {
+    TicketClock {
+        metric: attempt.metric.into(),
+        attempt: attempt.number,
+        start_time: Some(to_proto(attempt.started_at)),
+        stop_time: attempt.stopped_at.map(to_proto),
+        targets_version,
+        ..TicketClock::default()
     }
 }
 

@@ -15,7 +15,10 @@ use kefu_vault::{CustomerKey, Place};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{Tickets, attachments::open as open_attachment};
+use super::{
+    Tickets,
+    attachments::{finished, open as open_attachment},
+};
 use crate::store::{
     attachments::{self, ATTACHMENTS, ShownAttachment},
     history,
@@ -239,11 +242,6 @@ impl Tickets {
         stored: &ShownAttachment,
     ) -> Result<Attachment, Fault> {
         let said = open_attachment(self.sealer.vault(), key, stored.id, &stored.sealed)?;
-        Ok(Attachment {
-            name: name(ATTACHMENTS, stored.id),
-            author: stored.author.name(),
-            finish_time: stored.finished_at.map(to_proto),
-            ..said
-        })
+        Ok(finished(stored.id, stored.author, stored.finished_at, said))
     }
 }

@@ -16,7 +16,7 @@ use kefu_service::{
     fields::{Fields, etag, name},
     idempotency::{self, Claim},
     notice::is_news,
-    present::{disclose, entry},
+    present::entry,
     time::to_proto,
 };
 use kefu_vault::{CustomerKey, WrappedKey};
@@ -26,7 +26,7 @@ use uuid::Uuid;
 use super::{
     Tickets,
     notices::{News, by_call},
-    present::{actor, changed},
+    present::{actor, changed, shown},
     replay::Written,
 };
 use crate::{
@@ -113,15 +113,11 @@ impl Tickets {
             }
             Err(fault) => return Err(fault),
         };
-        let Written {
-            mut ticket,
-            position,
-        } = match self.open_at_once(&call, &new).await? {
+        let written = match self.open_at_once(&call, &new).await? {
             Some(written) => written,
             None => self.open_by_steps(&call, &new).await?,
         };
-        disclose(&mut ticket, &new.clearance, Default::default());
-        Ok(Answer::written(ticket, position))
+        self.answer_written(&call, written).await
     }
 
     fn checked(&self, call: &Call, request: OpenTicketRequest) -> Result<New, Fault> {
@@ -147,7 +143,7 @@ impl Tickets {
     }
 
     /// Opens it under a key that is known; `None` when something is not as usual.
-    async fn open_at_once(&self, call: &Call, new: &New) -> Result<Option<Written>, Fault> {
+    async fn open_at_once(&self, call: &Call, new: &New) -> Result<Option<Written<Ticket>>, Fault> {
         let customer = new.entry.customer;
         let Some(wrapped) = self.remembered(customer).await? else {
             return Ok(None);
@@ -169,7 +165,7 @@ impl Tickets {
             self.keys.forget(customer);
             return Ok(None);
         };
-        Ok(Some(written(call, classed.ticket, opened)))
+        Ok(Some(written(call, new, classed.ticket, opened)))
     }
 
     /// The customer's wrapped key: from memory, else from the database.
@@ -185,7 +181,7 @@ impl Tickets {
 
     /// Finds out what is not as usual: the request was answered before, the
     /// customer has no file, or no key yet.
-    async fn open_by_steps(&self, call: &Call, new: &Arc<New>) -> Result<Written, Fault> {
+    async fn open_by_steps(&self, call: &Call, new: &Arc<New>) -> Result<Written<Ticket>, Fault> {
         let (service, call, new) = (self.clone(), call.clone(), new.clone());
         self.core
             .deps
@@ -202,13 +198,12 @@ impl Tickets {
         connection: &mut PgConnection,
         call: &Call,
         new: &New,
-    ) -> Result<Written, Fault> {
+    ) -> Result<Written<Ticket>, Fault> {
         if let Some(claim) = &new.claim
             && let Some(kept) = idempotency::find(connection, claim).await?
         {
-            return self
-                .replay(connection, call, &kept, new.clearance.classes)
-                .await;
+            let clearance = new.clearance.clone();
+            return self.replay(connection, call, &kept, clearance).await;
         }
         let customer = new.entry.customer;
         if !customers::is_known(connection, customer).await? {
@@ -228,9 +223,9 @@ impl Tickets {
         let opened = opening::write(connection, &opening)
             .await?
             .ok_or_else(|| Fault::new(Reason::Conflict))?;
-        let written = written(call, classed.ticket, opened);
+        let written = written(call, new, classed.ticket, opened);
         let key = self.sealer.open_key(customer, &wrapped).await?;
-        self.tell_received(connection, call, new, (&written.ticket, &key))
+        self.tell_received(connection, call, new, (&written.record, &key))
             .await?;
         Ok(written)
     }
@@ -355,7 +350,7 @@ pub(super) fn opened(id: Uuid, given: Ticket, entry: &Entry, call: &Call) -> Tic
 }
 
 /// The answer about a ticket that was opened.
-pub(super) fn written(call: &Call, ticket: Ticket, opened: Opened) -> Written {
+pub(super) fn written(call: &Call, new: &New, ticket: Ticket, opened: Opened) -> Written<Ticket> {
     let first = StateChange {
         from: TicketState::Unspecified as i32,
         to: TicketState::New as i32,
@@ -369,8 +364,6 @@ pub(super) fn written(call: &Call, ticket: Ticket, opened: Opened) -> Written {
         history: vec![first],
         ..ticket
     };
-    Written {
-        ticket,
-        position: opened.position,
-    }
+    let shown = shown(&ticket, new.entry.customer, new.clearance.clone());
+    Written::now(ticket, shown, opened.position)
 }

@@ -57,12 +57,19 @@ impl Tickets {
 }
 
 /// A record about to be shown.
-fn shown(ticket: &Ticket, customer: Uuid, clearance: Clearance) -> Shown {
+pub(super) fn shown(ticket: &Ticket, customer: Uuid, clearance: Clearance) -> Shown {
     Shown {
         resource: ticket.name.clone(),
         customer_id: Some(customer),
         clearance,
     }
+}
+
+/// Of the records that a request names, the one that it is refused for.
+pub(super) fn refused_for<T>(outcome: &Result<T, Fault>) -> Option<String> {
+    let fault = outcome.as_ref().err()?;
+    let named = fault.metadata.iter().find(|(key, _)| *key == "resource")?;
+    Some(named.1.clone())
 }
 
 /// Who calls.

@@ -1,27 +1,87 @@
-//! Answers that were given before, to the same request.
+//! What a write answers: the first time, and when its request comes again.
 
-use kefu_contracts::{ClassSet, ticket::Ticket};
+use kefu_access::Clearance;
+use kefu_contracts::{Account, Resource, ticket::Ticket};
+use kefu_journal::Cursor;
 use kefu_service::{
-    call::Call,
+    call::{Answer, Call},
     error::Fault,
     fields::{name, parse_etag},
     idempotency::Kept,
+    present::{Shown, Views, disclose},
 };
 use sqlx::PgConnection;
 
 use super::{
     Tickets,
     details::{AsOf, details},
+    present::shown,
 };
 use crate::store::tickets;
 
-/// An answer to a change before it is disclosed.
-pub(super) struct Written {
-    pub(super) ticket: Ticket,
-    pub(super) position: kefu_journal::Cursor,
+/// A record as a write left it.
+pub(super) struct Written<R> {
+    pub(super) record: R,
+    /// What is shown of it.
+    pub(super) shown: Shown,
+    pub(super) position: Cursor,
+    /// The answer was given before; nothing was changed now.
+    pub(super) replayed: bool,
+}
+
+impl<R> Written<R> {
+    /// What was changed just now, and journaled here.
+    pub(super) fn now(record: R, shown: Shown, position: Cursor) -> Self {
+        Self {
+            record,
+            shown,
+            position,
+            replayed: false,
+        }
+    }
+
+    /// What was answered before.
+    pub(super) fn before(record: R, shown: Shown, position: Cursor) -> Self {
+        Self {
+            replayed: true,
+            ..Self::now(record, shown, position)
+        }
+    }
+
+    /// The answer. What a change shows is journaled with it; what is shown again is a view.
+    pub(super) async fn into_answer(
+        self,
+        views: &Views,
+        call: &Call,
+        viewed: &'static str,
+    ) -> Result<Answer<R>, Fault> {
+        if self.replayed {
+            views.record(call, viewed, &[self.shown]).await?;
+        }
+        Ok(Answer::written(self.record, self.position))
+    }
+}
+
+impl<R: Resource> Written<R> {
+    /// Without what is not cleared.
+    pub(super) fn disclosed(mut self) -> Self {
+        disclose(&mut self.record, &self.shown.clearance, Account::default());
+        self
+    }
 }
 
 impl Tickets {
+    /// The answer to a change of a ticket.
+    pub(super) async fn answer_written(
+        &self,
+        call: &Call,
+        written: Written<Ticket>,
+    ) -> Result<Answer<Ticket>, Fault> {
+        let views = &self.core.views;
+        let disclosed = written.disclosed();
+        disclosed.into_answer(views, call, "ticket.viewed").await
+    }
+
     /// The answer that was given to this request before. The kept record has
     /// neither number, messages nor history: they are read as of its revision.
     pub(super) async fn replay(
@@ -29,8 +89,8 @@ impl Tickets {
         connection: &mut PgConnection,
         call: &Call,
         kept: &Kept,
-        cleared: ClassSet,
-    ) -> Result<Written, Fault> {
+        clearance: Clearance,
+    ) -> Result<Written<Ticket>, Fault> {
         let id = kept.resource_id;
         let known = tickets::known(connection, id).await?;
         let key = self
@@ -46,11 +106,9 @@ impl Tickets {
         })?;
         ticket.number = known.number;
         let at = AsOf::Change(revision);
-        let details = details(connection, call, id, at, cleared).await?;
+        let details = details(connection, call, id, at, clearance.classes).await?;
         self.attach(&key, details, &mut ticket)?;
-        Ok(Written {
-            ticket,
-            position: kept.position,
-        })
+        let shown = shown(&ticket, known.customer_id, clearance);
+        Ok(Written::before(ticket, shown, kept.position))
     }
 }

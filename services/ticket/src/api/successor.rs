@@ -1,9 +1,8 @@
 //! Tickets that come out of others: what follows up a closed one, and what was split.
 
 use kefu_contracts::{
-    ClassSet,
     common::Reason,
-    ticket::{LinkKind, NoticeRulesVersion},
+    ticket::{LinkKind, NoticeRulesVersion, Ticket},
 };
 use kefu_journal::Entry;
 use kefu_service::{
@@ -37,7 +36,7 @@ pub(super) struct Origin {
 /// A ticket that was opened, and under which key.
 pub(super) struct Successor {
     pub(super) key: CustomerKey,
-    written: Written,
+    written: Written<Ticket>,
 }
 
 impl Tickets {
@@ -79,8 +78,8 @@ impl Tickets {
         let opened = opening::write(connection, &opening)
             .await?
             .ok_or_else(|| Fault::new(Reason::Conflict))?;
-        let written = written(call, classed.ticket, opened);
-        self.tell_received(connection, call, new, (&written.ticket, &key))
+        let written = written(call, new, classed.ticket, opened);
+        self.tell_received(connection, call, new, (&written.record, &key))
             .await?;
         Ok(Successor { key, written })
     }
@@ -91,11 +90,11 @@ impl Tickets {
         connection: &mut PgConnection,
         call: &Call,
         (id, successor): (Uuid, Successor),
-        cleared: ClassSet,
-    ) -> Result<Written, Fault> {
+    ) -> Result<Written<Ticket>, Fault> {
         let mut written = successor.written;
+        let cleared = written.shown.clearance.classes;
         let details = details(connection, call, id, AsOf::Change(1), cleared).await?;
-        self.attach(&successor.key, details, &mut written.ticket)?;
+        self.attach(&successor.key, details, &mut written.record)?;
         Ok(written)
     }
 }

@@ -361,9 +361,13 @@ impl Action {
         Ok(None)
     }
 
-    /// Nobody takes over what is theirs, and nothing is given back that nobody has.
+    /// Nobody takes over what is theirs, nothing is given back that nobody has, and nobody asks for
+    /// what was agreed to: whoever asked for it stays named as that.
     fn moves(&self, ticket: &Ticket) -> Result<(), Fault> {
         match self {
+            Self::AskToClose(_) if !ticket.closing_approved_by.is_empty() => {
+                Err(Fault::state("CLOSING_APPROVED", "ask to close"))
+            }
             Self::TakeOver { by, .. } if ticket.assignee == name("employees", *by) => {
                 Err(Fault::state("ASSIGNED", "take over"))
             }

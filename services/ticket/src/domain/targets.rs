@@ -60,6 +60,27 @@ pub(crate) fn rule(definition: &TargetsDefinition, of: Classification) -> Option
     })
 }
 
+/// Whether the customer's tier has a say in which rule counts: what comes of it may tell that.
+pub(crate) fn go_by_tier(definition: &TargetsDefinition) -> bool {
+    definition.rules.iter().any(|rule| !rule.tiers.is_empty())
+}
+
+/// Whether a ticket of these has such a clock, whatever its customer's tier: at least in one.
+pub(crate) fn may_count(
+    definition: &TargetsDefinition,
+    of: Classification,
+    metric: ClockMetric,
+) -> bool {
+    let mut tiers = (0_i32..).map_while(|number| CustomerTier::try_from(number).ok());
+    tiers.any(|tier| {
+        let of = Classification {
+            tier: tier.into(),
+            ..of
+        };
+        rule(definition, of).is_some_and(|rule| target(rule, metric).is_some())
+    })
+}
+
 /// What the rule allows; none: there is no such clock.
 pub(crate) fn target(rule: &TargetRule, metric: ClockMetric) -> Option<SignedDuration> {
     let seconds = match metric {

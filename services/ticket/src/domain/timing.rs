@@ -82,6 +82,27 @@ impl Timing {
         timed.collect()
     }
 
+    /// Whether the targets of this version go by the customer's tier.
+    pub(crate) fn go_by_tier(&self, version: i32) -> bool {
+        let versions = self.targets.iter().filter(|one| one.number == version);
+        let mut definitions = versions.filter_map(|one| one.definition.as_ref());
+        definitions.any(targets::go_by_tier)
+    }
+
+    /// The attempts of a ticket whose targets go by the tier, with the version: all that there
+    /// would be in any tier, so that neither these nor how many they are tell whose it is.
+    pub(crate) fn whatever_the_tier(&self, record: &Record) -> Vec<(Attempt, i32)> {
+        let plain = attempts(record.received_at, &record.happened, &[]);
+        let all = plain.into_iter().filter_map(|attempt| {
+            let version = targets::in_force(&self.targets, attempt.started_at)?;
+            let definition = version.definition.as_ref()?;
+            let counts = targets::go_by_tier(definition)
+                && targets::may_count(definition, record.classification, attempt.metric);
+            counts.then_some((attempt, version.number))
+        });
+        all.collect()
+    }
+
     /// When the solution of a ticket is due, where it is, and by the clock on which wall.
     pub(crate) fn promise(
         &self,

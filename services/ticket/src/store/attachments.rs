@@ -17,8 +17,8 @@ pub(crate) const ATTACHMENTS: &str = "attachments";
 /// what its customer said is cleared.
 pub(crate) const RECORD: RecordSpec = RecordSpec {
     columns:
-        "a.id, a.ticket_id, a.customer_id, a.state, a.sealed, a.started_at, t.state AS ticket_state,
-              t.revision AS ticket_revision, k.kek_id, k.wrapped",
+        "a.id, a.ticket_id, a.customer_id, a.state, a.author_id, a.author_is_system, a.sealed, a.started_at,
+              a.finished_at, t.state AS ticket_state, t.revision AS ticket_revision, k.kek_id, k.wrapped",
     from: "ticket.attachment a JOIN ticket.ticket t ON t.id = a.ticket_id
            JOIN ticket.customer_key k ON k.customer_id = a.customer_id",
     id: "a.id",
@@ -42,8 +42,11 @@ pub(crate) struct StoredAttachment {
     pub(crate) ticket_id: Uuid,
     pub(crate) customer_id: Uuid,
     pub(crate) whole: bool,
+    /// Who began it.
+    pub(crate) author: Actor,
     pub(crate) sealed: Vec<u8>,
     pub(crate) started_at: Timestamp,
+    pub(crate) finished_at: Option<Timestamp>,
     pub(crate) ticket_closed: bool,
     pub(crate) ticket_revision: i64,
     pub(crate) wrapped: WrappedKey,
@@ -54,13 +57,19 @@ pub(crate) struct StoredAttachment {
 impl StoredAttachment {
     pub(crate) fn read(row: &PgRow) -> Result<Self, Fault> {
         let started_at = row.try_get::<jiff_sqlx::Timestamp, _>("started_at")?;
+        let finished_at = row.try_get::<Option<jiff_sqlx::Timestamp>, _>("finished_at")?;
         Ok(Self {
             id: row.try_get("id")?,
             ticket_id: row.try_get("ticket_id")?,
             customer_id: row.try_get("customer_id")?,
             whole: row.try_get::<i16, _>("state")? == WHOLE,
+            author: Actor {
+                id: row.try_get("author_id")?,
+                is_system: row.try_get("author_is_system")?,
+            },
             sealed: row.try_get("sealed")?,
             started_at: started_at.to_jiff(),
+            finished_at: finished_at.map(|at| at.to_jiff()),
             ticket_closed: row.try_get::<i16, _>("ticket_state")? == TicketState::Closed as i16,
             ticket_revision: row.try_get("ticket_revision")?,
             wrapped: WrappedKey {

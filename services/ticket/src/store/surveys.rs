@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
 use kefu_access::{ScopeColumns, write_scope_for_class};
 use kefu_contracts::{
+    common::Channel,
     policy::DataClass,
     ticket::{ReturnVisit, Survey, SurveyState},
 };
@@ -29,7 +30,7 @@ pub(crate) const SURVEYS: &str = "surveys";
 pub(crate) const RECORD: RecordSpec = RecordSpec {
     columns: "s.id, s.ticket_id, s.customer_id, s.attempt, s.channels, s.state, s.invited_at, s.expires_at,
               s.sent_at, s.answered_at, s.service_score, s.result_score, s.visit, s.visited_at, s.sealed,
-              s.revision, t.department_id, t.merged_at, k.kek_id, k.wrapped",
+              s.revision, s.sent_channel, t.department_id, t.merged_at, k.kek_id, k.wrapped",
     from: "ticket.survey s JOIN ticket.ticket t ON t.id = s.ticket_id
            JOIN ticket.customer_key k ON k.customer_id = s.customer_id",
     id: "s.id",
@@ -71,6 +72,8 @@ pub(crate) struct StoredSurvey {
     pub(crate) invited_at: Timestamp,
     pub(crate) expires_at: Timestamp,
     pub(crate) answered_at: Option<Timestamp>,
+    /// By which the link was sent last.
+    pub(crate) sent_channel: Channel,
     /// Its ticket is part of another: nobody is asked about it.
     pub(crate) is_merged: bool,
     pub(crate) sealed: Vec<u8>,
@@ -124,6 +127,7 @@ impl StoredSurvey {
             invited_at,
             expires_at,
             answered_at,
+            sent_channel: Channel::try_from(small("sent_channel")?).unwrap_or_default(),
             is_merged: perhaps("merged_at")?.is_some(),
             sealed: row.try_get("sealed")?,
             wrapped: WrappedKey {
@@ -202,14 +206,16 @@ pub(crate) async fn sent(
     survey: &StoredSurvey,
     hash: &[u8],
     now: Timestamp,
+    channel: Channel,
 ) -> Result<bool, Fault> {
     let written = sqlx::query!(
-        "UPDATE ticket.survey SET token_hash = $3, sent_at = $4, state = 2, revision = revision + 1
+        "UPDATE ticket.survey SET token_hash = $3, sent_at = $4, sent_channel = $5, state = 2, revision = revision + 1
          WHERE id = $1 AND revision = $2",
         survey.id,
         survey.revision,
         hash,
         now.to_sqlx() as _,
+        channel as i16,
     )
     .execute(connection)
     .await?;

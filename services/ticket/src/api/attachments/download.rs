@@ -8,14 +8,13 @@ use kefu_service::{
     call::Call,
     error::{Fault, Violation},
     fields::Fields,
-    present::Shown,
 };
 use kefu_vault::CustomerKey;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
 
-use super::{Attachments, REFUSED, find, open, part_place};
+use super::{Attachments, REFUSED, VIEWED, find, open, part_place, shown};
 use crate::{
     domain::file::PART,
     store::attachments::{self, ATTACHMENTS, StoredAttachment},
@@ -63,12 +62,8 @@ impl Attachments {
             let range = Violation::OutOfRange(0, size - 1);
             return Err(Fault::fields(vec![("offset".to_owned(), range)]));
         }
-        let shown = Shown {
-            resource: request.name,
-            customer_id: Some(stored.customer_id),
-            clearance: call.context.clearance(stored.matched, call.now),
-        };
-        views.record(&call, "attachment.viewed", &[shown]).await?;
+        let shown = shown(&call, &stored);
+        views.record(&call, VIEWED, &[shown]).await?;
         let sending = Sending {
             service: self.clone(),
             call,

@@ -10,13 +10,15 @@ use kefu_service::{
     error::{Fault, Violation},
     fields::{Fields, name},
     present::entry,
-    time::to_proto,
 };
 use kefu_vault::CustomerKey;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{Attachments, REFUSED, changed, find, open, part_place, upload::ensure_coming};
+use super::{
+    Attachments, REFUSED, VIEWED, changed, find, finished, open, part_place, shown,
+    upload::ensure_coming,
+};
 use crate::{
     domain::file::{Inspection, part_count},
     store::attachments::{self, ATTACHMENTS, Part, StoredAttachment},
@@ -47,8 +49,11 @@ impl Attachments {
         let key = self.key(&found.stored).await?;
         let said = open(self.vault(), &key, id, &found.stored.sealed)?;
         if found.stored.whole {
-            // The same again.
-            return Ok(Answer::read(said_of(id, said)));
+            let stored = &found.stored;
+            // The same again: it is shown again, and nothing is changed.
+            views.record(&call, VIEWED, &[shown(&call, stored)]).await?;
+            let whole = finished(id, stored.author, stored.finished_at, said);
+            return Ok(Answer::read(whole));
         }
         ensure_coming(&found.stored, call.now)?;
         self.inspect(&key, id, &said, &found.parts).await?;
@@ -65,9 +70,7 @@ impl Attachments {
         let (stored, position) = views
             .or_refused(&call, REFUSED, &name(ATTACHMENTS, id), outcome)
             .await?;
-        let mut whole = said_of(stored.id, said);
-        whole.author = call.caller();
-        whole.finish_time = Some(to_proto(call.now));
+        let whole = finished(id, stored.author, Some(call.now), said);
         Ok(Answer::written(whole, position))
     }
 
@@ -104,14 +107,6 @@ impl Attachments {
         let mut fields = Fields::new();
         inspection.check(&mut fields, said);
         fields.finish()
-    }
-}
-
-/// What was said of the file, under its name.
-fn said_of(id: Uuid, said: Attachment) -> Attachment {
-    Attachment {
-        name: name(ATTACHMENTS, id),
-        ..said
     }
 }
 

@@ -13,15 +13,15 @@ use kefu_service::{
     error::Fault,
     fields::{Fields, name},
     idempotency::{self, Claim},
-    present::entry,
+    present::{Shown, entry},
 };
 use prost::Message;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{Attachments, REFUSED, changed, place};
+use super::{Attachments, REFUSED, VIEWED, changed, place};
 use crate::{
-    api::present::actor,
+    api::{present::actor, replay::Written},
     domain::file::{PART, check},
     store::{
         attachments::{self, ATTACHMENTS, NewAttachment},
@@ -38,8 +38,6 @@ struct Wanted {
     said: Attachment,
     claim: Option<Claim>,
 }
-
-type Written = (StartAttachmentResponse, kefu_journal::Cursor);
 
 impl Attachments {
     /// Clauses OP-3.1, CC-2.4.
@@ -78,10 +76,10 @@ impl Attachments {
             })
             .await;
         let views = &self.core.views;
-        let (started, position) = views
+        let started = views
             .or_not_allowed(&call, REFUSED, &resource, outcome)
             .await?;
-        Ok(Answer::written(started, position))
+        started.into_answer(views, &call, VIEWED).await
     }
 
     async fn announce(
@@ -89,7 +87,7 @@ impl Attachments {
         connection: &mut PgConnection,
         call: &Call,
         wanted: &Wanted,
-    ) -> Result<Written, Fault> {
+    ) -> Result<Written<StartAttachmentResponse>, Fault> {
         let mut query = records::RECORD.get(call, wanted.ticket);
         // Neither closed nor destroyed until the attachment stands.
         query.push(" FOR SHARE OF t");
@@ -101,9 +99,16 @@ impl Attachments {
             let class = DataClass::Service.as_str_name();
             return Err(Fault::new(Reason::PermissionMissing).with("classes", class));
         }
+        let shown = |started: &StartAttachmentResponse| Shown {
+            resource: started.name.clone(),
+            customer_id: Some(row.customer_id),
+            clearance: clearance.clone(),
+        };
         let claim = wanted.claim.as_ref();
-        if let Some(kept) = idempotency::find_plain(connection, claim).await? {
-            return Ok((kept.body, kept.position));
+        let kept = idempotency::find_plain::<StartAttachmentResponse>(connection, claim).await?;
+        if let Some(kept) = kept {
+            let shown = shown(&kept.body);
+            return Ok(Written::before(kept.body, shown, kept.position));
         }
         if row.standing().state == TicketState::Closed {
             let closed = TicketState::Closed.as_str_name();
@@ -137,6 +142,7 @@ impl Attachments {
             part_bytes: i32::try_from(PART).unwrap_or(i32::MAX),
         };
         idempotency::keep_plain(connection, call, claim, wanted.id, &started, position).await?;
-        Ok((started, position))
+        let shown = shown(&started);
+        Ok(Written::now(started, shown, position))
     }
 }

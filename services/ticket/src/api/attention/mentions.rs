@@ -20,6 +20,8 @@ use uuid::Uuid;
 use super::Attention;
 use crate::store::attention::{self, MENTION_NAMES, MENTIONS, NewMention, StoredMention};
 
+const VIEWED: &str = "mention.viewed";
+
 const LIST: ListSpec<StoredMention> = ListSpec {
     record: &MENTIONS,
     time: "mention_time",
@@ -53,7 +55,7 @@ impl Attention {
             order_by: &request.order_by,
         };
         let reader = &call;
-        let page = listing::show(&self.0, &call, &LIST, asked, "mention.viewed", |row| {
+        let page = listing::show(&self.0, &call, &LIST, asked, VIEWED, |row| {
             Box::pin(async move { Ok(shown(reader, row)) })
         })
         .await?;
@@ -84,7 +86,12 @@ impl Attention {
             .await;
         let views = &self.0.views;
         let outcome = views.or_refused(&call, "mention.refused", &request.name, outcome);
-        let (body, position) = outcome.await?;
+        let (row, position) = outcome.await?;
+        let (body, shown) = shown(&call, row);
+        // It was read before, and nothing is changed: it is shown.
+        if position.is_none() {
+            views.record(&call, VIEWED, &[shown]).await?;
+        }
         Ok(Answer { body, position })
     }
 }
@@ -103,7 +110,7 @@ async fn read(
     connection: &mut PgConnection,
     call: &Call,
     id: Uuid,
-) -> Result<(Mention, Option<Cursor>), Fault> {
+) -> Result<(StoredMention, Option<Cursor>), Fault> {
     let employee = call.context.subject.id;
     let mut query = MENTIONS.get(call, id);
     query.push(" AND m.employee_id = ").push_bind(employee);
@@ -112,13 +119,13 @@ async fn read(
     let row = row.ok_or_else(|| Fault::not_found(&name(MENTION_NAMES, id)))?;
     let mut row = StoredMention::read(&row)?;
     if row.message.read_time.is_some() {
-        return Ok((row.message, None));
+        return Ok((row, None));
     }
     attention::read(connection, id, call.now).await?;
     row.message.read_time = Some(to_proto(call.now));
     let entry = changed(call, id, (row.ticket_id, row.customer_id), employee, true);
     let position = kefu_journal::append(connection, &[entry]).await?;
-    Ok((row.message, Some(position)))
+    Ok((row, Some(position)))
 }
 
 /// Mentions somebody in a message that is being written; what is to be journaled of it.

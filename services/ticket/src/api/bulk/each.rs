@@ -10,6 +10,7 @@ use kefu_service::{
     error::{Fault, Violation},
     fields::Fields,
     idempotency::{self, Claim, Plain},
+    present::Shown,
 };
 use uuid::{Builder, Uuid};
 
@@ -73,6 +74,7 @@ impl Tickets {
         action: Action,
     ) -> Result<Answer<BulkChangeResponse>, Fault> {
         if let Some(kept) = self.kept(&all.claim).await? {
+            self.shows_again(&call, &kept.body).await?;
             return Ok(answered(kept.body, Some(kept.position)));
         }
         let mut results = Vec::with_capacity(all.tickets.len());
@@ -122,6 +124,14 @@ impl Tickets {
             })
         });
         kept.await
+    }
+
+    /// Journals that an answer is given again: which tickets it names as changed, nothing of them.
+    async fn shows_again(&self, call: &Call, answer: &BulkChangeResponse) -> Result<(), Fault> {
+        let changed = answer.results.iter().filter(|one| !one.etag.is_empty());
+        let shown: Vec<Shown> = changed.map(|one| Shown::of_company(&one.name)).collect();
+        let views = &self.core.views;
+        views.record(call, "ticket.viewed", &shown).await.map(drop)
     }
 
     async fn kept(

@@ -12,13 +12,14 @@ use kefu_service::{
     error::{Fault, Violation},
     fields::{Fields, etag},
     idempotency::{self, Claim},
-    present::entry,
+    present::{Shown, entry},
 };
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{CALENDARS, Calendars, REFUSED};
+use super::{CALENDARS, Calendars, REFUSED, VIEWED};
 use crate::{
+    api::replay::Written,
     domain::{holidays::add_holidays, is_code},
     store::calendars::{self, NewVersion},
 };
@@ -124,9 +125,8 @@ impl Calendars {
             .await;
         let resource = kefu_service::fields::name(CALENDARS, wanted.id);
         let views = &self.core.views;
-        let written = views.or_refused(&call, REFUSED, &resource, outcome).await;
-        let (calendar, position) = written?;
-        Ok(Answer::written(calendar, position))
+        let written = views.or_refused(&call, REFUSED, &resource, outcome).await?;
+        written.into_answer(views, &call, VIEWED).await
     }
 }
 
@@ -134,10 +134,11 @@ async fn write(
     connection: &mut PgConnection,
     call: &Call,
     wanted: &Wanted,
-) -> Result<(BusinessCalendar, kefu_journal::Cursor), Fault> {
+) -> Result<Written<BusinessCalendar>, Fault> {
     let claim = wanted.claim.as_ref();
-    if let Some(kept) = idempotency::find_plain(connection, claim).await? {
-        return Ok((kept.body, kept.position));
+    if let Some(kept) = idempotency::find_plain::<BusinessCalendar>(connection, claim).await? {
+        let shown = Shown::of_company(&kept.body.name);
+        return Ok(Written::before(kept.body, shown, kept.position));
     }
     match &wanted.step {
         Step::Add { code, title } => {
@@ -182,7 +183,8 @@ async fn write(
     );
     let position = kefu_journal::append(connection, &[entry]).await?;
     idempotency::keep_plain(connection, call, claim, wanted.id, &calendar, position).await?;
-    Ok((calendar, position))
+    let shown = Shown::of_company(&calendar.name);
+    Ok(Written::now(calendar, shown, position))
 }
 
 /// The definition with the days of the file; faults of either are noted.

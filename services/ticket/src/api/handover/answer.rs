@@ -1,6 +1,5 @@
 //! An offer is answered, or taken back.
 
-use kefu_access::Clearance;
 use kefu_contracts::{
     common::Reason,
     journal::EntryKind,
@@ -9,20 +8,23 @@ use kefu_contracts::{
         WithdrawOfferRequest,
     },
 };
-use kefu_journal::{Cursor, Entry};
+use kefu_journal::Entry;
 use kefu_service::{
     call::{Answer, Call},
     error::Fault,
     fields::{Fields, etag, name},
     idempotency::{self, Claim, Kept},
-    present::{disclose, entry},
+    present::{Shown, entry},
 };
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{HandOvers, REFUSED, journaled};
+use super::{HandOvers, REFUSED, VIEWED, journaled};
 use crate::{
-    api::present::{actor, changed},
+    api::{
+        present::{actor, changed},
+        replay::Written,
+    },
     domain::{entry::MEDIUM, handover::Step},
     store::{
         assignments::{self, NewAssignment},
@@ -116,9 +118,8 @@ impl HandOvers {
             .await;
         let views = &self.core.views;
         let outcome = views.or_not_allowed(&call, REFUSED, &said.name, outcome);
-        let (mut offer, clearance, position) = outcome.await?;
-        disclose(&mut offer, &clearance, Default::default());
-        Ok(Answer::written(offer, position))
+        let written = outcome.await?.disclosed();
+        written.into_answer(views, &call, VIEWED).await
     }
 
     async fn take(
@@ -126,15 +127,20 @@ impl HandOvers {
         connection: &mut PgConnection,
         call: &Call,
         wanted: &Wanted,
-    ) -> Result<(Offer, Clearance, Cursor), Fault> {
-        let (row, clearance) = reached(connection, call, wanted).await?;
+    ) -> Result<Written<Offer>, Fault> {
+        let row = reached(connection, call, wanted).await?;
+        let shown = Shown {
+            resource: name(OFFERS, row.id),
+            customer_id: Some(row.customer_id),
+            clearance: call.context.clearance(row.matched, call.now),
+        };
         let key = self.sealer.open_key(row.customer_id, &row.wrapped).await?;
         if let Some(claim) = &wanted.claim
             && let Some(kept) = idempotency::find(connection, claim).await?
         {
             let answer = kept.answer.as_slice();
             let offer = self.sealer.open_answer(&key, kept.resource_id, answer)?;
-            return Ok((offer, clearance, kept.position));
+            return Ok(Written::before(offer, shown, kept.position));
         }
         if row.revision != wanted.revision {
             return Err(Fault::new(Reason::EtagMismatch).with("etag", etag(row.revision)));
@@ -174,7 +180,7 @@ impl HandOvers {
             };
             idempotency::keep(connection, call, claim, Some(row.customer_id), &kept).await?;
         }
-        Ok((offer, clearance, position))
+        Ok(Written::now(offer, shown, position))
     }
 
     /// The ticket waits in the other department; duty on it ends with whoever had it.
@@ -233,12 +239,10 @@ async fn reached(
     connection: &mut PgConnection,
     call: &Call,
     wanted: &Wanted,
-) -> Result<(StoredOffer, Clearance), Fault> {
+) -> Result<StoredOffer, Fault> {
     let mut query = offers::RECORD.get(call, wanted.id);
     query.push(" FOR UPDATE OF o");
     let row = query.build().fetch_optional(connection).await?;
     let row = row.as_ref().map(StoredOffer::read).transpose()?;
-    let row = row.ok_or_else(|| offers::not_found(wanted.id))?;
-    let clearance = call.context.clearance(row.matched, call.now);
-    Ok((row, clearance))
+    row.ok_or_else(|| offers::not_found(wanted.id))
 }

@@ -1,24 +1,22 @@
 //! A ticket is offered.
 
-use kefu_access::Clearance;
 use kefu_contracts::{
     common::Reason,
     ticket::{Offer, OfferState, OfferTicketRequest, TicketState},
 };
-use kefu_journal::Cursor;
 use kefu_service::{
     call::{Answer, Call},
     error::{Fault, Violation},
     fields::{Fields, etag},
     idempotency::{self, Claim, Kept},
-    present::disclose,
+    present::Shown,
 };
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{HandOvers, REFUSED, journaled};
+use super::{HandOvers, REFUSED, VIEWED, journaled};
 use crate::{
-    api::present::actor,
+    api::{present::actor, replay::Written},
     domain::entry::MEDIUM,
     store::{
         offers::{self, NewOffer},
@@ -72,9 +70,8 @@ impl HandOvers {
             .await;
         let views = &self.core.views;
         let outcome = views.or_not_allowed(&call, REFUSED, &request.name, outcome);
-        let (mut offer, clearance, position) = outcome.await?;
-        disclose(&mut offer, &clearance, Default::default());
-        Ok(Answer::written(offer, position))
+        let written = outcome.await?.disclosed();
+        written.into_answer(views, &call, VIEWED).await
     }
 
     async fn make(
@@ -82,14 +79,18 @@ impl HandOvers {
         connection: &mut PgConnection,
         call: &Call,
         wanted: &Wanted,
-    ) -> Result<(Offer, Clearance, Cursor), Fault> {
+    ) -> Result<Written<Offer>, Fault> {
         let (ticket, ticket_name) = &wanted.ticket;
         let mut query = RECORD.get(call, *ticket);
         query.push(" FOR UPDATE OF t");
         let row = query.build().fetch_optional(&mut *connection).await?;
         let row = row.as_ref().map(StoredTicket::read).transpose()?;
         let row = row.ok_or_else(|| Fault::not_found(ticket_name))?;
-        let clearance = call.context.clearance(row.matched, call.now);
+        let shown = |offer: &Offer| Shown {
+            resource: offer.name.clone(),
+            customer_id: Some(row.customer_id),
+            clearance: call.context.clearance(row.matched, call.now),
+        };
         let key = self
             .sealer
             .standing_key(connection, row.customer_id)
@@ -98,8 +99,9 @@ impl HandOvers {
             && let Some(kept) = idempotency::find(connection, claim).await?
         {
             let answer = kept.answer.as_slice();
-            let offer = self.sealer.open_answer(&key, kept.resource_id, answer)?;
-            return Ok((offer, clearance, kept.position));
+            let offer: Offer = self.sealer.open_answer(&key, kept.resource_id, answer)?;
+            let shown = shown(&offer);
+            return Ok(Written::before(offer, shown, kept.position));
         }
         if row.revision != wanted.revision {
             return Err(Fault::new(Reason::EtagMismatch).with("etag", etag(row.revision)));
@@ -144,6 +146,7 @@ impl HandOvers {
             };
             idempotency::keep(connection, call, claim, Some(row.customer_id), &kept).await?;
         }
-        Ok((offer, clearance, position))
+        let shown = shown(&offer);
+        Ok(Written::now(offer, shown, position))
     }
 }

@@ -1,6 +1,5 @@
 //! The agent concerned objects, and somebody else decides.
 
-use kefu_access::Clearance;
 use kefu_contracts::{
     ClassSet, Resource,
     common::Reason,
@@ -16,7 +15,7 @@ use kefu_service::{
     error::{Fault, Violation},
     fields::{Fields, etag},
     idempotency::{self, Claim, Kept},
-    present::{disclose, entry},
+    present::{Shown, entry},
     time::to_proto,
 };
 use sqlx::PgConnection;
@@ -26,8 +25,10 @@ use super::{
     Inspections, REFUSED, changed,
     complete::{Hand, Wanted, days_from, result, without_comments},
     ensure_cleared,
+    results::VIEWED,
 };
 use crate::{
+    api::replay::Written,
     domain::{
         entry::MEDIUM,
         inspection::{
@@ -54,9 +55,6 @@ struct Objection {
     task: Uuid,
     claim: Option<Claim>,
 }
-
-/// The inspection whole, and what of it the caller may see.
-type Written = (Inspection, kefu_journal::Cursor, Clearance);
 
 impl Inspections {
     /// Clause OP-5.
@@ -91,9 +89,8 @@ impl Inspections {
             .await;
         let views = &self.core.views;
         let written = views.or_not_allowed(&call, REFUSED, &request.name, outcome);
-        let (mut inspection, position, clearance) = written.await?;
-        disclose(&mut inspection, &clearance, Default::default());
-        Ok(Answer::written(inspection, position))
+        let written = written.await?.disclosed();
+        written.into_answer(views, &call, VIEWED).await
     }
 
     async fn object(
@@ -101,13 +98,17 @@ impl Inspections {
         connection: &mut PgConnection,
         call: &Call,
         wanted: &Objection,
-    ) -> Result<Written, Fault> {
+    ) -> Result<Written<Inspection>, Fault> {
         let mut query = RECORD.get(call, wanted.id);
         query.push(" FOR UPDATE OF i");
         let row = query.build().fetch_optional(&mut *connection).await?;
         let row = row.as_ref().map(StoredInspection::read).transpose()?;
         let row = row.ok_or_else(|| Fault::not_found(&wanted.name))?;
-        let clearance = call.context.clearance(row.matched, call.now);
+        let shown = Shown {
+            resource: wanted.name.clone(),
+            customer_id: Some(row.customer_id),
+            clearance: call.context.clearance(row.matched, call.now),
+        };
         let destroyed = || Fault::new(Reason::CustomerDestroyed);
         let wrapped = row.wrapped.as_ref().ok_or_else(destroyed)?;
         let key = self.results.open_key(row.customer_id, wrapped).await?;
@@ -115,12 +116,12 @@ impl Inspections {
             && let Some(kept) = idempotency::find(connection, claim).await?
         {
             let inspection = self.results.open_answer(&key, row.id, &kept.answer)?;
-            return Ok((inspection, kept.position, clearance));
+            return Ok(Written::before(inspection, shown, kept.position));
         }
         if row.revision != wanted.revision {
             return Err(Fault::new(Reason::EtagMismatch).with("etag", etag(row.revision)));
         }
-        ensure_cleared(&clearance)?;
+        ensure_cleared(&shown.clearance)?;
         // Whoever else sees it: it is about one person.
         if call.context.subject.id != row.agent_id {
             let rule = "only the agent concerned objects to a result";
@@ -170,7 +171,7 @@ impl Inspections {
             };
             idempotency::keep(connection, call, claim, customer, &kept).await?;
         }
-        Ok((inspection, position, clearance))
+        Ok(Written::now(inspection, shown, position))
     }
 
     /// Clause OP-5.

@@ -1,7 +1,6 @@
 //! A sheet is filled in, and what follows from it.
 
 use jiff::{Timestamp, ToSpan};
-use kefu_access::Clearance;
 use kefu_contracts::{
     ClassSet, Resource,
     common::Reason,
@@ -17,15 +16,16 @@ use kefu_service::{
     error::Fault,
     fields::{Fields, etag},
     idempotency::{self, Claim, Kept},
-    present::{disclose, entry},
+    present::{Shown, entry},
     time::to_proto,
 };
 use kefu_vault::CustomerKey;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{Inspections, TASK_REFUSED, changed, done, ensure_cleared};
+use super::{Inspections, TASK_REFUSED, changed, done, ensure_cleared, tasks::VIEWED};
 use crate::{
+    api::replay::Written,
     domain::inspection::{
         rules::{of_number, sheet},
         score::{self, Filled, Outcome},
@@ -51,9 +51,6 @@ pub(super) struct Wanted {
     pub(super) next: Uuid,
     pub(super) claim: Option<Claim>,
 }
-
-/// The task whole, and what of it the caller may see.
-type Written = (InspectionTask, kefu_journal::Cursor, Clearance);
 
 /// A task that is its inspector's to do, with all that it is judged by.
 pub(super) struct Hand {
@@ -109,9 +106,8 @@ impl Inspections {
             .await;
         let views = &self.core.views;
         let written = views.or_not_allowed(&call, TASK_REFUSED, &name, outcome);
-        let (mut task, position, clearance) = written.await?;
-        disclose(&mut task, &clearance, Default::default());
-        Ok(Answer::written(task, position))
+        let written = written.await?.disclosed();
+        written.into_answer(views, &call, VIEWED).await
     }
 
     async fn write(
@@ -119,9 +115,13 @@ impl Inspections {
         connection: &mut PgConnection,
         call: &Call,
         wanted: &Wanted,
-    ) -> Result<Written, Fault> {
+    ) -> Result<Written<InspectionTask>, Fault> {
         let (row, inspection) = held(connection, call, wanted).await?;
-        let clearance = call.context.clearance(row.matched, call.now);
+        let shown = Shown {
+            resource: wanted.name.clone(),
+            customer_id: Some(row.customer_id),
+            clearance: call.context.clearance(row.matched, call.now),
+        };
         let destroyed = || Fault::new(Reason::CustomerDestroyed);
         let wrapped = row.wrapped.as_ref().ok_or_else(destroyed)?;
         let key = self.tasks.open_key(row.customer_id, wrapped).await?;
@@ -129,12 +129,12 @@ impl Inspections {
             && let Some(kept) = idempotency::find(connection, claim).await?
         {
             let task = self.tasks.open_answer(&key, row.id, &kept.answer)?;
-            return Ok((task, kept.position, clearance));
+            return Ok(Written::before(task, shown, kept.position));
         }
         if row.revision != wanted.revision {
             return Err(Fault::new(Reason::EtagMismatch).with("etag", etag(row.revision)));
         }
-        ensure_cleared(&clearance)?;
+        ensure_cleared(&shown.clearance)?;
         if row.state != InspectionTaskState::Open {
             let open = InspectionTaskState::Open.as_str_name();
             return Err(Fault::state(row.state.as_str_name(), open));
@@ -172,7 +172,7 @@ impl Inspections {
             };
             idempotency::keep(connection, call, claim, customer, &kept).await?;
         }
-        Ok((task, position, clearance))
+        Ok(Written::now(task, shown, position))
     }
 
     /// Keeps what was filled in, and does what follows; the task as it is then.

@@ -14,7 +14,7 @@ use kefu_service::{
 use super::{Inspections, REFUSED};
 use crate::store::inspections::{INSPECTIONS, RECORD, StoredInspection};
 
-const VIEWED: &str = "inspection.viewed";
+pub(super) const VIEWED: &str = "inspection.viewed";
 
 const ONE: One<StoredInspection> = One {
     record: &RECORD,

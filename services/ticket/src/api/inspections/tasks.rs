@@ -15,7 +15,7 @@ use kefu_service::{
 use super::{Inspections, TASK_REFUSED};
 use crate::store::inspection_tasks::{RECORD, StoredTask, TASKS};
 
-const VIEWED: &str = "inspection_task.viewed";
+pub(super) const VIEWED: &str = "inspection_task.viewed";
 
 const ONE: One<StoredTask> = One {
     record: &RECORD,

@@ -8,7 +8,6 @@ use kefu_contracts::{
         UncoveredCategory,
     },
 };
-use kefu_journal::Cursor;
 use kefu_service::{
     call::{Answer, Call},
     error::{Fault, Violation},
@@ -23,6 +22,7 @@ use uuid::Uuid;
 
 use super::{Knowledge, uses::days};
 use crate::{
+    api::replay::Written,
     domain::article::reason,
     store::articles::{
         ARTICLES,
@@ -31,6 +31,7 @@ use crate::{
     },
 };
 
+const VIEWED: &str = "knowledge_gap.viewed";
 const REFUSED: &str = "knowledge_gap.refused";
 const MOST_CATEGORIES: usize = 200;
 /// Solved tickets from which on a category is missed.
@@ -92,7 +93,7 @@ impl Knowledge {
             .map(|one| Shown::of_company(&one.gap.name))
             .collect();
         let views = &self.core.views;
-        views.record(&call, "knowledge_gap.viewed", &shown).await?;
+        views.record(&call, VIEWED, &shown).await?;
         Ok(Answer::read(ListKnowledgeGapsResponse {
             gaps: found.into_iter().map(|one| one.gap).collect(),
             next_page_token,
@@ -137,9 +138,8 @@ impl Knowledge {
         let views = &self.core.views;
         let closed = views
             .or_refused(&call, REFUSED, &request.name, outcome)
-            .await;
-        let (gap, position) = closed?;
-        Ok(Answer::written(gap, position))
+            .await?;
+        closed.into_answer(views, &call, VIEWED).await
     }
 
     /// Clause SG-8.
@@ -188,10 +188,11 @@ async fn close(
     connection: &mut PgConnection,
     call: &Call,
     closing: &Closing,
-) -> Result<(KnowledgeGap, Cursor), Fault> {
+) -> Result<Written<KnowledgeGap>, Fault> {
     let claim = closing.claim.as_ref();
-    if let Some(kept) = idempotency::find_plain(connection, claim).await? {
-        return Ok((kept.body, kept.position));
+    if let Some(kept) = idempotency::find_plain::<KnowledgeGap>(connection, claim).await? {
+        let shown = Shown::of_company(&kept.body.name);
+        return Ok(Written::before(kept.body, shown, kept.position));
     }
     let resource = name(GAPS, closing.id);
     let state = gaps::lock(connection, closing.id).await?;
@@ -222,5 +223,6 @@ async fn close(
     );
     let position = kefu_journal::append(connection, &[entry]).await?;
     idempotency::keep_plain(connection, call, claim, closing.id, &gap, position).await?;
-    Ok((gap, position))
+    let shown = Shown::of_company(&gap.name);
+    Ok(Written::now(gap, shown, position))
 }

@@ -11,7 +11,6 @@ use kefu_contracts::{
         ListArticleSourcesResponse, PersonalData, ProposeArticleRequest, Ticket, TicketState,
     },
 };
-use kefu_journal::Cursor;
 use kefu_service::{
     call::{Answer, Call},
     error::{Fault, Language},
@@ -23,11 +22,12 @@ use sqlx::{PgConnection, Row};
 use uuid::Uuid;
 
 use super::{
-    Knowledge,
+    Knowledge, read,
     uses::worked_on,
     write::{Wanted, begun},
 };
 use crate::{
+    api::replay::Written,
     domain::article::personal::leave_out,
     store::{
         articles::{ARTICLES, sources},
@@ -102,9 +102,8 @@ impl Knowledge {
         let views = &self.core.views;
         let adopted = views
             .or_not_allowed(&call, REFUSED, &request.ticket, outcome)
-            .await;
-        let (article, position) = adopted?;
-        Ok(Answer::written(article, position))
+            .await?;
+        adopted.into_answer(views, &call, read::VIEWED).await
     }
 
     async fn adopt_from(
@@ -113,15 +112,15 @@ impl Knowledge {
         call: &Call,
         ticket: Uuid,
         wanted: &Wanted,
-    ) -> Result<(Article, Cursor), Fault> {
+    ) -> Result<Written<Article>, Fault> {
         let (row, _) = worked_on(connection, call, ticket).await?;
         ensure_solved(row.standing().state)?;
-        let (article, position) = self.write(connection, call, wanted).await?;
+        let adopted = self.write(connection, call, wanted).await?;
         // Asked for again, it is the article of before, which has its source.
-        if article.name == name(ARTICLES, wanted.id) {
+        if !adopted.replayed {
             sources::insert(connection, wanted.id, row.id, row.customer_id).await?;
         }
-        Ok((article, position))
+        Ok(adopted)
     }
 
     /// Clause CC-2.4.

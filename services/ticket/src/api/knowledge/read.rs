@@ -17,7 +17,7 @@ use sqlx::{Postgres, QueryBuilder};
 use super::{Knowledge, REFUSED};
 use crate::store::articles::{self, ARTICLES, DESK, StoredArticle, VERSIONS, reading, steps};
 
-const VIEWED: &str = "article.viewed";
+pub(super) const VIEWED: &str = "article.viewed";
 
 const LIST: ListSpec<StoredArticle> = ListSpec {
     record: &DESK,

@@ -12,7 +12,7 @@ use kefu_service::{
     error::{Fault, Violation},
     fields::{Fields, etag, name},
     idempotency::{self, Claim},
-    present::entry,
+    present::{Shown, entry},
     time::from_proto,
 };
 use sqlx::PgConnection;
@@ -21,8 +21,10 @@ use uuid::Uuid;
 use super::{
     Knowledge, REFUSED,
     acts::{Asks, journaled_as},
+    read::VIEWED,
 };
 use crate::{
+    api::replay::Written,
     domain::{
         article::{Content, check_categories, content, reason, review_due, state::after},
         handling::in_force,
@@ -162,9 +164,8 @@ impl Knowledge {
         let views = &self.core.views;
         let written = views
             .or_not_allowed(&call, REFUSED, &resource, outcome)
-            .await;
-        let (article, position) = written?;
-        Ok(Answer::written(article, position))
+            .await?;
+        written.into_answer(views, &call, VIEWED).await
     }
 
     /// Takes the step and journals it, once for a request id.
@@ -173,10 +174,11 @@ impl Knowledge {
         connection: &mut PgConnection,
         call: &Call,
         wanted: &Wanted,
-    ) -> Result<(Article, Cursor), Fault> {
+    ) -> Result<Written<Article>, Fault> {
         let claim = wanted.claim.as_ref();
-        if let Some(kept) = idempotency::find_plain(connection, claim).await? {
-            return Ok((kept.body, kept.position));
+        if let Some(kept) = idempotency::find_plain::<Article>(connection, claim).await? {
+            let shown = Shown::of_company(&kept.body.name);
+            return Ok(Written::before(kept.body, shown, kept.position));
         }
         let id = wanted.id;
         let taken = match &wanted.step {
@@ -210,9 +212,12 @@ impl Knowledge {
             }
         };
         let position = record(connection, call, id, &taken).await?;
-        let article = versions::written(connection, id, taken.version).await?;
-        idempotency::keep_plain(connection, call, claim, id, &article.article, position).await?;
-        Ok((article.article, position))
+        let article = versions::written(connection, id, taken.version)
+            .await?
+            .article;
+        idempotency::keep_plain(connection, call, claim, id, &article, position).await?;
+        let shown = Shown::of_company(&article.name);
+        Ok(Written::now(article, shown, position))
     }
 
     /// Another text for a draft, or the next version.

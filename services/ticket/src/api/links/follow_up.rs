@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use kefu_access::Clearance;
 use kefu_contracts::{
     access::SubjectKind,
     common::Channel,
@@ -13,7 +12,6 @@ use kefu_service::{
     error::Fault,
     fields::{Fields, parse_name},
     idempotency::{self, Claim},
-    present::disclose,
 };
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -90,10 +88,8 @@ impl Tickets {
         let views = &self.core.views;
         let written = views
             .or_not_allowed(&call, "ticket.refused", &resource, outcome)
-            .await;
-        let (mut written, clearance) = written?;
-        disclose(&mut written.ticket, &clearance, Default::default());
-        Ok(Answer::written(written.ticket, written.position))
+            .await?;
+        self.answer_written(&call, written).await
     }
 
     async fn open_follow_up(
@@ -101,7 +97,7 @@ impl Tickets {
         connection: &mut PgConnection,
         call: &Call,
         wanted: &Wanted,
-    ) -> Result<(Written, Clearance), Fault> {
+    ) -> Result<Written<Ticket>, Fault> {
         let mut query = RECORD.get(call, wanted.id);
         query.push(" FOR SHARE OF t");
         let row = query.build().fetch_optional(&mut *connection).await?;
@@ -111,9 +107,7 @@ impl Tickets {
         if let Some(claim) = &new.claim
             && let Some(kept) = idempotency::find(connection, claim).await?
         {
-            let classes = new.clearance.classes;
-            let written = self.replay(connection, call, &kept, classes).await?;
-            return Ok((written, new.clearance));
+            return self.replay(connection, call, &kept, new.clearance).await;
         }
         if row.is_merged() {
             return Err(merged(connection, call, row.id, Event::FollowUp).await?);
@@ -146,11 +140,8 @@ impl Tickets {
             revision: 1,
         };
         messages::insert(connection, &message).await?;
-        let cleared = new.clearance.classes;
-        let written = self
-            .answer_successor(connection, call, (new.id, successor), cleared)
-            .await?;
-        Ok((written, new.clearance))
+        self.answer_successor(connection, call, (new.id, successor))
+            .await
     }
 }
 

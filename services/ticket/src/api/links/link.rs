@@ -1,5 +1,6 @@
 //! Links are made, taken back and listed.
 
+use kefu_access::Clearance;
 use kefu_contracts::{
     common::Reason,
     ticket::{
@@ -10,8 +11,8 @@ use kefu_contracts::{
 use kefu_service::{
     call::{Answer, Call},
     error::{Fault, Violation},
-    fields::Fields,
-    idempotency::{self, Claim},
+    fields::{Fields, parse_name},
+    idempotency::{self, Claim, Plain},
     present::Shown,
 };
 use sqlx::PgConnection;
@@ -19,12 +20,15 @@ use uuid::Uuid;
 
 use super::{Links, REFUSED, linked};
 use crate::{
+    api::{present::refused_for, replay::Written},
     domain::link::{between, is_directed, is_said},
     store::{
         links::{self, LINKS, NewLink, StoredLink},
         records::{self, StoredTicket},
     },
 };
+
+const VIEWED: &str = "links.viewed";
 
 /// A link to be made, read and checked.
 #[derive(Clone)]
@@ -73,9 +77,9 @@ impl Links {
             })
             .await;
         let views = &self.0.core.views;
-        views
-            .or_refused(&call, REFUSED, &request.from, outcome)
-            .await
+        let resource = refused_for(&outcome).unwrap_or(request.from);
+        let written = views.or_refused(&call, REFUSED, &resource, outcome).await?;
+        written.into_answer(views, &call, VIEWED).await
     }
 
     /// Clause SG-5.
@@ -106,9 +110,10 @@ impl Links {
             })
             .await;
         let views = &self.0.core.views;
-        views
+        let written = views
             .or_refused(&call, REFUSED, &request.name, outcome)
-            .await
+            .await?;
+        written.into_answer(views, &call, VIEWED).await
     }
 
     /// Clause SG-5.
@@ -149,7 +154,7 @@ impl Links {
             customer_id: Some(row.customer_id),
             clearance: call.context.clearance(row.matched, call.now),
         };
-        views.record(&call, "links.viewed", &[shown]).await?;
+        views.record(&call, VIEWED, &[shown]).await?;
         let links = links.into_iter().map(|one| one.link).collect();
         Ok(Answer::read(ListLinksResponse { links }))
     }
@@ -159,10 +164,10 @@ async fn link(
     connection: &mut PgConnection,
     call: &Call,
     wanted: &Wanted,
-) -> Result<Answer<TicketLink>, Fault> {
+) -> Result<Written<TicketLink>, Fault> {
     let claim = wanted.claim.as_ref();
     if let Some(kept) = idempotency::find_plain(connection, claim).await? {
-        return Ok(Answer::written(kept.body, kept.position));
+        return before(connection, kept).await;
     }
     let mut tickets = Vec::with_capacity(2);
     for id in [wanted.from, wanted.to] {
@@ -196,7 +201,8 @@ async fn link(
     let link = new.to_proto(&tickets[0].columns().number, &tickets[1].columns().number);
     let position = kefu_journal::append(connection, &[linked(call, &new, false)]).await?;
     idempotency::keep_plain(connection, call, claim, new.id, &link, position).await?;
-    Ok(Answer::written(link, position))
+    let shown = shown(&link, Some(new.customer));
+    Ok(Written::now(link, shown, position))
 }
 
 async fn unlink(
@@ -205,9 +211,9 @@ async fn unlink(
     id: Uuid,
     claim: Option<Claim>,
     name: &str,
-) -> Result<Answer<TicketLink>, Fault> {
+) -> Result<Written<TicketLink>, Fault> {
     if let Some(kept) = idempotency::find_plain(connection, claim.as_ref()).await? {
-        return Ok(Answer::written(kept.body, kept.position));
+        return before(connection, kept).await;
     }
     let mut query = links::RECORD.get(call, id);
     query.push(" FOR UPDATE OF l");
@@ -230,5 +236,26 @@ async fn unlink(
     };
     let position = kefu_journal::append(connection, &[linked(call, &gone, true)]).await?;
     idempotency::keep_plain(connection, call, claim.as_ref(), id, &row.link, position).await?;
-    Ok(Answer::written(row.link, position))
+    let shown = shown(&row.link, Some(row.customer));
+    Ok(Written::now(row.link, shown, position))
+}
+
+/// A link as it was answered before.
+async fn before(
+    connection: &mut PgConnection,
+    kept: Plain<TicketLink>,
+) -> Result<Written<TicketLink>, Fault> {
+    let from = parse_name(&kept.body.from, "tickets").unwrap_or_default();
+    let ticket = records::find(connection, from).await?;
+    let shown = shown(&kept.body, ticket.map(|ticket| ticket.customer_id));
+    Ok(Written::before(kept.body, shown, kept.position))
+}
+
+/// A link says of its tickets only that they are there.
+fn shown(link: &TicketLink, customer_id: Option<Uuid>) -> Shown {
+    Shown {
+        resource: link.name.clone(),
+        customer_id,
+        clearance: Clearance::default(),
+    }
 }

@@ -11,13 +11,14 @@ use kefu_service::{
     error::{Fault, Violation},
     fields::{Fields, etag},
     idempotency::{self, Claim},
-    present::entry,
+    present::{Shown, entry},
 };
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::Macros;
+use super::{Macros, look::VIEWED};
 use crate::{
+    api::replay::Written,
     domain::macros::check,
     store::macros::{self, Defined, MACROS},
 };
@@ -97,9 +98,8 @@ impl Macros {
         let views = &self.core.views;
         let written = views
             .or_not_allowed(&call, "macro.refused", &resource, outcome)
-            .await;
-        let (body, position) = written?;
-        Ok(Answer::written(body, position))
+            .await?;
+        written.into_answer(views, &call, VIEWED).await
     }
 }
 
@@ -120,10 +120,11 @@ async fn write(
     connection: &mut PgConnection,
     call: &Call,
     wanted: &Wanted,
-) -> Result<(Macro, kefu_journal::Cursor), Fault> {
+) -> Result<Written<Macro>, Fault> {
     let claim = wanted.claim.as_ref();
-    if let Some(kept) = idempotency::find_plain(connection, claim).await? {
-        return Ok((kept.body, kept.position));
+    if let Some(kept) = idempotency::find_plain::<Macro>(connection, claim).await? {
+        let shown = Shown::of_company(&kept.body.name);
+        return Ok(Written::before(kept.body, shown, kept.position));
     }
     ensure_reach(call, wanted.department)?;
     let defined = Defined {
@@ -157,7 +158,8 @@ async fn write(
     let entry = entry(call, EntryKind::Change, kind, name, None, event);
     let position = kefu_journal::append(connection, &[entry]).await?;
     idempotency::keep_plain(connection, call, claim, wanted.id, &stored.body, position).await?;
-    Ok((stored.body, position))
+    let shown = Shown::of_company(&stored.body.name);
+    Ok(Written::now(stored.body, shown, position))
 }
 
 /// Refuses to change what is no longer as it was, and what stays.

@@ -10,7 +10,7 @@ use kefu_service::{
 use super::Macros;
 use crate::store::macros::{MACROS, RECORD, StoredMacro};
 
-const VIEWED: &str = "macro.viewed";
+pub(super) const VIEWED: &str = "macro.viewed";
 
 const ONE: One<StoredMacro> = One {
     record: &RECORD,

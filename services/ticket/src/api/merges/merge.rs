@@ -10,7 +10,6 @@ use kefu_service::{
     error::{Fault, Violation},
     fields::{Fields, etag},
     idempotency::{self, Claim, Kept},
-    present::disclose,
     time::to_proto,
 };
 use sqlx::PgConnection;
@@ -21,7 +20,7 @@ use crate::{
     api::{
         Tickets,
         details::{AsOf, details},
-        present::actor,
+        present::{actor, refused_for, shown},
         replay::Written,
     },
     domain::{
@@ -100,12 +99,11 @@ impl Tickets {
             })
             .await;
         let views = &self.core.views;
+        let resource = refused_for(&outcome).unwrap_or(resource);
         let written = views
             .or_not_allowed(&call, "ticket.refused", &resource, outcome)
-            .await;
-        let (mut written, clearance) = written?;
-        disclose(&mut written.ticket, &clearance, Default::default());
-        Ok(Answer::written(written.ticket, written.position))
+            .await?;
+        self.answer_written(&call, written).await
     }
 
     async fn merge_two(
@@ -113,7 +111,7 @@ impl Tickets {
         connection: &mut PgConnection,
         call: &Call,
         wanted: &Wanted,
-    ) -> Result<(Written, Clearance), Fault> {
+    ) -> Result<Written<Ticket>, Fault> {
         // In one order, so that of two merges at once one waits for the other.
         let mut ids = [wanted.source.id, wanted.target.id];
         ids.sort_unstable();
@@ -134,15 +132,12 @@ impl Tickets {
         if let Some(claim) = &wanted.claim
             && let Some(kept) = idempotency::find(connection, claim).await?
         {
-            let written = self
-                .replay(connection, call, &kept, clearance.classes)
-                .await?;
-            return Ok((written, clearance));
+            return self.replay(connection, call, &kept, clearance).await;
         }
         let source = source.ok_or_else(|| Fault::not_found(&wanted.source.name))?;
         let target = target.ok_or_else(|| Fault::not_found(&wanted.target.name))?;
         ensure_seen(&cleared(&source))?;
-        ensure_seen(&clearance)?;
+        ensure_seen(&clearance).map_err(|fault| fault.with("resource", &wanted.target.name))?;
         let sides = [
             (&source, &wanted.source, Event::Merge, "etag"),
             (&target, &wanted.target, Event::Absorb, "target_etag"),
@@ -158,8 +153,8 @@ impl Tickets {
             }
         }
         let pair = Pair { source, target };
-        let written = self.write_merge(connection, call, wanted, &pair, &clearance);
-        Ok((written.await?, clearance))
+        self.write_merge(connection, call, wanted, &pair, clearance)
+            .await
     }
 
     async fn write_merge(
@@ -168,8 +163,8 @@ impl Tickets {
         call: &Call,
         wanted: &Wanted,
         Pair { source, target }: &Pair,
-        clearance: &Clearance,
-    ) -> Result<Written, Fault> {
+        clearance: Clearance,
+    ) -> Result<Written<Ticket>, Fault> {
         let stood = source.standing();
         let mut part = source.columns().clone();
         merge(&mut part, target.columns(), call.now)?;
@@ -248,10 +243,8 @@ impl Tickets {
         let at = AsOf::Change(target.revision + 1);
         let details = details(connection, call, target.id, at, clearance.classes).await?;
         self.attach(&key, details, &mut whole)?;
-        Ok(Written {
-            ticket: whole,
-            position,
-        })
+        let shown = shown(&whole, target.customer_id, clearance);
+        Ok(Written::now(whole, shown, position))
     }
 }
 

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use kefu_access::Clearance;
 use kefu_contracts::{
     access::SubjectKind,
     common::Reason,
@@ -15,7 +14,7 @@ use kefu_service::{
     error::{Fault, Violation},
     fields::{Fields, etag, parse_name},
     idempotency::{self, Claim},
-    present::{disclose, entry},
+    present::entry,
 };
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -94,10 +93,8 @@ impl Tickets {
         let views = &self.core.views;
         let written = views
             .or_not_allowed(&call, "ticket.refused", &resource, outcome)
-            .await;
-        let (mut written, clearance) = written?;
-        disclose(&mut written.ticket, &clearance, Default::default());
-        Ok(Answer::written(written.ticket, written.position))
+            .await?;
+        self.answer_written(&call, written).await
     }
 
     async fn split_off(
@@ -105,7 +102,7 @@ impl Tickets {
         connection: &mut PgConnection,
         call: &Call,
         wanted: &Wanted,
-    ) -> Result<(Written, Clearance), Fault> {
+    ) -> Result<Written<Ticket>, Fault> {
         let mut query = RECORD.get(call, wanted.id);
         query.push(" FOR UPDATE OF t");
         let row = query.build().fetch_optional(&mut *connection).await?;
@@ -116,10 +113,7 @@ impl Tickets {
             && let Some(kept) = idempotency::find(connection, claim).await?
         {
             let clearance = clearance(call, &entry_of(call, &row, call.now)?)?;
-            let written = self
-                .replay(connection, call, &kept, clearance.classes)
-                .await?;
-            return Ok((written, clearance));
+            return self.replay(connection, call, &kept, clearance).await;
         }
         if row.is_merged() {
             return Err(merged(connection, call, row.id, Event::Split).await?);
@@ -161,11 +155,8 @@ impl Tickets {
             to: new.id,
         };
         splits::insert(connection, &moved).await?;
-        let cleared = new.clearance.classes;
-        let written = self
-            .answer_successor(connection, call, (new.id, successor), cleared)
-            .await?;
-        Ok((written, new.clearance))
+        self.answer_successor(connection, call, (new.id, successor))
+            .await
     }
 }
 

@@ -10,7 +10,6 @@ use kefu_service::{
     error::Fault,
     fields::{Fields, etag},
     idempotency::{self, Claim, Kept},
-    present::disclose,
     time::to_proto,
 };
 use sqlx::PgConnection;
@@ -21,7 +20,7 @@ use crate::{
     api::{
         Tickets,
         details::{AsOf, details},
-        present::actor,
+        present::{actor, shown},
         replay::Written,
     },
     domain::{
@@ -85,10 +84,8 @@ impl Tickets {
         let views = &self.core.views;
         let written = views
             .or_not_allowed(&call, "ticket.refused", &resource, outcome)
-            .await;
-        let (mut written, clearance) = written?;
-        disclose(&mut written.ticket, &clearance, Default::default());
-        Ok(Answer::written(written.ticket, written.position))
+            .await?;
+        self.answer_written(&call, written).await
     }
 
     async fn undo_merge(
@@ -96,7 +93,7 @@ impl Tickets {
         connection: &mut PgConnection,
         call: &Call,
         wanted: &Wanted,
-    ) -> Result<(Written, Clearance), Fault> {
+    ) -> Result<Written<Ticket>, Fault> {
         let mut query = UNDOING.get(call, wanted.id);
         query.push(" FOR UPDATE OF t");
         let row = query.build().fetch_optional(&mut *connection).await?;
@@ -107,10 +104,7 @@ impl Tickets {
         if let Some(claim) = &wanted.claim
             && let Some(kept) = idempotency::find(connection, claim).await?
         {
-            let written = self
-                .replay(connection, call, &kept, clearance.classes)
-                .await?;
-            return Ok((written, clearance));
+            return self.replay(connection, call, &kept, clearance).await;
         }
         let row = row.ok_or_else(|| Fault::not_found(&wanted.name))?;
         let Some(merge) = merges::standing(connection, row.id).await? else {
@@ -121,8 +115,8 @@ impl Tickets {
         if wanted.revision.is_some_and(|one| one != row.revision) {
             return Err(Fault::new(Reason::EtagMismatch).with("etag", etag(row.revision)));
         }
-        let written = self.write_undoing(connection, call, wanted, (&row, &merge), &clearance);
-        Ok((written.await?, clearance))
+        self.write_undoing(connection, call, wanted, (&row, &merge), clearance)
+            .await
     }
 
     async fn write_undoing(
@@ -131,8 +125,8 @@ impl Tickets {
         call: &Call,
         wanted: &Wanted,
         (row, merge): (&StoredTicket, &Merge),
-        clearance: &Clearance,
-    ) -> Result<Written, Fault> {
+        clearance: Clearance,
+    ) -> Result<Written<Ticket>, Fault> {
         let key = self.sealer.open_key(row.customer_id, &row.wrapped).await?;
         let (before, revision) = (row.standing(), row.revision + 1);
         let mut ticket = self.open_whole(&key, row)?;
@@ -198,6 +192,7 @@ impl Tickets {
         let at = AsOf::Change(revision);
         let details = details(connection, call, row.id, at, clearance.classes).await?;
         self.attach(&key, details, &mut ticket)?;
-        Ok(Written { ticket, position })
+        let shown = shown(&ticket, row.customer_id, clearance);
+        Ok(Written::now(ticket, shown, position))
     }
 }

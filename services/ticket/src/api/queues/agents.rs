@@ -19,7 +19,9 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::{Queues, ensure_reach};
-use crate::{domain::queue::check_agent, store::agents};
+use crate::{api::replay::Written, domain::queue::check_agent, store::agents};
+
+const VIEWED: &str = "agent.viewed";
 
 /// How long a sign of life lasts.
 const PRESENT_FOR: SignedDuration = SignedDuration::from_mins(2);
@@ -68,9 +70,8 @@ impl Queues {
         let views = &self.core.views;
         let written = views
             .or_not_allowed(&call, "agent.refused", &resource, outcome)
-            .await;
-        let (agent, position) = written?;
-        Ok(Answer::written(agent, position))
+            .await?;
+        written.into_answer(views, &call, VIEWED).await
     }
 
     /// Clause SG-2.2.
@@ -118,10 +119,7 @@ impl Queues {
             .iter()
             .map(|one| Shown::of_company(&one.employee))
             .collect();
-        self.core
-            .views
-            .record(&call, "agent.viewed", &shown)
-            .await?;
+        self.core.views.record(&call, VIEWED, &shown).await?;
         Ok(Answer::read(ListAgentsResponse { agents }))
     }
 }
@@ -130,10 +128,11 @@ async fn set(
     connection: &mut PgConnection,
     call: &Call,
     wanted: &Wanted,
-) -> Result<(Agent, kefu_journal::Cursor), Fault> {
+) -> Result<Written<Agent>, Fault> {
     let claim = wanted.claim.as_ref();
-    if let Some(kept) = idempotency::find_plain(connection, claim).await? {
-        return Ok((kept.body, kept.position));
+    if let Some(kept) = idempotency::find_plain::<Agent>(connection, claim).await? {
+        let shown = Shown::of_company(&kept.body.employee);
+        return Ok(Written::before(kept.body, shown, kept.position));
     }
     ensure_reach(call, wanted.department)?;
     if let Some(department) = agents::department(connection, wanted.employee).await? {
@@ -144,7 +143,8 @@ async fn set(
     let agent = agents::find(connection, employee, call.now).await?;
     let position = journal(connection, call, "agent.set", employee, &agent).await?;
     idempotency::keep_plain(connection, call, claim, employee, &agent, position).await?;
-    Ok((agent, position))
+    let shown = Shown::of_company(&agent.employee);
+    Ok(Written::now(agent, shown, position))
 }
 
 /// Where the caller may serve now is where queues give them tickets until this ends, which

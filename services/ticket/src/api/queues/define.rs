@@ -19,9 +19,12 @@ use uuid::Uuid;
 
 use super::{Queues, ensure_reach};
 use crate::{
+    api::replay::Written,
     domain::queue::check_queue,
     store::queues::{self, Defined, QUEUES},
 };
+
+const VIEWED: &str = "queue.viewed";
 
 /// A queue that is to be written, read and checked.
 #[derive(Clone)]
@@ -97,10 +100,7 @@ impl Queues {
             .iter()
             .map(|one| Shown::of_company(&one.name))
             .collect();
-        self.core
-            .views
-            .record(&call, "queue.viewed", &shown)
-            .await?;
+        self.core.views.record(&call, VIEWED, &shown).await?;
         Ok(Answer::read(ListQueuesResponse { queues }))
     }
 
@@ -119,9 +119,8 @@ impl Queues {
         let views = &self.core.views;
         let written = views
             .or_not_allowed(&call, "queue.refused", &resource, outcome)
-            .await;
-        let (queue, position) = written?;
-        Ok(Answer::written(queue, position))
+            .await?;
+        written.into_answer(views, &call, VIEWED).await
     }
 }
 
@@ -129,10 +128,11 @@ async fn write(
     connection: &mut PgConnection,
     call: &Call,
     wanted: &Wanted,
-) -> Result<(Queue, kefu_journal::Cursor), Fault> {
+) -> Result<Written<Queue>, Fault> {
     let claim = wanted.claim.as_ref();
-    if let Some(kept) = idempotency::find_plain(connection, claim).await? {
-        return Ok((kept.body, kept.position));
+    if let Some(kept) = idempotency::find_plain::<Queue>(connection, claim).await? {
+        let shown = Shown::of_company(&kept.body.name);
+        return Ok(Written::before(kept.body, shown, kept.position));
     }
     ensure_reach(call, wanted.department)?;
     let defined = Defined {
@@ -166,7 +166,8 @@ async fn write(
     let entry = entry(call, EntryKind::Change, kind, name, None, event);
     let position = kefu_journal::append(connection, &[entry]).await?;
     idempotency::keep_plain(connection, call, claim, wanted.id, &queue, position).await?;
-    Ok((queue, position))
+    let shown = Shown::of_company(&queue.name);
+    Ok(Written::now(queue, shown, position))
 }
 
 /// Refuses to change what is no longer as it was, and what stays.

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use kefu_contracts::{
-    common::{Channel, Reason},
+    common::Reason,
     journal::{EntryKind, SurveyAct},
     ticket::{
         AnswerSurveyRequest, AnswerSurveyResponse, GetSurveyQuestionRequest,
@@ -111,7 +111,7 @@ impl Surveys {
         };
         let sealed = self.seal(&key, &row, &survey)?;
         surveys::answer(connection, row.id, given, visit, answered_at, &sealed).await?;
-        let event = changed(&row, &survey, act, row.revision + 1, Channel::SelfService);
+        let event = changed(&row, &survey, act, row.revision + 1, row.sent_channel);
         let entry = entry(
             call,
             EntryKind::Change,

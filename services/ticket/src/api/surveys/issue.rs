@@ -91,7 +91,7 @@ async fn write(
         return Err(Fault::fields(vec![violation]));
     }
     let hash = token::hash(&wanted.token);
-    if !surveys::sent(connection, &row, &hash, call.now).await? {
+    if !surveys::sent(connection, &row, &hash, call.now, wanted.channel).await? {
         return Err(Fault::new(Reason::Conflict));
     }
     let revision = row.revision + 1;

@@ -1,8 +1,7 @@
 //! A customer who was not satisfied was visited.
 
-use kefu_access::Clearance;
 use kefu_contracts::{
-    common::{Channel, Reason},
+    common::Reason,
     journal::{EntryKind, SurveyAct},
     policy::DataClass,
     ticket::{CompleteReturnVisitRequest, ReturnVisit, Survey},
@@ -12,14 +11,15 @@ use kefu_service::{
     error::Fault,
     fields::{Fields, etag},
     idempotency::{self, Claim, Kept},
-    present::{disclose, entry},
+    present::{Shown, entry},
     time::to_proto,
 };
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{REFUSED, Surveys, changed};
+use super::{REFUSED, Surveys, VIEWED, changed};
 use crate::{
+    api::replay::Written,
     domain::entry::MEDIUM,
     store::surveys::{self, RECORD, SURVEYS, StoredSurvey},
 };
@@ -33,9 +33,6 @@ struct Wanted {
     note: String,
     claim: Option<Claim>,
 }
-
-/// The survey whole, and what of it the caller may see.
-type Written = (Survey, kefu_journal::Cursor, Clearance);
 
 impl Surveys {
     /// Clauses SG-4, OP-3.2.
@@ -70,10 +67,9 @@ impl Surveys {
         let views = &self.core.views;
         let written = views
             .or_not_allowed(&call, REFUSED, &request.name, outcome)
-            .await;
-        let (mut survey, position, clearance) = written?;
-        disclose(&mut survey, &clearance, Default::default());
-        Ok(Answer::written(survey, position))
+            .await?;
+        let written = written.disclosed();
+        written.into_answer(views, &call, VIEWED).await
     }
 
     async fn complete(
@@ -81,25 +77,29 @@ impl Surveys {
         connection: &mut PgConnection,
         call: &Call,
         wanted: &Wanted,
-    ) -> Result<Written, Fault> {
+    ) -> Result<Written<Survey>, Fault> {
         let mut query = RECORD.get(call, wanted.id);
         query.push(" FOR UPDATE OF s");
         let row = query.build().fetch_optional(&mut *connection).await?;
         let row = row.as_ref().map(StoredSurvey::read).transpose()?;
         let row = row.ok_or_else(|| Fault::not_found(&wanted.name))?;
-        let clearance = call.context.clearance(row.matched, call.now);
+        let shown = Shown {
+            resource: wanted.name.clone(),
+            customer_id: Some(row.customer_id),
+            clearance: call.context.clearance(row.matched, call.now),
+        };
         let key = self.sealer.open_key(row.customer_id, &row.wrapped).await?;
         if let Some(claim) = &wanted.claim
             && let Some(kept) = idempotency::find(connection, claim).await?
         {
             let survey = self.sealer.open_answer(&key, row.id, &kept.answer)?;
-            return Ok((survey, kept.position, clearance));
+            return Ok(Written::before(survey, shown, kept.position));
         }
         if row.revision != wanted.revision {
             return Err(Fault::new(Reason::EtagMismatch).with("etag", etag(row.revision)));
         }
         // Whether a visit is due tells of the answer.
-        if !clearance.classes.contains(DataClass::Service) {
+        if !shown.clearance.classes.contains(DataClass::Service) {
             let class = DataClass::Service.as_str_name();
             return Err(Fault::new(Reason::PermissionMissing).with("classes", class));
         }
@@ -115,13 +115,8 @@ impl Surveys {
         survey.etag = etag(revision);
         let sealed = self.seal(&key, &row, &survey)?;
         surveys::visited(connection, row.id, call.now, &sealed).await?;
-        let event = changed(
-            &row,
-            &survey,
-            SurveyAct::Visited,
-            revision,
-            Channel::Unspecified,
-        );
+        let (act, channel) = (SurveyAct::Visited, row.sent_channel);
+        let event = changed(&row, &survey, act, revision, channel);
         let entry = entry(
             call,
             EntryKind::Change,
@@ -139,6 +134,6 @@ impl Surveys {
             };
             idempotency::keep(connection, call, claim, Some(row.customer_id), &kept).await?;
         }
-        Ok((survey, position, clearance))
+        Ok(Written::now(survey, shown, position))
     }
 }

@@ -6,21 +6,20 @@ use kefu_contracts::{
     journal::{EntryKind, ViewChanged, event},
     ticket::{CreateViewRequest, DeleteViewRequest, DeleteViewResponse, UpdateViewRequest, View},
 };
-use kefu_journal::Cursor;
 use kefu_service::{
     call::{Answer, Call},
-    error::Fault,
+    error::{Fault, Violation},
     fields::{Fields, etag, name, parse_name},
     filter::Filter,
     idempotency::{self, Claim},
-    present::entry,
+    present::{Shown, entry},
 };
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{REFUSED, SavedViews, reader};
+use super::{REFUSED, SavedViews, VIEWED, reader};
 use crate::{
-    api::list::LIST,
+    api::{list::LIST, replay::Written},
     domain::view::{Definition, ensure_room},
     store::{
         records::RECORD,
@@ -110,10 +109,13 @@ impl SavedViews {
 
     fn definition(&self, call: &Call, fields: &mut Fields, view: &View) -> Definition {
         let key = self.0.deps.vault.index_key();
-        // What is sealed would be kept in words: no field of tickets is.
         let written = |filter: &str| {
             let filter = Filter::parse(filter, RECORD.fields, key)?;
-            Ok(filter.comparisons().join(" AND "))
+            // What is looked for in sealed texts would be kept in words, and outlive them.
+            match filter.is_about_sealed() {
+                true => Err(Violation::Filter),
+                false => Ok(filter.comparisons().join(" AND ")),
+            }
         };
         let order = |order: &str| LIST.order(order).err();
         let own = &call.context.subject.departments;
@@ -136,8 +138,7 @@ impl SavedViews {
             .await;
         let views = &self.0.views;
         let outcome = views.or_not_allowed(&call, REFUSED, &resource, outcome);
-        let (view, position) = outcome.await?;
-        Ok(Answer::written(view, position))
+        outcome.await?.into_answer(views, &call, VIEWED).await
     }
 }
 
@@ -145,10 +146,11 @@ async fn attempt(
     connection: &mut PgConnection,
     call: &Call,
     wanted: &Wanted,
-) -> Result<(View, Cursor), Fault> {
+) -> Result<Written<View>, Fault> {
     let claim = wanted.claim.as_ref();
     if let Some(kept) = idempotency::find_plain::<View>(connection, claim).await? {
-        return Ok((kept.body, kept.position));
+        let shown = Shown::of_company(&kept.body.name);
+        return Ok(Written::before(kept.body, shown, kept.position));
     }
     let (id, owner) = (wanted.id, call.context.subject.id);
     let (view, revision, kind) = match &wanted.deed {
@@ -190,7 +192,8 @@ async fn attempt(
     );
     let position = kefu_journal::append(connection, &[entry]).await?;
     idempotency::keep_plain(connection, call, claim, id, &view, position).await?;
-    Ok((view, position))
+    let shown = Shown::of_company(&view.name);
+    Ok(Written::now(view, shown, position))
 }
 
 async fn found(connection: &mut PgConnection, call: &Call, id: Uuid) -> Result<StoredView, Fault> {

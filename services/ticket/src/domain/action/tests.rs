@@ -272,6 +272,9 @@ fn an_unsatisfied_complaint_is_closed_by_exception_alone() {
     apply(&agree, &mut ticket).unwrap();
     assert_eq!(ticket.stage(), ComplaintStage::ClosingApproved);
     assert_eq!(refused(&agree, &ticket), "CLOSING_ASKED");
+    // Whoever agreed does not take the place of whoever asked.
+    let once_more = apply(&ask, &mut ticket.clone()).unwrap_err();
+    assert_eq!(once_more.reason, Reason::StateNotAllowed);
     apply(&summarise(), &mut ticket).unwrap();
     // A further attempt begins anew.
     let mut again = ticket.clone();

@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use jiff::{SignedDuration, Timestamp};
 use kefu_contracts::ticket::{Direction, TargetRule, TargetsDefinition, TicketState, WaitingFor};
 use kefu_service::time::to_proto;
@@ -125,5 +127,40 @@ proptest! {
         let then: Vec<_> = timing.clocks(&known).iter().filter(before).map(told).collect();
         let now: Vec<_> = clocks.iter().filter(before).map(told).collect();
         prop_assert_eq!(then, now);
+    }
+
+    /// What is told where the tier is not cleared is what there would be in any: no more of it,
+    /// and no less.
+    #[test]
+    fn whose_tier_it_is_does_not_tell_which_clocks_there_are(
+        happened in happened(),
+        (first, then, changed) in (rules(), rules(), 0..2_000_i64),
+        (kind, channel) in (1..=2_i32, 1..=2_i32),
+    ) {
+        let timing = timing(&first, &then, changed);
+        let all = (0..=4).map(|tier| Record {
+            received_at: minute(0),
+            classification: Classification { kind, priority: 1, channel, tier: 0 },
+            tiers: vec![(minute(-1), tier)],
+            happened: happened.clone(),
+        });
+        let all: Vec<Record> = all.collect();
+        let any: BTreeSet<_> = all
+            .iter()
+            .flat_map(|record| timing.clocks(record))
+            .filter(|timed| timing.go_by_tier(timed.targets_version))
+            .map(|timed| {
+                let attempt = &timed.attempt;
+                (attempt.metric as i32, attempt.number, timed.targets_version)
+            })
+            .collect();
+        for record in &all {
+            let told = timing.whatever_the_tier(record);
+            let told: BTreeSet<_> = told
+                .iter()
+                .map(|(attempt, version)| (attempt.metric as i32, attempt.number, *version))
+                .collect();
+            prop_assert_eq!(&told, &any);
+        }
     }
 }
