@@ -3,6 +3,7 @@
 pub(crate) mod alerts;
 pub(crate) mod approvals;
 pub(crate) mod audit;
+mod each;
 pub(crate) mod exports;
 pub(crate) mod incidents;
 pub(crate) mod recalls;

@@ -1,6 +1,8 @@
 //! Webhooks from the change of a record to another company system, over the whole suite
 //! (CF-6.1, CC-2.5): what leaves is what its account may see at that moment, and no more.
 
+mod anew;
+mod changes;
 mod keys;
 mod receiver;
 mod ways;

@@ -23,6 +23,7 @@ use tonic::{Request, Response, Status};
 
 use super::Register;
 use crate::jobs::exports::Packager;
+pub(crate) use download::give_up;
 pub(crate) use follow::{follow, journal, lose};
 pub(crate) use receipt::of_share;
 

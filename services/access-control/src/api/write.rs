@@ -1,23 +1,38 @@
 //! The one way in which the register changes: a revision, the change, its entry
-//! in the journal and the kept answer, in one transaction; then gateways are told.
+//! in the journal and the kept answer, in one transaction; then gateways are told. That
+//! somebody wanted to change what is not within their reach is journaled as well, and so is
+//! an answer that is shown again.
 
 use std::sync::Arc;
 
-use kefu_contracts::journal::EntryKind;
+use kefu_access::Clearance;
+use kefu_contracts::{common::Reason, journal::EntryKind};
 use kefu_journal::Cursor;
 use kefu_service::{
     call::{Answer, Call},
     database::Use,
     error::Fault,
     idempotency::{self, Claim},
-    present,
+    present::{self, Shown},
 };
 use prost::Message;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::Register;
-use crate::store::changes::{By, Revision};
+use crate::{
+    domain::{
+        alert::ALERTS,
+        borrowing::BORROWINGS,
+        destruction::DESTRUCTIONS,
+        export::EXPORTS,
+        incident::INCIDENTS,
+        share::SHARES,
+        training::{COURSES, ENROLMENTS, OBLIGATIONS, RESULTS, SESSIONS},
+        webhook::{DELIVERIES, WEBHOOKS},
+    },
+    store::changes::{By, Revision},
+};
 
 /// What a change did.
 pub(super) struct Done<M> {
@@ -41,6 +56,8 @@ struct Outcome<M> {
     body: M,
     position: Cursor,
     revision: Option<i64>,
+    /// What the answer is about, where it was given before.
+    again: Option<String>,
 }
 
 /// What a change is made from: kept for as long as it may have to be tried again.
@@ -67,6 +84,7 @@ impl Register {
             + Sync
             + 'static,
     {
+        let caller = call.clone();
         let asking = Asking {
             register: self.clone(),
             call,
@@ -84,11 +102,53 @@ impl Register {
                     attempt(connection, asking, claim.as_ref(), work).await
                 })
             })
-            .await?;
+            .await;
+        let outcome = match outcome {
+            Err(fault) => return Err(self.refused(&caller, fault).await),
+            Ok(outcome) => outcome,
+        };
         if let Some(revision) = outcome.revision {
             self.revisions.reach(revision);
         }
+        if let Some(resource) = outcome.again {
+            let (kind, _) = journaled_as(&resource);
+            let shown = Shown {
+                resource,
+                customer_id: None,
+                clearance: Clearance::default(),
+            };
+            self.core.views.record(&caller, kind, &[shown]).await?;
+        }
         Ok(Answer::written(outcome.body, outcome.position))
+    }
+
+    /// Journals what was not within the caller's reach, which is named by the fault.
+    async fn refused(&self, call: &Call, fault: Fault) -> Fault {
+        if fault.reason != Reason::NotFoundOrOutOfScope {
+            return fault;
+        }
+        let named = fault.metadata.iter().find(|(key, _)| *key == "resource");
+        let resource = named.map(|(_, name)| name.clone()).unwrap_or_default();
+        let (_, kind) = journaled_as(&resource);
+        self.core.views.refuse(call, kind, &resource, fault).await
+    }
+}
+
+/// As what a record of this collection is journaled where it is shown, and where it is refused.
+fn journaled_as(resource: &str) -> (&'static str, &'static str) {
+    let collection = resource.split('/').next().unwrap_or_default();
+    match collection {
+        SHARES => ("share.viewed", "share.refused"),
+        BORROWINGS => ("borrowing.viewed", "borrowing.refused"),
+        DESTRUCTIONS => ("destruction.viewed", "destruction.refused"),
+        EXPORTS => ("export.viewed", "export.refused"),
+        ALERTS => ("alert.viewed", "alert.refused"),
+        INCIDENTS => ("incident.viewed", "incident.refused"),
+        WEBHOOKS | DELIVERIES => ("webhook.viewed", "webhook.refused"),
+        COURSES | SESSIONS | ENROLMENTS | RESULTS | OBLIGATIONS => {
+            ("training.viewed", "training.refused")
+        }
+        _ => ("organisation.viewed", "organisation.refused"),
     }
 }
 
@@ -112,10 +172,12 @@ where
     // either kept their answer or will wait for ours.
     let mut revision = Revision::begin(connection, by).await?;
     if let Some(kept) = idempotency::find_plain(revision.connection, claim).await? {
+        let resource = kefu_journal::resource(revision.connection, kept.position).await?;
         return Ok(Outcome {
             body: kept.body,
             position: kept.position,
             revision: None,
+            again: Some(resource.unwrap_or_default()),
         });
     }
     let Done {
@@ -134,5 +196,6 @@ where
         body,
         position,
         revision: number,
+        again: None,
     })
 }

@@ -26,7 +26,8 @@ pub struct Delegation {
     pub from: Uuid,
     /// Who acts for them.
     pub to: Uuid,
-    /// Only the posts held over this department; all of them when absent.
+    /// Only the posts held over this department, for it and those below it; all of them when
+    /// absent.
     pub department: Option<Uuid>,
     /// First moment at which it counts.
     pub starts_at: Timestamp,

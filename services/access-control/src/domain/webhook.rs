@@ -98,6 +98,8 @@ pub struct Delivery {
     pub due_at: Timestamp,
     /// When it was noted.
     pub created_at: Timestamp,
+    /// When it was last begun with: noted, asked for anew, or its webhook switched on again.
+    pub begun_at: Timestamp,
     /// Since when it is no longer pending.
     pub settled_at: Option<Timestamp>,
 }

@@ -15,6 +15,7 @@ use kefu_service::{
 use sqlx::PgConnection;
 use uuid::Uuid;
 
+use super::each::Each;
 use crate::{
     api::approvals::{Desk, Kind, write},
     domain::approval::{Chart, Flows},
@@ -75,9 +76,10 @@ async fn look(db: &Db, clock: &dyn Clock, flows: &Arc<Flows>, anew: bool) -> Res
         .run(move |connection| Box::pin(chart::at(connection, now)))
         .await?;
     let chart: Arc<Chart> = Arc::new(chart);
+    let mut each = Each::new("an approval cannot be looked at");
     for (id, kind) in due {
         let (flows, chart) = (flows.clone(), chart.clone());
-        db.transaction(move |connection| {
+        let looked = db.transaction(move |connection| {
             let (flows, chart, kind) = (flows.clone(), chart.clone(), kind.clone());
             Box::pin(async move {
                 match kind.as_str() {
@@ -90,10 +92,10 @@ async fn look(db: &Db, clock: &dyn Clock, flows: &Arc<Flows>, anew: bool) -> Res
                     _ => one::<StoredBorrowing>(connection, &flows, &chart, now, id).await,
                 }
             })
-        })
-        .await?;
+        });
+        each.became(id, looked.await)?;
     }
-    Ok(())
+    each.end()
 }
 
 async fn one<K: Kind>(

@@ -1,5 +1,6 @@
-//! What time does to exports: packages that nobody finished are taken up again, and
-//! receivers who do not confirm are reminded, then reported to those who approved.
+//! What time does to exports: packages that nobody finished are taken up again, downloads that
+//! nobody carries on are ended, and receivers who do not confirm are reminded, then reported to
+//! those who approved.
 
 mod packager;
 
@@ -11,8 +12,12 @@ use kefu_service::{clock::Clock, database::Db, error::Fault, host::Job};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
+use super::each::Each;
 use crate::{
-    api::{approvals::Kind, exports::journal},
+    api::{
+        approvals::Kind,
+        exports::{give_up, journal},
+    },
     domain::{
         approval::Flows,
         export::{Due, Event},
@@ -34,8 +39,24 @@ pub(crate) fn job(packager: Packager, every: Duration) -> Job {
 }
 
 async fn look(packager: &Packager) -> Result<(), Fault> {
-    packager.take_up().await?;
-    chase(packager.db(), packager.clock().as_ref(), packager.flows()).await
+    let taken_up = packager.take_up().await;
+    let ended = end_silent(packager.db(), packager.clock().as_ref()).await;
+    let chased = chase(packager.db(), packager.clock().as_ref(), packager.flows()).await;
+    taken_up.and(ended).and(chased)
+}
+
+/// Downloads of which nothing was heard for as long as they are believed in.
+async fn end_silent(db: &Db, clock: &dyn Clock) -> Result<(), Fault> {
+    let now = clock.now();
+    let silent = db
+        .run(move |connection| Box::pin(export::silent_downloads(connection, now)))
+        .await?;
+    let mut each = Each::new("a download cannot be ended");
+    for id in silent {
+        let ended = db.transaction(move |connection| Box::pin(give_up(connection, now, id)));
+        each.became(id, ended.await)?;
+    }
+    each.end()
 }
 
 /// Everything that is due, each in a transaction of its own.
@@ -44,15 +65,16 @@ async fn chase(db: &Db, clock: &dyn Clock, flows: &Arc<Flows>) -> Result<(), Fau
     let due = db
         .run(move |connection| Box::pin(export::due(connection, now)))
         .await?;
+    let mut each = Each::new("an export cannot be chased");
     for id in due {
         let flows = flows.clone();
-        db.transaction(move |connection| {
+        let chased = db.transaction(move |connection| {
             let flows = flows.clone();
             Box::pin(async move { chase_one(connection, now, &flows, id).await })
-        })
-        .await?;
+        });
+        each.became(id, chased.await)?;
     }
-    Ok(())
+    each.end()
 }
 
 /// However late it comes: each thing that fell due is written down.

@@ -93,6 +93,8 @@ fn forget(core: &Core, keep_days: u32) -> Job {
     })
 }
 
+/// Wraps each key anew that is under another key-encryption key. One that cannot be is told of after
+/// all others were.
 async fn rewrap(deps: &kefu_service::core::Deps) -> Result<(), Fault> {
     let Some(current) = deps.vault.current_kek().await? else {
         return Ok(());
@@ -105,14 +107,28 @@ async fn rewrap(deps: &kefu_service::core::Deps) -> Result<(), Fault> {
         })
         .await?;
     let outcomes = deps.vault.rewrap_all(&old).await?;
+    let (mut failed, mut first_failure) = (0, None);
     for ((id, _), outcome) in old.into_iter().zip(outcomes) {
-        let Some(key) = outcome? else { continue };
-        deps.db
-            .transaction(move |connection| {
-                let key = key.clone();
-                Box::pin(async move { secret::rewrapped(connection, id, &key).await })
-            })
-            .await?;
+        match outcome {
+            Ok(Some(key)) => {
+                deps.db
+                    .transaction(move |connection| {
+                        let key = key.clone();
+                        Box::pin(async move { secret::rewrapped(connection, id, &key).await })
+                    })
+                    .await?;
+            }
+            Ok(None) => {}
+            Err(error) => {
+                failed += 1;
+                first_failure.get_or_insert(error);
+            }
+        }
     }
-    Ok(())
+    match first_failure {
+        Some(first) => Err(Fault::internal(format!(
+            "{failed} keys of webhooks' secrets stay under another key-encryption key, the first: {first}"
+        ))),
+        None => Ok(()),
+    }
 }

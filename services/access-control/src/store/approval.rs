@@ -48,6 +48,12 @@ pub(crate) struct Step {
 }
 
 impl Stored {
+    /// Whether it was ever handed in.
+    pub(crate) fn was_submitted(&self) -> bool {
+        let mut steps = self.steps.iter();
+        steps.any(|step| step.event == ApprovalEvent::Submitted)
+    }
+
     /// The agreements that count: what was agreed before it was handed in again does not.
     pub(crate) fn agreed(&self) -> impl Iterator<Item = &Step> {
         let since = self

@@ -358,31 +358,54 @@ pub(crate) async fn begin_download(
     id: Uuid,
     from: i64,
     at: Timestamp,
+    held_until: Option<Timestamp>,
 ) -> Result<(), Fault> {
     sqlx::query!(
-        "INSERT INTO access.export_download (id, export_id, started_at, from_offset, to_offset, completed)
-         VALUES ($1, $2, $3, $4, $5, false)",
+        "INSERT INTO access.export_download (id, export_id, started_at, from_offset, to_offset, completed, handed_to,
+                                             held_until)
+         VALUES ($1, $2, $3, $4, $5, false, $4, $6)",
         id,
         export.id,
         at.to_sqlx(),
         from,
         export.size,
+        held_until.map(ToSqlx::to_sqlx),
     )
     .execute(connection)
     .await?;
     Ok(())
 }
 
-/// Notes how far a download came.
+/// Notes that a download goes on, and up to where it is handed on next; `false` when it was given
+/// up.
+pub(crate) async fn hand_on(
+    connection: &mut PgConnection,
+    id: Uuid,
+    to: i64,
+    held_until: Option<Timestamp>,
+) -> Result<bool, Fault> {
+    let done = sqlx::query!(
+        "UPDATE access.export_download SET handed_to = $2, held_until = $3 WHERE id = $1 AND ended_at IS NULL",
+        id,
+        to,
+        held_until.map(ToSqlx::to_sqlx),
+    )
+    .execute(connection)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Notes how far a download came; `false` when it was given up before.
 pub(crate) async fn end_download(
     connection: &mut PgConnection,
     id: Uuid,
     to: i64,
     completed: bool,
     at: Timestamp,
-) -> Result<(), Fault> {
-    sqlx::query!(
-        "UPDATE access.export_download SET ended_at = $2, to_offset = $3, completed = $4 WHERE id = $1",
+) -> Result<bool, Fault> {
+    let done = sqlx::query!(
+        "UPDATE access.export_download SET ended_at = $2, to_offset = $3, completed = $4
+         WHERE id = $1 AND ended_at IS NULL",
         id,
         at.to_sqlx(),
         to,
@@ -390,7 +413,50 @@ pub(crate) async fn end_download(
     )
     .execute(connection)
     .await?;
-    Ok(())
+    Ok(done.rows_affected() == 1)
+}
+
+/// Downloads that nobody carries on any more.
+pub(crate) async fn silent_downloads(
+    connection: &mut PgConnection,
+    now: Timestamp,
+) -> Result<Vec<Uuid>, Fault> {
+    let ids = sqlx::query_scalar!(
+        "SELECT id FROM access.export_download
+         WHERE ended_at IS NULL AND COALESCE(held_until, started_at + interval '1 day') <= $1
+         ORDER BY started_at LIMIT 100",
+        now.to_sqlx(),
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(ids)
+}
+
+/// A download that was given up: of which export, from where, and what was handed on.
+pub(crate) struct GivenUp {
+    pub(crate) export_id: Uuid,
+    pub(crate) from_offset: i64,
+    pub(crate) to_offset: i64,
+}
+
+/// Ends a download that nobody carries on any more with what was handed on, or with all that it
+/// reserved where that was not noted; `None` when somebody does carry it on.
+pub(crate) async fn give_up_download(
+    connection: &mut PgConnection,
+    id: Uuid,
+    now: Timestamp,
+) -> Result<Option<GivenUp>, Fault> {
+    let given_up = sqlx::query_as!(
+        GivenUp,
+        "UPDATE access.export_download SET ended_at = $2, to_offset = COALESCE(handed_to, to_offset)
+         WHERE id = $1 AND ended_at IS NULL AND COALESCE(held_until, started_at + interval '1 day') <= $2
+         RETURNING export_id, from_offset, to_offset",
+        id,
+        now.to_sqlx(),
+    )
+    .fetch_optional(connection)
+    .await?;
+    Ok(given_up)
 }
 
 /// The downloads of an export, oldest first.

@@ -8,7 +8,7 @@ pub(crate) mod secret;
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
 use kefu_access::ScopeColumns;
-use kefu_contracts::{access::WebhookPause, policy::Purpose};
+use kefu_contracts::{access::WebhookPause, common::Reason, policy::Purpose};
 use kefu_service::{
     error::Fault,
     filter::{FilterField, FilterKind},
@@ -95,15 +95,19 @@ pub(crate) async fn list(
 }
 
 /// Enters a new one, or how one is now.
+///
+/// # Errors
+/// [`Reason::Conflict`] where it has changed since it was read, as by its receiver's answer.
 pub(crate) async fn put(connection: &mut PgConnection, webhook: &Webhook) -> Result<(), Fault> {
-    sqlx::query!(
+    let written = sqlx::query!(
         "INSERT INTO access.webhook (id, account_id, purpose, title, url, event_types, pause, since, secret_number,
                                      created_by, created_at, deleted_at, revision)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
          ON CONFLICT (id) DO UPDATE SET
              title = EXCLUDED.title, url = EXCLUDED.url, event_types = EXCLUDED.event_types, pause = EXCLUDED.pause,
              since = EXCLUDED.since, secret_number = EXCLUDED.secret_number, deleted_at = EXCLUDED.deleted_at,
-             revision = EXCLUDED.revision",
+             revision = EXCLUDED.revision
+             WHERE webhook.revision = EXCLUDED.revision - 1",
         webhook.id,
         webhook.account,
         number(webhook.purpose),
@@ -120,7 +124,10 @@ pub(crate) async fn put(connection: &mut PgConnection, webhook: &Webhook) -> Res
     )
     .execute(connection)
     .await?;
-    Ok(())
+    match written.rows_affected() {
+        0 => Err(Fault::new(Reason::Conflict)),
+        _ => Ok(()),
+    }
 }
 
 /// Notes that attempts fail since a moment, or that they do no longer. It is no change of the

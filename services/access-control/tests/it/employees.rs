@@ -432,7 +432,16 @@ async fn a_request_id_counts_once() {
     house.clock.advance(Duration::from_secs(5));
     let again = client.create_employee(request.clone()).await.unwrap();
     assert_eq!(position(&first), position(&again));
-    assert_eq!(first.into_inner(), again.into_inner());
+    let entered = first.into_inner();
+    assert_eq!(entered, again.into_inner());
+    // An answer given again is shown again, and that is journaled.
+    let shown = house.journal(EntryKind::View, 1).await;
+    let shown: Vec<_> = shown.iter().map(|one| &one.entry).collect();
+    assert_eq!(shown.len(), 1);
+    assert_eq!(
+        (shown[0].r#type.as_str(), &shown[0].resource),
+        ("organisation.viewed", &entered.name)
+    );
     assert_eq!(
         house
             .count("SELECT count(*) FROM employee WHERE login = 'qian.duoduo'")

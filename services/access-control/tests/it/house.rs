@@ -61,7 +61,7 @@ use tonic_types::StatusExt;
 use tower::{Service, ServiceExt};
 use uuid::Uuid;
 
-use crate::records::Records;
+use crate::{keys::Keys, records::Records};
 
 /// When the register was seeded.
 pub(crate) const SEEDED: &str = "2026-03-02T08:00:00Z";
@@ -78,6 +78,8 @@ pub(crate) struct House {
     jobs: CancellationToken,
     /// The records of the services that own them.
     pub(crate) records: Records,
+    /// Who holds the key-encryption key.
+    pub(crate) keys: Keys,
     database: PgConnectOptions,
 }
 
@@ -115,15 +117,12 @@ impl House {
         let db = Db::new(&database_config(&url), SCHEMA).unwrap();
         let signer = Arc::new(ContextSigner::generate(&SystemRandom::new()).0);
         let trust = [Trust::Gateway, Trust::Service].map(|trust| (trust, signer.public_key()));
-        let [kek, index] = [[7; 32], [8; 32]].map(|key: [u8; 32]| STANDARD.encode(key));
-        let keys =
-            LocalKeyProvider::from_text(&format!("current = k\nkek.k = {kek}\nindex = {index}\n"))
-                .unwrap();
+        let keys = keys("k");
         let deps = Deps {
             clock: Arc::new(clock.clone()),
             ids: ids.clone(),
             db: db.clone(),
-            vault: Arc::new(Vault::new(Arc::new(keys), Arc::new(SystemRandom::new()))),
+            vault: vault(&keys),
             verifier: Arc::new(ContextVerifier::new(trust)),
             signer: signer.clone(),
             connectors: Way::Plaintext,
@@ -148,6 +147,7 @@ impl House {
             service,
             jobs,
             records,
+            keys,
             database,
         }
     }
@@ -169,6 +169,16 @@ impl House {
             ..quick(AccessControlConfig::default())
         };
         start(config, &self.deps, &self.jobs, &self.records)
+    }
+
+    /// Another replica, which wraps keys under `k2`; the house does under `k`.
+    pub(crate) fn with_another_key(&self) -> GrpcService {
+        let deps = Deps {
+            vault: vault(&keys("k2")),
+            ..self.deps.clone()
+        };
+        let config = quick(AccessControlConfig::default());
+        start(config, &deps, &self.jobs, &self.records)
     }
 
     /// The id of somebody of the example company.
@@ -280,6 +290,20 @@ impl Drop for House {
         self.jobs.cancel();
         self.db.close();
     }
+}
+
+/// Two key-encryption keys, of which this one is current.
+fn keys(current: &str) -> Keys {
+    let [first, second, index] =
+        [[7; 32], [9; 32], [8; 32]].map(|key: [u8; 32]| STANDARD.encode(key));
+    let text =
+        format!("current = {current}\nkek.k = {first}\nkek.k2 = {second}\nindex = {index}\n");
+    Keys::of(LocalKeyProvider::from_text(&text).unwrap())
+}
+
+fn vault(keys: &Keys) -> Arc<Vault> {
+    let keys = Arc::new(keys.clone());
+    Arc::new(Vault::new(keys, Arc::new(SystemRandom::new())))
 }
 
 /// Passphrases that cost nothing to try, and looks as soon as time goes on.

@@ -15,6 +15,7 @@ mod history;
 mod house;
 mod incidents;
 mod journal;
+mod keys;
 mod policy;
 mod records;
 mod refusals;

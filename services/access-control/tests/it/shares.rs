@@ -8,9 +8,10 @@ use jiff::{SignedDuration, Timestamp};
 use kefu_contracts::{
     access::{
         ActivateShareRequest, ApprovalEvent, ApprovalState, ApproveShareRequest,
-        CreateDelegationRequest, CreateShareRequest, Delegation, GetShareRequest,
-        ListSharesRequest, RevokeShareRequest, Share, ShareMode, ShareTerms, SnapshotGrant,
-        SubmitShareRequest, WatchSnapshotRequest, WatchSnapshotResponse, WithdrawShareRequest,
+        CreateDelegationRequest, CreateShareRequest, Delegation, Department, GetDepartmentRequest,
+        GetShareRequest, ListSharesRequest, ReturnShareRequest, RevokeShareRequest, Share,
+        ShareMode, ShareTerms, SnapshotGrant, SubmitShareRequest, TransferEmployeeRequest,
+        UpdateDepartmentRequest, WatchSnapshotRequest, WatchSnapshotResponse, WithdrawShareRequest,
     },
     journal::{EntryKind, event},
     policy::{DataClass, Purpose},
@@ -407,6 +408,74 @@ async fn who_has_a_part_in_a_share_finds_it() {
     ] {
         assert_eq!(by(&filter).await.total_size, count, "{filter}");
     }
+}
+
+/// Somebody of the example company moves, at once.
+async fn transfer(house: &House, login: &str, department: &str) {
+    let request = TransferEmployeeRequest {
+        name: house.employee(login),
+        department: house.department(department),
+        ..TransferEmployeeRequest::default()
+    };
+    let mut staff = house.administrator().staff();
+    staff.transfer_employee(request).await.unwrap();
+}
+
+/// Clauses CF-6.1, CF-6.3: a share is decided where its applicant is when it is handed in, and not
+/// where the form was written: no department's form serves to leave the company leader out.
+#[tokio::test]
+async fn a_share_is_decided_where_its_applicant_is_when_it_is_handed_in() {
+    let house = House::new().await;
+    // Finance is overseen by somebody else than who leads the company.
+    let mut organisation = house.administrator().organisation();
+    let request = GetDepartmentRequest {
+        name: house.department("finance"),
+    };
+    let finance = organisation.get_department(request).await.unwrap();
+    let request = UpdateDepartmentRequest {
+        department: Some(Department {
+            supervising_leader: house.employee("liu.jianhua"),
+            ..finance.into_inner()
+        }),
+        request_id: String::new(),
+    };
+    organisation.update_department(request).await.unwrap();
+    let applicant = house.person("tang.wei");
+    let draft = create(&applicant, form(&house)).await.unwrap();
+    assert_eq!(draft.department, house.department("sales"));
+    transfer(&house, "tang.wei", "finance").await;
+    let share = submit(&applicant, &draft.name).await.unwrap();
+    assert_eq!(share.department, house.department("finance"));
+    let hidden = approve(&house.person("wu.peng"), &share, None).await;
+    assert_eq!(reason(&hidden.unwrap_err()), "NOT_FOUND_OR_OUT_OF_SCOPE");
+    let mut passed = share.clone();
+    for (stage, approver) in [
+        ("department_head", "qian.hua"),
+        ("supervising_leader", "liu.jianhua"),
+        ("company_leader", "chen.guodong"),
+    ] {
+        let at = passed.stage.clone().unwrap();
+        assert_eq!(at.stage, stage);
+        assert_eq!(at.approvers, [house.employee(approver)]);
+        if stage != "company_leader" {
+            passed = approve(&house.person(approver), &passed, None)
+                .await
+                .unwrap();
+        }
+    }
+    // Given back and handed in again it is decided where they are by then.
+    let back = ReturnShareRequest {
+        name: passed.name,
+        etag: passed.etag,
+        comment: "请补充用途".into(),
+        request_id: String::new(),
+    };
+    let leader = house.person("chen.guodong");
+    leader.shares().return_share(back).await.unwrap();
+    transfer(&house, "tang.wei", "sales").await;
+    let share = submit(&applicant, &draft.name).await.unwrap();
+    assert_eq!(share.department, house.department("sales"));
+    assert_eq!(share.stage.unwrap().approvers, [house.employee("wu.peng")]);
 }
 
 /// The same request again is the same answer, and one step.

@@ -12,10 +12,10 @@ use kefu_access::Scope;
 use kefu_contracts::{
     access::{
         Course, CourseDefinition, CourseKind, CreateCourseRequest, CreateEnrolmentRequest,
-        CreateTrainingSessionRequest, Enrolment, EnrolmentState, HoldTrainingSessionRequest,
-        ListTrainingObligationsRequest, ListTrainingResultsRequest, RecordAttendanceRequest,
-        RecordTrainingResultRequest, ResultMeans, TrainingEvent, TrainingObligation,
-        TrainingResult, TrainingSession,
+        CreateTrainingSessionRequest, Employee, Enrolment, EnrolmentState, GetEmployeeRequest,
+        HoldTrainingSessionRequest, ListTrainingObligationsRequest, ListTrainingResultsRequest,
+        RecordAttendanceRequest, RecordTrainingResultRequest, ResultMeans, TrainingEvent,
+        TrainingObligation, TrainingResult, TrainingSession, UpdateEmployeeRequest,
     },
     journal::{EntryKind, TrainingChanged, event},
 };
@@ -184,6 +184,24 @@ async fn held(house: &House, course: &Course, people: &[&str]) -> String {
         attend(&by, &one, EnrolmentState::Present).await.unwrap();
     }
     planned.name
+}
+
+/// Somebody of the company leaves it.
+async fn leave(house: &House, employee: &str) {
+    let mut organisation = house.administrator().organisation();
+    let get = GetEmployeeRequest {
+        name: employee.into(),
+    };
+    let employee = organisation.get_employee(get).await.unwrap().into_inner();
+    let update = UpdateEmployeeRequest {
+        employee: Some(Employee {
+            leave_time: Some(to_proto(house.clock.now() + Duration::from_secs(60))),
+            ..employee
+        }),
+        request_id: String::new(),
+    };
+    organisation.update_employee(update).await.unwrap();
+    house.clock.advance(Duration::from_secs(120));
 }
 
 async fn results(by: &Caller, employee: &str) -> Vec<TrainingResult> {

@@ -1,5 +1,6 @@
 //! Webhooks: made, changed and looked at. What they are sent is tested over the whole suite.
 
+mod keys;
 mod refusals;
 
 use std::time::Duration;

@@ -2,10 +2,11 @@
 //! that are silent, and never to this machine unless that is configured.
 
 use kefu_contracts::access::{
-    GetWebhookRequest, PingWebhookRequest, RedeliverWebhookRequest, ReplayWebhookRequest,
-    WebhookOutcome, WebhookPause,
+    DeleteWebhookRequest, GetWebhookRequest, PingWebhookRequest, RedeliverWebhookRequest,
+    ReplayWebhookRequest, WebhookOutcome, WebhookPause,
 };
 use kefu_service::{clock::Clock, time::to_proto};
+use sqlx::Connection;
 
 use super::*;
 use crate::records::violations;
@@ -14,7 +15,7 @@ use crate::records::violations;
 const PAST: [u64; 9] = [6, 340, 2_000, 8_000, 20_000, 40_000, 56_000, 80_000, 96_000];
 
 /// Turns the clock, and lets callers in again.
-async fn later(suite: &TestSuite, seconds: u64) -> Caller {
+pub(super) async fn later(suite: &TestSuite, seconds: u64) -> Caller {
     suite.clock.advance(Duration::from_secs(seconds));
     suite.policy_is_fresh().await;
     administrator(suite)
@@ -149,6 +150,61 @@ async fn a_journal_is_sent_anew_from_a_place() {
     let last = letters.last().unwrap();
     assert_eq!(format!("webhook-deliveries/{}", last.id()), first.name);
     assert_eq!((letters.len(), receiver.ids().len()), (4, 2));
+}
+
+/// What was taken up does not set out once its webhook has ended.
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_sets_out_once_its_webhook_has_ended() {
+    let suite = TestSuite::start().await;
+    let by = administrator(&suite);
+    let receiver = Receiver::that(Answer::Status(503)).await;
+    let webhook = told(&by, "erp", &receiver, &[CUSTOMERS]).await;
+    enter(&suite.caller_for("erp", "integration"), person()).await;
+    tried(&by, &webhook, 1).await;
+    receiver.answers(Answer::Status(200));
+    // It is taken up, and its record cannot be read yet.
+    let mut sql = suite.database.connect().await.unwrap();
+    let mut held = sql.begin().await.unwrap();
+    sqlx::query("LOCK TABLE profile.customer IN ACCESS EXCLUSIVE MODE")
+        .execute(&mut *held)
+        .await
+        .unwrap();
+    let by = later(&suite, 6).await;
+    let mut looking = suite.database.connect().await.unwrap();
+    eventually(async || {
+        let again = "SELECT count(*) FROM access.webhook_delivery WHERE claim = 2";
+        let again: i64 = sqlx::query_scalar(again)
+            .fetch_one(&mut looking)
+            .await
+            .unwrap();
+        (again == 1).then_some(())
+    })
+    .await;
+    let get = GetWebhookRequest {
+        name: webhook.name.clone(),
+    };
+    let now = webhooks(&by).get_webhook(get).await.unwrap().into_inner();
+    let delete = DeleteWebhookRequest {
+        name: now.name,
+        etag: now.etag,
+        request_id: String::new(),
+    };
+    webhooks(&by).delete_webhook(delete).await.unwrap();
+    held.rollback().await.unwrap();
+    // What had set out would have come before what is sent only now.
+    let other = told(&by, "erp", &receiver, &[CUSTOMERS]).await;
+    let ping = PingWebhookRequest {
+        name: other.name.clone(),
+        request_id: String::new(),
+    };
+    webhooks(&by).ping_webhook(ping).await.unwrap();
+    only(&by, &other, State::Delivered).await;
+    let letters = receiver.letters();
+    assert_eq!(letters.len(), 2);
+    let ping = letters[1].event();
+    assert_eq!(text(&ping, "/type"), "kefu.access.webhook.pinged.v1");
+    let dropped = only(&by, &webhook, State::Dropped).await;
+    assert_eq!(dropped.attempts.len(), 1);
 }
 
 /// A ping is about nothing, and is tried once.

@@ -152,6 +152,10 @@ async fn attempt<K: Kind>(
     let (stored, mut case) = opened::<K>(revision, call, &desk, &wanted).await?;
     let event = what.event();
     stored.check(&case, event, terms.as_ref())?;
+    if event == ApprovalEvent::Submitted {
+        // Judged by where its applicant is now, not by where the form was written (CF-6.1).
+        case.department = write::department_of(revision.connection, case.applicant).await?;
+    }
     let stage = case.stage;
     let in_review = case.state == State::InReview;
     let hat = decide::<K>(&mut case, actor, what, terms, &desk)?;

@@ -119,10 +119,7 @@ pub(crate) async fn draft<K: Kind>(
     terms: &K::Terms,
 ) -> Result<(), Fault> {
     let applicant = call.context.subject.id;
-    let found = employee::get(revision.connection, applicant).await?;
-    let department = found
-        .and_then(|one| one.department)
-        .ok_or_else(|| Fault::internal("an applicant without a department"))?;
+    let department = department_of(revision.connection, applicant).await?;
     let new = New {
         id,
         kind: K::KIND,
@@ -130,6 +127,17 @@ pub(crate) async fn draft<K: Kind>(
         case: &Case::draft(applicant, department, terms.clone(), call.now),
     };
     approval::insert(revision.connection, &new, call.now).await
+}
+
+/// Where whoever asks belongs at this moment.
+pub(super) async fn department_of(
+    connection: &mut PgConnection,
+    applicant: Uuid,
+) -> Result<Uuid, Fault> {
+    let found = employee::get(connection, applicant).await?;
+    found
+        .and_then(|one| one.department)
+        .ok_or_else(|| Fault::internal("an applicant without a department"))
 }
 
 /// Notes what happened, and answers with the request as it is now.
@@ -209,6 +217,7 @@ fn changed<K: Kind>(
         active_until: case.period.map(|(_, end)| to_proto(end)),
         policy_revision,
         department_id: bytes(case.department),
+        never_submitted: !stored.approval().was_submitted(),
         ..ApprovalChanged::default()
     };
     stored.describe(desk, &mut changed);

@@ -49,6 +49,8 @@ pub(super) fn mark(fields: &mut Fields, course: &Course, marks: i32) {
 pub(super) enum Counts {
     /// It is a pass that was none before.
     Pass,
+    /// It is one, of an attempt that others came after: what has to be taken now came of those.
+    EarlierPass,
     /// It is a failure.
     Fail,
     /// Nothing that was not so before.
@@ -65,7 +67,8 @@ pub(super) async fn keep(
     (event, counts): (TrainingEvent, Counts),
 ) -> Result<Done<wire::TrainingResult>, Fault> {
     let secrecy = course.definition.secrecy;
-    if let (Counts::Pass, true, Some(valid_until)) = (counts, secrecy, new.valid_until) {
+    let passes = matches!(counts, Counts::Pass | Counts::EarlierPass);
+    if let (true, true, Some(valid_until)) = (passes, secrecy, new.valid_until) {
         let qualification = Qualification {
             id: ids.0[1],
             employee: candidate.id,
@@ -87,7 +90,7 @@ pub(super) async fn keep(
             let id = ids.0[2];
             owed::missed(revision, call, id, course, new.employee, Cause::Failed).await?;
         }
-        Counts::AsBefore => {}
+        Counts::EarlierPass | Counts::AsBefore => {}
     }
     let mut changed = about_result(event, &new, secrecy, met.as_ref());
     if revision.has_changed() {

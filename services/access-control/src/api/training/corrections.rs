@@ -18,7 +18,7 @@ use crate::{
     },
     domain::training::{
         MOST_REASON, RESULTS,
-        result::{Outcome, judge, may_correct, passed_since},
+        result::{Outcome, is_last, judge, may_correct, passed_since},
     },
     error::RegisterError,
     store::{
@@ -74,14 +74,15 @@ async fn amend(
     let candidate = candidate.ok_or_else(|| Fault::internal("a result of nobody"))?;
 
     let judged = judge(&course.definition, request.marks, was.taken_at);
+    let counting = Which::Counting(was.employee, was.course);
+    let counting = result::find(revision.connection, counting).await?;
     let counts = match (was.passed, judged.passed) {
-        (false, true) => Counts::Pass,
+        (false, true) if is_last(&counting, &was) => Counts::Pass,
+        (false, true) => Counts::EarlierPass,
         (true, false) => {
             if let Some(qualification) = was.qualification {
                 qualifications::withdraw(revision, call, qualification, was.held_until).await?;
             }
-            let counting = Which::Counting(was.employee, was.course);
-            let counting = result::find(revision.connection, counting).await?;
             match passed_since(&counting, &was) {
                 true => Counts::AsBefore,
                 false => Counts::Fail,
@@ -102,11 +103,6 @@ async fn amend(
         qualification: was.qualification.filter(|_| stays),
         held_until: was.held_until.filter(|_| stays),
         ..was
-    };
-    // Who has left takes nothing again.
-    let counts = match counts {
-        Counts::Fail if !candidate.serves(call.now) => Counts::AsBefore,
-        counts => counts,
     };
     let told = (TrainingEvent::ResultCorrected, counts);
     keep(revision, call, ids, (new, &course), candidate, told).await

@@ -88,7 +88,7 @@ async fn enrol(
     if wanted.is_some() {
         fields.ensure(found.is_some(), "session", Violation::Unknown);
     }
-    let employee = person::person(revision, call, &mut fields, &request.employee).await?;
+    let employee = person::person(revision, call, &mut fields, &request.employee, call.now).await?;
     if let Some((employee, found)) = employee.as_ref().zip(found.as_ref()) {
         // Whoever holds it does not take it.
         let trains = employee.id == found.session.trainer;
@@ -245,10 +245,12 @@ async fn note(
     }
     steps::session(session.state, SessionStep::Attend).map_err(RegisterError::Training)?;
     let step = step.unwrap_or(EnrolmentStep::Absent);
+    let before = enrolment.state;
     enrolment.state = steps::enrolment(enrolment.state, step).map_err(RegisterError::Training)?;
     enrolment.reason.clone_from(&request.reason);
     enrolment.recorder = Some(call.context.subject.id);
-    if step == EnrolmentStep::Absent {
+    // An absence that is recorded again is the same one.
+    if step == EnrolmentStep::Absent && before != EnrolmentState::Absent {
         let results = result::find(revision.connection, Which::OfSession(session.id)).await?;
         let there = results
             .iter()

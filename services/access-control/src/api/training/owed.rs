@@ -16,7 +16,7 @@ use crate::{
         result::Outcome,
         steps::{self, ObligationStep},
     },
-    store::{changes::Revision, training::obligation},
+    store::{changes::Revision, employee, training::obligation},
 };
 
 /// They passed: what they had to take is met, if they had to.
@@ -34,8 +34,8 @@ pub(super) async fn met(
     Ok(Some(met))
 }
 
-/// They failed or were absent: they take it again, whether they had to before or not. `id` is
-/// for an obligation that has to be made.
+/// They failed or were absent: they take it again, whether they had to before or not; who has left
+/// takes nothing again. `id` is for an obligation that has to be made.
 pub(super) async fn missed(
     revision: &mut Revision<'_>,
     call: &Call,
@@ -44,6 +44,10 @@ pub(super) async fn missed(
     employee: Uuid,
     cause: Cause,
 ) -> Result<(), Fault> {
+    let found = employee::get(revision.connection, employee).await?;
+    if !found.is_some_and(|one| one.serves(call.now)) {
+        return Ok(());
+    }
     let open = obligation::open_of(revision.connection, course.id, employee).await?;
     let due_at = retake_due(open.as_ref(), call.now, course.definition.retake_days);
     let missed = match open {

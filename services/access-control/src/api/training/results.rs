@@ -79,10 +79,15 @@ async fn examine(
     let (call, request) = (&asking.call, &asking.request);
     let mut fields = Fields::new();
     fields.request_id(&request.request_id);
-    let candidate = person::person(revision, call, &mut fields, &request.employee).await?;
-    let (session, course) = taken(revision, &mut fields, request).await?;
     let taken_at = fields.past("take_time", request.take_time.as_ref(), call.now);
     let taken_at = taken_at.unwrap_or(call.now);
+    // Who was in a session and has left since has a result of it all the same.
+    let here_at = match request.session.is_empty() {
+        true => call.now,
+        false => taken_at,
+    };
+    let candidate = person::person(revision, call, &mut fields, &request.employee, here_at).await?;
+    let (session, course) = taken(revision, &mut fields, request).await?;
     if let Some(course) = &course {
         mark(&mut fields, course, request.marks);
     }

@@ -195,6 +195,7 @@ async fn revise(
             return Err(RegisterError::Webhook(Refusal::NoSecret).into());
         }
         webhook.since = news::size(revision.connection).await?;
+        delivery::resume(revision.connection, webhook.id, call.now).await?;
     }
     // Why it was off already stays known.
     if request.active || webhook.is_active() {
@@ -233,6 +234,8 @@ async fn end(
     let etag = fields.etag("etag", &request.etag);
     fields.finish()?;
     let mut webhook = as_read(revision, call, id.unwrap_or_default(), etag).await?;
+    // Whoever looks for what is new has noted it, or sees that there is no webhook.
+    news::lock_cursor(revision.connection).await?;
     webhook.pause = WebhookPause::Deleted;
     webhook.deleted_at = Some(call.now);
     webhook.revision += 1;

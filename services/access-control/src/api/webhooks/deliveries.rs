@@ -100,6 +100,7 @@ async fn try_way(
         attempts: 0,
         due_at: call.now,
         created_at: call.now,
+        begun_at: call.now,
         settled_at: None,
     };
     delivery::note(revision.connection, std::slice::from_ref(&delivery), false).await?;

@@ -43,7 +43,7 @@ pub struct Case<T> {
     pub state: State,
     /// Who asks.
     pub applicant: Uuid,
-    /// The applicant's department when it was submitted.
+    /// The applicant's department when it was submitted last; of a draft, when it was written.
     pub department: Uuid,
     /// As narrowed so far.
     pub terms: T,

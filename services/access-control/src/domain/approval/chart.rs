@@ -26,7 +26,8 @@ pub struct Stand {
     pub from: Uuid,
     /// Who may act for them.
     pub to: Uuid,
-    /// Only what is held over this department; absent: all of it.
+    /// Only for requests of this department and those below it, by posts held over it or one
+    /// above it; absent: all of it.
     pub department: Option<Uuid>,
 }
 
@@ -63,10 +64,12 @@ impl Chart {
         let eligible = |id: &Uuid| self.present.contains(id) && !barred.contains(id);
         let mut hats: Vec<Hat> = Vec::new();
         for (principal, over) in self.principals(post, department, eligible) {
-            let covers = |stand: &&Stand| {
-                stand.from == principal && (stand.department.is_none() || stand.department == over)
-            };
-            let stand_ins = self.stands.iter().filter(covers).map(|stand| stand.to);
+            let lent = self.stands.iter().filter(|stand| stand.from == principal);
+            let lent = lent.filter(|stand| match stand.department {
+                Some(only) => self.lends(only, post, over, department),
+                None => true,
+            });
+            let stand_ins = lent.map(|stand| stand.to);
             let actors = std::iter::once(principal).chain(stand_ins.filter(eligible));
             for actor in actors {
                 if hats.iter().all(|hat| hat.actor != actor) {
@@ -79,6 +82,18 @@ impl Chart {
             }
         }
         hats
+    }
+
+    /// Whether what is lent over one department is this post, held over another, where a request
+    /// of a third is decided: the request is of it or below it, and the post is held over it or
+    /// one above it. The company is led over all of them.
+    fn lends(&self, only: Uuid, post: Finder, over: Option<Uuid>, department: Uuid) -> bool {
+        let is_below = |from: Uuid, above: Uuid| self.upwards(from).any(|(id, _)| id == above);
+        let held = match over {
+            Some(over) => is_below(only, over),
+            None => post == Finder::CompanyLeader,
+        };
+        held && is_below(department, only)
     }
 
     /// Who holds the post, and over which department where it is a place in the tree.

@@ -214,7 +214,14 @@ fn check_approved(case: &Case<Things>, round: &Round, flow: &Flow) -> Result<(),
         prop_assert!(holds_post(chart, hat.principal, hat.post, case.department));
         let rule = &flow.stages[*stage];
         prop_assert!(hat.post == rule.approver || hat.post == rule.fallback);
-        let stands_in = |stand: &Stand| stand.from == hat.principal && stand.to == hat.actor;
+        let covers = |only: Uuid| {
+            above(chart, case.department).contains(&only)
+                && holds_post(chart, hat.principal, hat.post, only)
+        };
+        let stands_in = |stand: &Stand| {
+            let these = stand.from == hat.principal && stand.to == hat.actor;
+            these && stand.department.is_none_or(covers)
+        };
         prop_assert!(hat.actor == hat.principal || chart.stands.iter().any(stands_in));
         prop_assert!(case.terms.is_within(left), "wider than {hat:?} left it");
     }

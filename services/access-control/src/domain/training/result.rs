@@ -104,6 +104,11 @@ pub fn passed_since(counting: &[Outcome], but: &Outcome) -> bool {
     others.any(|one| one.passed && one.taken_at >= but.taken_at)
 }
 
+/// Whether no attempt that counts came after this one's.
+pub fn is_last(counting: &[Outcome], one: &Outcome) -> bool {
+    counting.iter().all(|other| other.attempt <= one.attempt)
+}
+
 /// A skill that was shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Skill {

@@ -1,15 +1,29 @@
 use std::{net::IpAddr, time::Duration};
 
-use kefu_contracts::{DESCRIPTOR_SET, access::WebhookOutcome, method, policy::Effect};
+use jiff::Timestamp;
+use kefu_contracts::{
+    DESCRIPTOR_SET,
+    access::{WebhookDeliveryState, WebhookOutcome},
+    journal::{
+        self, CompensationChanged, ComplaintOfOrder, ConfirmationChanged, CustomerChanged, Entry,
+        EntryKind, FilesMerged, OrderChanged, OrderClearedUp, OrderPromised, OrderReviewed,
+        OrderSupplied, OrderTroubled, TicketChanged, event::Event,
+    },
+    method,
+    policy::Effect,
+};
 use kefu_service::error::Violation;
 use proptest::prelude::*;
 use prost_reflect::{DescriptorPool, Kind};
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{
+    Delivery,
     address::{Limits, Refused, refused},
+    body::body,
     delivery_id,
-    event::TOPICS,
+    event::{TOPICS, topics_of},
     schedule::{Answer, DELAYS, LONGEST, Next, next},
     signature::{signatures, written},
     url::check,
@@ -44,6 +58,138 @@ fn every_type_of_events_can_be_read() {
         let first = &TOPICS[..place];
         assert!(first.iter().all(|one| one.event_type != topic.event_type));
         assert!(call.output().get_field_by_name("name").is_some());
+    }
+}
+
+fn entry(resource: &str, event: Event) -> Entry {
+    Entry {
+        kind: EntryKind::Change.into(),
+        resource: resource.to_owned(),
+        event: Some(journal::Event { event: Some(event) }),
+        ..Entry::default()
+    }
+}
+
+/// Types and records that an entry is told as.
+fn told(service: &str, entry: &Entry) -> Vec<(&'static str, String)> {
+    let topics = topics_of(service, entry);
+    topics
+        .map(|(topic, record)| (topic.event_type, record))
+        .collect()
+}
+
+/// Whatever WatchOrders tells a change by is told here as well.
+#[test]
+fn all_that_changes_an_order_is_told() {
+    let order = format!("orders/{}", Uuid::from_u128(7));
+    let changed = "kefu.order.order.changed.v1";
+    for (event, event_type) in [
+        (Event::OrderChanged(OrderChanged::default()), changed),
+        (Event::OrderReviewed(OrderReviewed::default()), changed),
+        (Event::OrderSupplied(OrderSupplied::default()), changed),
+        (Event::OrderClearedUp(OrderClearedUp::default()), changed),
+        (
+            Event::ConfirmationChanged(ConfirmationChanged::default()),
+            changed,
+        ),
+        (
+            Event::ComplaintOfOrder(ComplaintOfOrder::default()),
+            changed,
+        ),
+        (
+            Event::OrderPromised(OrderPromised::default()),
+            "kefu.order.order.promised.v1",
+        ),
+        (
+            Event::OrderTroubled(OrderTroubled::default()),
+            "kefu.order.order.troubled.v1",
+        ),
+    ] {
+        let entry = entry(&order, event);
+        assert_eq!(
+            told("order-followup", &entry),
+            [(event_type, order.clone())],
+            "{entry:?}"
+        );
+        assert!(told("ticket", &entry).is_empty());
+    }
+}
+
+/// A merge is told of each of its two files.
+#[test]
+fn a_file_that_is_merged_is_told() {
+    let file = Uuid::from_u128(7);
+    let (name, changed) = (
+        format!("customers/{file}"),
+        "kefu.profile.customer.changed.v1",
+    );
+    let event = Event::CustomerChanged(CustomerChanged::default());
+    let of_file = entry(&name, event);
+    let merged = Entry {
+        customer_id: file.as_bytes().to_vec(),
+        ..entry(
+            &format!("merges/{}", Uuid::from_u128(8)),
+            Event::FilesMerged(FilesMerged::default()),
+        )
+    };
+    for entry in [of_file, merged] {
+        let expected = [(changed, name.clone())];
+        assert_eq!(told("customer-profile", &entry), expected);
+    }
+}
+
+/// That something becomes of a compensation is told as a change of the ticket,
+/// and no more to whom compensations are not shown.
+#[test]
+fn names_tell_nothing_that_is_held_back() {
+    let ticket = format!("tickets/{}", Uuid::from_u128(7));
+    let of_it = Event::CompensationChanged(CompensationChanged::default());
+    assert!(told("ticket", &entry(&ticket, of_it)).is_empty());
+    let changed = Event::TicketChanged(TicketChanged::default());
+    assert_eq!(told("ticket", &entry(&ticket, changed)).len(), 1);
+
+    let named = |change: &str, cleared: &[&str]| {
+        let record = json!({"name": ticket, "disclosure": {"cleared": cleared}});
+        let letter = body(&delivery(change), Some(record));
+        let letter: Value = serde_json::from_slice(&letter).unwrap();
+        letter.get("kefuchange").cloned()
+    };
+    let (financial, purchase) = ("DATA_CLASS_FINANCIAL", "DATA_CLASS_PURCHASE");
+    for (change, class) in [
+        ("complaint.compensated", financial),
+        ("complaint.compensation_decided", financial),
+        ("complaint.compensation_paid", financial),
+        ("case.payment_recorded", purchase),
+        ("case_payment.granted", purchase),
+        ("order.complaint_opened", "DATA_CLASS_SERVICE"),
+        ("customer.rated", "DATA_CLASS_RELATION"),
+    ] {
+        assert_eq!(named(change, &[class]), Some(json!(change)));
+        assert_eq!(named(change, &["DATA_CLASS_CONTACT"]), None, "{change}");
+        assert_eq!(named(change, &[]), None, "{change}");
+    }
+    assert_eq!(named("ticket.opened", &[]), Some(json!("ticket.opened")));
+}
+
+fn delivery(change: &str) -> Delivery {
+    let now = Timestamp::UNIX_EPOCH;
+    Delivery {
+        id: Uuid::from_u128(1),
+        webhook: Uuid::from_u128(2),
+        seq: Some(3),
+        service: "ticket".to_owned(),
+        place: (4, 5),
+        event_type: "kefu.ticket.ticket.changed.v1".to_owned(),
+        change: change.to_owned(),
+        resource: format!("tickets/{}", Uuid::from_u128(7)),
+        event_at: now,
+        state: WebhookDeliveryState::Pending,
+        failures: 0,
+        attempts: 0,
+        due_at: now,
+        created_at: now,
+        begun_at: now,
+        settled_at: None,
     }
 }
 

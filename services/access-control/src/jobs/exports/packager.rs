@@ -34,10 +34,11 @@ use crate::{
         register::EMPLOYEES,
         share::SHARES,
     },
+    jobs::each::Each,
     store::export::{self, Chunk, StoredExport},
 };
 
-/// How long a making is believed to go on without a word.
+/// How long a making, or a download, is believed to go on without a word.
 pub(crate) const LEASE: SignedDuration = SignedDuration::from_mins(5);
 
 /// A package to be made.
@@ -116,6 +117,7 @@ impl Packager {
             .db()
             .run(move |connection| Box::pin(export::left_over(connection, now)))
             .await?;
+        let mut each = Each::new("a package cannot be taken up");
         for id in left {
             let rule = self.flows.share.export;
             let work = self.db().transaction(move |connection| {
@@ -148,11 +150,14 @@ impl Packager {
                     Ok(Some(Work { id, attempt, key }))
                 })
             });
-            if let Some(work) = work.await? {
-                self.start(work);
-            }
+            let begun = work.await.map(|work| {
+                if let Some(work) = work {
+                    self.start(work);
+                }
+            });
+            each.became(id, begun)?;
         }
-        Ok(())
+        each.end()
     }
 
     async fn make(&self, work: Work) -> Result<(), Fault> {

@@ -39,18 +39,35 @@ pub(super) fn job(core: &Core, every: Duration) -> Job {
 }
 
 async fn look(db: &Db, clock: &Arc<dyn Clock>) -> Result<(), Fault> {
-    while db
-        .run(|connection| Box::pin(news::is_behind(connection)))
-        .await?
-    {
+    let all_fresh = || async {
+        while db
+            .run(|connection| Box::pin(news::is_behind(connection)))
+            .await?
+        {
+            let now = clock.now();
+            db.transaction(move |connection| Box::pin(fresh(connection, now)))
+                .await?;
+        }
+        Ok::<(), Fault>(())
+    };
+    let one_stretch = || async {
         let now = clock.now();
-        db.transaction(move |connection| Box::pin(fresh(connection, now)))
-            .await?;
-    }
+        db.transaction(move |connection| Box::pin(again(connection, now)))
+            .await
+    };
+    in_turns(all_fresh, one_stretch).await
+}
+
+/// What is new before each stretch of what is sent anew, however many stretches there are: who
+/// has a year sent anew holds up nobody.
+async fn in_turns<F, A>(fresh: impl Fn() -> F, again: impl Fn() -> A) -> Result<(), Fault>
+where
+    F: Future<Output = Result<(), Fault>>,
+    A: Future<Output = Result<bool, Fault>>,
+{
     loop {
-        let now = clock.now();
-        let more = db.transaction(move |connection| Box::pin(again(connection, now)));
-        if !more.await? {
+        fresh().await?;
+        if !again().await? {
             return Ok(());
         }
     }
@@ -107,7 +124,7 @@ fn wanted(webhook: &Webhook, news: &News, now: Timestamp) -> Option<Delivery> {
     let service = news.leaf.service.as_str();
     let entry = &news.leaf.entry;
     let is_wanted = |event_type: &str| webhook.event_types.iter().any(|one| one == event_type);
-    let topic = topics_of(service, entry).find(|one| is_wanted(one.event_type))?;
+    let (topic, record) = topics_of(service, entry).find(|(one, _)| is_wanted(one.event_type))?;
     let place = (news.place.transaction_id, news.place.position);
     Some(Delivery {
         id: delivery_id(webhook.id, service, place),
@@ -117,13 +134,38 @@ fn wanted(webhook: &Webhook, news: &News, now: Timestamp) -> Option<Delivery> {
         place,
         event_type: topic.event_type.to_owned(),
         change: entry.r#type.clone(),
-        resource: entry.resource.clone(),
+        resource: record,
         event_at: news.recorded_at,
         state: State::Pending,
         failures: 0,
         attempts: 0,
         due_at: now,
         created_at: now,
+        begun_at: now,
         settled_at: None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::{Cell, RefCell};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_is_new_comes_before_each_stretch_of_a_replay() {
+        let (done, left) = (RefCell::new(Vec::new()), Cell::new(3));
+        let fresh = || async {
+            done.borrow_mut().push("fresh");
+            Ok::<(), Fault>(())
+        };
+        let again = || async {
+            done.borrow_mut().push("again");
+            left.set(left.get() - 1);
+            Ok::<bool, Fault>(left.get() > 0)
+        };
+        in_turns(fresh, again).await.unwrap();
+        let expected = ["fresh", "again", "fresh", "again", "fresh", "again"];
+        assert_eq!(*done.borrow(), expected);
+    }
 }

@@ -123,7 +123,8 @@ impl Sender {
                     tokio::select! {
                         () = stop.cancelled() => break,
                         () = sleep(sender.core.deps.clock.as_ref(), every) => {}
-                        Some(_) = under_way.join_next(), if under_way.len() >= MOST => {}
+                        // There is room again, for this webhook at least.
+                        Some(_) = under_way.join_next() => {}
                     }
                     while under_way.try_join_next().is_some() {}
                 }
@@ -174,6 +175,10 @@ impl Sender {
             return Ok(());
         };
         let delivery = logged.delivery;
+        // It may have ended since this was taken up, and its secrets with it.
+        if !webhook.is_active() || delivery.state != State::Pending || kept.is_empty() {
+            return Ok(());
+        }
         let mut secrets = Vec::with_capacity(kept.len());
         for one in &kept {
             secrets.push(open_secret(deps, one).await?);
@@ -192,7 +197,7 @@ impl Sender {
                     return self.note(claimed, webhook, delivery, end, 0, false).await;
                 }
                 Seen::NotNow => {
-                    let waited = now.duration_since(delivery.created_at);
+                    let waited = now.duration_since(delivery.begun_at);
                     let given_up =
                         Duration::try_from(waited).is_ok_and(|waited| waited > UNREADABLE);
                     let end = match given_up {
@@ -203,6 +208,9 @@ impl Sender {
                 }
             },
         };
+        if !self.may_leave(claimed, webhook.url.clone()).await? {
+            return Ok(());
+        }
         let at = deps.clock.now();
         let body = body::body(&delivery, record);
         let (id, time) = (delivery.id.to_string(), at.as_second());
@@ -228,6 +236,24 @@ impl Sender {
             latency_ms: latency,
         };
         self.judge(claimed, webhook, delivery, &answer, attempt)
+            .await
+    }
+
+    /// Whether it may be sent there, right before it is: its webhook can have ended while the record
+    /// was read, or lead elsewhere. Where it may not, nothing has come of it.
+    async fn may_leave(&self, claimed: Claimed, url: String) -> Result<bool, Fault> {
+        self.core
+            .deps
+            .db
+            .run(move |connection| {
+                Box::pin(async move {
+                    let stands = queue::stands(connection, &claimed, &url).await?;
+                    if !stands {
+                        queue::give_back(connection, &claimed).await?;
+                    }
+                    Ok(stands)
+                })
+            })
             .await
     }
 

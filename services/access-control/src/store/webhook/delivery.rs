@@ -71,7 +71,7 @@ impl Stored for Logged {
 async fn list(connection: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<Delivery>, Fault> {
     let rows = sqlx::query!(
         "SELECT id, webhook_id, seq, service, transaction_id, position, event_type, change, resource, event_at, state,
-                failures, attempts, due_at, created_at, settled_at
+                failures, attempts, due_at, created_at, begun_at, settled_at
          FROM access.webhook_delivery WHERE id = ANY($1)",
         ids,
     )
@@ -92,6 +92,7 @@ async fn list(connection: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<Deliver
         attempts: row.attempts,
         due_at: row.due_at.to_jiff(),
         created_at: row.created_at.to_jiff(),
+        begun_at: row.begun_at.to_jiff(),
         settled_at: row.settled_at.map(jiff_sqlx::Timestamp::to_jiff),
     });
     Ok(deliveries.collect())
@@ -125,7 +126,7 @@ async fn attempts(
 }
 
 /// Notes what is to be sent. What is noted already stays as it is; or, where it is asked for
-/// `anew`, begins anew unless it is pending.
+/// `anew`, begins anew unless somebody has taken it up, and goes after what is new.
 pub(crate) async fn note(
     connection: &mut PgConnection,
     deliveries: &[Delivery],
@@ -149,16 +150,16 @@ pub(crate) async fn note(
     sqlx::query!(
         "INSERT INTO access.webhook_delivery AS d
              (id, webhook_id, seq, service, transaction_id, position, event_type, change, resource, event_at, state,
-              failures, attempts, due_at, claim, created_at)
+              failures, attempts, due_at, claim, created_at, begun_at, anew)
          SELECT id, webhook_id, seq, service, transaction_id, position, event_type, change, resource, event_at, 1, 0, 0,
-                due_at, 0, due_at
+                due_at, 0, due_at, due_at, $12::bool
          FROM UNNEST($1::uuid[], $2::uuid[], $3::int8[], $4::text[], $5::int8[], $6::int8[], $7::text[], $8::text[],
                      $9::text[], $10::timestamptz[], $11::timestamptz[])
               AS given (id, webhook_id, seq, service, transaction_id, position, event_type, change, resource, event_at,
                         due_at)
          ON CONFLICT (id) DO UPDATE SET state = 1, failures = 0, due_at = EXCLUDED.due_at, settled_at = NULL,
-                                        claimed_until = NULL
-             WHERE $12 AND d.state <> 1",
+                                        claimed_until = NULL, begun_at = EXCLUDED.begun_at, anew = true
+             WHERE $12 AND (d.state <> 1 OR d.claimed_until IS NULL OR d.claimed_until <= EXCLUDED.due_at)",
         &ids,
         &webhooks,
         &seqs as &[Option<i64>],
@@ -185,8 +186,25 @@ pub(crate) async fn begin_anew(
 ) -> Result<(), Fault> {
     sqlx::query!(
         "UPDATE access.webhook_delivery
-         SET state = 1, failures = 0, due_at = $2, settled_at = NULL, claimed_until = NULL WHERE id = $1",
+         SET state = 1, failures = 0, due_at = $2, begun_at = $2, settled_at = NULL, claimed_until = NULL
+         WHERE id = $1",
         id,
+        now.to_sqlx(),
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// What a webhook is still to be sent is begun with anew, as it was off.
+pub(crate) async fn resume(
+    connection: &mut PgConnection,
+    webhook: Uuid,
+    now: Timestamp,
+) -> Result<(), Fault> {
+    sqlx::query!(
+        "UPDATE access.webhook_delivery SET begun_at = $2 WHERE webhook_id = $1 AND state = 1",
+        webhook,
         now.to_sqlx(),
     )
     .execute(connection)

@@ -24,7 +24,8 @@ pub(crate) struct Claimed {
 }
 
 /// Takes up what is due until a moment, at most so many, a few of each webhook: one, while its
-/// receiver does not answer as it should. Those whose receivers do come first.
+/// receiver does not answer as it should. Those whose receivers do come first, and what is new before
+/// what is sent anew.
 pub(crate) async fn claim(
     connection: &mut PgConnection,
     (now, until): (Timestamp, Timestamp),
@@ -32,11 +33,12 @@ pub(crate) async fn claim(
 ) -> Result<Vec<Claimed>, Fault> {
     // Nobody else takes up anything of these meanwhile, so that what is under way is counted right.
     let webhooks = sqlx::query_scalar!(
-        "SELECT w.id FROM access.webhook w
-         WHERE w.pause = 0 AND EXISTS (
-             SELECT FROM access.webhook_delivery d
+        "SELECT w.id FROM access.webhook w CROSS JOIN LATERAL (
+             SELECT d.id FROM access.webhook_delivery d
              WHERE d.webhook_id = w.id AND d.state = 1 AND d.due_at <= $1
-               AND (d.claimed_until IS NULL OR d.claimed_until <= $1))
+               AND (d.claimed_until IS NULL OR d.claimed_until <= $1)
+             ORDER BY d.due_at LIMIT 1) due
+         WHERE w.pause = 0
          ORDER BY w.failing_since NULLS FIRST, w.id LIMIT $2
          FOR NO KEY UPDATE OF w SKIP LOCKED",
         now.to_sqlx(),
@@ -52,11 +54,11 @@ pub(crate) async fn claim(
              FROM access.webhook w WHERE w.id = ANY($1)
          ), chosen AS (
              SELECT due.id FROM free CROSS JOIN LATERAL (
-                 SELECT d.id, d.due_at FROM access.webhook_delivery d
+                 SELECT d.id, d.anew, d.due_at FROM access.webhook_delivery d
                  WHERE d.webhook_id = free.id AND d.state = 1 AND d.due_at <= $2
                    AND (d.claimed_until IS NULL OR d.claimed_until <= $2)
-                 ORDER BY d.due_at, d.id LIMIT GREATEST(free.places, 0)) due
-             ORDER BY free.failing_since NULLS FIRST, due.due_at LIMIT $5
+                 ORDER BY d.anew, d.due_at, d.id LIMIT GREATEST(free.places, 0)) due
+             ORDER BY free.failing_since NULLS FIRST, due.anew, due.due_at LIMIT $5
          )
          UPDATE access.webhook_delivery d SET claimed_until = $3, claim = d.claim + 1
          FROM chosen WHERE d.id = chosen.id
@@ -75,6 +77,40 @@ pub(crate) async fn claim(
         claim: row.claim,
     });
     Ok(claimed.collect())
+}
+
+/// Whether what was taken up may be sent there now: nobody else has taken it up since, it is
+/// pending, and its webhook is on and leads there.
+pub(crate) async fn stands(
+    connection: &mut PgConnection,
+    claimed: &Claimed,
+    url: &str,
+) -> Result<bool, Fault> {
+    Ok(sqlx::query_scalar!(
+        r#"SELECT EXISTS (
+               SELECT FROM access.webhook_delivery d JOIN access.webhook w ON w.id = d.webhook_id
+               WHERE d.id = $1 AND d.claim = $2 AND d.state = 1 AND w.pause = 0 AND w.url = $3) AS "stands!""#,
+        claimed.delivery,
+        claimed.claim,
+        url,
+    )
+    .fetch_one(connection)
+    .await?)
+}
+
+/// Gives back what was taken up, so that it need not wait until that ends.
+pub(crate) async fn give_back(
+    connection: &mut PgConnection,
+    claimed: &Claimed,
+) -> Result<(), Fault> {
+    sqlx::query!(
+        "UPDATE access.webhook_delivery SET claimed_until = NULL WHERE id = $1 AND claim = $2 AND state = 1",
+        claimed.delivery,
+        claimed.claim,
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
 }
 
 /// What came of what was taken up.
@@ -135,8 +171,10 @@ pub(crate) async fn settle(
 /// does.
 pub(crate) async fn oldest_due(connection: &mut PgConnection) -> Result<Option<Timestamp>, Fault> {
     let oldest = sqlx::query_scalar!(
-        "SELECT min(d.due_at) FROM access.webhook_delivery d JOIN access.webhook w ON w.id = d.webhook_id
-         WHERE d.state = 1 AND w.pause = 0 AND w.failing_since IS NULL"
+        "SELECT min(due.due_at) FROM access.webhook w CROSS JOIN LATERAL (
+             SELECT d.due_at FROM access.webhook_delivery d WHERE d.webhook_id = w.id AND d.state = 1
+             ORDER BY d.due_at LIMIT 1) due
+         WHERE w.pause = 0 AND w.failing_since IS NULL"
     )
     .fetch_one(connection)
     .await?;

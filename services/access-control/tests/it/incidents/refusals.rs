@@ -3,7 +3,7 @@
 use kefu_access::Scope;
 use kefu_contracts::{
     access::{
-        AssessIncidentRequest, CloseIncidentRequest, CreateIncidentRequest, Incident,
+        AlertRule, AssessIncidentRequest, CloseIncidentRequest, CreateIncidentRequest, Incident,
         IncidentSeverity, IncidentState, ListExportsRequest, ListIncidentsRequest,
         ReportIncidentRequest, ShareMode,
     },
@@ -203,7 +203,8 @@ async fn whoever_a_leak_is_suspected_of_has_no_part_in_its_record() {
             assert_eq!(said(&denied, "resource"), incident.name);
         }
     }
-    let tried = house.journal(EntryKind::Refusal, 4).await;
+    let tried = house.journal(EntryKind::Refusal, 10).await;
+    assert_eq!(tried.len(), 10);
     assert!(
         tried
             .iter()
@@ -211,7 +212,14 @@ async fn whoever_a_leak_is_suspected_of_has_no_part_in_its_record() {
     );
     // Nor is one opened from an alert about oneself.
     happened(&house, &views(house.id("feng.yulan"), MORNING, 0..61)).await;
-    let [alert] = alerts::all(&house).await.try_into().unwrap();
+    let mut raised = alerts::all(&house).await;
+    raised.sort_by_key(|one| one.rule);
+    let [alert, refusals] = raised.try_into().unwrap();
+    // Who tries what they do not reach is noticed as well.
+    assert_eq!(
+        (alert.rule(), refusals.rule()),
+        (AlertRule::Reads, AlertRule::Refusals)
+    );
     let own = Incident {
         description: "名单外流".into(),
         alert: alert.name,

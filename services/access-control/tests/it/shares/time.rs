@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use sqlx::AssertSqlSafe;
+
 use super::*;
 
 /// Looks until the share is as wanted; the job looks once a second of our clock.
@@ -64,6 +66,33 @@ async fn what_nobody_decides_is_chased_and_expires() {
         (at(2) - at(1), at(3) - at(1), at(4) - at(1)),
         (24 * 3600, 72 * 3600, 144 * 3600)
     );
+}
+
+/// A share that cannot be looked at holds up no other.
+#[tokio::test]
+async fn one_that_fails_holds_up_no_other() {
+    let house = House::new().await;
+    let mut long = form(&house);
+    long.requested.as_mut().unwrap().end_time = in_hours(&house, 300);
+    let broken = handed_in(&house, long.clone()).await;
+    house.clock.advance(Duration::from_secs(1));
+    let other = handed_in(&house, long).await;
+    let id = broken.name.strip_prefix("shares/").unwrap();
+    let mut sql = house.sql().await;
+    sqlx::raw_sql(AssertSqlSafe(format!(
+        "CREATE FUNCTION broken() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE ''broken''; END';
+         CREATE TRIGGER broken BEFORE UPDATE ON approval FOR EACH ROW WHEN (OLD.id = '{id}')
+             EXECUTE FUNCTION broken()"
+    )))
+    .execute(&mut sql)
+    .await
+    .unwrap();
+    use ApprovalEvent::{Created, Reminded, Submitted};
+    house.clock.advance(Duration::from_secs(24 * 3600));
+    let reminded = |share: &Share| events(share).contains(&Reminded);
+    until(&house, &other.name, reminded).await;
+    let left = get(&house.person("song.yue"), &broken.name).await.unwrap();
+    assert_eq!(events(&left), [Created, Submitted]);
 }
 
 /// Clause CF-6.3: begins and ends to the second, whenever it is written down.

@@ -3,10 +3,9 @@
 use std::collections::BTreeSet;
 
 use kefu_contracts::access::{
-    CountTrainingObligationsRequest, CreateEmployeeRequest, Employee, GetEmployeeRequest,
-    ListEnrolmentsRequest, TrainingObligationCause as Cause, TrainingObligationCount,
-    TrainingObligationEnd as End, TrainingObligationState as State, TransferEmployeeRequest,
-    UpdateEmployeeRequest,
+    CountTrainingObligationsRequest, CreateEmployeeRequest, ListEnrolmentsRequest,
+    TrainingObligationCause as Cause, TrainingObligationCount, TrainingObligationEnd as End,
+    TrainingObligationState as State, TransferEmployeeRequest,
 };
 
 use super::*;
@@ -112,12 +111,6 @@ async fn monthly_training_comes_again_every_month() {
     assert_eq!(again[0].cause(), Cause::Repeat);
 }
 
-async fn employee(house: &House, name: &str) -> Employee {
-    let mut client = house.administrator().organisation();
-    let get = GetEmployeeRequest { name: name.into() };
-    client.get_employee(get).await.unwrap().into_inner()
-}
-
 /// Clauses OP-4.1, CC-1.1: who joins has to take what their department has to, by so many days
 /// after; who moves away need not; who leaves has nothing to take and no seat to keep.
 #[tokio::test]
@@ -181,15 +174,7 @@ async fn joining_moving_and_leaving_count() {
         .await
         .unwrap();
     assert_eq!(waits.state(), EnrolmentState::Waiting);
-    let leave = UpdateEmployeeRequest {
-        employee: Some(Employee {
-            leave_time: Some(to_proto(house.clock.now() + Duration::from_secs(60))),
-            ..employee(&house, &joined.name).await
-        }),
-        request_id: String::new(),
-    };
-    organisation.update_employee(leave).await.unwrap();
-    house.clock.advance(Duration::from_secs(120));
+    leave(&house, &joined.name).await;
     let ended = told(&house, TrainingEvent::ObligationEnded, 2).await;
     let ends: Vec<_> = ended.iter().map(|(_, one)| one.end()).collect();
     assert_eq!(ends, [End::Released, End::Left]);

@@ -225,9 +225,21 @@ async fn who_is_out_of_reach_is_not_there() {
         .await
         .unwrap_err();
     assert_eq!(reason(&hidden), "NOT_FOUND_OR_OUT_OF_SCOPE");
-    // What is asked for and not shown is in the journal.
-    let refusals = house.journal(EntryKind::Refusal, 1).await;
-    assert_eq!(refusals[0].entry.r#type, "training.refused");
+    // What is asked for and not shown is in the journal, and what was to be changed.
+    let refusals = house.journal(EntryKind::Refusal, 5).await;
+    let refused: Vec<_> = refusals
+        .iter()
+        .map(|one| (one.entry.r#type.as_str(), one.entry.resource.as_str()))
+        .collect();
+    let of = |resource| ("training.refused", resource);
+    let hidden = [
+        of(enrolled.name.as_str()),
+        of(&enrolled.name),
+        of(&planned.name),
+        of(&failed.name),
+        of("training-sessions/0190c5a8-0000-7000-8000-0000000000ab"),
+    ];
+    assert_eq!(refused, hidden);
 }
 
 /// A request that is repeated has the same answer, and is carried out once.

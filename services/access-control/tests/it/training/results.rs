@@ -1,8 +1,8 @@
 //! Results: attempts, corrections, what passing secrecy training leads to, and skills.
 
 use kefu_contracts::access::{
-    CorrectTrainingResultRequest, GetEmployeeRequest, ListQualificationsRequest, ListSkillsRequest,
-    Skill, TrainingObligationCause, TrainingObligationState,
+    CorrectTrainingResultRequest, ListQualificationsRequest, ListSkillsRequest, Skill,
+    TrainingObligationCause, TrainingObligationState,
 };
 use prost_types::Timestamp;
 
@@ -163,6 +163,33 @@ async fn passing_secrecy_training_qualifies_until_it_is_corrected() {
     counting.sort_unstable();
     assert_eq!(all.len(), 4);
     assert_eq!(counting, [(79, &failed.name), (85, &regained.name)]);
+}
+
+/// Clause OP-4.1: what a later attempt led to stays, also where an earlier one turns out to have
+/// been passed.
+#[tokio::test]
+async fn an_earlier_pass_meets_nothing_that_came_later() {
+    let house = House::new().await;
+    let by = trainer(&house);
+    let course = create(&by, voluntary()).await.unwrap();
+    let person = house.employee("li.wei");
+    let first = held(&house, &course, &["li.wei"]).await;
+    let failed = record(&by, marks(&person, &first, 5)).await.unwrap();
+    record(&by, again(&person, &course.name, 6)).await.unwrap();
+    let open = "cause = FAILED AND state = DUE";
+    assert!(owed(&by, open).await.is_empty());
+    house.clock.advance(DAY * 365);
+    let second_time = held(&house, &course, &["li.wei"]).await;
+    let third = record(&by, marks(&person, &second_time, 3)).await.unwrap();
+    assert_eq!((third.attempt, third.passed), (3, false));
+    let due = owed(&by, open).await;
+    assert_eq!(due.len(), 1);
+    let corrected = correct(&second(&house), &failed, 8).await.unwrap();
+    assert_eq!((corrected.attempt, corrected.passed), (1, true));
+    assert_eq!(owed(&by, open).await, due);
+    // It is met by passing what was failed.
+    record(&by, again(&person, &course.name, 6)).await.unwrap();
+    assert!(owed(&by, open).await.is_empty());
 }
 
 /// Clause OP-4.1: results are not of the future, nor before the session or the attempt before;

@@ -6,7 +6,7 @@ use kefu_contracts::access::{
 };
 
 use super::*;
-use crate::house::{reason, said};
+use crate::house::{reason, said, violations};
 
 async fn close(by: &Caller, session: &str) -> Result<TrainingSession, Status> {
     let request = CloseTrainingSessionRequest {
@@ -207,4 +207,65 @@ async fn a_cancelled_session_has_nobody_in_it() {
     house.clock.advance(DAY);
     let never = hold(&by, &planned.name).await.unwrap_err();
     assert_eq!(reason(&never), "STATE_NOT_ALLOWED");
+}
+
+/// Clause OP-4.1: who was there and has left since has a result all the same, by when it was taken,
+/// so that the session can be closed; whoever has left takes nothing again.
+#[tokio::test]
+async fn who_left_since_has_a_result_of_what_they_came_to() {
+    let house = House::new().await;
+    let by = trainer(&house);
+    let course = create(&by, voluntary()).await.unwrap();
+    let (li, guo) = (house.employee("li.wei"), house.employee("guo.jing"));
+    let held = held(&house, &course, &["li.wei", "guo.jing"]).await;
+    let taken = house.clock.now();
+    for login in ["li.wei", "guo.jing"] {
+        leave(&house, &house.employee(login)).await;
+    }
+    let open = close(&by, &held).await.unwrap_err();
+    assert_eq!(reason(&open), "STATE_NOT_ALLOWED");
+    // Nobody takes anything once they have left, nor the exam alone.
+    let late = record(&by, marks(&li, &held, 9)).await.unwrap_err();
+    assert_eq!(violations(&late), ["employee UNKNOWN"]);
+    let at_the_time = |request: RecordTrainingResultRequest| RecordTrainingResultRequest {
+        take_time: Some(to_proto(taken)),
+        ..request
+    };
+    let alone = at_the_time(again(&li, &course.name, 9));
+    let alone = record(&by, alone).await.unwrap_err();
+    assert_eq!(violations(&alone), ["employee UNKNOWN"]);
+    let passed = record(&by, at_the_time(marks(&li, &held, 9))).await;
+    assert!(passed.unwrap().passed);
+    let failed = record(&by, at_the_time(marks(&guo, &held, 2))).await;
+    assert!(!failed.unwrap().passed);
+    assert!(owed(&by, "cause = FAILED").await.is_empty());
+    let closed = close(&by, &held).await.unwrap();
+    assert_eq!(closed.state(), TrainingSessionState::Closed);
+}
+
+/// Clause OP-4.1: an absence that is recorded again is the same one: what it led to is due when it
+/// was, and told of once.
+#[tokio::test]
+async fn an_absence_recorded_again_prolongs_nothing() {
+    let house = House::new().await;
+    let by = trainer(&house);
+    let course = create(&by, voluntary()).await.unwrap();
+    let planned = plan(&by, session(&house, &course, 1)).await.unwrap();
+    let seat = enrol(&by, &planned.name, &house.employee("li.wei"))
+        .await
+        .unwrap();
+    house.clock.advance(Duration::from_secs(3600));
+    hold(&by, &planned.name).await.unwrap();
+    let due = to_proto(house.clock.now() + DAY * 7);
+    for _ in 0..2 {
+        attend(&by, &seat.name, EnrolmentState::Absent)
+            .await
+            .unwrap();
+        house.clock.advance(DAY);
+    }
+    let missed = owed(&by, "cause = MISSED").await;
+    assert_eq!(missed.len(), 1);
+    assert_eq!(missed[0].due_time, Some(due));
+    assert_eq!(told(&house, TrainingEvent::Attended, 2).await.len(), 2);
+    assert_eq!(told(&house, TrainingEvent::Obliged, 1).await.len(), 1);
 }

@@ -1,5 +1,7 @@
 //! What is refused, and with all that is wrong at once.
 
+use sqlx::Connection;
+
 use super::*;
 use crate::house::{reason, violations};
 
@@ -197,6 +199,38 @@ async fn what_does_not_stand_there_is_refused() {
     }
 }
 
+/// A change that was read before its receiver said that it is gone does not switch it on again.
+#[tokio::test]
+async fn what_has_ended_meanwhile_is_not_written_over() {
+    let house = House::new().await;
+    let by = house.administrator();
+    let made = create(&by, webhook(&house)).await.unwrap();
+    let mut sql = house.sql().await;
+    let mut gone = sql.begin().await.unwrap();
+    let holder: i32 = sqlx::query_scalar("SELECT pg_backend_pid()")
+        .fetch_one(&mut *gone)
+        .await
+        .unwrap();
+    sqlx::query("UPDATE webhook SET pause = 2, revision = revision + 1")
+        .execute(&mut *gone)
+        .await
+        .unwrap();
+    let waiting = format!(
+        "SELECT count(*) FROM pg_stat_activity WHERE {holder} = ANY(pg_blocking_pids(pid))"
+    );
+    let meanwhile = async {
+        // The change has read the webhook, and waits to write it.
+        eventually(async || (house.count(&waiting).await > 0).then_some(())).await;
+        gone.commit().await.unwrap();
+    };
+    let mut webhooks = by.webhooks();
+    let change = webhooks.update_webhook(update(&made));
+    let (changed, ()) = tokio::join!(change, meanwhile);
+    assert_eq!(reason(&changed.unwrap_err()), "ETAG_MISMATCH");
+    let now = get(&by, &made.name).await.unwrap();
+    assert_eq!((now.active, now.pause()), (false, WebhookPause::Gone));
+}
+
 /// Whoever reaches none of them is told that there are none, and that is journaled.
 #[tokio::test]
 async fn who_does_not_reach_a_webhook_learns_of_none() {
@@ -230,8 +264,9 @@ async fn who_does_not_reach_a_webhook_learns_of_none() {
         assert_eq!(reason(&refused), "NOT_FOUND_OR_OUT_OF_SCOPE");
     }
     assert!(names(&stranger).await.is_empty());
-    let refusals = house.journal(EntryKind::Refusal, 1).await;
-    assert_eq!(refusals[0].entry.r#type, "webhook.refused");
+    let refusals = house.journal(EntryKind::Refusal, 8).await;
+    let types = refusals.iter().map(|one| one.entry.r#type.as_str());
+    assert_eq!(types.collect::<Vec<_>>(), ["webhook.refused"; 8]);
 }
 
 /// Without a key to read records with, nothing could be sent: no webhook is made, and it is said

@@ -148,6 +148,63 @@ fn lending_a_post_opens_no_way_around() {
     act_in(&both, &mut case, 3, Act::Approve(None), 2).unwrap();
 }
 
+/// Clauses CF-6.3, CC-1.1: a post lent over one department serves for what is asked there and
+/// below, also where the post is held further up, and nowhere else; only who would decide anyway
+/// lends it.
+#[test]
+fn a_post_lent_over_a_department_serves_there() {
+    // Below sales is a desk (4) without a head: that of sales decides for it.
+    let chart = |from, over| {
+        let mut chart = company();
+        let desk = Seat {
+            code: "desk".into(),
+            parent: Some(department(1)),
+            ..Seat::default()
+        };
+        chart.departments.insert(department(4), desk);
+        chart.stands = vec![Stand {
+            from: person(from),
+            to: person(7),
+            department: Some(department(over)),
+        }];
+        chart
+    };
+    use Finder::{ArchiveManager, CompanyLeader, DepartmentHead, SupervisingLeader};
+    for (from, over, post, serves) in [
+        (2, 1, DepartmentHead, vec![1, 4]),
+        (2, 4, DepartmentHead, vec![4]),
+        (3, 4, SupervisingLeader, vec![4]),
+        (3, 1, SupervisingLeader, vec![1, 4]),
+        // The head of head office decides for no department below that has a head.
+        (3, 1, DepartmentHead, vec![]),
+        // Held over sales alone: not among the posts over head office.
+        (2, 2, DepartmentHead, vec![]),
+        (4, 1, CompanyLeader, vec![1, 4]),
+        (4, 2, CompanyLeader, vec![1, 2, 3, 4]),
+        // Files are kept for the whole company, over no department.
+        (6, 1, ArchiveManager, vec![]),
+    ] {
+        let mut chart = chart(from, over);
+        let keeps = ("archive_manager".to_owned(), vec![person(6)]);
+        chart.holders.extend([keeps]);
+        for of in 1..=4 {
+            let hats = chart.hats(post, department(of), &HashSet::new());
+            assert_eq!(
+                hats.iter().any(|hat| hat.actor == person(7)),
+                serves.contains(&of),
+                "{from} lent {post:?} over {over}, asked for in {of}"
+            );
+        }
+    }
+    // Asked for at the desk, decided by whom the head of sales lent it to.
+    let mut case = Case::draft(person(APPLICANT), department(4), things(&[5]), hour(0));
+    let chart = chart(2, 4);
+    act_in(&chart, &mut case, APPLICANT, Act::Submit, 0).unwrap();
+    let hat = act_in(&chart, &mut case, 7, Act::Approve(None), 1).unwrap();
+    let hat = hat.unwrap();
+    assert_eq!((hat.actor, hat.principal), (person(7), person(2)));
+}
+
 /// Clause CF-6.2: narrowed by each approver, widened by none.
 #[test]
 fn what_was_narrowed_stays_narrow() {

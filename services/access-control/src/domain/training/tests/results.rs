@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::domain::training::{
     Refusal,
-    result::{Outcome, Skill, judge, may_correct, next_attempt, passed_since, skills_at},
+    result::{Outcome, Skill, is_last, judge, may_correct, next_attempt, passed_since, skills_at},
 };
 
 fn outcome(attempt: i32, passed: bool, taken: i64) -> Outcome {
@@ -76,6 +76,12 @@ fn a_correction_takes_a_second_person() {
     assert!(!passed_since(std::slice::from_ref(&result), &result));
     assert!(passed_since(&[outcome(2, true, 5)], &result));
     assert!(!passed_since(&[outcome(2, false, 5)], &result));
+    assert!(is_last(std::slice::from_ref(&result), &result));
+    let later = [outcome(1, true, 0), outcome(2, false, 0)];
+    assert_eq!(
+        later.each_ref().map(|one| is_last(&later, one)),
+        [false, true]
+    );
 }
 
 proptest! {
