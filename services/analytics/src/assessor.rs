@@ -157,6 +157,7 @@ impl Assessor {
                                 live,
                                 days: false,
                                 told: None,
+                                of_heads: false,
                                 working: None,
                             };
                             Some(query::of_person(connection, &asked, person).await?)

@@ -209,8 +209,8 @@ impl Maker {
     }
 }
 
-/// Keeps a report as the next run of its period, with what it says otherwise than the last one;
-/// as it is answered, and for the journal.
+/// Keeps a report as the next run, with what it says otherwise than the last one of its period; as
+/// it is answered, and for the journal.
 pub(crate) async fn keep(
     connection: &mut PgConnection,
     id: Uuid,
@@ -222,10 +222,10 @@ pub(crate) async fn keep(
         department: wanted.department,
         first_day: wanted.period.first,
     };
-    let last = reports::hold_last(connection, of).await?;
+    let (run, last) = reports::hold_last(connection, of, counted).await?;
     let mut report = Report {
         name: name(REPORTS, id),
-        run: last.as_ref().map_or(1, |last| last.run + 1),
+        run: run + 1,
         ..counted.clone()
     };
     if let Some(last) = last {

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use jiff::SignedDuration;
+use jiff::{
+    SignedDuration,
+    civil::{Date, Weekday},
+};
 use kefu_access_control::seed::department_id;
 use kefu_contracts::{
     analytics::{
@@ -22,7 +25,7 @@ use tonic::{Code, Status};
 use crate::records::{enter, open, person, refusal, ticket, violations};
 
 /// Nobody has to have heard of the policy for a while.
-const LONG: u32 = 200_000;
+const LONG: u32 = 200_000_000;
 const AGENT: &str = "li.wei";
 /// Heads the call centre, where the agent works.
 const HEAD: &str = "zhang.min";
@@ -151,14 +154,25 @@ async fn complain(suite: &TestSuite, erp: &Caller, customer: &str, times: usize,
     }
 }
 
-/// When no call of the day can run any more.
-async fn end_day(suite: &TestSuite) {
-    let now = suite.clock.now();
-    let day = now.in_tz("Asia/Shanghai").unwrap().date();
-    let midnight = day.tomorrow().unwrap().in_tz("Asia/Shanghai").unwrap();
-    let left = Duration::try_from(midnight.timestamp().duration_since(now)).unwrap();
+fn today(suite: &TestSuite) -> Date {
+    suite.clock.now().in_tz("Asia/Shanghai").unwrap().date()
+}
+
+/// When no call of the days before this one can run any more.
+async fn begin_day(suite: &TestSuite, day: Date) {
+    let midnight = day.in_tz("Asia/Shanghai").unwrap().timestamp();
+    let left = Duration::try_from(midnight.duration_since(suite.clock.now())).unwrap();
     suite.clock.advance(left + Duration::from_secs(61));
     suite.policy_is_fresh().await;
+}
+
+async fn end_day(suite: &TestSuite) {
+    begin_day(suite, today(suite).tomorrow().unwrap()).await;
+}
+
+async fn begin_week(suite: &TestSuite) {
+    let monday = today(suite).nth_weekday(1, Weekday::Monday).unwrap();
+    begin_day(suite, monday).await;
 }
 
 /// Clauses SG-7, IH-7: a day with many more complaints than the same days of the weeks before is
@@ -276,6 +290,51 @@ async fn what_is_unusual_is_found_once_and_answered_for() {
     let told = "SELECT count(*) FROM analytics.journal WHERE type = 'exception.acknowledged'";
     assert_eq!(counted(&suite, told).await, 1);
     assert_eq!(counted(&suite, found).await, 2);
+}
+
+/// Clause SG-7: of a rule that was one of days and becomes one of weeks, a day and the week that
+/// begins with it are each an exception.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_day_and_its_week_are_each_an_exception() {
+    let suite = TestSuite::with(|gateway| gateway.max_snapshot_age_seconds = LONG).await;
+    begin_week(&suite).await;
+    let complaints = |cadence: Cadence| {
+        let mut definition = watched();
+        definition.rules.truncate(1);
+        definition.rules[0].cadence = cadence.into();
+        definition
+    };
+    let administrator = suite.caller(ADMINISTRATOR);
+    let known = rules(&administrator).await;
+    let daily = complaints(Cadence::Daily);
+    let daily = revise(&administrator, daily, &known.etag).await.unwrap();
+    let begun = "SELECT count(*) FROM analytics.exception_schedule WHERE rule = 'complaints'";
+    until(&suite, begun, 1).await;
+    let erp = suite.caller_for("erp", "integration");
+    let customer = enter(&erp, person()).await.name;
+    for weeks in 1..=5 {
+        complain(&suite, &erp, &customer, 2, weeks).await;
+    }
+    complain(&suite, &erp, &customer, 8, 0).await;
+    end_day(&suite).await;
+    // Of the call centre, and of the head office, of which it is a part.
+    let found = "SELECT count(*) FROM analytics.exception WHERE rule = 'complaints'";
+    until(&suite, found, 2).await;
+    let administrator = suite.caller(ADMINISTRATOR);
+    let weekly = complaints(Cadence::Weekly);
+    let weekly = revise(&administrator, weekly, &daily.etag).await;
+    assert_eq!(weekly.unwrap().versions.len(), 3);
+    begin_week(&suite).await;
+    until(&suite, found, 4).await;
+    let head = suite.caller_for(HEAD, "analysis");
+    let page = list(&head, "rule = \"complaints\"").await;
+    let [week, day] = page.exceptions.as_slice() else {
+        panic!("{:?}", page.exceptions);
+    };
+    assert_eq!((week.count, day.count), (8, 8));
+    assert_eq!(week.first_day, day.first_day);
+    assert_eq!(day.last_day, day.first_day);
+    assert_ne!(week.last_day, day.last_day);
 }
 
 /// Clause SG-7: what is watched is the company's to say, in versions; who has no such post sees no

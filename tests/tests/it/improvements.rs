@@ -375,6 +375,40 @@ async fn nobody_agrees_to_their_own_suggestion() {
     assert_eq!(refused.code(), Code::PermissionDenied);
 }
 
+/// Clause SG-8: whoever started it or completed it judges it as little as who was to carry it out.
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_had_a_hand_in_it_does_not_judge_it() {
+    let suite = TestSuite::with(|gateway| gateway.max_snapshot_age_seconds = LONG).await;
+    let (agent, head) = (
+        suite.caller_for(AGENT, "analysis"),
+        suite.caller_for(HEAD, "analysis"),
+    );
+    let mut done = Vec::new();
+    // The agent is to carry them out; the head does a part of it.
+    for (starts, completes) in [(&head, &agent), (&agent, &head)] {
+        let wished = suggest(&agent, wish(&department("call_centre")), "").await;
+        let agreed = agree(&head, terms(&suite, &wished.unwrap(), AGENT, 2)).await;
+        let started = start(starts, &agreed.unwrap()).await.unwrap();
+        done.push(complete(completes, &started).await.unwrap().name);
+    }
+    advance(&suite, 24 * 8).await;
+    let (head, leader) = (
+        suite.caller_for(HEAD, "analysis"),
+        suite.caller_for(LEADER, "analysis"),
+    );
+    for one in done {
+        let found = eventually(async || {
+            let found = get(&head, &one).await.unwrap();
+            found.afterwards.is_some().then_some(found)
+        })
+        .await;
+        let refused = judge(&head, &found, Verdict::Helped).await.unwrap_err();
+        assert_eq!(refusal(&refused).1, "SECOND_PERSON_REQUIRED");
+        let judged = judge(&leader, &found, Verdict::Helped).await.unwrap();
+        assert_eq!(judged.state(), ImprovementState::Judged);
+    }
+}
+
 /// Clauses SG-7, CF-6.1: improvement is there for the department and those above, for who
 /// suggested it and who carries it out, and for nobody else; what is overdue is said once.
 #[tokio::test(flavor = "multi_thread")]

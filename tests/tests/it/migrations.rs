@@ -5,7 +5,7 @@ use kefu::migrate::schemas;
 use kefu_contracts::journal::EntryKind;
 use kefu_service::{consumer, idempotency, sealed};
 use kefu_testkit::TestDatabase;
-use sqlx::AssertSqlSafe;
+use sqlx::{AssertSqlSafe, PgConnection};
 
 /// The index of changes is of the kind of changes.
 #[test]
@@ -42,6 +42,23 @@ fn shared_tables_are_the_same_everywhere() {
     }
 }
 
+/// Runs a migration of analytics once more.
+async fn migrate(sql: &mut PgConnection, version: i64) {
+    let schemas = schemas();
+    let (_, migrator) = schemas
+        .iter()
+        .find(|(schema, _)| *schema == "analytics")
+        .unwrap();
+    let migration = migrator
+        .iter()
+        .find(|migration| migration.version == version)
+        .unwrap();
+    sqlx::raw_sql(migration.sql.clone())
+        .execute(sql)
+        .await
+        .unwrap();
+}
+
 /// What figures had of late orders, one record of each occasion, is one of each order.
 #[tokio::test(flavor = "multi_thread")]
 async fn late_orders_of_before_are_counted_once_each() {
@@ -67,19 +84,7 @@ async fn late_orders_of_before_are_counted_once_each() {
     .execute(&mut sql)
     .await
     .unwrap();
-    let schemas = schemas();
-    let (_, migrator) = schemas
-        .iter()
-        .find(|(schema, _)| *schema == "analytics")
-        .unwrap();
-    let lateness = migrator
-        .iter()
-        .find(|migration| migration.version == 66)
-        .unwrap();
-    sqlx::raw_sql(lateness.sql.clone())
-        .execute(&mut sql)
-        .await
-        .unwrap();
+    migrate(&mut sql, 66).await;
     for table in ["fact", "fact_place"] {
         let kept = format!(
             "SELECT array_agg(format('%s %s %s %s', kind, right(id::text, 1), part, to_char(at AT TIME ZONE 'UTC', 'MM-DD'))
@@ -94,5 +99,57 @@ async fn late_orders_of_before_are_counted_once_each() {
             ["6 3 0 01-06", "15 1 0 02-02", "15 2 0 01-05"],
             "{table}"
         );
+    }
+}
+
+/// Of silences that lay beside their ends those are left that are not over, each once.
+#[tokio::test(flavor = "multi_thread")]
+async fn silences_of_before_that_are_over_are_none() {
+    let database = TestDatabase::create().await.unwrap();
+    let mut sql = database.connect().await.unwrap();
+    sqlx::raw_sql("SET search_path = analytics, pg_temp; SELECT begin_generation(now())")
+        .execute(&mut sql)
+        .await
+        .unwrap();
+    // A stage made two of a part, its end none: 1 is over, 2 is not, 3 was over and is no longer, of 4 another
+    // stage of the same minute followed.
+    sqlx::raw_sql(
+        "SELECT make_partition(1, 6::smallint, '2026-01-01'::date);
+         CREATE TEMP TABLE old (id uuid, part integer, at timestamptz, ended boolean, state smallint, position bigint);
+         INSERT INTO old VALUES
+             ('00000000-0000-7000-8000-000000000001', 324, '2026-01-05T08:00Z', false, 2, 10),
+             ('00000000-0000-7000-8000-000000000001', 320, '2026-01-05T08:00Z', true, 0, 20),
+             ('00000000-0000-7000-8000-000000000002', 324, '2026-01-06T08:00Z', false, 2, 30),
+             ('00000000-0000-7000-8000-000000000003', 320, '2026-01-07T08:00Z', true, 0, 40),
+             ('00000000-0000-7000-8000-000000000003', 326, '2026-01-07T08:00Z', false, 3, 50),
+             ('00000000-0000-7000-8000-000000000004', 324, '2026-01-08T08:00:10Z', false, 2, 60),
+             ('00000000-0000-7000-8000-000000000004', 320, '2026-01-08T08:00:10Z', true, 0, 70),
+             ('00000000-0000-7000-8000-000000000004', 328, '2026-01-08T08:00:50Z', false, 4, 80);
+         INSERT INTO fact (generation, kind, at, id, part, sort, state, ended_at, merged)
+             SELECT 1, 6, at, id, part, 2, state, CASE WHEN ended THEN now() END, false FROM old;
+         INSERT INTO fact_place (generation, kind, id, part, at, revision, position)
+             SELECT 1, 6, id, part, at, 0, position FROM old",
+    )
+    .execute(&mut sql)
+    .await
+    .unwrap();
+    for _ in 0..2 {
+        migrate(&mut sql, 76).await;
+        let facts: Vec<String> = sqlx::query_scalar(
+            "SELECT format('%s %s %s', right(id::text, 1), part, state) FROM fact
+             WHERE generation = 1 AND kind = 6 ORDER BY 1",
+        )
+        .fetch_all(&mut sql)
+        .await
+        .unwrap();
+        assert_eq!(facts, ["2 320 2", "3 320 3", "4 320 4"]);
+        let places: Vec<String> = sqlx::query_scalar(
+            "SELECT format('%s %s %s', right(id::text, 1), part, position) FROM fact_place
+             WHERE generation = 1 AND kind = 6 ORDER BY 1",
+        )
+        .fetch_all(&mut sql)
+        .await
+        .unwrap();
+        assert_eq!(places, ["1 320 20", "2 320 30", "3 320 50", "4 320 80"]);
     }
 }

@@ -4,18 +4,24 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use kefu_access_control::seed::department_id;
-use kefu_contracts::order::{
-    FollowUp, FollowUpKind, FollowUpState, GetOrderRequest, GetPromiseRulesRequest,
-    ListFollowUpsRequest, ListOrdersRequest, Order, OrderStage, PromiseDefinition, PromiseRules,
-    PromiseStageRequest, RecordStageRequest, RevisePromiseRulesRequest, StagePromise,
-    follow_up_service_client::FollowUpServiceClient, promise_service_client::PromiseServiceClient,
+use kefu_contracts::{
+    analytics::Dimension,
+    order::{
+        FollowUp, FollowUpKind, FollowUpState, GetOrderRequest, GetPromiseRulesRequest,
+        ListFollowUpsRequest, ListOrdersRequest, Order, OrderStage, PromiseDefinition,
+        PromiseRules, PromiseStageRequest, RecordStageRequest, RevisePromiseRulesRequest,
+        StagePromise, follow_up_service_client::FollowUpServiceClient,
+        promise_service_client::PromiseServiceClient,
+    },
 };
 use kefu_service::{clock::Clock, fields::name, time::to_proto};
 use kefu_testkit::{Caller, TestSuite, employee_id, eventually};
 use tonic::Status;
 
 use crate::{
+    figures::query,
     follow_ups::journaled,
+    orders_amended::cancel,
     records::{enter, order, orders, person, place, refusal, violations},
 };
 
@@ -109,6 +115,20 @@ pub(crate) async fn judged(suite: &TestSuite) {
     eventually(async || (to_judge(suite).await == 0).then_some(())).await;
 }
 
+/// How many orders are stuck by stages, as figures know it in the end.
+async fn stuck(suite: &TestSuite, stages: &[(&str, i64)]) {
+    let leader = suite.caller_for("chen.guodong", "analysis");
+    eventually(async || {
+        let figure = query(&leader, "stuck_orders", &[Dimension::Status]).await;
+        let rows = figure.rows.iter();
+        let found: Vec<_> = rows
+            .map(|row| (row.dimensions[0].as_str(), row.count))
+            .collect();
+        (found == stages).then_some(())
+    })
+    .await;
+}
+
 /// Clause OP-3.4.4: what was promised and has not come to pass is a task of whoever follows the
 /// order up, once, and is settled by itself when the order moves on; so is silence.
 #[tokio::test(flavor = "multi_thread")]
@@ -167,21 +187,22 @@ async fn late_and_stuck_orders_are_found_before_the_customer_asks() {
 
     turn(&suite, hours(72)).await;
     let li = suite.caller(LI);
-    let stuck = eventually(async || get(&li, &placed).await.stuck_time).await;
-    assert_eq!(stuck, to_proto(confirmed));
+    let since = eventually(async || get(&li, &placed).await.stuck_time).await;
+    assert_eq!(since, to_proto(confirmed));
+    stuck(&suite, &[("confirmed", 1)]).await;
     assert_eq!(
         follow_ups(&li, "kind = STUCK AND state = OPEN").await.len(),
         1
     );
     // What has ended is neither.
-    let end = suite.clock.now();
-    tell(&li, &placed, OrderStage::Cancelled, end).await;
+    cancel(&li, &get(&li, &placed).await, "").await.unwrap();
     eventually(async || get(&li, &placed).await.stuck_time.is_none().then_some(())).await;
     assert!(
         follow_ups(&li, "state = OPEN AND kind = STUCK")
             .await
             .is_empty()
     );
+    stuck(&suite, &[]).await;
     suite.clock.advance(hours(10_000));
     judged(&suite).await;
     for (kind, count) in [

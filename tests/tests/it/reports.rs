@@ -333,6 +333,55 @@ async fn a_report_that_is_run_again_says_what_came_late() {
     );
 }
 
+/// Clause OP-3.2: what a report says of a day is nothing that it says otherwise of the month that
+/// begins with it; the last one of the day is found all the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_report_is_held_against_one_of_the_same_days() {
+    let suite = TestSuite::start().await;
+    let erp = suite.caller_for("erp", "integration");
+    let customer = enter(&erp, person()).await.name;
+    let last = today(&suite).first_of_month().yesterday().unwrap();
+    let first = last.first_of_month();
+    for day in [first, first.tomorrow().unwrap()] {
+        let at = day.at(12, 0, 0, 0).in_tz("Asia/Shanghai").unwrap();
+        let received = Ticket {
+            received_time: Some(to_proto(at.timestamp())),
+            department: department("technical_support"),
+            ..ticket(&customer)
+        };
+        open(&erp, received).await;
+    }
+    let administrator = suite.caller(ADMINISTRATOR);
+    let rules = reports(&administrator)
+        .get_report_rules(GetReportRulesRequest {})
+        .await;
+    let mut etag = rules.unwrap().into_inner().etag;
+    let head = suite.caller_for(HEAD, "analysis").after(&erp);
+    let asked = RunReportRequest {
+        report: "evening".into(),
+        department: department("technical_support"),
+        day: wire(first),
+        ..Default::default()
+    };
+    let mut made = Vec::new();
+    for cadence in [Cadence::Daily, Cadence::Monthly, Cadence::Daily] {
+        let mut definition = evening();
+        definition.reports[0].cadence = cadence.into();
+        let revised = revise(&administrator, definition, &etag).await;
+        etag = revised.unwrap().etag;
+        made.push(run(&head, asked.clone()).await.unwrap());
+    }
+    let [day, month, again] = made.as_slice() else {
+        panic!("{made:?}");
+    };
+    let counts = [day, month, again].map(|one| count(one, "received"));
+    assert_eq!(counts, [1, 2, 1]);
+    assert_eq!([day.run, month.run, again.run], [1, 2, 3]);
+    assert_eq!((month.first_day, month.last_day), (wire(first), wire(last)));
+    assert_eq!((month.earlier.as_str(), month.changes.len()), ("", 0));
+    assert_eq!((&again.earlier, again.changes.len()), (&day.name, 0));
+}
+
 /// Clause CF-6.1: a report is made by hand by who reaches all that it is of, and of what is over.
 #[tokio::test(flavor = "multi_thread")]
 async fn nobody_makes_a_report_of_what_is_not_theirs() {

@@ -129,14 +129,17 @@ impl Metrics {
         if question.is_by_customer() || is_exact(&call.context, call.now, question) {
             return Ok(None);
         }
-        match question.metric.of {
+        let exact_only = match question.metric.of {
             // They are counted as they were journaled, and not one by one.
-            Population::Reads => Err(Fault::fields(vec![(
-                "metric".into(),
-                Violation::NotApplicable,
-            )])),
-            _ => Ok(Some(self.aggregates)),
-        }
+            Population::Reads => "metric",
+            // An age grows: asked for twice, it would tell by how much it is off.
+            Population::OpenTickets | Population::StuckOrders => "metric",
+            // The same times by two measures would tell by how much both are off.
+            _ if question.calendar.is_some() => "calendar",
+            _ => return Ok(Some(self.aggregates)),
+        };
+        let violation = (exact_only.to_owned(), Violation::NotApplicable);
+        Err(Fault::fields(vec![violation]))
     }
 }
 

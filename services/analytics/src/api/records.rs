@@ -76,8 +76,8 @@ impl Metrics {
         door: Door,
     ) -> Result<ListFigureRecordsResponse, Fault> {
         let key = self.core.deps.vault.index_key();
-        let binding = Binding::of(call, &row_of(&request), "");
         let wanted = self.wanted(&request, door)?;
+        let binding = Binding::of(call, &row_of(&request), "");
         let wanted = Wanted {
             after: binding.after(key, &request.page_token)?,
             ..wanted
@@ -179,6 +179,7 @@ async fn look(
             // They name no orders.
             days: false,
             told: None,
+            of_heads: !is_exact(&call.context, call.now, &wanted.question),
             working: None,
         },
         dimensions: &wanted.dimensions,

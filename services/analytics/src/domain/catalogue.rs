@@ -130,11 +130,16 @@ impl Metric {
         matches!(self.of, Population::OpenTickets | Population::StuckOrders)
     }
 
+    /// Whether a department has any of it: what was shown is of none.
+    pub(crate) fn is_of_departments(&self) -> bool {
+        self.of != Population::Reads
+    }
+
     /// Whether it can be followed from period to period: by day, and no amounts, which are in
-    /// several currencies; of a department only what is counted by department.
+    /// several currencies; of a department only what it has any of.
     pub(crate) fn is_watched(&self, company: bool) -> bool {
         let by_day = self.dimensions.contains(&Dimension::Day);
-        let reached = company || self.dimensions.contains(&Dimension::Department);
+        let reached = company || self.is_of_departments();
         by_day && reached && self.measure != Measure::Sum
     }
 

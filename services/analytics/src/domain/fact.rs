@@ -11,7 +11,7 @@
 //! | answer    | answered survey               | the first answer       | SurveyChanged          |
 //! | order     | order                         | being placed           | OrderChanged           |
 //! | review    | score of an order             | the answer             | OrderReviewed          |
-//! | trouble   | occasion of silence           | being last heard of    | OrderTroubled          |
+//! | trouble   | silence that is not over      | being last heard of    | OrderTroubled          |
 //! | lateness  | order that was late once      | what was promised for  | OrderLateness, OrderTroubled |
 //! | case      | after-sales case              | being registered       | CaseChanged            |
 //! | visit     | visit                         | taking place, or being due | VisitChanged       |

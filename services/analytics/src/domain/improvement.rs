@@ -29,6 +29,14 @@ pub(crate) fn overdue(record: &Improvement, now: Timestamp) -> bool {
     awaited && due_at.is_some_and(|due_at| due_at < now)
 }
 
+/// Whether somebody had a hand in carrying it out, whoever was to.
+pub(crate) fn is_carried_out_by(record: &Improvement, actor: &str) -> bool {
+    let carries = [ImprovementEvent::Started, ImprovementEvent::Completed];
+    let mut steps = record.steps.iter();
+    record.owner == actor
+        || steps.any(|step| step.actor == actor && carries.contains(&step.event()))
+}
+
 /// Notes what happens to it: where that leads, by whom, and what was said.
 ///
 /// # Errors

@@ -215,17 +215,20 @@ pub(crate) async fn insert(
 ) -> Result<bool, Fault> {
     let record = &new.record;
     let rule = record.rule.clone().unwrap_or_default();
-    let first_day = record.first_day.as_ref().and_then(day);
-    let first_day = first_day.ok_or_else(|| Fault::internal("an exception of no day"))?;
+    let days = [&record.first_day, &record.last_day].map(|one| one.as_ref().and_then(day));
+    let [Some(first_day), Some(last_day)] = days else {
+        return Err(Fault::internal("an exception of no day"));
+    };
     let added = sqlx::query!(
         "INSERT INTO analytics.exception
-             (id, rule, metric, department_id, first_day, state, revision, found_at, content)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING",
+             (id, rule, metric, department_id, first_day, last_day, state, revision, found_at, content)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING",
         new.id,
         rule.id,
         rule.metric,
         parse_name(&record.department, DEPARTMENTS),
         first_day.to_sqlx() as _,
+        last_day.to_sqlx() as _,
         new.state()?,
         new.revision,
         new.found_at.to_sqlx() as _,

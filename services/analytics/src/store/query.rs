@@ -4,6 +4,7 @@
 mod compared;
 mod days;
 mod dimension;
+mod home;
 mod person;
 pub(crate) mod records;
 mod rows;
@@ -55,6 +56,8 @@ pub(crate) struct Asked<'q> {
     pub(crate) days: bool,
     /// It is counted of perturbed data, and told like this.
     pub(crate) told: Option<Aggregates>,
+    /// What is made of all customers is made of those whom perturbed data have.
+    pub(crate) of_heads: bool,
     /// Of the question's calendar.
     pub(crate) working: Option<&'q Working>,
 }

@@ -15,7 +15,7 @@ use prost::Message;
 use sqlx::{PgConnection, Row, postgres::PgRow};
 use uuid::Uuid;
 
-use crate::domain::report::DEPARTMENTS;
+use crate::domain::report::{DEPARTMENTS, changes::is_of_same_period};
 
 /// Collection of the resource names.
 pub(crate) const REPORTS: &str = "reports";
@@ -207,7 +207,8 @@ pub(crate) async fn take(connection: &mut PgConnection, id: Uuid) -> Result<bool
     Ok(taken.rows_affected() == 1)
 }
 
-/// Which report a run is of.
+/// Which report a run is of. Runs of periods that begin with the same day are numbered together: a
+/// report that was one of days may become one of months.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Of<'r> {
     pub(crate) report: &'r str,
@@ -215,23 +216,40 @@ pub(crate) struct Of<'r> {
     pub(crate) first_day: Date,
 }
 
-/// The last run, and nobody adds another until the transaction ends.
+/// The number of the last run, and the last one that is of the same period as what was counted;
+/// nobody adds another until the transaction ends.
 pub(crate) async fn hold_last(
     connection: &mut PgConnection,
     of: Of<'_>,
-) -> Result<Option<Report>, Fault> {
+    counted: &Report,
+) -> Result<(i32, Option<Report>), Fault> {
     let one = of.department.map(|id| id.to_string()).unwrap_or_default();
     let key = format!("kefu report: {}/{one}/{}", of.report, of.first_day);
     sqlx::query!("SELECT pg_advisory_xact_lock(hashtext($1))", key)
         .execute(&mut *connection)
         .await?;
+    let mut last = run_below(connection, of, i32::MAX).await?;
+    let run = last.as_ref().map_or(0, |last| last.run);
+    while let Some(other) = last.take_if(|last| !is_of_same_period(last, counted)) {
+        last = run_below(connection, of, other.run).await?;
+    }
+    Ok((run, last))
+}
+
+/// The last run of a lower number.
+async fn run_below(
+    connection: &mut PgConnection,
+    of: Of<'_>,
+    run: i32,
+) -> Result<Option<Report>, Fault> {
     let row = sqlx::query!(
         "SELECT content, sha256 FROM analytics.report
-         WHERE report = $1 AND department_id IS NOT DISTINCT FROM $2 AND first_day = $3
+         WHERE report = $1 AND department_id IS NOT DISTINCT FROM $2 AND first_day = $3 AND run < $4
          ORDER BY run DESC LIMIT 1",
         of.report,
         of.department,
         of.first_day.to_sqlx() as _,
+        run,
     )
     .fetch_optional(connection)
     .await?;

@@ -1,12 +1,17 @@
 //! What the services tell becomes figures: each by the way it takes through its service.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use kefu_contracts::{
+    access::{
+        CreateShareRequest, Share, ShareMode, ShareTerms, SubmitShareRequest, WithdrawShareRequest,
+    },
     analytics::{
         Dimension, MeasureStaffRequest, QueryMetricRequest,
         metrics_service_client::MetricsServiceClient,
     },
+    common::Channel,
+    policy::{DataClass, Purpose},
     profile::GetCustomerRequest,
     ticket::{
         AssignTicketRequest, Direction, Level, ReplyToTicketRequest, ResolveTicketRequest, Ticket,
@@ -17,7 +22,11 @@ use kefu_service::{clock::Clock, time::to_proto};
 use kefu_testkit::{TestSuite, employee_id, eventually};
 
 use super::{counts, query};
-use crate::records::{customers, enter, open, person, refusal, ticket, tickets};
+use crate::{
+    records::{customers, enter, open, person, refusal, ticket, tickets},
+    shares::shares,
+    surveys,
+};
 
 /// Clauses SG-2.1, IH-4, OP-4.2: how long answers took and whether they were in time is what the
 /// clocks of the tickets read; an answer that is due and not given counts as late.
@@ -175,4 +184,91 @@ async fn looks_are_counted_by_purpose() {
     assert_eq!(none.count, 0);
     let files = counts(&query(&leader, "customers", &[Dimension::Credit]).await);
     assert_eq!(files, [("b".to_owned(), 1)].into());
+}
+
+/// Clauses CF-6.2, CF-6.3: a request counts once it is handed in; a form that is given up before is none.
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_count_once_they_are_handed_in() {
+    let suite = TestSuite::start().await;
+    let erp = suite.caller_for("erp", "integration");
+    let customer = enter(&erp, person()).await.name;
+    let applicant = suite.caller("song.yue").after(&erp);
+    let form = Share {
+        purpose: Purpose::Service.into(),
+        justification: "核对发票抬头".into(),
+        mode: ShareMode::Access.into(),
+        requested: Some(ShareTerms {
+            customers: vec![customer],
+            classes: vec![DataClass::Basic.into()],
+            receivers: vec![format!("employees/{}", employee_id("song.yue"))],
+            end_time: Some(to_proto(suite.clock.now() + Duration::from_secs(600))),
+            ..Default::default()
+        }),
+        ..Default::default()
+    };
+    for handed_in in [false, true] {
+        let create = CreateShareRequest {
+            share: Some(form.clone()),
+            ..Default::default()
+        };
+        let drafted = shares(&applicant).create_share(create).await.unwrap();
+        let name = drafted.into_inner().name;
+        if handed_in {
+            let submit = SubmitShareRequest {
+                name: name.clone(),
+                ..Default::default()
+            };
+            shares(&applicant).submit_share(submit).await.unwrap();
+        }
+        let withdraw = WithdrawShareRequest {
+            name,
+            ..Default::default()
+        };
+        shares(&applicant).withdraw_share(withdraw).await.unwrap();
+        let leader = suite
+            .caller_for("chen.guodong", "analysis")
+            .after(&applicant);
+        let counted = counts(&query(&leader, "share_requests", &[Dimension::Status]).await);
+        let expected: BTreeMap<String, i64> = match handed_in {
+            true => [("withdrawn".to_owned(), 1)].into(),
+            false => BTreeMap::new(),
+        };
+        assert_eq!(counted, expected);
+    }
+}
+
+/// Clauses CC-1.4, SG-4: an answer is by the channel by which the customer was asked, whatever comes of it.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_is_by_the_channel_that_asked() {
+    let suite = TestSuite::start().await;
+    let erp = suite.caller_for("erp", "integration");
+    let customer = enter(&erp, person()).await.name;
+    let agent = suite.caller("wang.fang").after(&erp);
+    let opened = open(&agent, ticket(&customer)).await;
+    let asked = format!("ticket = {}", opened.name);
+    let resolve = ResolveTicketRequest {
+        name: opened.name,
+        etag: opened.etag,
+        resolution: "已更换滤网".into(),
+        ..Default::default()
+    };
+    let erp = erp.after(&agent);
+    tickets(&erp).resolve_ticket(resolve).await.unwrap();
+    let invited = surveys::listed(&erp, &asked).await.remove(0);
+    let issued = surveys::issue(&erp, &invited, Channel::Phone).await;
+    surveys::give(&erp, &issued.unwrap().token, (5, 2), "")
+        .await
+        .unwrap();
+    let agent = agent.after(&erp);
+    let by_channel = async || {
+        let leader = suite.caller_for("chen.guodong", "analysis").after(&agent);
+        counts(&query(&leader, "satisfaction", &[Dimension::Channel]).await)
+    };
+    let once = BTreeMap::from([("phone".to_owned(), 1)]);
+    assert_eq!(by_channel().await, once);
+    let answered = surveys::listed(&agent, &asked).await.remove(0);
+    surveys::visit(&agent, &answered, "已上门重修", "")
+        .await
+        .unwrap();
+    assert_eq!(by_channel().await, once);
 }

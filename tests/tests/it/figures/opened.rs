@@ -8,9 +8,11 @@ use kefu_contracts::{
         Dimension, ListFigureRecordsRequest, ListFigureRecordsResponse, ListStaffRecordsRequest,
         QueryMetricRequest, metrics_service_client::MetricsServiceClient,
     },
+    common::Channel,
     google::r#type::Date,
+    ticket::{GetTicketRequest, ResolveTicketRequest},
 };
-use kefu_testkit::{Caller, TestSuite, employee_id};
+use kefu_testkit::{Caller, TestSuite, employee_id, eventually};
 use tonic::Status;
 use uuid::Uuid;
 
@@ -18,7 +20,11 @@ use super::{
     planted::{CLOCK, INSPECTION, ORDER, Planted, TICKET, departments, plant},
     query,
 };
-use crate::records::{enter, open, order, person, place, refusal, ticket, violations};
+use crate::{
+    handovers::transfer,
+    records::{enter, open, order, person, place, refusal, ticket, tickets, violations},
+    surveys,
+};
 
 fn row(metric: &str, by: &[Dimension], dimensions: &[&str]) -> ListFigureRecordsRequest {
     let query = QueryMetricRequest {
@@ -211,6 +217,68 @@ async fn what_is_not_named_is_told_as_a_number() {
     assert_eq!(hidden.hidden_count, figure.count, "as the row itself says");
     let few = list(&inspector, row("orders", &[], &[])).await.unwrap();
     assert_eq!((few.hidden_count, few.hidden_suppressed), (0, true));
+}
+
+/// Clauses SG-7, CF-9.1: how long answers took and what customers answered counts for the department that had
+/// the ticket then, and is named to whoever may look at the ticket as it is now.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_of_a_ticket_is_named_where_the_ticket_is() {
+    let suite = TestSuite::start().await;
+    let erp = suite.caller_for("erp", "integration");
+    let customer = enter(&erp, person()).await.name;
+    let agent = suite.caller("ma.chao").after(&erp);
+    let opened = open(&agent, ticket(&customer)).await;
+    let resolve = ResolveTicketRequest {
+        name: opened.name,
+        etag: opened.etag,
+        resolution: "已更换滤网".into(),
+        ..Default::default()
+    };
+    let erp = erp.after(&agent);
+    let resolved = tickets(&erp).resolve_ticket(resolve).await.unwrap();
+    let resolved = resolved.into_inner();
+    let asked = format!("ticket = {}", resolved.name);
+    let survey = surveys::listed(&erp, &asked).await.remove(0);
+    let issued = surveys::issue(&erp, &survey, Channel::Phone).await;
+    surveys::give(&erp, &issued.unwrap().token, (5, 2), "")
+        .await
+        .unwrap();
+
+    let (giver, taker, leader) = ("zhao.lei", "zhou.ting", "chen.guodong");
+    let open_by = async |login: &str, metric: &str, after: &Caller| {
+        let caller = suite.caller_for(login, "analysis").after(after);
+        let listed = list(&caller, row(metric, &[], &[])).await.unwrap();
+        (names(&listed), listed.hidden_count)
+    };
+    let of_ticket = [
+        ("first_response_time", resolved.name.clone()),
+        ("satisfaction", survey.name.clone()),
+    ];
+    for (metric, name) in of_ticket.clone() {
+        let named = (vec![name], 0);
+        // Clocks follow by themselves.
+        eventually(async || (open_by(giver, metric, &erp).await == named).then_some(())).await;
+        assert_eq!(open_by(leader, metric, &erp).await, named);
+        assert_eq!(open_by(taker, metric, &erp).await, (vec![], 0));
+    }
+    let name = resolved.name;
+    let request = GetTicketRequest { name };
+    let now = tickets(&erp).get_ticket(request).await.unwrap();
+    transfer(&erp, &now.into_inner(), "complaints").await;
+    for (metric, name) in of_ticket {
+        assert_eq!(open_by(giver, metric, &erp).await, (vec![], 1), "{metric}");
+        assert_eq!(open_by(taker, metric, &erp).await, (vec![], 0), "{metric}");
+        let named = (vec![name], 0);
+        assert_eq!(open_by(leader, metric, &erp).await, named, "{metric}");
+    }
+
+    // What is told of it from then on is the other department's.
+    let head = suite.caller(taker).after(&erp);
+    let due = surveys::listed(&head, &asked).await.remove(0);
+    surveys::visit(&head, &due, "已上门重修", "").await.unwrap();
+    let named = (vec![survey.name], 0);
+    assert_eq!(open_by(taker, "satisfaction", &head).await, named);
+    assert_eq!(open_by(giver, "satisfaction", &head).await, (vec![], 0));
 }
 
 /// Clauses SG-7, OP-4.2, CF-6.1: rows are opened by those who oversee the records, by employee by the line

@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{Timestamp, ToSpan, civil::Date, tz::TimeZone};
 use kefu_contracts::{
     analytics::{
-        Dimension, ListFigureRecordsRequest, MetricRow, QueryMetricRequest, QueryMetricResponse,
-        RankBy, metrics_service_client::MetricsServiceClient,
+        Dimension, ListFigureRecordsRequest, ListFigureRecordsResponse, MetricRow,
+        QueryMetricRequest, QueryMetricResponse, RankBy,
+        metrics_service_client::MetricsServiceClient,
     },
     google::r#type::Date as ProtoDate,
 };
@@ -21,7 +22,10 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::planted::{Coins, ORDER, Planted, TICKET, coins, departments, plant};
-use crate::records::{refusal, violations};
+use crate::{
+    calendars::create,
+    records::{refusal, violations},
+};
 
 /// Fewest of what is told, as the company has it when it says nothing.
 const FEWEST: i64 = 5;
@@ -142,6 +146,32 @@ fn of_customers() -> Vec<QueryMetricRequest> {
     all.collect()
 }
 
+/// Rows of such figures, to be opened: every fifth, and the months of a cohort.
+fn rows_of_customers() -> Vec<ListFigureRecordsRequest> {
+    use Dimension::{Age, Cohort, Frequency, Monetary, Recency};
+    let row = |metric: &str, by: &[Dimension], dimensions: &[&str]| ListFigureRecordsRequest {
+        query: Some(QueryMetricRequest {
+            metric: metric.into(),
+            group_by: by.iter().map(|one| *one as i32).collect(),
+            ..Default::default()
+        }),
+        dimensions: dimensions.iter().map(|one| (*one).to_owned()).collect(),
+        ..Default::default()
+    };
+    let fifths = ["1", "2", "3", "4", "5"].into_iter();
+    let fifths = fifths.flat_map(|fifth| {
+        [Recency, Frequency, Monetary].map(|dimension| row("buyers", &[dimension], &[fifth]))
+    });
+    let months = ["0", "1"].map(|age| row("cohort_retention", &[Cohort, Age], &["2024-01", age]));
+    fifths.chain(months).collect()
+}
+
+async fn open(caller: &Caller, row: &ListFigureRecordsRequest) -> ListFigureRecordsResponse {
+    let mut client = MetricsServiceClient::new(caller.clone());
+    let opened = client.list_figure_records(row.clone()).await;
+    opened.unwrap().into_inner()
+}
+
 fn proto(day: Date) -> ProtoDate {
     ProtoDate {
         year: day.year().into(),
@@ -199,6 +229,7 @@ fn check(row: &MetricRow) {
 async fn no_set_of_questions_tells_a_small_count() {
     let suite = TestSuite::start().await;
     let marketing = suite.caller_for("zheng.xue", "marketing");
+    let inspector = suite.caller_for("gao.yuan", "quality");
     let leader = suite.caller_for("chen.guodong", "analysis");
     let departments = departments(&leader).await;
     let places = ["technical_support", "complaints", "call_centre"];
@@ -230,6 +261,12 @@ async fn no_set_of_questions_tells_a_small_count() {
     for question in &questions {
         before.push(ask(&marketing, question).await);
     }
+    let rows_of_customers = rows_of_customers();
+    let mut opened = Vec::new();
+    for row in &rows_of_customers {
+        opened.push(open(&inspector, row).await);
+    }
+    assert!(opened.iter().any(|row| row.hidden_count > 0));
     let everything = QueryMetricRequest {
         metric: "tickets".into(),
         ..Default::default()
@@ -242,6 +279,9 @@ async fn no_set_of_questions_tells_a_small_count() {
         rows(&after).for_each(check);
         assert!(after.approximation.is_some());
         assert!(after.freshness.iter().all(|source| source.position == 0));
+    }
+    for (row, before) in rows_of_customers.iter().zip(&opened) {
+        assert_eq!(open(&inspector, row).await, *before, "{row:?}");
     }
     let more = unseen.iter().filter(|fact| fact.kind == TICKET).count();
     let now = ask(&leader, &everything).await;
@@ -355,6 +395,8 @@ async fn who_sees_no_records_gets_aggregates_only() {
     let suite = TestSuite::start().await;
     let leader = suite.caller_for("chen.guodong", "analysis");
     let departments = departments(&leader).await;
+    let administrator = suite.caller("han.bing");
+    let desk = create(&administrator, "service_desk", "").await.unwrap();
     let places = vec![departments["technical_support"], departments["complaints"]];
     let mut sql = suite.database.connect().await.unwrap();
     let mut runner = TestRunner::new(Config::default());
@@ -390,12 +432,27 @@ async fn who_sees_no_records_gets_aggregates_only() {
             assert_eq!(total(&caller, metric).await, told, "the same every time");
         }
         let mut client = MetricsServiceClient::new(caller.clone());
-        let looks = QueryMetricRequest {
-            metric: "reads".into(),
+        // The latter grow: asked for twice they would tell by how much they are off.
+        for metric in ["reads", "backlog", "stuck_orders"] {
+            let exactly = QueryMetricRequest {
+                metric: metric.into(),
+                ..Default::default()
+            };
+            let refused = client.query_metric(exactly).await.unwrap_err();
+            assert_eq!(violations(&refused), ["metric"], "{login}: {metric}");
+        }
+        // By two measures of one time it would be told by how much both are off.
+        let working = QueryMetricRequest {
+            metric: "total_resolution_time".into(),
+            calendar: desk.name.clone(),
             ..Default::default()
         };
-        let refused = client.query_metric(looks).await.unwrap_err();
-        assert_eq!(violations(&refused), ["metric"], "{login}");
+        let exact = MetricsServiceClient::new(leader.after(&administrator))
+            .query_metric(working.clone())
+            .await;
+        assert!(exact.unwrap().into_inner().approximation.is_none());
+        let refused = client.query_metric(working).await.unwrap_err();
+        assert_eq!(violations(&refused), ["calendar"], "{login}");
         if login == "gao.yuan" {
             continue;
         }
@@ -409,4 +466,41 @@ async fn who_sees_no_records_gets_aggregates_only() {
         let refused = client.list_figure_records(open).await.unwrap_err();
         assert_eq!(refusal(&refused).1, "PERMISSION_MISSING", "{login}");
     }
+}
+
+/// Clause CF-6.1: whether a customer came back is random for each month by itself: were it for all of them, months
+/// that differ would tell that both are true.
+#[tokio::test(flavor = "multi_thread")]
+async fn months_of_a_customer_are_random_by_themselves() {
+    let suite = TestSuite::start().await;
+    let marketing = suite.caller_for("zheng.xue", "marketing");
+    let support = departments(&marketing).await["technical_support"];
+    let mut sql = suite.database.connect().await.unwrap();
+    // They order in January of 2022 and in December of 2023, and in no month between.
+    let facts = (0..200).flat_map(|customer| {
+        [(1, 1_641_500_000), (2, 1_702_000_000)].map(|(order, at)| Planted {
+            kind: ORDER,
+            id: Uuid::from_u128(order * 1000 + customer),
+            part: 0,
+            at: Timestamp::from_second(at).unwrap(),
+            customer: Some(Uuid::from_u128(1 + customer)),
+            department: Some(support),
+            priority: 1,
+            amount: 100,
+            score: 3,
+        })
+    });
+    plant(&mut sql, &facts.collect::<Vec<_>>()).await;
+    let request = QueryMetricRequest {
+        metric: "cohort_retention".into(),
+        group_by: vec![Dimension::Age.into()],
+        ..Default::default()
+    };
+    let answer = ask(&marketing, &request).await;
+    let between = answer.rows.iter().filter(|row| {
+        let age: i32 = row.dimensions[0].parse().unwrap();
+        (1..23).contains(&age)
+    });
+    let shares: BTreeSet<String> = between.map(|row| format!("{:?}", row.mean)).collect();
+    assert!(answer.rows.len() == 24 && shares.len() > 3, "{shares:?}");
 }

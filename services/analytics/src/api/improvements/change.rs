@@ -18,7 +18,7 @@ use uuid::Uuid;
 use super::{Improvements, REFUSED, journaled, present};
 use crate::{
     domain::{
-        improvement::{state::after, step, target},
+        improvement::{is_carried_out_by, state::after, step, target},
         period::{Period, Zone},
     },
     store::improvements::{self, IMPROVEMENTS, RECORD, StoredImprovement},
@@ -112,7 +112,7 @@ impl Deed {
         let Self::Judge(..) = self else {
             return Ok(());
         };
-        if row.owner() == Some(call.context.subject.id) {
+        if is_carried_out_by(&row.record, &call.caller()) {
             return Err(Fault::new(Reason::SecondPersonRequired));
         }
         match row.record.afterwards {

@@ -4,7 +4,7 @@ use kefu_contracts::{access::ApprovalState, journal::ApprovalChanged};
 
 use super::{Fact, Kind, Place, Values, id, number};
 
-/// A request, once it was handed in: a form that is not is the applicant's alone.
+/// A request, once it was handed in: a form that is not is the applicant's alone, whatever becomes of it.
 pub(super) fn approval(told: &ApprovalChanged, place: Place) -> Option<Fact> {
     let approval = id(&told.approval_id)?;
     let sort = match told.kind.as_str() {
@@ -21,7 +21,7 @@ pub(super) fn approval(told: &ApprovalChanged, place: Place) -> Option<Fact> {
         ..Values::default()
     };
     let fact = place.fact(Kind::Approval, approval, 0, place.made(approval)?, values);
-    let draft = told.state() == ApprovalState::Draft;
+    let draft = told.never_submitted || told.state() == ApprovalState::Draft;
     Some(Fact {
         gone: draft,
         ..fact

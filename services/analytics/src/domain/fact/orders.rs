@@ -35,7 +35,7 @@ pub(super) fn review(told: &OrderReviewed, place: Place) -> Option<Fact> {
     Some(place.fact(Kind::Review, review, at.as_microsecond(), at, values))
 }
 
-/// What went wrong with an order: each silence by itself. That it is late makes it one that was late
+/// What went wrong with an order: each silence by itself, until it is over. That it is late makes it one that was late
 /// once, unless the order says better ([`lateness`]): entries of before it did so say no more.
 pub(super) fn trouble(told: &OrderTroubled, place: Place) -> Option<Fact> {
     let at = moment(told.since.as_ref())?;
@@ -48,14 +48,12 @@ pub(super) fn trouble(told: &OrderTroubled, place: Place) -> Option<Fact> {
         };
         return Some(place.fact(Kind::Lateness, order, 0, at, values));
     }
-    // One of each stage and minute, which no occasion shares with another.
-    let part = at.as_second().div_euclid(60) * 32 + i64::from(told.stage).rem_euclid(16) * 2;
+    // One of each minute: its end says no stage, and another within it begins when this one is over.
+    let part = at.as_second().div_euclid(60) * 32;
     let values = Values {
         customer: id(&told.customer_id),
         department: id(&told.department_id),
         subject: Some(order),
-        // Over since when is not said; that it is, by whether there is a moment.
-        ended_at: place.recorded_at.filter(|_| told.over),
         sort: number(told.trouble),
         state: number(told.stage),
         ..Values::default()
@@ -69,7 +67,7 @@ pub(super) fn trouble(told: &OrderTroubled, place: Place) -> Option<Fact> {
         key,
         told: place.told(0),
         at,
-        gone: false,
+        gone: told.over,
         values,
     })
 }

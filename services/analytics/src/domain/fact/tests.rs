@@ -1,4 +1,5 @@
 use kefu_contracts::{
+    access::ApprovalState,
     journal::{self, ChangedClock, Cursor, event::Event},
     ticket::{ClockMetric, ClockState, TicketState},
 };
@@ -207,35 +208,53 @@ fn clocks_are_counted_attempt_by_attempt() {
     );
 }
 
-/// Clause OP-3.4.4: each silence counts by itself, an order that was late once.
+/// Clause OP-3.4.4: each silence counts by itself until it is over, an order that was late once.
 #[test]
 fn silences_are_counted_each_and_late_orders_once() {
-    let trouble = |trouble: journal::OrderTrouble, since, over| {
+    // As order-followup says it: of a silence that is over it knows no stage any more.
+    let trouble = |trouble: journal::OrderTrouble, since, stage| {
         Event::OrderTroubled(journal::OrderTroubled {
             order_id: Uuid::from_u128(1).as_bytes().to_vec(),
             trouble: trouble.into(),
-            stage: 6,
+            stage,
             since: Some(time::to_proto(at(since))),
-            over,
+            over: stage == 0,
             ..Default::default()
         })
     };
     use journal::OrderTrouble::{Late, Stuck};
-    let facts = told(vec![
-        trouble(Late, 1000, false),
-        trouble(Late, 1000, true),
-        trouble(Late, 9000, false),
-        trouble(Stuck, 1000, false),
-        trouble(Stuck, 9000, true),
+    let late = told(vec![
+        trouble(Late, 1000, 6),
+        trouble(Late, 1000, 0),
+        trouble(Late, 9000, 6),
     ]);
-    let seen: Vec<_> = facts
-        .iter()
-        .map(|fact| (fact.values.sort, fact.at, fact.values.ended_at.is_some()))
-        .collect();
-    assert_eq!(facts.len(), 3);
-    assert!(seen.contains(&(None, at(9000), false)));
-    assert!(seen.contains(&(Some(2), at(1000), false)));
-    assert!(seen.contains(&(Some(2), at(9000), true)));
+    assert_eq!(late.len(), 1);
+    assert_eq!((late[0].at, late[0].gone), (at(9000), false));
+
+    let stuck = |events: Vec<Event>| -> Vec<_> {
+        let there = told(events).into_iter().filter(|fact| !fact.gone);
+        there
+            .map(|fact| (fact.at, fact.values.sort, fact.values.state))
+            .collect()
+    };
+    let first = trouble(Stuck, 1000, 2);
+    let over = trouble(Stuck, 1000, 0);
+    let second = trouble(Stuck, 9000, 6);
+    let both = [(at(1000), Some(2), Some(2)), (at(9000), Some(2), Some(6))];
+    assert_eq!(stuck(vec![first.clone(), second.clone()]), both);
+    assert_eq!(
+        stuck(vec![first.clone(), over.clone(), second.clone()]),
+        both[1..]
+    );
+    assert_eq!(
+        stuck(vec![first.clone(), over.clone(), first, second]),
+        both,
+        "found anew"
+    );
+    // News of the same minute, told afterwards: that silence is over, and another stage's begins.
+    let third = trouble(Stuck, 1010, 3);
+    let last = [(at(1010), Some(2), Some(3))];
+    assert_eq!(stuck(vec![trouble(Stuck, 1000, 2), over, third]), last);
 }
 
 /// Clause OP-3.4.4: what an order says by its own times counts before what was found of it while
@@ -272,6 +291,34 @@ fn an_order_knows_best_whether_it_was_late() {
         known(vec![said(true), said(false), said(true)]),
         Some(at(500))
     );
+}
+
+/// Clauses CF-6.2, CF-6.3: what was never handed in is no request, also when it is given up.
+#[test]
+fn a_form_that_was_not_handed_in_is_no_request() {
+    let changed = |state: ApprovalState, never_submitted| {
+        Event::ApprovalChanged(journal::ApprovalChanged {
+            approval_id: Uuid::from_u128(1).as_bytes().to_vec(),
+            kind: "share".into(),
+            state: state.into(),
+            never_submitted,
+            ..Default::default()
+        })
+    };
+    use ApprovalState::{Draft, InReview, Withdrawn};
+    let counts = |events: Vec<Event>| told(events).iter().any(|fact| !fact.gone);
+    assert!(!counts(vec![changed(Draft, true)]));
+    assert!(!counts(vec![
+        changed(Draft, true),
+        changed(Withdrawn, true)
+    ]));
+    assert!(counts(vec![
+        changed(Draft, true),
+        changed(InReview, false),
+        changed(Withdrawn, false)
+    ]));
+    // An entry of before that was said.
+    assert!(!counts(vec![changed(Draft, false)]));
 }
 
 /// An id that tells no time leaves that to the entry.

@@ -4,6 +4,12 @@ use std::collections::BTreeMap;
 
 use kefu_contracts::analytics::{MetricRow, Report, ReportChange, ReportFigure, ReportSection};
 
+/// Whether both are of the same days, which begin and end in the same zone.
+pub(crate) fn is_of_same_period(one: &Report, other: &Report) -> bool {
+    let same_days = one.first_day == other.first_day && one.last_day == other.last_day;
+    same_days && one.time_zone == other.time_zone
+}
+
 /// What the later run says otherwise than the earlier one, in its order, and then what only the
 /// earlier one had. Sections that ask for something else are not compared.
 pub(crate) fn changes(earlier: &Report, later: &Report) -> Vec<ReportChange> {
@@ -122,6 +128,21 @@ mod tests {
                 "kinds consultation: 4 > none",
             ]
         );
+    }
+
+    #[test]
+    fn a_period_is_of_its_last_day_and_its_zone_too() {
+        let day = report();
+        assert!(is_of_same_period(&day, &day.clone()));
+        let mut longer = day.clone();
+        longer.last_day.as_mut().unwrap().day += 1;
+        let elsewhere = Report {
+            time_zone: "Europe/Berlin".into(),
+            ..day.clone()
+        };
+        for other in [longer, elsewhere] {
+            assert!(!is_of_same_period(&day, &other));
+        }
     }
 
     #[test]

@@ -12,7 +12,10 @@ use kefu_service::{
 };
 
 use super::{DEPARTMENTS, cadence::containing, section};
-use crate::domain::period::Zone;
+use crate::domain::{
+    catalogue::{self, Metric},
+    period::Zone,
+};
 
 const MOST_REPORTS: usize = 50;
 const MOST_SECTIONS: usize = 30;
@@ -84,6 +87,10 @@ fn check_report(
         );
         let once = ids.insert(&section.id);
         fields.ensure(once, format_args!("{place}.id"), Violation::Duplicate);
+        let reached = audience != Some(Audience::Departments)
+            || catalogue::find(&section.metric).is_none_or(Metric::is_of_departments);
+        let field = format_args!("{place}.metric");
+        fields.ensure(reached, field, Violation::NotApplicable);
         let asked = cadence.zip(zone);
         check_section(fields, &place, section, asked, kind_of);
     }
@@ -255,6 +262,11 @@ mod tests {
                 id: "misnamed".into(),
                 metric: "backlog".into(),
                 calendar: "calendars/office".into(),
+                ..plain.clone()
+            },
+            ReportSection {
+                id: "bought".into(),
+                metric: "buyers".into(),
                 ..plain
             },
         ];
@@ -277,6 +289,7 @@ mod tests {
                 ("[2].group_by[0]", "NOT_APPLICABLE"),
                 ("[3].kind", "UNKNOWN_VALUE"),
                 ("[4].kind", "NOT_APPLICABLE"),
+                ("[5].metric", "NOT_APPLICABLE"),
                 ("[5].kind", "UNKNOWN_VALUE"),
                 ("[6].from_the_beginning", "CONTRADICTION"),
                 ("[7].rank_by", "NOT_APPLICABLE"),
@@ -287,5 +300,14 @@ mod tests {
                 ("[12].calendar", "RESOURCE_NAME"),
             ]
         );
+        // Looks are of no department, and of the whole company.
+        rules.reports[0].sections[5].kind.clear();
+        let of_looks = |rules: &ReportRulesDefinition| {
+            let at = "definition.reports[0].sections[5].metric";
+            wrong(rules).iter().any(|(field, _)| field == at)
+        };
+        assert!(of_looks(&rules));
+        rules.reports[0].audience = Audience::Company.into();
+        assert!(!of_looks(&rules));
     }
 }

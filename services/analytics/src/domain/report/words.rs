@@ -60,7 +60,7 @@ pub(super) fn cadence(cadence: Cadence, language: Language) -> &'static str {
     }
 }
 
-/// Which of the reports of its period it is.
+/// Which run it is.
 pub(super) fn run(run: i32, language: Language) -> String {
     match language {
         Language::Chinese => format!("第 {run} 次"),

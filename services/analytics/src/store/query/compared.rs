@@ -84,6 +84,7 @@ async fn measured(
         live,
         days: days::are_of(connection, live, question.zone.name()).await?,
         told: asking.told,
+        of_heads: asking.told.is_some(),
         working: working.as_ref(),
     };
     answer(connection, &asked).await

@@ -4,19 +4,8 @@ use kefu_service::error::Fault;
 use sqlx::{PgConnection, QueryBuilder, Row};
 use uuid::Uuid;
 
-use super::{Asked, rows::write_rows};
-use crate::{
-    domain::fact::Kind,
-    error::from_figure,
-    store::population::{Facts, Spec},
-};
-
-/// Answers are about whoever has the ticket. Its fact is found by its place.
-const OF_TICKET: &str = "LEFT JOIN analytics.fact_place place
-        ON place.generation = {live} AND place.kind = 1 AND place.id = f.subject_id AND place.part = 0
-    LEFT JOIN analytics.fact answered
-        ON answered.generation = {live} AND answered.kind = 1 AND answered.at = place.at
-        AND answered.id = place.id AND answered.part = 0";
+use super::{Asked, home::at_home, rows::write_rows};
+use crate::{domain::fact::Kind, error::from_figure, store::population::Facts};
 
 /// What a figure comes to for one person.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -35,12 +24,12 @@ pub(crate) async fn of_person(
     person: Uuid,
 ) -> Result<Exact, Fault> {
     let spec = asked.spec();
-    let (joins, whose) = match spec.facts {
-        Facts::Of(Kind::Answer) => (OF_TICKET, "answered.employee_id"),
-        Facts::Of(_) => (spec.joins, "f.employee_id"),
+    let (spec, whose) = match spec.facts {
+        // Answers are about whoever has the ticket.
+        Facts::Of(Kind::Answer) => (at_home(spec).0, "home.employee_id"),
+        Facts::Of(_) => (spec, "f.employee_id"),
         _ => return Err(Fault::internal("a figure that is not of people")),
     };
-    let spec = Spec { joins, ..spec };
     let mut query = QueryBuilder::new("SELECT count(*), coalesce(sum((");
     asked.write(spec.value, &mut query);
     query.push(")::numeric * 100), 0)::int8");

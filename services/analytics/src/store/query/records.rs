@@ -13,7 +13,8 @@ use uuid::Uuid;
 use super::{
     Asked,
     dimension::{write_grouped, write_shown},
-    rows::{SCOPE, write_rows},
+    home::at_home,
+    rows::write_rows,
     toss::{CUSTOMERS, customer, heads_of},
 };
 use crate::{
@@ -66,7 +67,8 @@ fn record(population: Population, spec: &Spec) -> (&'static str, &'static str) {
 impl Opened<'_> {
     /// ` r AS (…)`: what the row counts, and whether the caller may be named it.
     fn write_row(&self, query: &mut QueryBuilder<Postgres>) {
-        let (asked, spec) = (&self.asked, self.asked.spec());
+        let asked = &self.asked;
+        let (spec, scope) = at_home(asked.spec());
         let question = asked.question;
         let (id, at) = record(question.metric.of, &spec);
         query.push(format_args!(
@@ -85,9 +87,9 @@ impl Opened<'_> {
             }
             (Facts::Of(_), Some(_)) => {
                 let (context, now) = (asked.context, asked.now);
-                write_scope_for_class(context, now, records.class, &SCOPE, &mut Sql(query));
+                write_scope_for_class(context, now, records.class, &scope, &mut Sql(query));
                 query.push(" AS seen, ");
-                write_matched(context, now, &SCOPE, &mut Sql(query));
+                write_matched(context, now, &scope, &mut Sql(query));
                 query.push(" AS matched");
             }
             // A customer is counted for orders of whatever departments: by all rules or by none.

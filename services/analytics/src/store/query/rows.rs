@@ -1,6 +1,6 @@
 //! The rows of a population, within the scope of a call and the period of a question.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use jiff_sqlx::ToSqlx;
 use kefu_access::{ScopeColumns, write_scope, write_scope_for_class};
 use kefu_contracts::policy::DataClass;
@@ -184,7 +184,12 @@ fn write_cohorts(asked: &Asked<'_>, period: Period, query: &mut QueryBuilder<Pos
          begun AS (SELECT customer_id, min(at) AS at, min(month) AS cohort FROM bought GROUP BY 1),
          ended AS (SELECT coalesce(",
     );
-    query.push_bind(asked.question.days.map(|days| months(days.last)));
+    // Of the period's last moment: it may have no first.
+    let last = period.until.and_then(|until| {
+        let moment = SignedDuration::from_nanos(1);
+        until.checked_sub(moment).ok()
+    });
+    query.push_bind(last.map(|last| months(asked.question.zone.today(last))));
     query.push(
         "::int4, max(month)) AS month FROM bought)
          SELECT begun.customer_id, begun.cohort, passed.age, bought.month IS NOT NULL AS active

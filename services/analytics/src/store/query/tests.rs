@@ -6,6 +6,7 @@ use super::{dimension::names, *};
 use crate::domain::{
     catalogue::{Population, metrics},
     period::Zone,
+    perturbation::is_exact,
     question::{Door, is_time},
 };
 
@@ -81,6 +82,7 @@ fn written_over(
         live: 7,
         days,
         told,
+        of_heads: told.is_some(),
         working: None,
     };
     figures(&asked).sql().as_str().to_owned()
@@ -196,6 +198,8 @@ fn coins_are_tossed_before_anything_is_counted() {
         ("sales", "(f.amount)::float8 * (CASE WHEN"),
         ("resolution_rate", "< 0.25 THEN 0 + floor("),
         ("ticket_satisfaction", "< 0.25 THEN 1 + floor("),
+        // Each month of a customer by itself.
+        ("cohort_retention", "# f.age)"),
     ] {
         let sql = written_of(&asking(metric, &[], 0), Door::Figures, &all, PERTURBED);
         assert!(sql.contains(worth), "{sql}");
@@ -204,14 +208,17 @@ fn coins_are_tossed_before_anything_is_counted() {
 
 fn opened(metric: &str, by: &[Dimension], context: &AccessContext) -> (String, String) {
     let dimensions: Vec<String> = by.iter().map(|_| "x".to_owned()).collect();
+    let now = Timestamp::from_second(0).unwrap();
+    let question = question(&asking(metric, by, 0), Door::Records);
     let opened = records::Opened {
         asked: Asked {
-            question: &question(&asking(metric, by, 0), Door::Records),
+            question: &question,
             context,
-            now: Timestamp::from_second(0).unwrap(),
+            now,
             live: 7,
             days: true,
             told: None,
+            of_heads: !is_exact(context, now, &question),
             working: None,
         },
         dimensions: &dimensions,
@@ -255,6 +262,47 @@ fn a_row_opens_into_what_it_counts() {
         count.contains("f.amount IS NOT NULL AND (FALSE)"),
         "{count}"
     );
+}
+
+/// Clauses SG-7, CF-9.1: what is of a ticket is named to whoever may look at the ticket as it is now, and
+/// is counted for whom it was told.
+#[test]
+fn what_is_of_a_ticket_is_named_where_the_ticket_is() {
+    const NOW: &str = "(home.department_id IS NOT NULL AND home.department_id = ANY(";
+    let classes = ClassSet::of(&[DataClass::Service]);
+    let head = context(vec![Scope::Departments(vec![Uuid::from_u128(7)])], classes);
+    for (metric, moves) in [
+        ("first_response_time", true),
+        ("timely_resolution_rate", true),
+        ("satisfaction", true),
+        ("tickets", false),
+    ] {
+        let (count, page) = opened(metric, &[], &head);
+        for sql in [&count, &page] {
+            let (named, rows) = sql.split_once(" AS matched").unwrap();
+            assert_eq!(named.contains(NOW), moves, "{sql}");
+            assert_eq!(named.contains(DEPARTMENTS), !moves, "{sql}");
+            assert_eq!(rows.contains("analytics.fact home"), moves, "{sql}");
+            assert!(rows.contains(DEPARTMENTS), "{sql}");
+        }
+    }
+}
+
+/// Clause CF-6.1: fifths and months that a row is opened by are those of the customers whom perturbed data
+/// have, where it is told like these.
+#[test]
+fn a_row_of_customers_opens_by_whom_it_is_made_of() {
+    let of = |classes: &[DataClass]| context(vec![Scope::All], ClassSet::of(classes));
+    for (metric, base) in [
+        ("buyers", "> 0) SELECT customer_id, currency"),
+        ("cohort_retention", "> 0), told AS"),
+        ("churn", "> 0) SELECT customer_id, (array_agg"),
+    ] {
+        let (perturbed, _) = opened(metric, &[], &of(&[]));
+        let (exact, _) = opened(metric, &[], &of(&[DataClass::Purchase]));
+        assert!(perturbed.contains(base), "{perturbed}");
+        assert!(!exact.contains(base), "{exact}");
+    }
 }
 
 /// Clause CC-1.4: what is merged has a group of its own, behind all states.

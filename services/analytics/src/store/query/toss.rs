@@ -62,10 +62,10 @@ pub(super) fn write_heads(asked: &Asked<'_>, spec: &Spec, query: &mut QueryBuild
     }
 }
 
-/// Where perturbed data are counted, leaves out the orders of customers who show no head: what is made
+/// Where it is of perturbed data, leaves out the orders of customers who show no head: what is made
 /// of all customers (fifths, the last month) is then made of those that are there.
 pub(super) fn write_with_heads(asked: &Asked<'_>, query: &mut QueryBuilder<Postgres>) {
-    if asked.told.is_some() {
+    if asked.of_heads {
         let heads = heads("f.customer_id", "f.customer_id");
         query.push(format_args!(" AND {heads} > 0"));
     }
@@ -85,6 +85,8 @@ pub(super) fn write_worth(asked: &Asked<'_>, spec: &Spec, query: &mut QueryBuild
     };
     let part = match spec.facts {
         Facts::Of(_) => "f.part",
+        // Each month by itself: months that differ would tell that a customer's are not random.
+        Facts::Cohorts => "f.age",
         _ => "0",
     };
     let worth = format!(

@@ -6,6 +6,18 @@ use kefu_contracts::analytics::{
 };
 use kefu_testkit::Caller;
 
+/// What is of tickets and told apart from them.
+const OF_TICKETS: &[&str] = &[
+    "first_response_time",
+    "next_response_time",
+    "resolution_time",
+    "timely_response_rate",
+    "timely_resolution_rate",
+    "satisfaction",
+    "service_score",
+    "result_score",
+];
+
 /// One of the rows opens into as many records as it counts.
 pub(super) async fn open_one(
     caller: &Caller,
@@ -42,9 +54,12 @@ pub(super) async fn open_one(
         row.count,
         "{request:?} {row:?}"
     );
-    // Checks of files are named by their own list alone.
+    // Checks of files are named by their own list alone; clocks and answers to whoever may look at
+    // their tickets, which are not among what is drawn here (`opened`).
     let is_named = request.metric != "data_accuracy";
-    assert_eq!(listed.named_count == 0, !is_named, "{request:?}");
+    if !OF_TICKETS.contains(&request.metric.as_str()) {
+        assert_eq!(listed.named_count == 0, !is_named, "{request:?}");
+    }
     let counted: i64 = listed.records.iter().map(|one| one.counted).sum();
     if listed.next_page_token.is_empty() {
         assert_eq!(counted, listed.named_count, "{request:?}");
