@@ -71,9 +71,13 @@ fn is_perhaps_plaintext(database: &DatabaseConfig) -> bool {
     let Ok(options) = database.url.expose().parse::<PgConnectOptions>() else {
         return false;
     };
-    let verified = matches!(
+    !is_verified(&options) && options.get_socket().is_none() && !database.encrypted_elsewhere
+}
+
+/// Whether a server has to show a certificate of an authority that is believed.
+pub(crate) fn is_verified(options: &PgConnectOptions) -> bool {
+    matches!(
         options.get_ssl_mode(),
         PgSslMode::VerifyCa | PgSslMode::VerifyFull
-    );
-    !verified && options.get_socket().is_none() && !database.encrypted_elsewhere
+    )
 }

@@ -133,5 +133,5 @@ async fn an_entry_of_a_newer_version_is_not_handed_on_without_what_is_new() {
             }
         }
     });
-    assert_eq!(ended.await, Code::Unavailable);
+    assert_eq!(ended.await, Code::Internal);
 }

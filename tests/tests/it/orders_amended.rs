@@ -1,9 +1,9 @@
 //! Orders are changed and cancelled as their customers wish, as long as that can be.
 
 use kefu_contracts::order::{
-    CancelOrderRequest, ChangeOrderRequest, Order, OrderContact, OrderIntake, OrderStage,
-    OrderStepKind, OrderStock, RecordStageRequest, StopOrderRequest,
-    amendment_service_client::AmendmentServiceClient,
+    BulkRecordStagesRequest, CancelOrderRequest, ChangeOrderRequest, Order, OrderContact,
+    OrderIntake, OrderStage, OrderStepKind, OrderStock, RecordStageRequest, StageNews,
+    StopOrderRequest, amendment_service_client::AmendmentServiceClient,
 };
 use kefu_service::{clock::Clock, time::to_proto};
 use kefu_testkit::{Caller, TestSuite};
@@ -21,7 +21,7 @@ fn amendments(caller: &Caller) -> AmendmentServiceClient<Caller> {
     AmendmentServiceClient::new(caller.clone())
 }
 
-async fn cancel(caller: &Caller, one: &Order, id: &str) -> Result<Order, Status> {
+pub(crate) async fn cancel(caller: &Caller, one: &Order, id: &str) -> Result<Order, Status> {
     let request = CancelOrderRequest {
         name: one.name.clone(),
         etag: one.etag.clone(),
@@ -190,4 +190,38 @@ async fn an_order_is_cancelled_until_it_leaves() {
     let nothing = StopOrderRequest::default();
     let refused = amendments(&head).stop_order(nothing).await.unwrap_err();
     assert_eq!(violations(&refused), ["name", "etag", "reason"]);
+}
+
+/// Clause OP-3.4.3: that an order was cancelled is told by the order system; people cancel by
+/// command, as far as its stage lets them.
+#[tokio::test(flavor = "multi_thread")]
+async fn people_do_not_tell_that_an_order_was_cancelled() {
+    let suite = TestSuite::start().await;
+    let li = suite.caller(LI);
+    let customer = enter(&li, person()).await;
+    let one = place(&li, of(&customer.name, &[("A", 1)])).await;
+    let left = tell(&suite, &li, &one, OrderStage::Delivered).await;
+    let told = RecordStageRequest {
+        name: one.name.clone(),
+        stage: OrderStage::Cancelled.into(),
+        occurred_time: Some(to_proto(suite.clock.now())),
+        ..Default::default()
+    };
+    let refused = orders(&li).record_stage(told.clone()).await.unwrap_err();
+    assert_eq!(violations(&refused), ["stage"]);
+    let news = BulkRecordStagesRequest {
+        news: vec![StageNews {
+            name: told.name.clone(),
+            stage: told.stage,
+            occurred_time: told.occurred_time,
+        }],
+    };
+    let refused = orders(&li).bulk_record_stages(news).await.unwrap_err();
+    assert_eq!(violations(&refused), ["news[0].stage"]);
+    let refused = cancel(&li, &left, "").await.unwrap_err();
+    assert_eq!(refusal(&refused).1, "STATE_NOT_ALLOWED");
+
+    let erp = suite.caller_for("erp", "integration");
+    let gone = orders(&erp).record_stage(told).await.unwrap().into_inner();
+    assert_eq!(gone.stage(), OrderStage::Cancelled);
 }

@@ -65,7 +65,7 @@ async fn read(caller: &Caller, name: &str, version: i32) -> Result<Selection, St
     read.map(tonic::Response::into_inner)
 }
 
-async fn archive(caller: &Caller, selection: &Selection) -> Result<Selection, Status> {
+pub(crate) async fn archive(caller: &Caller, selection: &Selection) -> Result<Selection, Status> {
     let request = ArchiveSelectionRequest {
         name: selection.name.clone(),
         etag: selection.etag.clone(),

@@ -44,6 +44,16 @@ async fn what_does_not_belong_together_is_not_merged() {
         assert_eq!(refusal(&refused).1, "NOT_FOUND_OR_OUT_OF_SCOPE");
         assert_eq!(said(&refused, "resource"), mates.name);
     }
+    // Both times it is journaled of the one that they do not see.
+    let tried =
+        "SELECT count(*) FROM ticket.journal WHERE type = 'ticket.refused' AND resource = $1";
+    let mut sql = suite.database.connect().await.unwrap();
+    let tried: i64 = sqlx::query_scalar(tried)
+        .bind(&mates.name)
+        .fetch_one(&mut sql)
+        .await
+        .unwrap();
+    assert_eq!(tried, 2);
     let solved = resolve(&li, &one).await.unwrap();
     let refused = merge(&li, &solved, &other).await.unwrap_err();
     assert_eq!(refusal(&refused).1, "STATE_NOT_ALLOWED");
