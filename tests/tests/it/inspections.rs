@@ -6,12 +6,25 @@ mod sampling;
 
 use jiff::Timestamp;
 use kefu_access_control::seed::department_id;
-use kefu_contracts::ticket::{AppealInspectionRequest, AppealOutcome, AssignTicketRequest, CompleteInspectionTaskRequest, DecideInspectionAppealRequest, GetInspectionRequest, GetInspectionRulesRequest, GetInspectionTaskRequest, InspectTicketRequest, Inspection, InspectionDefinition, InspectionFigures, InspectionRules, InspectionState, InspectionTask, InspectionTaskKind, InspectionTaskState, ItemScore, KnockOutAnswer, ListInspectionTasksRequest, ListInspectionsRequest, ListInspectionsResponse, MeasureInspectionsRequest, MeasureInspectionsResponse, ResolveTicketRequest, ReviseInspectionRulesRequest, SheetComment, Ticket, inspection_service_client::InspectionServiceClient};
+use kefu_contracts::ticket::{
+    AppealInspectionRequest, AppealOutcome, AssignTicketRequest, CompleteInspectionTaskRequest,
+    DecideInspectionAppealRequest, GetInspectionRequest, GetInspectionRulesRequest,
+    GetInspectionTaskRequest, InspectTicketRequest, Inspection, InspectionDefinition,
+    InspectionFigures, InspectionRules, InspectionState, InspectionTask, InspectionTaskKind,
+    InspectionTaskState, ItemScore, KnockOutAnswer, ListInspectionTasksRequest,
+    ListInspectionsRequest, ListInspectionsResponse, MeasureInspectionsRequest,
+    MeasureInspectionsResponse, ResolveTicketRequest, ReviseInspectionRulesRequest, SheetComment,
+    Ticket, inspection_service_client::InspectionServiceClient,
+};
 use kefu_service::{clock::Clock, fields::name, time::to_proto};
 use kefu_testkit::{Caller, TestSuite, employee_id, eventually};
 use tonic::{Code, Response, Status};
 
-use crate::{destruction::id, leak::dump::tables, records::{enter, open, person, refusal, ticket, tickets, violations}};
+use crate::{
+    destruction::id,
+    leak::dump::tables,
+    records::{enter, open, person, refusal, ticket, tickets, violations},
+};
 
 const INSPECTORS: [&str; 2] = ["gao.yuan", "ding.lan"];
 const HEAD: &str = "sun.li";

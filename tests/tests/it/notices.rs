@@ -4,12 +4,30 @@ mod connected;
 
 use std::time::Duration;
 
-use kefu_contracts::{common::Channel, policy::Purpose, profile::{ConsentDecision, RecordConsentRequest, consent_service_client::ConsentServiceClient}, ticket::{AssignTicketRequest, CloseTicketRequest, GetNoticeRequest, GetNoticeRulesRequest, GetTargetsRequest, GetTicketRequest, Language, ListNoticesRequest, MarkNoticeFailedRequest, MarkNoticeSentRequest, Notice, NoticeDefinition, NoticeEvent, NoticeRule, NoticeState, NoticeText, ReopenTicketRequest, ResolveTicketRequest, ReviseNoticeRulesRequest, ReviseTargetsRequest, StartTicketRequest, SuspendTicketRequest, TargetRule, TargetsDefinition, Ticket, WaitingFor, notice_service_client::NoticeServiceClient, target_service_client::TargetServiceClient}};
+use kefu_contracts::{
+    common::Channel,
+    policy::Purpose,
+    profile::{
+        ConsentDecision, RecordConsentRequest, consent_service_client::ConsentServiceClient,
+    },
+    ticket::{
+        AssignTicketRequest, CloseTicketRequest, GetNoticeRequest, GetNoticeRulesRequest,
+        GetTargetsRequest, GetTicketRequest, Language, ListNoticesRequest, MarkNoticeFailedRequest,
+        MarkNoticeSentRequest, Notice, NoticeDefinition, NoticeEvent, NoticeRule, NoticeState,
+        NoticeText, ReopenTicketRequest, ResolveTicketRequest, ReviseNoticeRulesRequest,
+        ReviseTargetsRequest, StartTicketRequest, SuspendTicketRequest, TargetRule,
+        TargetsDefinition, Ticket, WaitingFor, notice_service_client::NoticeServiceClient,
+        target_service_client::TargetServiceClient,
+    },
+};
 use kefu_service::{clock::Clock, fields::name, time::to_proto};
 use kefu_testkit::{Caller, TestSuite, employee_id, eventually};
 use tonic::{Code, Response, Status};
 
-use crate::{leak::dump, records::{enter, open, person, refusal, said, said_consent, ticket, tickets, violations}};
+use crate::{
+    leak::dump,
+    records::{enter, open, person, refusal, said, said_consent, ticket, tickets, violations},
+};
 
 fn notices(caller: &Caller) -> NoticeServiceClient<Caller> {
     NoticeServiceClient::new(caller.clone())

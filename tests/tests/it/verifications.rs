@@ -2,7 +2,13 @@
 
 mod connected;
 
-use kefu_contracts::profile::{CheckState, Customer, GetVerificationRequest, ListOutstandingChecksRequest, ListVerificationsRequest, MeasureAccuracyRequest, MeasureAccuracyResponse, Mismatch, OutstandingReason, RecordVerificationRequest, RunVerificationRequest, Verification, VerificationCheck, VerificationMethod, VerificationOutcome, verification_service_client::VerificationServiceClient};
+use kefu_contracts::profile::{
+    CheckState, Customer, GetVerificationRequest, ListOutstandingChecksRequest,
+    ListVerificationsRequest, MeasureAccuracyRequest, MeasureAccuracyResponse, Mismatch,
+    OutstandingReason, RecordVerificationRequest, RunVerificationRequest, Verification,
+    VerificationCheck, VerificationMethod, VerificationOutcome,
+    verification_service_client::VerificationServiceClient,
+};
 use kefu_testkit::{Caller, TestSuite};
 use tonic::{Code, Status};
 
