@@ -15,7 +15,7 @@ mod writing;
 pub use cursor::Cursor;
 pub use entry::{Entry, Recorded};
 pub use group_commit::{Sink, ViewWriter, WriteFailed};
-pub use reading::{Batch, end, held_back, read, read_damaged_too, resource};
+pub use reading::{Batch, end, held_back, read, read_damaged_too, read_whole, resource};
 pub use settled::{Running, Settled, running};
 pub use trace::{TraceParent, trace_parent};
 pub use writing::{append, append_traced};

@@ -79,6 +79,22 @@ pub async fn read(
     batch(&rows, limit, recorded)
 }
 
+/// As [`read`], for who hands entries on or acts upon them: one with anything in it that is not
+/// known here cannot be read. A newer version of the service wrote it, beside this one; without
+/// what is new in it, it would be kept or acted upon like that for ever.
+///
+/// # Errors
+/// As [`read`].
+pub async fn read_whole(
+    connection: &mut PgConnection,
+    after: Cursor,
+    kinds: &[EntryKind],
+    limit: u16,
+) -> Result<Batch, sqlx::Error> {
+    let rows = rows(connection, after, kinds, limit).await?;
+    batch(&rows, limit, |row| with_event(row, Some(whole_event(row)?)))
+}
+
 /// As [`read`], for checking: an entry whose facts cannot be read comes without them.
 ///
 /// # Errors
@@ -150,11 +166,13 @@ fn recorded(row: &PgRow) -> Result<Recorded, sqlx::Error> {
 }
 
 fn event(row: &PgRow) -> Result<Event, sqlx::Error> {
-    let written = row.try_get::<&[u8], _>(10)?;
-    let event = Event::decode(written).map_err(|error| sqlx::Error::Decode(error.into()))?;
-    // A newer version of the service wrote it, beside this one. Handed on without what is new in
-    // it, it would be kept like that for ever: whoever reads on asks the newer one.
-    if event.encoded_len() == written.len() {
+    Event::decode(row.try_get::<&[u8], _>(10)?).map_err(|error| sqlx::Error::Decode(error.into()))
+}
+
+fn whole_event(row: &PgRow) -> Result<Event, sqlx::Error> {
+    let event = event(row)?;
+    // What is not known is not written back.
+    if event.encoded_len() == row.try_get::<&[u8], _>(10)?.len() {
         Ok(event)
     } else {
         Err(sqlx::Error::Decode("written by a newer version".into()))

@@ -32,7 +32,7 @@ pub struct Call {
     pub context: Arc<AccessContext>,
     /// Rule of the method.
     pub method: &'static Method,
-    /// When the call came; one moment for the whole call.
+    /// When the call came, or had waited for what it asked to be waited for; one moment for all of it.
     pub now: Timestamp,
     /// Id of the call.
     pub id: String,

@@ -115,7 +115,7 @@ async fn stretch(
             let batch = if damaged_too {
                 kefu_journal::read_damaged_too(connection, after, &kinds, BATCH).await?
             } else {
-                kefu_journal::read(connection, after, &kinds, BATCH).await?
+                kefu_journal::read_whole(connection, after, &kinds, BATCH).await?
             };
             Ok((running, batch))
         })

@@ -48,7 +48,7 @@ pub async fn next(
     let Some(locked) = locked else {
         return Ok(None);
     };
-    let batch = kefu_journal::read(connection, cursor(&locked)?, changes, most).await?;
+    let batch = kefu_journal::read_whole(connection, cursor(&locked)?, changes, most).await?;
     let last = batch.entries.last().map(|recorded| recorded.cursor);
     let entries = batch.entries.into_iter().map(|recorded| recorded.entry);
     Ok(last.map(|last| Stretch {

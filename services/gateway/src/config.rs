@@ -72,7 +72,8 @@ pub struct GatewayConfig {
     /// Largest message that a caller may send, in bytes as sent; 4 MiB, and no more: that
     /// is what the services decode, who are called by nobody else.
     pub max_message_bytes: u32,
-    /// Most metadata that a caller may send, names and values in bytes; 16 KiB.
+    /// Most metadata that a caller may send, in bytes as HTTP/2 counts them: names, values and 32 for
+    /// each pair; 16 KiB.
     pub max_metadata_bytes: u32,
     /// Calls a second that one subject may make for long; 200.
     pub calls_per_second: NonZeroU32,
@@ -146,6 +147,8 @@ impl Default for GatewayConfig {
 
 /// tonic's own bound for the messages that a server decodes.
 const DECODED: u32 = 4 * 1024 * 1024;
+/// What services take of metadata (256 KiB) beside the context, in bytes as HTTP/2 counts them.
+const MOST_METADATA: u32 = 32 * 1024;
 const CALLS_PER_SECOND: NonZeroU32 = NonZeroU32::new(200).expect("not zero");
 const BREAKER_FAILURES: NonZeroU32 = NonZeroU32::new(5).expect("not zero");
 const BURST: NonZeroU32 = NonZeroU32::new(400).expect("not zero");
@@ -184,6 +187,10 @@ impl GatewayConfig {
                 "max_message_bytes is over 4194304",
             ),
             (self.max_metadata_bytes == 0, "max_metadata_bytes is 0"),
+            (
+                self.max_metadata_bytes > MOST_METADATA,
+                "max_metadata_bytes is more than 32 KiB, which the services have room for beside the context",
+            ),
             (self.refusals_kept == 0, "refusals_kept is 0"),
             (
                 self.max_snapshot_age_seconds == 0,

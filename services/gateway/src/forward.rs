@@ -147,7 +147,7 @@ pub(crate) async fn forward(
 
     let streams = admitted.method.server_streaming;
     // What a call may wait for outlasts decisions. A change that waits for nothing is made by
-    // the decision it came with.
+    // the decision that stands when all of it is there.
     let waits = admitted.method.effect == Effect::Read || headers.contains_key(POSITION);
     let mut standing = Standing {
         stack: stack.clone(),
@@ -157,14 +157,21 @@ pub(crate) async fn forward(
         streams,
     };
     let (head, body) = request.into_parts();
-    let (body, mut refusal) = watched(body, stack.max_message);
+    let (body, mut refusal, passing) = watched(body, stack.max_message);
     let request = Request::from_parts(head, body);
+    let falls = async {
+        tokio::select! {
+            biased;
+            closing = standing.fallen() => closing,
+            () = passing.passed(), if !waits => std::future::pending().await,
+        }
+    };
     let answered = tokio::select! {
         // First, so that a service's word on half a body is not the answer; nor one that is
         // there once the decision has fallen.
         biased;
         fault = refusal.refused() => Answered::Unreadable(fault),
-        closing = standing.fallen(), if waits => Answered::Fallen(closing),
+        closing = falls => Answered::Fallen(closing),
         answered = upstream.call(admitted.method, request, &deadline) => Answered::Head(answered),
     };
     let response = match answered {

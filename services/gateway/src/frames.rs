@@ -81,11 +81,14 @@ impl Frames {
     }
 }
 
-/// Names and values of all metadata, in bytes.
+/// What HTTP/2 adds to the length of each pair (RFC 9113, 6.5.2): services count by it.
+const PAIR: usize = 32;
+
+/// All metadata in bytes, as HTTP/2 counts them.
 pub(crate) fn metadata_bytes(headers: &HeaderMap) -> usize {
     let pairs = headers.iter();
     pairs
-        .map(|(name, value)| name.as_str().len() + value.len())
+        .map(|(name, value)| name.as_str().len() + value.len() + PAIR)
         .sum()
 }
 
@@ -95,6 +98,8 @@ struct Watched {
     frames: Frames,
     /// Told why it does not pass; taken once it was.
     refuse: Option<oneshot::Sender<Fault>>,
+    /// Told that all of it has passed; taken once it was.
+    pass: Option<oneshot::Sender<()>>,
     /// Ends when whoever was told has let the call go.
     gone: oneshot::Receiver<()>,
 }
@@ -107,21 +112,34 @@ pub(crate) struct Refusal {
     _held: oneshot::Sender<()>,
 }
 
-/// The body as it may be passed on, and what tells that it may not.
-pub(crate) fn watched(body: Body, most: u32) -> (Body, Refusal) {
+/// Learns that nothing of a body is to come any more: it has passed whole, had nothing in it, or
+/// nobody wants the rest.
+pub(crate) struct Passing(oneshot::Receiver<()>);
+
+/// The body as it may be passed on, and what tells that it may not, or that it has.
+pub(crate) fn watched(body: Body, most: u32) -> (Body, Refusal, Passing) {
     let (refuse, refused) = oneshot::channel();
     let (held, gone) = oneshot::channel();
+    let (pass, passed) = oneshot::channel();
     let watched = Watched {
         body,
         frames: Frames::new(most),
         refuse: Some(refuse),
+        pass: Some(pass),
         gone,
     };
     let refusal = Refusal {
         refused,
         _held: held,
     };
-    (Body::new(watched), refusal)
+    (Body::new(watched), refusal, Passing(passed))
+}
+
+impl Passing {
+    /// Ends then.
+    pub(crate) async fn passed(self) {
+        let _ = self.0.await;
+    }
 }
 
 impl Refusal {
@@ -164,6 +182,11 @@ impl http_body::Body for Watched {
             None => self.frames.end(),
         };
         let Err(fault) = passes else {
+            let is_over = polled.is_none() || self.is_end_stream();
+            if let Some(pass) = self.pass.take_if(|_| is_over) {
+                // Nobody asks of a call that is answered.
+                let _ = pass.send(());
+            }
             return Poll::Ready(polled);
         };
         if let Some(refuse) = self.refuse.take() {

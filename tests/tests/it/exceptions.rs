@@ -272,8 +272,11 @@ async fn what_is_unusual_is_found_once_and_answered_for() {
     assert_eq!(answered.state(), ExceptionState::Acknowledged);
     assert_eq!(answered.improvement, of_centre.name);
     assert_eq!(answered.acknowledger, name("employees", employee_id(HEAD)));
+    let looks = "SELECT count(*) FROM analytics.journal WHERE type = 'exception.viewed'";
+    let looked = counted(&suite, looks).await;
     let again = acknowledge(&head, with(&of_centre)).await.unwrap();
     assert_eq!(again, answered, "the same call");
+    assert_eq!(counted(&suite, looks).await, looked + 1, "shown again");
     let stale = AcknowledgeExceptionRequest {
         request_id: String::new(),
         ..with(&of_centre)

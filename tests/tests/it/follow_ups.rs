@@ -5,9 +5,9 @@ use std::time::Duration;
 use kefu_access_control::seed::department_id;
 use kefu_contracts::{
     order::{
-        AssignFollowUpRequest, CompleteFollowUpRequest, CreateFollowUpRequest, DropFollowUpRequest,
-        FollowUp, FollowUpKind, FollowUpState, GetFollowUpRequest, ListFollowUpsRequest,
-        PostponeFollowUpRequest, TakeFollowUpRequest,
+        AssignFollowUpRequest, CompleteFollowUpRequest, CreateFollowUpRequest, CreateOrderRequest,
+        DropFollowUpRequest, FollowUp, FollowUpKind, FollowUpState, GetFollowUpRequest,
+        ListFollowUpsRequest, Order, PostponeFollowUpRequest, TakeFollowUpRequest,
         follow_up_service_client::FollowUpServiceClient,
     },
     profile::{ListDutiesRequest, timeline_service_client::TimelineServiceClient},
@@ -16,7 +16,7 @@ use kefu_service::{clock::Clock, fields::name, time::to_proto};
 use kefu_testkit::{Caller, TestSuite, employee_id, eventually};
 use tonic::{Code, Status};
 
-use crate::records::{enter, order, person, place, refusal, said, violations};
+use crate::records::{enter, order, orders, person, place, refusal, said, violations};
 
 const LI: &str = "li.wei";
 const WANG: &str = "wang.fang";
@@ -245,8 +245,19 @@ async fn a_repeated_request_is_answered_whatever_the_time() {
     let postponed = client(&li).postpone_follow_up(put_off.clone()).await;
     let postponed = postponed.unwrap().into_inner();
     assert_eq!(journaled(&suite, "follow_up.viewed").await, 0);
+    // Without a time of its own it is placed now.
+    let promised = CreateOrderRequest {
+        order: Some(Order {
+            promised_time: mine.due_time,
+            ..order(&customer.name)
+        }),
+        request_id: ID.into(),
+    };
+    let wang = suite.caller(WANG).after(&li);
+    let placed = orders(&wang).create_order(promised.clone()).await;
+    let placed = placed.unwrap().into_inner();
 
-    // Both are due by then.
+    // All are due by then.
     suite.clock.advance(4 * HOUR);
     let li = suite.caller(LI);
     let again = create(&li, mine.clone(), ID).await.unwrap();
@@ -256,6 +267,8 @@ async fn a_repeated_request_is_answered_whatever_the_time() {
     assert_eq!(again.etag, postponed.etag);
     assert_eq!(journaled(&suite, "follow_up.viewed").await, 2);
     assert_eq!(journaled(&suite, "follow_up.postponed").await, 1);
+    let again = orders(&suite.caller(WANG)).create_order(promised).await;
+    assert_eq!(again.unwrap().into_inner().name, placed.name);
     // Another request is held against the clock, whatever its id.
     for id in ["", ID] {
         let late = FollowUp {

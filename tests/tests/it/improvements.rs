@@ -29,6 +29,7 @@ const HEAD: &str = "zhang.min";
 const HEAD_BELOW: &str = "zhao.lei";
 const LEADER: &str = "chen.guodong";
 const ID: &str = "0190c5a8-0000-7000-8000-00000000ae01";
+const VIEWED: &str = "improvement.viewed";
 
 fn improvements(caller: &Caller) -> ImprovementServiceClient<Caller> {
     ImprovementServiceClient::new(caller.clone())
@@ -190,13 +191,17 @@ async fn an_improvement_is_held_against_its_figure() {
     let wished = suggest(&agent, wish(&centre), ID).await.unwrap();
     assert_eq!(wished.state(), ImprovementState::Suggested);
     assert_eq!(wished.proposer, employee(AGENT));
+    let looked = journaled(&suite, VIEWED).await;
     assert_eq!(suggest(&agent, wish(&centre), ID).await.unwrap(), wished);
+    assert_eq!(journaled(&suite, VIEWED).await, looked + 1, "shown again");
     let other = suggest(&agent, wish(""), ID).await.unwrap_err();
     assert_eq!(refusal(&other).1, "REQUEST_ID_REUSED");
 
-    let agreed = agree(&head, terms(&suite, &wished, AGENT, 2))
-        .await
-        .unwrap();
+    let terms = AgreeToImprovementRequest {
+        request_id: ID.into(),
+        ..terms(&suite, &wished, AGENT, 2)
+    };
+    let agreed = agree(&head, terms.clone()).await.unwrap();
     assert_eq!(agreed.state(), ImprovementState::Agreed);
     let baseline = agreed.baseline.clone().unwrap();
     let yesterday = today(&suite).yesterday().unwrap();
@@ -209,7 +214,21 @@ async fn an_improvement_is_held_against_its_figure() {
     let own = get(&agent.after(&head), &agreed.name).await.unwrap();
     assert!(own.figures_withheld && own.baseline.is_none());
     assert!(!agreed.figures_withheld);
-    let started = start(&agent, &own).await.unwrap();
+    let begin = StartImprovementRequest {
+        name: own.name.clone(),
+        etag: own.etag.clone(),
+        request_id: ID.replace("ae01", "ae02"),
+    };
+    let mut again = Vec::new();
+    for _ in 0..2 {
+        let looked = journaled(&suite, VIEWED).await;
+        let started = improvements(&agent).start_improvement(begin.clone()).await;
+        again.push(started.unwrap().into_inner());
+        let looked = journaled(&suite, VIEWED).await - looked;
+        assert_eq!(looked, i64::from(again.len() == 2), "shown again");
+    }
+    let started = again.pop().unwrap();
+    assert_eq!(again, std::slice::from_ref(&started));
     let done = complete(&agent, &started).await.unwrap();
     assert_eq!(done.standard, "articles/发货流程");
     assert!(done.measure_time.is_some() && done.figures_withheld);
@@ -227,6 +246,10 @@ async fn an_improvement_is_held_against_its_figure() {
         suite.caller_for(AGENT, "analysis"),
         suite.caller_for(HEAD, "analysis"),
     );
+    // By then it was to be carried out; that it was agreed to is answered all the same.
+    let looked = journaled(&suite, VIEWED).await;
+    assert_eq!(agree(&head, terms).await.unwrap(), agreed);
+    assert_eq!(journaled(&suite, VIEWED).await, looked + 1, "shown again");
     let found = eventually(async || {
         let found = get(&head, &done.name).await.unwrap();
         found.afterwards.is_some().then_some(found)

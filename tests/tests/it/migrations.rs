@@ -128,7 +128,10 @@ async fn silences_of_before_that_are_over_are_none() {
          INSERT INTO fact (generation, kind, at, id, part, sort, state, ended_at, merged)
              SELECT 1, 6, at, id, part, 2, state, CASE WHEN ended THEN now() END, false FROM old;
          INSERT INTO fact_place (generation, kind, id, part, at, revision, position)
-             SELECT 1, 6, id, part, at, 0, position FROM old",
+             SELECT 1, 6, id, part, at, 0, position FROM old;
+         INSERT INTO exception_figure (figure, department_id, first_day, count)
+             SELECT format('%s/DIMENSION_UNSPECIFIED=/CADENCE_DAILY', metric), gen_random_uuid(), '2026-01-05'::date, 3
+             FROM unnest('{stuck_orders,backlog}'::text[]) AS metric",
     )
     .execute(&mut sql)
     .await
@@ -151,5 +154,12 @@ async fn silences_of_before_that_are_over_are_none() {
         .await
         .unwrap();
         assert_eq!(places, ["1 320 20", "2 320 30", "3 320 50", "4 320 80"]);
+        // What was counted of them is as wrong as they were.
+        let figures: Vec<String> =
+            sqlx::query_scalar("SELECT split_part(figure, '/', 1) FROM exception_figure")
+                .fetch_all(&mut sql)
+                .await
+                .unwrap();
+        assert_eq!(figures, ["backlog"]);
     }
 }

@@ -258,11 +258,14 @@ async fn a_report_that_is_run_again_says_what_came_late() {
     );
     assert_eq!((count(&first, "received"), count(&first, "share")), (1, 1));
     assert_eq!(first.changes, []);
+    let looks = "SELECT count(*) FROM analytics.journal WHERE type = 'report.viewed'";
+    let looked = counted(&suite, looks).await;
     assert_eq!(
         run(&leader, asked.clone()).await.unwrap(),
         first,
         "the same call"
     );
+    assert_eq!(counted(&suite, looks).await, looked + 1, "shown again");
     let other = RunReportRequest {
         report: "monthly_leaders".into(),
         ..asked.clone()

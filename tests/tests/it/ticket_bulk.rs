@@ -124,6 +124,22 @@ async fn one_that_is_refused_stops_no_other() {
         results(bulk(&head).bulk_assign_tickets(request.clone()).await),
         told
     );
+    // Also where only what became of each was kept. What is told again is which they are, and
+    // nothing of their customers.
+    let mut sql = suite.database.connect().await.unwrap();
+    let whole = sqlx::query("DELETE FROM ticket.request WHERE request_id = $1::uuid");
+    let forgotten = whole.bind(&request.request_id).execute(&mut sql).await;
+    assert_eq!(forgotten.unwrap().rows_affected(), 1);
+    let mut looks = async || {
+        let looks =
+            "SELECT count(*), count(customer_id) FROM ticket.journal WHERE type = 'ticket.viewed'";
+        let looks: (i64, i64) = sqlx::query_as(looks).fetch_one(&mut sql).await.unwrap();
+        looks
+    };
+    let (before, of_customers) = looks().await;
+    let again = bulk(&head).bulk_assign_tickets(request.clone()).await;
+    assert_eq!(results(again), told);
+    assert_eq!(looks().await, (before + 2, of_customers));
     let other = BulkAssignTicketsRequest {
         assignee: name("employees", employee_id("wang.fang")),
         ..request

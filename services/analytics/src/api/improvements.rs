@@ -20,6 +20,8 @@ use kefu_service::{
     call::{Answer, Call, answer},
     core::Core,
     error::Fault,
+    fields::parse_name,
+    idempotency::Plain,
     listing::{self, ListSpec, One, asked},
     present::{Shown, entry},
     scope::{After, Order},
@@ -27,6 +29,7 @@ use kefu_service::{
 use tonic::{Request, Response, Status};
 
 use self::change::Deed;
+use super::replay::Written;
 use crate::{
     domain::{
         improvement::{
@@ -35,6 +38,7 @@ use crate::{
             suggestion::{LONGEST_TEXT, standard},
         },
         period::Zone,
+        report::DEPARTMENTS,
     },
     maker::Maker,
     store::improvements::{IMPROVEMENTS, RECORD, StoredImprovement},
@@ -119,17 +123,32 @@ fn shown(call: &Call, row: StoredImprovement) -> (Improvement, Shown) {
     (present(call, row), shown)
 }
 
-/// As the caller may see it. Figures are of the department, and only for who reaches it.
-fn present(call: &Call, row: StoredImprovement) -> Improvement {
-    let department = RowFacts {
-        department: row.department(),
-        ..RowFacts::default()
+/// What was answered before, as far as the caller may see it now.
+fn again(call: &Call, kept: Plain<Improvement>) -> Written<Improvement> {
+    let shown = Shown::of_company(&kept.body.name);
+    let kept = Plain {
+        body: withheld(call, kept.body),
+        ..kept
     };
-    let reaches = call.context.clearance_of(&department, call.now).is_some();
+    Written::before(kept, shown)
+}
+
+/// As the caller may see it.
+fn present(call: &Call, row: StoredImprovement) -> Improvement {
     let record = Improvement {
         overdue: overdue(&row.record, call.now),
         ..row.record
     };
+    withheld(call, record)
+}
+
+/// Figures are of the department, and only for who reaches it.
+fn withheld(call: &Call, record: Improvement) -> Improvement {
+    let department = RowFacts {
+        department: parse_name(&record.department, DEPARTMENTS),
+        ..RowFacts::default()
+    };
+    let reaches = call.context.clearance_of(&department, call.now).is_some();
     if reaches || record.baseline.is_none() {
         return record;
     }

@@ -12,7 +12,7 @@ use kefu_service::{
     core::Core,
     error::{Fault, Violation},
     fields::Fields,
-    idempotency::{self, Claim, Plain},
+    idempotency::{self, Claim},
     present::{Shown, entry},
     time::to_proto,
 };
@@ -20,10 +20,13 @@ use sqlx::PgConnection;
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
+use super::replay::Written;
 use crate::{
     jobs::sources,
     store::generations::{self, Generation},
 };
+
+const VIEWED: &str = "rebuild.viewed";
 
 /// The handlers and what they share.
 #[derive(Clone)]
@@ -45,14 +48,15 @@ impl Rebuilds {
         let request_id = fields.request_id(&request.request_id);
         fields.finish()?;
         let claim = Claim::of(&call, request_id, &request);
-        let db = self.core.deps.db.clone();
-        let done = db.transaction(move |connection| {
-            let (call, claim) = (call.clone(), claim.clone());
+        let asked = (call.clone(), claim);
+        let done = self.core.deps.db.transaction(move |connection| {
+            let (call, claim) = asked.clone();
             Box::pin(async move {
                 let claim = claim.as_ref();
                 let kept = idempotency::find_plain::<Rebuild>(connection, claim).await?;
-                if let Some(Plain { body, position, .. }) = kept {
-                    return Ok((body, position));
+                if let Some(kept) = kept {
+                    let shown = Shown::of_company(&kept.body.name);
+                    return Ok(Written::before(kept, shown));
                 }
                 let (generation, begun) = generations::begin(connection, call.now).await?;
                 let event = event::Event::FiguresRebuilt(FiguresRebuilt {
@@ -77,11 +81,11 @@ impl Rebuilds {
                 let resource = Uuid::from_u128(u128::from(generation.unsigned_abs()));
                 idempotency::keep_plain(connection, &call, claim, resource, &body, position)
                     .await?;
-                Ok((body, position))
+                Ok(Written::now(body, position))
             })
         });
-        let (body, position) = done.await?;
-        Ok(Answer::written(body, position))
+        let written = done.await?;
+        written.into_answer(&self.core.views, &call, VIEWED).await
     }
 
     async fn get(&self, call: Call, request: GetRebuildRequest) -> Result<Answer<Rebuild>, Fault> {
@@ -98,10 +102,7 @@ impl Rebuilds {
             .snapshot(move |connection| Box::pin(one(connection, number)))
             .await?;
         let shown = Shown::of_company(body.name.clone());
-        self.core
-            .views
-            .record(&call, "rebuild.viewed", &[shown])
-            .await?;
+        self.core.views.record(&call, VIEWED, &[shown]).await?;
         Ok(Answer::read(body))
     }
 }

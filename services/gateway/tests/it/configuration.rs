@@ -142,7 +142,12 @@ async fn published_keys_need_an_address_that_can_be_relied_upon() {
             "max_message_bytes",
         );
     }
-    assert_problem(|config| config.max_metadata_bytes = 0, "max_metadata_bytes");
+    for bytes in [0, 32 * 1024 + 1] {
+        assert_problem(
+            |config| config.max_metadata_bytes = bytes,
+            "max_metadata_bytes",
+        );
+    }
 }
 
 #[test]

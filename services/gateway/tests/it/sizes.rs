@@ -141,4 +141,9 @@ async fn more_metadata_than_the_bound_is_refused() {
     assert_eq!(answer.metadata("limit_bytes").unwrap(), "4096");
     assert_eq!(world.arrivals(), 1);
     assert_eq!(world.access.journaled().len(), 1);
+    // Many that say little are as much to HTTP/2.
+    let many = (0..120).fold(world.good(), |call, _| call.header("x", ""));
+    let answer = many.send().await;
+    answer.is_refused(Code::ResourceExhausted, "MESSAGE_TOO_LARGE");
+    assert_eq!(world.arrivals(), 1);
 }

@@ -3,12 +3,15 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::Request;
 use http_body::Frame;
-use http_body_util::BodyExt;
+use http_body_util::{BodyExt, StreamBody};
 use kefu_contracts::access::WatchSnapshotResponse;
 use tokio::sync::mpsc;
+use tokio_stream::wrappers::UnboundedReceiverStream;
 use tonic::{Code, Status, body::Body};
 use tonic_types::StatusExt;
+use tower::ServiceExt;
 
 use crate::{
     access::Access,
@@ -105,6 +108,34 @@ async fn a_revocation_ends_a_change_that_waits_for_an_earlier_one() {
     under_way.abort();
     let refused = change().send().await;
     refused.is_refused(Code::PermissionDenied, "PERMISSION_MISSING");
+}
+
+/// A change is made when all of it is there: whoever holds its body back until after the revocation
+/// has it made by no decision of before.
+#[tokio::test]
+async fn a_revocation_ends_a_change_whose_body_is_held_back() {
+    let access = Access::new();
+    access.full.lock().unwrap().roles[0].rules[0]
+        .permissions
+        .push(permission(OPEN_TICKET).into());
+    let world = World::around(access, None, |_| {}).await;
+    let (frames, body) = mpsc::unbounded_channel::<Result<Frame<Bytes>, Status>>();
+    let request = Request::post(format!("http://gateway{OPEN_TICKET}"))
+        .header("authorization", format!("Bearer {}", world.token(AGENT)))
+        .header("kefu-purpose", "service")
+        .header("content-type", "application/grpc");
+    let body = Body::new(StreamBody::new(UnboundedReceiverStream::new(body)));
+    let answer = tokio::spawn(world.gateway.clone().oneshot(request.body(body).unwrap()));
+    let message = Bytes::from_static(&[0, 0, 0, 0, 0]);
+    frames.send(Ok(Frame::data(message))).unwrap();
+    settle().await;
+    assert!(!answer.is_finished());
+    world.access.send(revocation());
+    let response = answer.await.unwrap().unwrap();
+    let status = Status::from_header_map(response.headers()).unwrap();
+    assert_eq!(status.code(), Code::Unavailable);
+    assert!(frames.is_closed());
+    assert_eq!(world.arrivals(), 0);
 }
 
 /// Clause CC-2.5.

@@ -47,7 +47,7 @@ impl Orders {
         call: Call,
         request: CreateOrderRequest,
     ) -> Result<Answer<Order>, Fault> {
-        let (order, parties, taken, claim) = self.checked(&call, request)?;
+        let (order, parties, taken, claim) = self.checked(&call, request).await?;
         // A rule that lets an order be entered lets it be entered where it reaches.
         let Some(clearance) = call.context.clearance_of(&parties.facts(), call.now) else {
             let refused = error::out_of_scope();
@@ -78,7 +78,7 @@ impl Orders {
         self.answer(&call, outcome).await
     }
 
-    fn checked(
+    async fn checked(
         &self,
         call: &Call,
         request: CreateOrderRequest,
@@ -114,7 +114,7 @@ impl Orders {
             most_lines: self.most_lines,
         };
         let taken = check(&mut fields, &mut order, &intake);
-        fields.finish()?;
+        idempotency::finish(&self.core.deps.db, fields, claim.as_ref()).await?;
         let parties = Parties {
             customer: customer.unwrap_or_default(),
             department: department.unwrap_or_default(),

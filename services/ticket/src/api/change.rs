@@ -75,7 +75,17 @@ impl Tickets {
 
     /// A command that was read.
     pub(super) async fn carry(&self, call: Call, wanted: Wanted) -> Result<Answer<Ticket>, Fault> {
-        self.ensure_entitled(&call, &wanted).await?;
+        let written = self.carried(&call, wanted).await?;
+        self.answer_written(&call, written).await
+    }
+
+    /// What it leads to, before anything of it is shown.
+    pub(super) async fn carried(
+        &self,
+        call: &Call,
+        wanted: Wanted,
+    ) -> Result<Written<Ticket>, Fault> {
+        self.ensure_entitled(call, &wanted).await?;
         let resource = wanted.name.clone();
         let (service, writing) = (self.clone(), (call.clone(), wanted));
         let outcome = self
@@ -88,10 +98,9 @@ impl Tickets {
             })
             .await;
         let views = &self.core.views;
-        let written = views
-            .or_not_allowed(&call, "ticket.refused", &resource, outcome)
-            .await?;
-        self.answer_written(&call, written).await
+        views
+            .or_not_allowed(call, "ticket.refused", &resource, outcome)
+            .await
     }
 
     async fn carry_out(

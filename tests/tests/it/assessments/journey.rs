@@ -4,6 +4,10 @@ use sqlx::{Connection, PgConnection};
 
 use super::*;
 
+const LOOKS: &str = "SELECT count(*) FROM analytics.journal WHERE type = 'assessment.viewed'";
+const LOOKS_AT_RATINGS: &str =
+    "SELECT count(*) FROM analytics.journal WHERE type = 'assessment_rating.viewed'";
+
 /// Clause OP-4.2: data, the one above and colleagues score, with weights; the result is counted
 /// exactly and kept with what it was counted of.
 #[tokio::test(flavor = "multi_thread")]
@@ -16,7 +20,9 @@ async fn staff_is_assessed_by_figures_superior_and_colleagues() {
         ..asked(&suite)
     };
     let opened = begin(&head, request.clone()).await.unwrap();
+    let looked = counted(&suite, LOOKS).await;
     assert_eq!(begin(&head, request.clone()).await.unwrap(), opened, "once");
+    assert_eq!(counted(&suite, LOOKS).await, looked + 1, "shown again");
     let other = OpenAssessmentsRequest {
         first_day: wire(yesterday(&suite).yesterday().unwrap()),
         ..request
@@ -74,7 +80,10 @@ async fn staff_is_assessed_by_figures_superior_and_colleagues() {
         ..points(&first, 60, "产品知识不够")
     };
     let second = give(&head, repeated.clone()).await.unwrap();
+    let looked = counted(&suite, LOOKS_AT_RATINGS).await;
     assert_eq!(give(&head, repeated).await.unwrap(), second);
+    let again = counted(&suite, LOOKS_AT_RATINGS).await;
+    assert_eq!(again, looked + 1, "shown again");
     for (at, (login, given)) in COLLEAGUES.into_iter().zip([90, 80, 90]).enumerate() {
         let before = preview(&head, &opened.name).await.unwrap();
         let colleagues = &before.result.unwrap().criteria[2];
@@ -112,7 +121,9 @@ async fn staff_is_assessed_by_figures_superior_and_colleagues() {
         ..publishing(&ready)
     };
     let published = publish(&head, request.clone()).await.unwrap();
+    let looked = counted(&suite, LOOKS).await;
     assert_eq!(publish(&head, request).await.unwrap(), published);
+    assert_eq!(counted(&suite, LOOKS).await, looked + 1, "shown again");
     assert_eq!(published.state(), AssessmentState::Published);
     let result = published.result.as_ref().unwrap();
     assert_eq!(

@@ -184,6 +184,10 @@ async fn figures_are_rebuilt_to_the_same() {
     let id = "0198f3a0-0000-7000-8000-000000000001";
     let begun = begin(&admin, id).await;
     assert_eq!(begun, begin(&admin, id).await, "the same call");
+    let looks = "SELECT count(*) FROM analytics.journal WHERE type = 'rebuild.viewed'";
+    let mut sql = suite.database.connect().await.unwrap();
+    let looks: i64 = sqlx::query_scalar(looks).fetch_one(&mut sql).await.unwrap();
+    assert_eq!(looks, 1, "shown again");
     assert_eq!(begun.name, "rebuilds/2");
     let done = live(&admin, &begun.name).await;
     assert!(done.live_time.is_some() && done.progress.is_empty());

@@ -6,7 +6,6 @@ use kefu_contracts::{
     common::Reason,
     journal::{AssessmentAct, EntryKind},
 };
-use kefu_journal::Cursor;
 use kefu_service::{
     call::{Answer, Call},
     error::Fault,
@@ -19,9 +18,10 @@ use uuid::Uuid;
 
 use super::{
     Assessments, REFUSED,
-    look::{is_own, shown},
+    look::{VIEWED, is_own, shown},
 };
 use crate::{
+    api::replay::Written,
     assessor,
     domain::assessment::{
         ASSESSMENTS, LONGEST_TEXT,
@@ -147,6 +147,8 @@ impl Assessments {
     /// What was answered to the same request before: it may no longer pass the checks.
     pub(super) async fn answered(
         &self,
+        call: &Call,
+        row: &StoredAssessment,
         wanted: &Wanted,
     ) -> Result<Option<Answer<Assessment>>, Fault> {
         let claim = wanted.claim.clone();
@@ -154,9 +156,12 @@ impl Assessments {
         let kept = db.run(move |connection| {
             Box::pin(async move { idempotency::find_plain(connection, claim.as_ref()).await })
         });
-        Ok(kept
-            .await?
-            .map(|kept| Answer::written(kept.body, kept.position)))
+        let Some(kept) = kept.await? else {
+            return Ok(None);
+        };
+        let written = Written::before(kept, shown(call, row).1);
+        let answer = written.into_answer(&self.core.views, call, VIEWED);
+        answer.await.map(Some)
     }
 
     /// Carries a change out.
@@ -172,8 +177,7 @@ impl Assessments {
             Box::pin(async move { one(connection, &call, &wanted, &change).await })
         });
         let written = views.or_not_allowed(&call, REFUSED, &wanted.name, written.await);
-        let (assessment, position) = written.await?;
-        Ok(Answer::written(assessment, position))
+        written.await?.into_answer(views, &call, VIEWED).await
     }
 
     /// Clause OP-4.2: what follows from a result is done.
@@ -220,7 +224,7 @@ async fn one<C: Change>(
     call: &Call,
     wanted: &Wanted,
     change: &C,
-) -> Result<(Assessment, Cursor), Fault> {
+) -> Result<Written<Assessment>, Fault> {
     let mut query = RECORD.get(call, wanted.id);
     query.push(" FOR UPDATE OF a");
     let row = query.build().fetch_optional(&mut *connection).await?;
@@ -228,7 +232,7 @@ async fn one<C: Change>(
     let row = row.ok_or_else(|| Fault::not_found(&wanted.name))?;
     let claim = wanted.claim.as_ref();
     if let Some(kept) = idempotency::find_plain(connection, claim).await? {
-        return Ok((kept.body, kept.position));
+        return Ok(Written::before(kept, shown(call, &row).1));
     }
     if row.revision != wanted.revision {
         return Err(Fault::new(Reason::EtagMismatch).with("etag", etag(row.revision)));
@@ -251,5 +255,5 @@ async fn one<C: Change>(
     let position = kefu_journal::append(connection, &[entry]).await?;
     let (assessment, _) = shown(call, &row);
     idempotency::keep_plain(connection, call, claim, row.id, &assessment, position).await?;
-    Ok((assessment, position))
+    Ok(Written::now(assessment, position))
 }

@@ -90,7 +90,7 @@ impl Assessments {
         fields.required_text("reason", &request.reason, LONGEST_TEXT);
         let mut fields = wanted.named(fields)?;
         let row = self.reached(&call, wanted.id, &wanted.name).await?;
-        if let Some(answered) = self.answered(&wanted).await? {
+        if let Some(answered) = self.answered(&call, &row, &wanted).await? {
             return Ok(answered);
         }
         let ruled = self.assessor.ruled(&row).await?;

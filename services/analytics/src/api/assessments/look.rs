@@ -26,7 +26,7 @@ use crate::{
     },
 };
 
-const VIEWED: &str = "assessment.viewed";
+pub(super) const VIEWED: &str = "assessment.viewed";
 const PREVIEWED: &str = "assessment.previewed";
 
 const ONE: One<StoredAssessment> = One {

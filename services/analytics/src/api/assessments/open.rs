@@ -11,10 +11,11 @@ use kefu_contracts::{
     common::Reason,
     journal::EntryKind,
 };
+use kefu_journal::Cursor;
 use kefu_service::{
     call::{Answer, Call},
     error::{Fault, Violation},
-    fields::{Fields, name},
+    fields::{Fields, name, parse_name},
     idempotency::{self, Claim},
     present::entry,
     versions::in_force,
@@ -22,11 +23,14 @@ use kefu_service::{
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{Assessments, REFUSED, look::shown};
+use super::{
+    Assessments, REFUSED,
+    look::{VIEWED, shown},
+};
 use crate::{
     assessor::{self, Planned},
     domain::{
-        assessment::{EMPLOYEES, LEAST_COLLEAGUES, check::MOST_COLLEAGUES, find},
+        assessment::{ASSESSMENTS, EMPLOYEES, LEAST_COLLEAGUES, check::MOST_COLLEAGUES, find},
         company::Company,
         period::{Days, Zone, day},
         report::cadence::over_at,
@@ -68,7 +72,7 @@ impl Assessments {
         });
         let (kept, version) = looked.await?;
         if let Some(kept) = kept {
-            return Ok(Answer::written(kept.body, kept.position));
+            return self.again(&call, kept.body, kept.position).await;
         }
         let version: AssessmentRulesVersion = version.unwrap_or_default();
         let asked = read(&request, &version, &call)?;
@@ -96,15 +100,38 @@ impl Assessments {
             planned.ok_or_else(|| Fault::not_found(&name(EMPLOYEES, *person)))
         });
         let planned: Vec<Planned> = people.collect::<Result<_, _>>()?;
+        let asking = call.clone();
         let written = db.transaction(move |connection| {
-            let (call, claim) = (call.clone(), claim.clone());
+            let (call, claim) = (asking.clone(), claim.clone());
             let (round, planned) = (round.clone(), planned.clone());
             Box::pin(async move { begin(connection, &call, claim, &round, &planned).await })
         });
-        let (opened, position) = written.await?;
+        match written.await? {
+            (opened, position, true) => self.again(&call, opened, position).await,
+            (opened, position, false) => Ok(Answer::written(opened, position)),
+        }
+    }
+
+    /// What was answered before, while the caller reaches all of it.
+    async fn again(
+        &self,
+        call: &Call,
+        opened: OpenAssessmentsResponse,
+        position: Cursor,
+    ) -> Result<Answer<OpenAssessmentsResponse>, Fault> {
+        let mut seen = Vec::new();
+        for one in &opened.assessments {
+            let id = parse_name(&one.name, ASSESSMENTS).unwrap_or_default();
+            let row = self.reached(call, id, &one.name).await?;
+            seen.push(shown(call, &row).1);
+        }
+        self.core.views.record(call, VIEWED, &seen).await?;
         Ok(Answer::written(opened, position))
     }
 }
+
+/// What was opened, where that is journaled, and whether it was answered before.
+type Opened = (OpenAssessmentsResponse, Cursor, bool);
 
 async fn begin(
     connection: &mut PgConnection,
@@ -112,9 +139,9 @@ async fn begin(
     claim: Option<Claim>,
     round: &Round,
     planned: &[Planned],
-) -> Result<(OpenAssessmentsResponse, kefu_journal::Cursor), Fault> {
+) -> Result<Opened, Fault> {
     if let Some(kept) = idempotency::find_plain(connection, claim.as_ref()).await? {
-        return Ok((kept.body, kept.position));
+        return Ok((kept.body, kept.position, true));
     }
     let all: Vec<_> = planned.iter().map(|one| one.new.clone()).collect();
     let opened = assessments::open(connection, round, &all).await?;
@@ -135,7 +162,7 @@ async fn begin(
     let position = kefu_journal::append(connection, &entries).await?;
     let claim = claim.as_ref();
     idempotency::keep_plain(connection, call, claim, round.id, &answer, position).await?;
-    Ok((answer, position))
+    Ok((answer, position, false))
 }
 
 /// Whether somebody is below the caller. Who is not is as unknown as who is not there.

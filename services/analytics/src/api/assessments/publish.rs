@@ -134,7 +134,7 @@ impl Assessments {
         fields.text("note", &request.note, LONGEST_TEXT);
         let mut fields = wanted.named(fields)?;
         let row = self.reached(&call, wanted.id, &wanted.name).await?;
-        if let Some(answered) = self.answered(&wanted).await? {
+        if let Some(answered) = self.answered(&call, &row, &wanted).await? {
             return Ok(answered);
         }
         let ruled = self.assessor.ruled(&row).await?;

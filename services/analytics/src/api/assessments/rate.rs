@@ -9,7 +9,7 @@ use kefu_contracts::{
     common::Reason,
     journal::{AssessmentAct, AssessmentRated, EntryKind, event},
 };
-use kefu_journal::{Cursor, Entry};
+use kefu_journal::Entry;
 use kefu_service::{
     call::{Answer, Call},
     error::Fault,
@@ -24,6 +24,7 @@ use uuid::Uuid;
 
 use super::{Assessments, RATING_REFUSED};
 use crate::{
+    api::replay::Written,
     assessor::{self, Ruled},
     domain::assessment::{
         self, RATINGS, given,
@@ -159,8 +160,7 @@ impl Assessments {
             Box::pin(async move { give(connection, &call, &wanted).await })
         });
         let written = views.or_refused(&call, RATING_REFUSED, &name, written.await);
-        let (rating, position) = written.await?;
-        Ok(Answer::written(rating, position))
+        written.await?.into_answer(views, &call, VIEWED).await
     }
 }
 
@@ -170,13 +170,14 @@ async fn give(
     connection: &mut PgConnection,
     call: &Call,
     wanted: &Wanted,
-) -> Result<(AssessmentRating, Cursor), Fault> {
+) -> Result<Written<AssessmentRating>, Fault> {
     let of = read(connection, call, wanted).await?.assessment;
     let held = assessor::again(connection, of).await?;
     let row = read(connection, call, wanted).await?;
     let claim = wanted.claim.as_ref();
     if let Some(kept) = idempotency::find_plain(connection, claim).await? {
-        return Ok((kept.body, kept.position));
+        let (_, shown) = shown(call, &row, &wanted.ruled);
+        return Ok(Written::before(kept, shown));
     }
     if row.revision != wanted.revision {
         return Err(Fault::new(Reason::EtagMismatch).with("etag", etag(row.revision)));
@@ -217,7 +218,7 @@ async fn give(
     let row = read(connection, call, wanted).await?;
     let (rating, _) = shown(call, &row, &wanted.ruled);
     idempotency::keep_plain(connection, call, claim, row.id, &rating, position).await?;
-    Ok((rating, position))
+    Ok(Written::now(rating, position))
 }
 
 async fn read(

@@ -6,7 +6,6 @@ use kefu_contracts::{
     common::Reason,
     journal::EntryKind,
 };
-use kefu_journal::Cursor;
 use kefu_service::{
     call::{Answer, Call},
     error::{Fault, Violation},
@@ -18,8 +17,9 @@ use kefu_service::{
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{Exceptions, REFUSED};
+use super::{Exceptions, REFUSED, VIEWED, shown};
 use crate::{
+    api::replay::Written,
     domain::{exception::changed, improvement::suggestion::LONGEST_TEXT},
     store::{
         exceptions::{self, EXCEPTIONS, RECORD, StoredException},
@@ -60,8 +60,7 @@ impl Exceptions {
             .await;
         let views = &self.core.views;
         let outcome = views.or_not_allowed(&call, REFUSED, &resource, outcome);
-        let (body, position) = outcome.await?;
-        Ok(Answer::written(body, position))
+        outcome.await?.into_answer(views, &call, VIEWED).await
     }
 }
 
@@ -97,7 +96,7 @@ async fn write(
     connection: &mut PgConnection,
     call: &Call,
     wanted: &Wanted,
-) -> Result<(Exception, Cursor), Fault> {
+) -> Result<Written<Exception>, Fault> {
     let mut query = RECORD.get(call, wanted.id);
     query.push(" FOR UPDATE OF x");
     let row = query.build().fetch_optional(&mut *connection).await?;
@@ -105,7 +104,7 @@ async fn write(
     let mut row = row.ok_or_else(|| Fault::not_found(&wanted.name))?;
     let claim = wanted.claim.as_ref();
     if let Some(kept) = idempotency::find_plain(connection, claim).await? {
-        return Ok((kept.body, kept.position));
+        return Ok(Written::before(kept, shown(row).1));
     }
     if row.revision != wanted.revision {
         return Err(Fault::new(Reason::EtagMismatch).with("etag", etag(row.revision)));
@@ -145,5 +144,5 @@ async fn write(
     let entry = entry(call, EntryKind::Change, kind, resource, None, event);
     let position = kefu_journal::append(connection, &[entry]).await?;
     idempotency::keep_plain(connection, call, claim, id, &body, position).await?;
-    Ok((body, position))
+    Ok(Written::now(body, position))
 }

@@ -9,7 +9,6 @@ use kefu_contracts::{
     },
     common::Reason,
 };
-use kefu_journal::Cursor;
 use kefu_service::{
     call::{Answer, Call},
     error::{Fault, Violation},
@@ -21,10 +20,11 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::{
-    Improvements, REFUSED,
+    Improvements, REFUSED, VIEWED, again,
     change::{self, Wanted, ensure_current, hold, keep},
 };
 use crate::{
+    api::replay::Written,
     domain::{
         company::Company,
         improvement::{state::after, step, suggestion::LONGEST_TEXT, target},
@@ -65,18 +65,19 @@ impl Improvements {
         let owner = fields.name("owner", &request.owner, "employees");
         let due_at = due(&mut fields, &request, call.now);
         fields.text("note", &request.note, LONGEST_TEXT);
-        fields.finish()?;
-        let (owner, due_at) = owner
-            .zip(due_at)
-            .ok_or_else(|| Fault::internal("a violation was not noted"))?;
+        let db = &self.core.deps.db;
+        idempotency::finish(db, fields, wanted.claim.as_ref()).await?;
 
         let looked = self.look(&call, &wanted).await;
         let views = &self.core.views;
         let looked = views.or_not_allowed(&call, REFUSED, &wanted.name, looked);
         let row = match looked.await? {
-            Looked::Kept(answer) => return Ok(*answer),
+            Looked::Kept(written) => return written.into_answer(views, &call, VIEWED).await,
             Looked::Found(row) => row,
         };
+        let (owner, due_at) = owner
+            .zip(due_at)
+            .ok_or_else(|| Fault::internal("a violation was not noted"))?;
         // Counted before the change: it never waits for another service.
         let company = self.maker.company().await?;
         let target = request.target.or_else(|| row.record.target.clone());
@@ -99,7 +100,6 @@ impl Improvements {
         };
         let resource = wanted.name.clone();
         let writing = (call.clone(), wanted, terms);
-        let db = &self.core.deps.db;
         let outcome = db
             .transaction(move |connection| {
                 let (call, wanted, terms) = writing.clone();
@@ -107,8 +107,7 @@ impl Improvements {
             })
             .await;
         let outcome = views.or_not_allowed(&call, REFUSED, &resource, outcome);
-        let (body, position) = outcome.await?;
-        Ok(Answer::written(body, position))
+        outcome.await?.into_answer(views, &call, VIEWED).await
     }
 
     /// The suggestion as it is, if the caller may agree to it; or what was answered before.
@@ -127,8 +126,7 @@ impl Improvements {
         });
         let (row, kept) = looked.await?;
         if let Some(kept) = kept {
-            let answer = Answer::written(kept.body, kept.position);
-            return Ok(Looked::Kept(Box::new(answer)));
+            return Ok(Looked::Kept(Box::new(again(call, kept))));
         }
         ensure_current(&row, wanted)?;
         may(call, &row)?;
@@ -137,7 +135,7 @@ impl Improvements {
 }
 
 enum Looked {
-    Kept(Box<Answer<Improvement>>),
+    Kept(Box<Written<Improvement>>),
     Found(Box<StoredImprovement>),
 }
 
@@ -190,11 +188,11 @@ async fn write(
     call: &Call,
     wanted: &Wanted,
     terms: Terms,
-) -> Result<(Improvement, Cursor), Fault> {
+) -> Result<Written<Improvement>, Fault> {
     let mut row = hold(connection, call, wanted).await?;
     let claim: Option<&Claim> = wanted.claim.as_ref();
     if let Some(kept) = idempotency::find_plain(connection, claim).await? {
-        return Ok((kept.body, kept.position));
+        return Ok(again(call, kept));
     }
     ensure_current(&row, wanted)?;
     may(call, &row)?;

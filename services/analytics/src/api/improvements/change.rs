@@ -4,7 +4,6 @@ use kefu_contracts::{
     analytics::{Improvement, ImprovementEvent, Verdict},
     common::Reason,
 };
-use kefu_journal::Cursor;
 use kefu_service::{
     call::{Answer, Call},
     error::Fault,
@@ -15,8 +14,9 @@ use kefu_service::{
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{Improvements, REFUSED, journaled, present};
+use super::{Improvements, REFUSED, VIEWED, again, journaled, present};
 use crate::{
+    api::replay::Written,
     domain::{
         improvement::{is_carried_out_by, state::after, step, target},
         period::{Period, Zone},
@@ -144,8 +144,7 @@ impl Improvements {
             .await;
         let views = &self.core.views;
         let outcome = views.or_not_allowed(&call, REFUSED, &resource, outcome);
-        let (body, position) = outcome.await?;
-        Ok(Answer::written(body, position))
+        outcome.await?.into_answer(views, &call, VIEWED).await
     }
 }
 
@@ -154,11 +153,11 @@ async fn write(
     call: &Call,
     wanted: &Wanted,
     deed: &Deed,
-) -> Result<(Improvement, Cursor), Fault> {
+) -> Result<Written<Improvement>, Fault> {
     let mut row = hold(connection, call, wanted).await?;
     let claim = wanted.claim.as_ref();
     if let Some(kept) = idempotency::find_plain(connection, claim).await? {
-        return Ok((kept.body, kept.position));
+        return Ok(again(call, kept));
     }
     ensure_current(&row, wanted)?;
     let zone = Zone::parse(&row.record.time_zone);
@@ -196,7 +195,7 @@ pub(super) async fn keep(
     call: &Call,
     claim: Option<&Claim>,
     mut row: StoredImprovement,
-) -> Result<(Improvement, Cursor), Fault> {
+) -> Result<Written<Improvement>, Fault> {
     row.revision += 1;
     row.record.etag = etag(row.revision);
     improvements::update(connection, &row).await?;
@@ -205,5 +204,5 @@ pub(super) async fn keep(
     let id = row.id;
     let body = present(call, row);
     idempotency::keep_plain(connection, call, claim, id, &body, position).await?;
-    Ok((body, position))
+    Ok(Written::now(body, position))
 }

@@ -4,7 +4,6 @@ use kefu_access::SubjectKind;
 use kefu_contracts::analytics::{
     Improvement, ImprovementEvent, ImprovementState, ImprovementStep, SuggestImprovementRequest,
 };
-use kefu_journal::Cursor;
 use kefu_service::{
     call::{Answer, Call},
     error::{Fault, Violation},
@@ -14,8 +13,9 @@ use kefu_service::{
 };
 use sqlx::PgConnection;
 
-use super::{Improvements, journaled, present};
+use super::{Improvements, VIEWED, again, journaled, present};
 use crate::{
+    api::replay::Written,
     domain::improvement::suggestion::check,
     store::{
         improvements::{self, IMPROVEMENTS, StoredImprovement},
@@ -46,8 +46,8 @@ impl Improvements {
         }
         let id = self.core.deps.ids.next()?;
         let new = self.suggestion(&call, id, suggested);
-        let writing = (call, new, claim);
-        let (body, position) = self
+        let writing = (call.clone(), new, claim);
+        let written = self
             .core
             .deps
             .db
@@ -56,7 +56,7 @@ impl Improvements {
                 Box::pin(async move { write(connection, &call, new, claim.as_ref()).await })
             })
             .await?;
-        Ok(Answer::written(body, position))
+        written.into_answer(&self.core.views, &call, VIEWED).await
     }
 
     /// What somebody says, and nothing that they have no say in.
@@ -96,9 +96,9 @@ async fn write(
     call: &Call,
     new: StoredImprovement,
     claim: Option<&Claim>,
-) -> Result<(Improvement, Cursor), Fault> {
+) -> Result<Written<Improvement>, Fault> {
     if let Some(kept) = idempotency::find_plain(connection, claim).await? {
-        return Ok((kept.body, kept.position));
+        return Ok(again(call, kept));
     }
     improvements::insert(connection, &new).await?;
     let entry = journaled(call, &new.record);
@@ -106,5 +106,5 @@ async fn write(
     let id = new.id;
     let body = present(call, new);
     idempotency::keep_plain(connection, call, claim, id, &body, position).await?;
-    Ok((body, position))
+    Ok(Written::now(body, position))
 }

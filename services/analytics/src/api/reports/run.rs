@@ -1,7 +1,7 @@
 //! A report is made by hand: of a period that was reported on, or never was.
 
 use jiff::Timestamp;
-use kefu_access::RowFacts;
+use kefu_access::{Clearance, RowFacts};
 use kefu_contracts::{
     analytics::{Audience, Report, ReportDefinition, RunReportRequest},
     journal::EntryKind,
@@ -9,15 +9,16 @@ use kefu_contracts::{
 use kefu_service::{
     call::{Answer, Call},
     error::{Fault, Violation},
-    fields::{Fields, name},
-    idempotency::{self, Claim},
-    present::entry,
+    fields::{Fields, name, parse_name},
+    idempotency::{self, Claim, Plain},
+    present::{Shown, entry},
     versions::in_force,
 };
 use uuid::Uuid;
 
-use super::{REFUSED, Reports};
+use super::{REFUSED, Reports, VIEWED};
 use crate::{
+    api::replay::Written,
     domain::{
         organisation::Organisation,
         period::{Zone, day},
@@ -51,7 +52,10 @@ impl Reports {
         });
         let (kept, version) = looked.await?;
         if let Some(kept) = kept {
-            return Ok(Answer::written(kept.body, kept.position));
+            let organisation = self.maker.organisation().await?;
+            let clearance = self.cleared(&call, &request, &organisation).await?;
+            let written = again(kept, clearance);
+            return written.into_answer(&self.core.views, &call, VIEWED).await;
         }
         let version = version.unwrap_or_default();
         let rules = version.definition.unwrap_or_default();
@@ -66,23 +70,17 @@ impl Reports {
             )?
         };
         let organisation = self.maker.organisation().await?;
-        if !reaches(&call, wanted.department, &organisation) {
-            let resource = match wanted.department {
-                Some(_) => &request.department,
-                None => &request.report,
-            };
-            let (views, fault) = (&self.core.views, Fault::not_found(resource));
-            return Err(views.refuse(&call, REFUSED, resource, fault).await);
-        }
+        let clearance = self.cleared(&call, &request, &organisation).await?;
         let counted = self.maker.count(&wanted, &organisation).await?;
         let id = self.core.deps.ids.next()?;
+        let asking = (call.clone(), claim, clearance);
         let written = db.transaction(move |connection| {
-            let (call, claim) = (call.clone(), claim.clone());
+            let (call, claim, clearance) = asking.clone();
             let (wanted, counted) = (wanted.clone(), counted.clone());
             Box::pin(async move {
                 let claim = claim.as_ref();
                 if let Some(kept) = idempotency::find_plain(connection, claim).await? {
-                    return Ok((kept.body, kept.position));
+                    return Ok(again(kept, clearance));
                 }
                 let (report, event) = maker::keep(connection, id, &wanted, &counted).await?;
                 let resource = name(REPORTS, id);
@@ -96,12 +94,42 @@ impl Reports {
                 );
                 let position = kefu_journal::append(connection, &[made]).await?;
                 idempotency::keep_plain(connection, &call, claim, id, &report, position).await?;
-                Ok((report, position))
+                Ok(Written::now(report, position))
             })
         });
-        let (report, position) = written.await?;
-        Ok(Answer::written(report, position))
+        let written = written.await?;
+        written.into_answer(&self.core.views, &call, VIEWED).await
     }
+
+    /// What is cleared of all that the report is of. What is out of reach is as unknown as what
+    /// there is not.
+    async fn cleared(
+        &self,
+        call: &Call,
+        request: &RunReportRequest,
+        organisation: &Organisation,
+    ) -> Result<Clearance, Fault> {
+        let department = parse_name(&request.department, DEPARTMENTS);
+        if let Some(clearance) = cleared(call, department, organisation) {
+            return Ok(clearance);
+        }
+        let resource = match department {
+            Some(_) => &request.department,
+            None => &request.report,
+        };
+        let (views, fault) = (&self.core.views, Fault::not_found(resource));
+        Err(views.refuse(call, REFUSED, resource, fault).await)
+    }
+}
+
+/// What was answered before.
+fn again(kept: Plain<Report>, clearance: Clearance) -> Written<Report> {
+    let shown = Shown {
+        resource: kept.body.name.clone(),
+        customer_id: None,
+        clearance,
+    };
+    Written::before(kept, shown)
 }
 
 /// What is asked for, checked against the rules in force.
@@ -167,22 +195,24 @@ fn read(
     }
 }
 
-/// Whether the call reaches all that a report is of.
-fn reaches(call: &Call, department: Option<Uuid>, organisation: &Organisation) -> bool {
+/// What is cleared of a report, where the call reaches all that it is of.
+fn cleared(
+    call: &Call,
+    department: Option<Uuid>,
+    organisation: &Organisation,
+) -> Option<Clearance> {
     let within = |department| {
         let row = RowFacts {
             department,
             ..RowFacts::default()
         };
-        call.context.clearance_of(&row, call.now).is_some()
+        call.context.clearance_of(&row, call.now)
     };
-    match department {
-        None => within(None),
-        Some(id) => {
-            let below = organisation.reach(id);
-            organisation.knows(id) && below.into_iter().all(|id| within(Some(id)))
-        }
-    }
+    let whole = department.is_none_or(|id| {
+        let mut below = organisation.reach(id).into_iter();
+        organisation.knows(id) && below.all(|id| within(Some(id)).is_some())
+    });
+    within(department).filter(|_| whole)
 }
 
 #[cfg(test)]

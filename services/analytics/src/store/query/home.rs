@@ -1,5 +1,6 @@
-//! The record that a fact is of, where that is another: a ticket of its clocks and answers. What they
-//! count for is where they were told, and the ticket goes on; whose it is now, its own fact says.
+//! The record that a fact is of, where that is another: a ticket of its clocks and answers, an order of its
+//! trouble. What they count for is where they were told, and the ticket goes on, and trouble is told of the
+//! department concerned; whose the record is, its own fact says.
 
 use kefu_access::ScopeColumns;
 
@@ -16,6 +17,13 @@ const OF_TICKET: &str = "LEFT JOIN analytics.fact_place place
         ON home.generation = {live} AND home.kind = 1 AND home.at = place.at AND home.id = place.id
         AND home.part = 0";
 
+/// Joins the order, as `home`.
+const OF_ORDER: &str = "LEFT JOIN analytics.fact_place place
+        ON place.generation = {live} AND place.kind = 4 AND place.id = f.id AND place.part = 0
+    LEFT JOIN analytics.fact home
+        ON home.generation = {live} AND home.kind = 4 AND home.at = place.at AND home.id = place.id
+        AND home.part = 0";
+
 /// By what it is decided which of these records may be looked at.
 const HOME: ScopeColumns = ScopeColumns {
     department: Some("home.department_id"),
@@ -25,14 +33,10 @@ const HOME: ScopeColumns = ScopeColumns {
 
 /// The same facts beside the record that they are of, and by what that may be looked at.
 pub(super) fn at_home(spec: Spec) -> (Spec, ScopeColumns) {
-    match spec.facts {
-        Facts::Of(Kind::Clock | Kind::Answer) => {
-            let spec = Spec {
-                joins: OF_TICKET,
-                ..spec
-            };
-            (spec, HOME)
-        }
-        _ => (spec, SCOPE),
-    }
+    let joins = match spec.facts {
+        Facts::Of(Kind::Clock | Kind::Answer) => OF_TICKET,
+        Facts::Of(Kind::Trouble) => OF_ORDER,
+        _ => return (spec, SCOPE),
+    };
+    (Spec { joins, ..spec }, HOME)
 }

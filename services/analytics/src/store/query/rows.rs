@@ -16,7 +16,7 @@ use super::{
 use crate::{
     domain::{
         fact::Kind,
-        period::{Period, months},
+        period::{Period, Zone, months},
     },
     store::population::{Facts, Spec},
 };
@@ -166,6 +166,14 @@ fn write_formerly_active(asked: &Asked<'_>, period: Period, query: &mut QueryBui
     query.push_bind(from).push(")) f");
 }
 
+/// The month of a period's last moment, which may have no first; a month that has not been yet is told of
+/// nobody.
+pub(super) fn last_month(period: Period, now: Timestamp, zone: &Zone) -> Option<i32> {
+    let moment = SignedDuration::from_nanos(1);
+    let last = period.until?.checked_sub(moment).ok()?;
+    Some(months(zone.today(last.min(now))))
+}
+
 /// Customers, each month from that of their first order on, and whether they ordered in it.
 fn write_cohorts(asked: &Asked<'_>, period: Period, query: &mut QueryBuilder<Postgres>) {
     let until = Period {
@@ -184,12 +192,7 @@ fn write_cohorts(asked: &Asked<'_>, period: Period, query: &mut QueryBuilder<Pos
          begun AS (SELECT customer_id, min(at) AS at, min(month) AS cohort FROM bought GROUP BY 1),
          ended AS (SELECT coalesce(",
     );
-    // Of the period's last moment: it may have no first.
-    let last = period.until.and_then(|until| {
-        let moment = SignedDuration::from_nanos(1);
-        until.checked_sub(moment).ok()
-    });
-    query.push_bind(last.map(|last| months(asked.question.zone.today(last))));
+    query.push_bind(last_month(period, asked.now, &asked.question.zone));
     query.push(
         "::int4, max(month)) AS month FROM bought)
          SELECT begun.customer_id, begun.cohort, passed.age, bought.month IS NOT NULL AS active

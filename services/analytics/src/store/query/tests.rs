@@ -5,7 +5,7 @@ use uuid::Uuid;
 use super::{dimension::names, *};
 use crate::domain::{
     catalogue::{Population, metrics},
-    period::Zone,
+    period::{Period, Zone, months},
     perturbation::is_exact,
     question::{Door, is_time},
 };
@@ -286,6 +286,41 @@ fn what_is_of_a_ticket_is_named_where_the_ticket_is() {
             assert!(rows.contains(DEPARTMENTS), "{sql}");
         }
     }
+}
+
+/// Clause SG-7: a stuck order counts for the department concerned, and is named to whoever may look at the
+/// order.
+#[test]
+fn a_stuck_order_is_named_where_the_order_is() {
+    let stuck = metrics().find(|one| one.id == "stuck_orders").unwrap();
+    let classes = ClassSet::of(&[stuck.records().class]);
+    let head = context(vec![Scope::Departments(vec![Uuid::from_u128(7)])], classes);
+    let (count, page) = opened(stuck.id, &[], &head);
+    for sql in [&count, &page] {
+        let (named, rows) = sql.split_once(" AS matched").unwrap();
+        assert!(named.contains("home.department_id = ANY("), "{sql}");
+        assert!(!named.contains(DEPARTMENTS), "{sql}");
+        assert!(rows.contains("home.kind = 4"), "{sql}");
+        assert!(rows.contains(DEPARTMENTS), "{sql}");
+    }
+}
+
+/// Clause CC-1.4: cohorts are told up to the period's last month, and of no month that has not been yet.
+#[test]
+fn months_to_come_are_told_of_nobody() {
+    let zone = Zone::parse("Asia/Shanghai").unwrap();
+    // The last evening of October; in Shanghai November has begun.
+    let now: Timestamp = "2026-10-31T18:00:00Z".parse().unwrap();
+    let until = |year, month, day| {
+        let day = jiff::civil::date(year, month, day);
+        let period = Period::of(None, Some(day), &zone).unwrap();
+        rows::last_month(period, now, &zone)
+    };
+    let month = |month| Some(months(jiff::civil::date(2026, month, 1)));
+    assert_eq!(until(2026, 9, 30), month(9));
+    assert_eq!(until(2026, 11, 1), month(11));
+    assert_eq!(until(9999, 12, 30), month(11));
+    assert_eq!(rows::last_month(Period::default(), now, &zone), None);
 }
 
 /// Clause CF-6.1: fifths and months that a row is opened by are those of the customers whom perturbed data

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use kefu_access::SubjectKind;
 use kefu_contracts::{
+    common::Reason,
     order::{Campaign, CreateCampaignRequest},
     profile::{ResolveSelectionRequest, selection_service_client::SelectionServiceClient},
 };
@@ -94,8 +95,14 @@ impl Campaigns {
             return Ok(None);
         };
         let db = &self.core.deps.db;
-        db.run(move |connection| Box::pin(async move { kept(connection, Some(&claim)).await }))
-            .await
+        let found = db
+            .run(move |connection| Box::pin(async move { kept(connection, Some(&claim)).await }))
+            .await;
+        match found {
+            // What is wrong with another request under the same id is told first.
+            Err(fault) if fault.reason == Reason::RequestIdReused => Ok(None),
+            found => found,
+        }
     }
 
     /// The version of a selection that there is now, and what it says.

@@ -74,11 +74,12 @@ impl Tickets {
         action: Action,
     ) -> Result<Answer<BulkChangeResponse>, Fault> {
         if let Some(kept) = self.kept(&all.claim).await? {
-            self.shows_again(&call, &kept.body).await?;
+            self.shows_again(&call, &kept.body.results).await?;
             return Ok(answered(kept.body, Some(kept.position)));
         }
         let mut results = Vec::with_capacity(all.tickets.len());
         let (mut last, mut lasting) = (None, true);
+        let mut again = Vec::new();
         for one in &all.tickets {
             let wanted = Wanted {
                 id: one.id,
@@ -88,14 +89,16 @@ impl Tickets {
                 told: None,
                 claim: all.claim.as_ref().map(|claim| of(claim, one.id)),
             };
-            results.push(match Box::pin(self.carry(call.clone(), wanted)).await {
-                Ok(answer) => {
-                    last = answer.position.max(last);
-                    BulkResult {
+            results.push(match Box::pin(self.carried(&call, wanted)).await {
+                Ok(written) => {
+                    last = last.max(Some(written.position));
+                    let changed = BulkResult {
                         name: one.name.clone(),
-                        etag: answer.body.etag,
+                        etag: written.record.etag,
                         ..BulkResult::default()
-                    }
+                    };
+                    again.extend(written.replayed.then(|| changed.clone()));
+                    changed
                 }
                 Err(fault) => {
                     lasting = lasting && bulk::is_lasting(fault.reason);
@@ -103,33 +106,41 @@ impl Tickets {
                 }
             });
         }
+        self.shows_again(&call, &again).await?;
         let response = BulkChangeResponse { results };
         // What may come about another time is tried again when the call is.
         let Some(claim) = all.claim.filter(|_| lasting) else {
             return Ok(answered(response, last));
         };
         let position = last.unwrap_or(NOWHERE);
-        let keeping = (call, claim, response);
+        let keeping = (call.clone(), claim, response);
         let db = &self.core.deps.db;
         let kept = db.transaction(move |connection| {
             let (call, claim, response) = keeping.clone();
             Box::pin(async move {
                 let claim = Some(&claim);
                 if let Some(kept) = idempotency::find_plain(connection, claim).await? {
-                    return Ok(answered(kept.body, Some(kept.position)));
+                    return Ok((answered(kept.body, Some(kept.position)), true));
                 }
                 let id = claim.map(|claim| claim.request_id).unwrap_or_default();
                 idempotency::keep_plain(connection, &call, claim, id, &response, position).await?;
-                Ok(answered(response, Some(position)))
+                Ok((answered(response, Some(position)), false))
             })
         });
-        kept.await
+        let (answer, replayed) = kept.await?;
+        if replayed {
+            self.shows_again(&call, &answer.body.results).await?;
+        }
+        Ok(answer)
     }
 
     /// Journals that an answer is given again: which tickets it names as changed, nothing of them.
-    async fn shows_again(&self, call: &Call, answer: &BulkChangeResponse) -> Result<(), Fault> {
-        let changed = answer.results.iter().filter(|one| !one.etag.is_empty());
+    async fn shows_again(&self, call: &Call, results: &[BulkResult]) -> Result<(), Fault> {
+        let changed = results.iter().filter(|one| !one.etag.is_empty());
         let shown: Vec<Shown> = changed.map(|one| Shown::of_company(&one.name)).collect();
+        if shown.is_empty() {
+            return Ok(());
+        }
         let views = &self.core.views;
         views.record(call, "ticket.viewed", &shown).await.map(drop)
     }

@@ -100,7 +100,7 @@ impl Calendars {
             &request.holidays,
             request.worked_as,
         );
-        fields.finish()?;
+        idempotency::finish(&self.core.deps.db, fields, claim.as_ref()).await?;
         let wanted = Wanted {
             id: id.unwrap_or_default(),
             step: Step::Revise(revision.unwrap_or_default()),

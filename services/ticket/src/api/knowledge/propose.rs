@@ -15,7 +15,7 @@ use kefu_service::{
     call::{Answer, Call},
     error::{Fault, Language},
     fields::{Fields, name},
-    idempotency::Claim,
+    idempotency::{self, Claim},
     present::Shown,
 };
 use sqlx::{PgConnection, Row};
@@ -80,7 +80,7 @@ impl Knowledge {
         let claim = Claim::of(&call, request_id, &request);
         let ticket = fields.name("ticket", &request.ticket, "tickets");
         let step = begun(&mut fields, &call, &request.article.unwrap_or_default());
-        fields.finish()?;
+        idempotency::finish(&self.core.deps.db, fields, claim.as_ref()).await?;
         let ticket = ticket.unwrap_or_default();
         let wanted = Wanted {
             id: self.core.deps.ids.next()?,

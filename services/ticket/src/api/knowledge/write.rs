@@ -86,7 +86,7 @@ impl Knowledge {
         let request_id = fields.request_id(&request.request_id);
         let claim = Claim::of(&call, request_id, &request);
         let step = begun(&mut fields, &call, &request.article.unwrap_or_default());
-        fields.finish()?;
+        idempotency::finish(&self.core.deps.db, fields, claim.as_ref()).await?;
         let wanted = Wanted {
             id: self.core.deps.ids.next()?,
             step,
@@ -107,7 +107,7 @@ impl Knowledge {
         let id = fields.name("article.name", &article.name, ARTICLES);
         let revision = fields.etag("article.etag", &article.etag);
         let content = content(&mut fields, &article, call.now);
-        fields.finish()?;
+        idempotency::finish(&self.core.deps.db, fields, claim.as_ref()).await?;
         let step = Step::Update {
             revision: revision.unwrap_or_default(),
             department: article.department,
