@@ -45,3 +45,4 @@ pub mod time;
 pub mod tls;
 pub mod versions;
 pub mod watch;
+pub mod written;

@@ -52,6 +52,15 @@ impl Shown {
             clearance: Clearance::default(),
         }
     }
+
+    /// Something of a customer.
+    pub fn of_customer(resource: impl Into<String>, customer: Uuid, clearance: Clearance) -> Self {
+        Self {
+            resource: resource.into(),
+            customer_id: Some(customer),
+            clearance,
+        }
+    }
 }
 
 /// Journals what is shown; shared by all calls of a service.

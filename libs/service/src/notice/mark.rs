@@ -1,12 +1,10 @@
 //! Somebody told the customer, or could not.
 
-use kefu_access::Clearance;
 use kefu_contracts::{
     common::{Channel, Reason},
     journal::EntryKind,
     policy::DataClass,
 };
-use kefu_journal::Cursor;
 use prost::Message;
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -18,7 +16,8 @@ use crate::{
     error::{Fault, Violation},
     fields::{Fields, etag, name},
     idempotency::{self, Claim, Kept},
-    present::{Shown, disclose, entry},
+    present::{Shown, entry},
+    written::Written,
 };
 
 /// What a request says of a notice.
@@ -55,17 +54,6 @@ impl Wanted {
             None => State::Failed,
         }
     }
-}
-
-/// A notice as a write left it.
-struct Written<N> {
-    /// Whole; not disclosed yet.
-    notice: N,
-    customer: Uuid,
-    clearance: Clearance,
-    position: Cursor,
-    /// The answer was given before; nothing was changed now.
-    replayed: bool,
 }
 
 /// Keeps what somebody says became of a notice.
@@ -114,17 +102,8 @@ pub async fn mark<O: Outbox>(
     let written = views
         .or_not_allowed(&call, refused, &resource, outcome)
         .await;
-    let mut written = written?;
-    disclose(&mut written.notice, &written.clearance, Default::default());
-    if written.replayed {
-        let shown = Shown {
-            resource,
-            customer_id: Some(written.customer),
-            clearance: written.clearance,
-        };
-        views.record(&call, O::NAMES.viewed, &[shown]).await?;
-    }
-    Ok(Answer::written(written.notice, written.position))
+    let written = written?.disclosed();
+    written.into_answer(views, &call, O::NAMES.viewed).await
 }
 
 async fn write<O: Outbox>(
@@ -144,13 +123,9 @@ async fn write<O: Outbox>(
     if let Some(claim) = &wanted.claim
         && let Some(kept) = idempotency::find(connection, claim).await?
     {
-        return Ok(Written {
-            notice: sealer.open_answer(&key, row.id, &kept.answer)?,
-            customer: row.customer_id,
-            clearance,
-            position: kept.position,
-            replayed: true,
-        });
+        let notice: O::Notice = sealer.open_answer(&key, row.id, &kept.answer)?;
+        let shown = Shown::of_customer(&wanted.name, row.customer_id, clearance);
+        return Ok(Written::before(notice, shown, kept.position));
     }
     // Who does not see what is to be told has told nobody.
     if !clearance.classes.contains(DataClass::Service) {
@@ -195,13 +170,8 @@ async fn write<O: Outbox>(
         };
         idempotency::keep(connection, call, claim, customer, &kept).await?;
     }
-    Ok(Written {
-        notice,
-        customer: row.customer_id,
-        clearance,
-        position,
-        replayed: false,
-    })
+    let shown = Shown::of_customer(&wanted.name, row.customer_id, clearance);
+    Ok(Written::now(notice, shown, position))
 }
 
 /// Refuses what is not as it was, what is over, and a channel that the customer left out.

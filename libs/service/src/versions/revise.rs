@@ -5,7 +5,6 @@ use kefu_contracts::{
     common::Reason,
     journal::{EntryKind, event},
 };
-use kefu_journal::Cursor;
 use prost::Message;
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -19,6 +18,7 @@ use crate::{
     idempotency::{self, Claim},
     present::{Shown, entry},
     time::to_proto,
+    written::Written,
 };
 
 const LONGEST_REASON: usize = 200;
@@ -186,16 +186,10 @@ pub async fn revise<Owner: 'static, V: Revisable<Owner>>(
         let (call, wanted) = writing.clone();
         Box::pin(async move { write::<Owner, V>(connection, &call, &wanted).await })
     });
-    let (rules, position, replayed) = written.await?;
-    if replayed {
-        let shown = Shown::of_company(V::NAMES.resource);
-        core.views.record(&call, V::NAMES.viewed, &[shown]).await?;
-    }
-    Ok(Answer::written(rules, position))
+    let written = written.await?;
+    let views = &core.views;
+    written.into_answer(views, &call, V::NAMES.viewed).await
 }
-
-/// The rules, where they are journaled, and whether that was answered before.
-type Written<A> = (A, Cursor, bool);
 
 async fn write<Owner: 'static, V: Revisable<Owner>>(
     connection: &mut PgConnection,
@@ -205,7 +199,8 @@ async fn write<Owner: 'static, V: Revisable<Owner>>(
     let number = super::lock::<Owner, V>(connection).await? + 1;
     let claim = wanted.claim.as_ref();
     if let Some(kept) = idempotency::find_plain(connection, claim).await? {
-        return Ok((kept.body, kept.position, true));
+        let shown = Shown::of_company(V::NAMES.resource);
+        return Ok(Written::before(kept.body, shown, kept.position));
     }
     if wanted.revision != i64::from(number) {
         return Err(Fault::new(Reason::EtagMismatch).with("etag", etag(number.into())));
@@ -226,7 +221,8 @@ async fn write<Owner: 'static, V: Revisable<Owner>>(
     let entry = entry(call, EntryKind::Change, kind, resource, None, event);
     let position = kefu_journal::append(connection, &[entry]).await?;
     idempotency::keep_plain(connection, call, claim, Uuid::nil(), &rules, position).await?;
-    Ok((rules, position, false))
+    let shown = Shown::of_company(V::NAMES.resource);
+    Ok(Written::now(rules, shown, position))
 }
 
 /// Their revision counts the version that is shipped as the first.

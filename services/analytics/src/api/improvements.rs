@@ -25,11 +25,11 @@ use kefu_service::{
     listing::{self, ListSpec, One, asked},
     present::{Shown, entry},
     scope::{After, Order},
+    written::Written,
 };
 use tonic::{Request, Response, Status};
 
 use self::change::Deed;
-use super::replay::Written;
 use crate::{
     domain::{
         improvement::{
@@ -126,11 +126,7 @@ fn shown(call: &Call, row: StoredImprovement) -> (Improvement, Shown) {
 /// What was answered before, as far as the caller may see it now.
 fn again(call: &Call, kept: Plain<Improvement>) -> Written<Improvement> {
     let shown = Shown::of_company(&kept.body.name);
-    let kept = Plain {
-        body: withheld(call, kept.body),
-        ..kept
-    };
-    Written::before(kept, shown)
+    Written::before(withheld(call, kept.body), shown, kept.position)
 }
 
 /// As the caller may see it.

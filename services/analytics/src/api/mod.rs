@@ -7,7 +7,6 @@ mod list;
 mod query;
 mod rebuild;
 mod records;
-mod replay;
 mod reports;
 
 pub(crate) use assessments::Assessments;

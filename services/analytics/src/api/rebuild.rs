@@ -15,12 +15,12 @@ use kefu_service::{
     idempotency::{self, Claim},
     present::{Shown, entry},
     time::to_proto,
+    written::Written,
 };
 use sqlx::PgConnection;
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
-use super::replay::Written;
 use crate::{
     jobs::sources,
     store::generations::{self, Generation},
@@ -56,7 +56,7 @@ impl Rebuilds {
                 let kept = idempotency::find_plain::<Rebuild>(connection, claim).await?;
                 if let Some(kept) = kept {
                     let shown = Shown::of_company(&kept.body.name);
-                    return Ok(Written::before(kept, shown));
+                    return Ok(Written::before(kept.body, shown, kept.position));
                 }
                 let (generation, begun) = generations::begin(connection, call.now).await?;
                 let event = event::Event::FiguresRebuilt(FiguresRebuilt {
@@ -81,7 +81,8 @@ impl Rebuilds {
                 let resource = Uuid::from_u128(u128::from(generation.unsigned_abs()));
                 idempotency::keep_plain(connection, &call, claim, resource, &body, position)
                     .await?;
-                Ok(Written::now(body, position))
+                let shown = Shown::of_company(&body.name);
+                Ok(Written::now(body, shown, position))
             })
         });
         let written = done.await?;

@@ -8,16 +8,18 @@ use kefu_contracts::order::{
     GetCampaignRequest, ListCampaignsRequest, ListCampaignsResponse,
     campaign_service_server::CampaignService,
 };
-use kefu_journal::{Cursor, Entry};
+use kefu_journal::Entry;
 use kefu_service::{
     call::{Answer, Call, answer},
     core::Core,
     error::Fault,
     fields::{Fields, name},
+    idempotency::Plain,
     listing::{self, ListSpec, asked},
     peer::PeerService,
     present::Shown,
     scope::{After, Order},
+    written::Written,
 };
 use tonic::{Request, Response, Status};
 
@@ -43,9 +45,6 @@ const LIST: ListSpec<StoredCampaign> = ListSpec {
         id: row.id,
     },
 };
-
-/// A campaign as a write left it, where that is journaled, and whether it was answered before.
-type Written = (Campaign, Cursor, bool);
 
 /// The handlers and what they share.
 #[derive(Clone)]
@@ -101,19 +100,12 @@ impl Campaigns {
             total_kind: page.total_kind,
         }))
     }
+}
 
-    /// The answer. What a change shows is journaled with it; what is shown again is a view.
-    async fn answer(
-        &self,
-        call: &Call,
-        (campaign, position, replayed): Written,
-    ) -> Result<Answer<Campaign>, Fault> {
-        if replayed {
-            let shown = Shown::of_company(&campaign.name);
-            self.core.views.record(call, VIEWED, &[shown]).await?;
-        }
-        Ok(Answer::written(campaign, position))
-    }
+/// What was answered before.
+fn before(kept: Plain<Campaign>) -> Written<Campaign> {
+    let shown = Shown::of_company(&kept.body.name);
+    Written::before(kept.body, shown, kept.position)
 }
 
 fn journaled(call: &Call, kind: &'static str, row: &StoredCampaign) -> Entry {

@@ -24,7 +24,6 @@ pub(crate) mod supply;
 pub(crate) mod visits;
 pub(crate) mod watch;
 mod write;
-mod written;
 
 use jiff::{SignedDuration, Timestamp};
 use kefu_access::SubjectKind;

@@ -14,6 +14,7 @@ use kefu_service::{
     idempotency::{self, Kept},
     present::entry,
     time::to_proto,
+    written::Written,
 };
 use kefu_vault::CustomerKey;
 use sqlx::PgConnection;
@@ -27,7 +28,6 @@ use super::{
     merges::merged,
     notices::{News, by_call},
     present::{actor, changed, compensated, escalated, shown},
-    replay::Written,
     surveys::invite,
     tags::as_written,
 };

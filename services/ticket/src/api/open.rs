@@ -18,6 +18,7 @@ use kefu_service::{
     notice::is_news,
     present::entry,
     time::to_proto,
+    written::Written,
 };
 use kefu_vault::{CustomerKey, WrappedKey};
 use sqlx::PgConnection;
@@ -27,7 +28,6 @@ use super::{
     Tickets,
     notices::{News, by_call},
     present::{actor, changed, shown},
-    replay::Written,
 };
 use crate::{
     domain::{

@@ -1,14 +1,13 @@
-//! What a write answers: the first time, and when its request comes again.
+//! What a change of a ticket answers: the first time, and when its request comes again.
 
 use kefu_access::Clearance;
-use kefu_contracts::{Account, Resource, ticket::Ticket};
-use kefu_journal::Cursor;
+use kefu_contracts::ticket::Ticket;
 use kefu_service::{
     call::{Answer, Call},
     error::Fault,
     fields::{name, parse_etag},
     idempotency::Kept,
-    present::{Shown, Views, disclose},
+    written::Written,
 };
 use sqlx::PgConnection;
 
@@ -18,57 +17,6 @@ use super::{
     present::shown,
 };
 use crate::store::tickets;
-
-/// A record as a write left it.
-pub(super) struct Written<R> {
-    pub(super) record: R,
-    /// What is shown of it.
-    pub(super) shown: Shown,
-    pub(super) position: Cursor,
-    /// The answer was given before; nothing was changed now.
-    pub(super) replayed: bool,
-}
-
-impl<R> Written<R> {
-    /// What was changed just now, and journaled here.
-    pub(super) fn now(record: R, shown: Shown, position: Cursor) -> Self {
-        Self {
-            record,
-            shown,
-            position,
-            replayed: false,
-        }
-    }
-
-    /// What was answered before.
-    pub(super) fn before(record: R, shown: Shown, position: Cursor) -> Self {
-        Self {
-            replayed: true,
-            ..Self::now(record, shown, position)
-        }
-    }
-
-    /// The answer. What a change shows is journaled with it; what is shown again is a view.
-    pub(super) async fn into_answer(
-        self,
-        views: &Views,
-        call: &Call,
-        viewed: &'static str,
-    ) -> Result<Answer<R>, Fault> {
-        if self.replayed {
-            views.record(call, viewed, &[self.shown]).await?;
-        }
-        Ok(Answer::written(self.record, self.position))
-    }
-}
-
-impl<R: Resource> Written<R> {
-    /// Without what is not cleared.
-    pub(super) fn disclosed(mut self) -> Self {
-        disclose(&mut self.record, &self.shown.clearance, Account::default());
-        self
-    }
-}
 
 impl Tickets {
     /// The answer to a change of a ticket.

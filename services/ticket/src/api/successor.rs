@@ -8,6 +8,7 @@ use kefu_journal::Entry;
 use kefu_service::{
     call::Call,
     error::{Fault, Violation},
+    written::Written,
 };
 use kefu_vault::CustomerKey;
 use sqlx::PgConnection;
@@ -18,7 +19,6 @@ use super::{
     details::{AsOf, details},
     links::linked,
     open::{New, written},
-    replay::Written,
 };
 use crate::store::{
     customers,

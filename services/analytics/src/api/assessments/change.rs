@@ -12,6 +12,7 @@ use kefu_service::{
     fields::{Fields, etag},
     idempotency::{self, Claim},
     present::entry,
+    written::Written,
 };
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -21,7 +22,6 @@ use super::{
     look::{VIEWED, is_own, shown},
 };
 use crate::{
-    api::replay::Written,
     assessor,
     domain::assessment::{
         ASSESSMENTS, LONGEST_TEXT,
@@ -159,7 +159,7 @@ impl Assessments {
         let Some(kept) = kept.await? else {
             return Ok(None);
         };
-        let written = Written::before(kept, shown(call, row).1);
+        let written = Written::before(kept.body, shown(call, row).1, kept.position);
         let answer = written.into_answer(&self.core.views, call, VIEWED);
         answer.await.map(Some)
     }
@@ -232,7 +232,8 @@ async fn one<C: Change>(
     let row = row.ok_or_else(|| Fault::not_found(&wanted.name))?;
     let claim = wanted.claim.as_ref();
     if let Some(kept) = idempotency::find_plain(connection, claim).await? {
-        return Ok(Written::before(kept, shown(call, &row).1));
+        let (_, shown) = shown(call, &row);
+        return Ok(Written::before(kept.body, shown, kept.position));
     }
     if row.revision != wanted.revision {
         return Err(Fault::new(Reason::EtagMismatch).with("etag", etag(row.revision)));
@@ -253,7 +254,7 @@ async fn one<C: Change>(
     let (resource, event) = assessor::changed(&row, C::ACT);
     let entry = entry(call, EntryKind::Change, C::KIND, resource, None, event);
     let position = kefu_journal::append(connection, &[entry]).await?;
-    let (assessment, _) = shown(call, &row);
+    let (assessment, shown) = shown(call, &row);
     idempotency::keep_plain(connection, call, claim, row.id, &assessment, position).await?;
-    Ok(Written::now(assessment, position))
+    Ok(Written::now(assessment, shown, position))
 }

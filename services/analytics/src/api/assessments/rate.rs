@@ -18,13 +18,13 @@ use kefu_service::{
     listing::{self, ListSpec, One, asked},
     present::{Shown, entry},
     scope::{After, Order},
+    written::Written,
 };
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::{Assessments, RATING_REFUSED};
 use crate::{
-    api::replay::Written,
     assessor::{self, Ruled},
     domain::assessment::{
         self, RATINGS, given,
@@ -177,7 +177,7 @@ async fn give(
     let claim = wanted.claim.as_ref();
     if let Some(kept) = idempotency::find_plain(connection, claim).await? {
         let (_, shown) = shown(call, &row, &wanted.ruled);
-        return Ok(Written::before(kept, shown));
+        return Ok(Written::before(kept.body, shown, kept.position));
     }
     if row.revision != wanted.revision {
         return Err(Fault::new(Reason::EtagMismatch).with("etag", etag(row.revision)));
@@ -216,9 +216,9 @@ async fn give(
     }
     let position = kefu_journal::append(connection, &entries).await?;
     let row = read(connection, call, wanted).await?;
-    let (rating, _) = shown(call, &row, &wanted.ruled);
+    let (rating, shown) = shown(call, &row, &wanted.ruled);
     idempotency::keep_plain(connection, call, claim, row.id, &rating, position).await?;
-    Ok(Written::now(rating, position))
+    Ok(Written::now(rating, shown, position))
 }
 
 async fn read(

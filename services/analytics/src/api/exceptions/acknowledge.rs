@@ -11,15 +11,15 @@ use kefu_service::{
     error::{Fault, Violation},
     fields::{Fields, etag},
     idempotency::{self, Claim},
-    present::entry,
+    present::{Shown, entry},
     time::to_proto,
+    written::Written,
 };
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::{Exceptions, REFUSED, VIEWED, shown};
 use crate::{
-    api::replay::Written,
     domain::{exception::changed, improvement::suggestion::LONGEST_TEXT},
     store::{
         exceptions::{self, EXCEPTIONS, RECORD, StoredException},
@@ -104,7 +104,8 @@ async fn write(
     let mut row = row.ok_or_else(|| Fault::not_found(&wanted.name))?;
     let claim = wanted.claim.as_ref();
     if let Some(kept) = idempotency::find_plain(connection, claim).await? {
-        return Ok(Written::before(kept, shown(row).1));
+        let (_, shown) = shown(row);
+        return Ok(Written::before(kept.body, shown, kept.position));
     }
     if row.revision != wanted.revision {
         return Err(Fault::new(Reason::EtagMismatch).with("etag", etag(row.revision)));
@@ -144,5 +145,6 @@ async fn write(
     let entry = entry(call, EntryKind::Change, kind, resource, None, event);
     let position = kefu_journal::append(connection, &[entry]).await?;
     idempotency::keep_plain(connection, call, claim, id, &body, position).await?;
-    Ok(Written::now(body, position))
+    let shown = Shown::of_company(&body.name);
+    Ok(Written::now(body, shown, position))
 }

@@ -15,6 +15,7 @@ use kefu_service::{
     fields::{Fields, name},
     idempotency::{self, Claim},
     time::to_proto,
+    written::Written,
 };
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -24,7 +25,6 @@ use super::{
     change::{self, Wanted, ensure_current, hold, keep},
 };
 use crate::{
-    api::replay::Written,
     domain::{
         company::Company,
         improvement::{state::after, step, suggestion::LONGEST_TEXT, target},

@@ -9,14 +9,15 @@ use kefu_service::{
     error::Fault,
     fields::{Fields, etag},
     idempotency::{self, Claim},
+    present::Shown,
     time::to_proto,
+    written::Written,
 };
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::{Improvements, REFUSED, VIEWED, again, journaled, present};
 use crate::{
-    api::replay::Written,
     domain::{
         improvement::{is_carried_out_by, state::after, step, target},
         period::{Period, Zone},
@@ -204,5 +205,6 @@ pub(super) async fn keep(
     let id = row.id;
     let body = present(call, row);
     idempotency::keep_plain(connection, call, claim, id, &body, position).await?;
-    Ok(Written::now(body, position))
+    let shown = Shown::of_company(&body.name);
+    Ok(Written::now(body, shown, position))
 }

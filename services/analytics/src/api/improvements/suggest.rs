@@ -9,13 +9,14 @@ use kefu_service::{
     error::{Fault, Violation},
     fields::{Fields, etag, name},
     idempotency::{self, Claim},
+    present::Shown,
     time::to_proto,
+    written::Written,
 };
 use sqlx::PgConnection;
 
 use super::{Improvements, VIEWED, again, journaled, present};
 use crate::{
-    api::replay::Written,
     domain::improvement::suggestion::check,
     store::{
         improvements::{self, IMPROVEMENTS, StoredImprovement},
@@ -106,5 +107,6 @@ async fn write(
     let id = new.id;
     let body = present(call, new);
     idempotency::keep_plain(connection, call, claim, id, &body, position).await?;
-    Ok(Written::now(body, position))
+    let shown = Shown::of_company(&body.name);
+    Ok(Written::now(body, shown, position))
 }

@@ -13,12 +13,12 @@ use kefu_service::{
     idempotency::{self, Claim, Plain},
     present::{Shown, entry},
     versions::in_force,
+    written::Written,
 };
 use uuid::Uuid;
 
 use super::{REFUSED, Reports, VIEWED};
 use crate::{
-    api::replay::Written,
     domain::{
         organisation::Organisation,
         period::{Zone, day},
@@ -94,7 +94,8 @@ impl Reports {
                 );
                 let position = kefu_journal::append(connection, &[made]).await?;
                 idempotency::keep_plain(connection, &call, claim, id, &report, position).await?;
-                Ok(Written::now(report, position))
+                let shown = shown(&report, clearance);
+                Ok(Written::now(report, shown, position))
             })
         });
         let written = written.await?;
@@ -124,12 +125,16 @@ impl Reports {
 
 /// What was answered before.
 fn again(kept: Plain<Report>, clearance: Clearance) -> Written<Report> {
-    let shown = Shown {
-        resource: kept.body.name.clone(),
+    let shown = shown(&kept.body, clearance);
+    Written::before(kept.body, shown, kept.position)
+}
+
+fn shown(report: &Report, clearance: Clearance) -> Shown {
+    Shown {
+        resource: report.name.clone(),
         customer_id: None,
         clearance,
-    };
-    Written::before(kept, shown)
+    }
 }
 
 /// What is asked for, checked against the rules in force.

@@ -10,13 +10,13 @@ use kefu_contracts::{
         RatingDefinition, RatingPreview, RatingRules, RatingRulesState,
     },
 };
-use kefu_journal::Cursor;
 use kefu_service::{
     call::{Answer, Call},
     error::{Fault, Violation},
     fields::{Fields, etag, name},
     idempotency::{self, Claim},
     present::{Shown, entry},
+    written::Written,
 };
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -176,29 +176,25 @@ impl Customers {
     async fn change_rules(&self, call: Call, wanted: Wanted) -> Result<Answer<RatingRules>, Fault> {
         let writing = (call.clone(), wanted);
         let db = &self.core.deps.db;
-        let (rules, position, replayed) = db
+        let written = db
             .transaction(move |connection| {
                 let (call, wanted) = writing.clone();
                 Box::pin(async move { change(connection, &call, &wanted).await })
             })
             .await?;
-        if replayed {
-            let shown = [Shown::of_company(&rules.name)];
-            self.core.views.record(&call, VIEWED, &shown).await?;
-        }
-        Ok(Answer::written(rules, position))
+        written.into_answer(&self.core.views, &call, VIEWED).await
     }
 }
 
-/// The rules, where what was done is journaled, and whether it was done before.
 async fn change(
     connection: &mut PgConnection,
     call: &Call,
     wanted: &Wanted,
-) -> Result<(RatingRules, Cursor, bool), Fault> {
+) -> Result<Written<RatingRules>, Fault> {
     let claim = wanted.claim.as_ref();
-    if let Some(kept) = idempotency::find_plain(connection, claim).await? {
-        return Ok((kept.body, kept.position, true));
+    if let Some(kept) = idempotency::find_plain::<RatingRules>(connection, claim).await? {
+        let shown = Shown::of_company(&kept.body.name);
+        return Ok(Written::before(kept.body, shown, kept.position));
     }
     take(connection, call, wanted).await?;
     let rules = standing(connection, wanted.id).await?;
@@ -223,7 +219,8 @@ async fn change(
     );
     let position = kefu_journal::append(connection, &[entry]).await?;
     idempotency::keep_plain(connection, call, claim, wanted.id, &rules, position).await?;
-    Ok((rules, position, false))
+    let shown = Shown::of_company(&rules.name);
+    Ok(Written::now(rules, shown, position))
 }
 
 /// Takes the step, if the rules allow it.

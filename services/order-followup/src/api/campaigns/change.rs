@@ -10,11 +10,13 @@ use kefu_service::{
     error::Fault,
     fields::{Fields, etag},
     idempotency::{self, Claim},
+    present::Shown,
+    written::Written,
 };
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{Campaigns, REFUSED, Written, journaled};
+use super::{Campaigns, REFUSED, VIEWED, before, journaled};
 use crate::{
     domain::campaign::Step,
     store::campaigns::{self, CAMPAIGNS, RECORD, StoredCampaign},
@@ -90,7 +92,7 @@ impl Campaigns {
             .await;
         let views = &self.core.views;
         let outcome = views.or_not_allowed(&call, REFUSED, &resource, outcome);
-        self.answer(&call, outcome.await?).await
+        outcome.await?.into_answer(views, &call, VIEWED).await
     }
 }
 
@@ -98,7 +100,7 @@ async fn write(
     connection: &mut PgConnection,
     call: &Call,
     wanted: &Wanted,
-) -> Result<Written, Fault> {
+) -> Result<Written<Campaign>, Fault> {
     let mut query = RECORD.get(call, wanted.id);
     query.push(" FOR UPDATE OF c");
     let row = query.build().fetch_optional(&mut *connection).await?;
@@ -106,7 +108,7 @@ async fn write(
     let row = row.ok_or_else(|| Fault::not_found(&wanted.name))?;
     let claim = wanted.claim.as_ref();
     if let Some(kept) = idempotency::find_plain(connection, claim).await? {
-        return Ok((kept.body, kept.position, true));
+        return Ok(before(kept));
     }
     if row.revision != wanted.revision {
         return Err(Fault::new(Reason::EtagMismatch).with("etag", etag(row.revision)));
@@ -126,5 +128,6 @@ async fn write(
     let position = kefu_journal::append(connection, &[entry]).await?;
     let campaign = after.record;
     idempotency::keep_plain(connection, call, claim, id, &campaign, position).await?;
-    Ok((campaign, position, false))
+    let shown = Shown::of_company(&campaign.name);
+    Ok(Written::now(campaign, shown, position))
 }

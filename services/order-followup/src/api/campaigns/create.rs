@@ -13,12 +13,14 @@ use kefu_service::{
     facts,
     fields::Fields,
     idempotency::{self, Claim},
+    present::Shown,
+    written::Written,
 };
 use sqlx::PgConnection;
 use tonic::Code;
 use uuid::Uuid;
 
-use super::{Campaigns, Written, journaled};
+use super::{Campaigns, VIEWED, before, journaled};
 use crate::{
     domain::campaign::check,
     store::campaigns::{self, NewCampaign},
@@ -59,7 +61,7 @@ impl Campaigns {
         fields.ensure(person, "campaign", Violation::NotApplicable);
         // Whatever became of the selection since, and whatever the clock says by now.
         if let Some(given) = self.given_before(claim.as_ref()).await? {
-            return self.answer(&call, given).await;
+            return given.into_answer(&self.core.views, &call, VIEWED).await;
         }
         fields.finish()?;
         // Asked before the change: it never waits for another service.
@@ -86,11 +88,14 @@ impl Campaigns {
                 Box::pin(async move { write(connection, &call, &wanted).await })
             })
             .await?;
-        self.answer(&call, written).await
+        written.into_answer(&self.core.views, &call, VIEWED).await
     }
 
     /// What this request led to before, if it comes again.
-    async fn given_before(&self, claim: Option<&Claim>) -> Result<Option<Written>, Fault> {
+    async fn given_before(
+        &self,
+        claim: Option<&Claim>,
+    ) -> Result<Option<Written<Campaign>>, Fault> {
         let Some(claim) = claim.cloned() else {
             return Ok(None);
         };
@@ -129,16 +134,16 @@ impl Campaigns {
 async fn kept(
     connection: &mut PgConnection,
     claim: Option<&Claim>,
-) -> Result<Option<Written>, Fault> {
+) -> Result<Option<Written<Campaign>>, Fault> {
     let kept = idempotency::find_plain(connection, claim).await?;
-    Ok(kept.map(|kept| (kept.body, kept.position, true)))
+    Ok(kept.map(before))
 }
 
 async fn write(
     connection: &mut PgConnection,
     call: &Call,
     wanted: &Wanted,
-) -> Result<Written, Fault> {
+) -> Result<Written<Campaign>, Fault> {
     let claim = wanted.claim.as_ref();
     if let Some(given) = kept(connection, claim).await? {
         return Ok(given);
@@ -161,5 +166,6 @@ async fn write(
     let position = kefu_journal::append(connection, &[entry]).await?;
     let campaign = made.record;
     idempotency::keep_plain(connection, call, claim, wanted.id, &campaign, position).await?;
-    Ok((campaign, position, false))
+    let shown = Shown::of_company(&campaign.name);
+    Ok(Written::now(campaign, shown, position))
 }

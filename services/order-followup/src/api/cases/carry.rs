@@ -14,7 +14,9 @@ use kefu_service::{
     error::Fault,
     fields::{etag, parse_name},
     idempotency::{self, Kept},
+    present::Shown,
     time::to_proto,
+    written::Written,
 };
 use kefu_vault::CustomerKey;
 use sqlx::PgConnection;
@@ -26,7 +28,6 @@ use super::{
     follow::{changed, paid},
 };
 use crate::{
-    api::written::Written,
     desk::By,
     domain::{
         case::{
@@ -72,10 +73,8 @@ impl Cases {
             .await;
         let views = &self.core.views;
         let outcome = views.or_not_allowed(&call, REFUSED, &resource, outcome);
-        let written = outcome.await?;
-        written
-            .answer(&self.core, &call, VIEWED, |case| &case.name)
-            .await
+        let written = outcome.await?.disclosed();
+        written.into_answer(&self.core.views, &call, VIEWED).await
     }
 
     /// Refuses whom the case or a step of it would be given to and who may not work on it. Asked
@@ -151,13 +150,8 @@ impl Cases {
         let position = self
             .write(connection, call, wanted, &row, &key, (&before, &after))
             .await?;
-        Ok(Written {
-            record: after,
-            customer: row.customer_id,
-            clearance,
-            position,
-            replayed: false,
-        })
+        let shown = Shown::of_customer(&after.name, row.customer_id, clearance);
+        Ok(Written::now(after, shown, position))
     }
 
     /// Writes what was decided: the case, what it makes due, the journal entries and the answer for
@@ -248,13 +242,9 @@ impl Cases {
         let customer = cases::customer(connection, id).await?;
         let key = self.sealer.standing_key(connection, customer).await?;
         let answer = kept.answer.as_slice();
-        Ok(Written {
-            record: self.sealer.open_answer(&key, kept.resource_id, answer)?,
-            customer,
-            clearance: clearance.unwrap_or_default(),
-            position: kept.position,
-            replayed: true,
-        })
+        let record: Case = self.sealer.open_answer(&key, kept.resource_id, answer)?;
+        let shown = Shown::of_customer(&record.name, customer, clearance.unwrap_or_default());
+        Ok(Written::before(record, shown, kept.position))
     }
 }
 

@@ -10,14 +10,15 @@ use kefu_service::{
     error::{Fault, Violation},
     fields::{Fields, etag, name},
     idempotency::{self, Claim, Kept},
+    present::Shown,
     time::to_proto,
+    written::Written,
 };
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::{Cases, REFUSED, VIEWED, follow::changed};
 use crate::{
-    api::written::Written,
     domain::case::{
         account::{Line, taken},
         due::plan_due,
@@ -70,10 +71,8 @@ impl Cases {
             .await;
         let views = &self.core.views;
         let outcome = views.or_not_allowed(&call, REFUSED, &resource, outcome);
-        let written = outcome.await?;
-        written
-            .answer(&self.core, &call, VIEWED, |case| &case.name)
-            .await
+        let written = outcome.await?.disclosed();
+        written.into_answer(&self.core.views, &call, VIEWED).await
     }
 
     fn checked(&self, call: &Call, request: RegisterCaseRequest) -> Result<New, Fault> {
@@ -152,13 +151,8 @@ impl Cases {
                 (&accounts, &currency),
             )
             .await?;
-        Ok(Written {
-            record,
-            customer: new.customer,
-            clearance,
-            position,
-            replayed: false,
-        })
+        let shown = Shown::of_customer(&record.name, new.customer, clearance);
+        Ok(Written::now(record, shown, position))
     }
 
     /// The order within the caller's reach, with its department; it does not change meanwhile.
@@ -269,16 +263,11 @@ impl Cases {
             return Ok(None);
         };
         let key = self.sealer.standing_key(connection, new.customer).await?;
-        let record = self
+        let record: Case = self
             .sealer
             .open_answer(&key, kept.resource_id, &kept.answer)?;
-        Ok(Some(Written {
-            record,
-            customer: new.customer,
-            clearance: clearance.clone(),
-            position: kept.position,
-            replayed: true,
-        }))
+        let shown = Shown::of_customer(&record.name, new.customer, clearance.clone());
+        Ok(Some(Written::before(record, shown, kept.position)))
     }
 }
 

@@ -16,13 +16,14 @@ use kefu_service::{
     error::{Fault, Violation},
     fields::{Fields, etag},
     idempotency::{self, Claim, Kept},
+    present::Shown,
+    written::Written,
 };
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::{FollowUps, REFUSED, VIEWED};
 use crate::{
-    api::written::Written,
     desk::{By, changed},
     domain::follow_up::{MOST_WORDS, Step},
     store::follow_ups::{self, Change, FOLLOW_UPS, RECORD, StoredFollowUp},
@@ -127,10 +128,8 @@ impl FollowUps {
             .await;
         let views = &self.core.views;
         let outcome = views.or_not_allowed(&call, REFUSED, request.address().0, outcome);
-        let written = outcome.await?;
-        written
-            .answer(&self.core, &call, VIEWED, |one| &one.name)
-            .await
+        let written = outcome.await?.disclosed();
+        written.into_answer(&self.core.views, &call, VIEWED).await
     }
 
     /// Refuses whom the follow-up would be given to and who may not work on it. Asked before
@@ -175,13 +174,13 @@ impl FollowUps {
                 ..facts(&locked)
             };
             let clearance = call.context.clearance_of(&as_it_was, call.now);
-            return Ok(Written {
-                record: sealer.open_answer(&key, kept.resource_id, &kept.answer)?,
-                customer: locked.customer_id,
-                clearance: clearance.ok_or_else(not_found)?,
-                position: kept.position,
-                replayed: true,
-            });
+            let record: FollowUp = sealer.open_answer(&key, kept.resource_id, &kept.answer)?;
+            let shown = Shown::of_customer(
+                &record.name,
+                locked.customer_id,
+                clearance.ok_or_else(not_found)?,
+            );
+            return Ok(Written::before(record, shown, kept.position));
         }
         let row = RECORD
             .get(call, wanted.id)
@@ -232,13 +231,8 @@ impl FollowUps {
             };
             idempotency::keep(connection, call, claim, Some(row.customer_id), &kept).await?;
         }
-        Ok(Written {
-            record: follow_up,
-            customer: row.customer_id,
-            clearance,
-            position,
-            replayed: false,
-        })
+        let shown = Shown::of_customer(&follow_up.name, row.customer_id, clearance);
+        Ok(Written::now(follow_up, shown, position))
     }
 }
 

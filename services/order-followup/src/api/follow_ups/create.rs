@@ -7,13 +7,14 @@ use kefu_service::{
     error::{Fault, Violation},
     fields::{Fields, parse_name},
     idempotency::{self, Claim, Kept},
+    present::Shown,
+    written::Written,
 };
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::{FollowUps, REFUSED, VIEWED};
 use crate::{
-    api::written::Written,
     desk::{By, Wanted},
     domain::follow_up::MOST_WORDS,
     error,
@@ -98,10 +99,8 @@ impl FollowUps {
             .await;
         let views = &self.core.views;
         let outcome = views.or_not_allowed(&call, REFUSED, &customer_name, outcome);
-        let written = outcome.await?;
-        written
-            .answer(&self.core, &call, VIEWED, |one| &one.name)
-            .await
+        let written = outcome.await?.disclosed();
+        written.into_answer(&self.core.views, &call, VIEWED).await
     }
 
     async fn enter(
@@ -116,13 +115,9 @@ impl FollowUps {
             && let Some(kept) = idempotency::find(connection, claim).await?
         {
             let key = sealer.standing_key(connection, new.customer).await?;
-            return Ok(Written {
-                record: sealer.open_answer(&key, kept.resource_id, &kept.answer)?,
-                customer: new.customer,
-                clearance,
-                position: kept.position,
-                replayed: true,
-            });
+            let record: FollowUp = sealer.open_answer(&key, kept.resource_id, &kept.answer)?;
+            let shown = Shown::of_customer(&record.name, new.customer, clearance);
+            return Ok(Written::before(record, shown, kept.position));
         }
         if !customers::is_known(connection, new.customer).await? {
             return Err(unknown("follow_up.customer"));
@@ -153,13 +148,8 @@ impl FollowUps {
             };
             idempotency::keep(connection, call, claim, Some(new.customer), &kept).await?;
         }
-        Ok(Written {
-            record: follow_up,
-            customer: new.customer,
-            clearance,
-            position,
-            replayed: false,
-        })
+        let shown = Shown::of_customer(&follow_up.name, new.customer, clearance);
+        Ok(Written::now(follow_up, shown, position))
     }
 }
 

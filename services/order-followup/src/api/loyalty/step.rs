@@ -8,6 +8,8 @@ use kefu_service::{
     error::Fault,
     fields::{etag, name},
     idempotency::{self, Claim, Kept},
+    present::Shown,
+    written::Written,
 };
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -16,14 +18,11 @@ use super::{
     Loyalty,
     look::{ACCOUNT_VIEWED, REFUSED},
 };
-use crate::{
-    api::written::Written,
-    store::{
-        customers,
-        points::{
-            accounts::{self, ACCOUNTS, Locked, StoredAccount},
-            merges,
-        },
+use crate::store::{
+    customers,
+    points::{
+        accounts::{self, ACCOUNTS, Locked, StoredAccount},
+        merges,
     },
 };
 
@@ -71,9 +70,9 @@ impl Loyalty {
             .await;
         let views = &self.core.views;
         let outcome = views.or_not_allowed(&call, REFUSED, &resource, outcome);
-        let written = outcome.await?;
+        let written = outcome.await?.disclosed();
         written
-            .answer(&self.core, &call, ACCOUNT_VIEWED, |account| &account.name)
+            .into_answer(&self.core.views, &call, ACCOUNT_VIEWED)
             .await
     }
 
@@ -102,13 +101,9 @@ impl Loyalty {
             && let Some(kept) = idempotency::find(connection, claim).await?
         {
             let answer = kept.answer.as_slice();
-            return Ok(Written {
-                record: self.sealer.open_answer(&key, kept.resource_id, answer)?,
-                customer,
-                clearance,
-                position: kept.position,
-                replayed: true,
-            });
+            let record: PointsAccount = self.sealer.open_answer(&key, kept.resource_id, answer)?;
+            let shown = Shown::of_customer(&record.name, customer, clearance);
+            return Ok(Written::before(record, shown, kept.position));
         }
         if row.revision != step.revision {
             return Err(Fault::new(Reason::EtagMismatch).with("etag", etag(row.revision)));
@@ -136,13 +131,8 @@ impl Loyalty {
             };
             idempotency::keep(connection, call, claim, Some(customer), &kept).await?;
         }
-        Ok(Written {
-            record: account,
-            customer,
-            clearance,
-            position,
-            replayed: false,
-        })
+        let shown = Shown::of_customer(&account.name, customer, clearance);
+        Ok(Written::now(account, shown, position))
     }
 }
 

@@ -10,19 +10,17 @@ use kefu_service::{
     error::Fault,
     fields::{Fields, etag, name},
     idempotency::{self, Claim, Kept},
-    present::entry,
+    present::{Shown, entry},
     sealed::Sealer,
+    written::Written,
 };
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::{REFUSED, Relations, VIEWED};
-use crate::{
-    api::written::Written,
-    store::{
-        customers,
-        relations::{self, RECORD, RELATIONS, StoredRelation},
-    },
+use crate::store::{
+    customers,
+    relations::{self, RECORD, RELATIONS, StoredRelation},
 };
 
 /// What is said, read and checked.
@@ -67,10 +65,8 @@ impl Relations {
             .await;
         let views = &self.core.views;
         let outcome = views.or_not_allowed(&call, REFUSED, &request.name, outcome);
-        let written = outcome.await?;
-        written
-            .answer(&self.core, &call, VIEWED, |relation| &relation.name)
-            .await
+        let written = outcome.await?.disclosed();
+        written.into_answer(&self.core.views, &call, VIEWED).await
     }
 }
 
@@ -96,13 +92,9 @@ async fn write(
         && let Some(kept) = idempotency::find(connection, claim).await?
     {
         let answer = kept.answer.as_slice();
-        return Ok(Written {
-            record: sealer.open_answer(&key, kept.resource_id, answer)?,
-            customer,
-            clearance,
-            position: kept.position,
-            replayed: true,
-        });
+        let record: Relation = sealer.open_answer(&key, kept.resource_id, answer)?;
+        let shown = Shown::of_customer(&record.name, customer, clearance);
+        return Ok(Written::before(record, shown, kept.position));
     }
     if row.revision != wanted.revision {
         return Err(Fault::new(Reason::EtagMismatch).with("etag", etag(row.revision)));
@@ -135,11 +127,6 @@ async fn write(
         };
         idempotency::keep(connection, call, claim, Some(customer), &kept).await?;
     }
-    Ok(Written {
-        record: relation,
-        customer,
-        clearance,
-        position,
-        replayed: false,
-    })
+    let shown = Shown::of_customer(&relation.name, customer, clearance);
+    Ok(Written::now(relation, shown, position))
 }

@@ -5,13 +5,13 @@ use kefu_contracts::{
     journal::{EntryKind, StockChanged, event},
     order::{AdjustStockRequest, SetStockRequest, StockItem},
 };
-use kefu_journal::Cursor;
 use kefu_service::{
     call::{Answer, Call},
     error::{Fault, Violation},
     fields::{Fields, etag, parse_etag},
     idempotency::{self, Claim},
     present::{Shown, entry},
+    written::Written,
 };
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -110,7 +110,7 @@ impl Stock {
         let id = self.0.core.deps.ids.next()?;
         let writing = (call.clone(), said);
         let core = &self.0.core;
-        let (item, position, replayed) = core
+        let written = core
             .deps
             .db
             .transaction(move |connection| {
@@ -118,11 +118,7 @@ impl Stock {
                 Box::pin(async move { write(connection, &call, &said, id).await })
             })
             .await?;
-        if replayed {
-            let shown = Shown::of_company(&item.name);
-            core.views.record(&call, VIEWED, &[shown]).await?;
-        }
-        Ok(Answer::written(item, position))
+        written.into_answer(&core.views, &call, VIEWED).await
     }
 }
 
@@ -131,11 +127,12 @@ async fn write(
     call: &Call,
     said: &Said,
     id: Uuid,
-) -> Result<(StockItem, Cursor, bool), Fault> {
+) -> Result<Written<StockItem>, Fault> {
     let claim = said.claim.as_ref();
     let before = stock::lock(connection, &said.sku).await?;
-    if let Some(kept) = idempotency::find_plain(connection, claim).await? {
-        return Ok((kept.body, kept.position, true));
+    if let Some(kept) = idempotency::find_plain::<StockItem>(connection, claim).await? {
+        let shown = Shown::of_company(&kept.body.name);
+        return Ok(Written::before(kept.body, shown, kept.position));
     }
     let more = before.as_ref().map_or(0, |item| item.on_hand);
     let item = changed(before.as_ref(), said, id, call)?;
@@ -159,7 +156,8 @@ async fn write(
     let entry = entry(call, EntryKind::Change, kind, resource, None, event);
     let position = kefu_journal::append(connection, &[entry]).await?;
     idempotency::keep_plain(connection, call, claim, item.id, &answer, position).await?;
-    Ok((answer, position, false))
+    let shown = Shown::of_company(&answer.name);
+    Ok(Written::now(answer, shown, position))
 }
 
 /// The item as it is from now on.

@@ -10,13 +10,14 @@ use kefu_service::{
     error::{Fault, Violation},
     fields::{Fields, etag},
     idempotency::{self, Claim, Kept},
+    present::Shown,
+    written::Written,
 };
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::{REFUSED, Said, Submissions, VIEWED};
 use crate::{
-    api::written::Written,
     desk::By,
     domain::submission::{Step, said},
     store::{
@@ -82,10 +83,8 @@ impl Submissions {
         let core = &self.0.core;
         let views = &core.views;
         let outcome = views.or_refused(&call, REFUSED, &request.name, outcome);
-        let written = outcome.await?;
-        written
-            .answer(core, &call, VIEWED, |submission| &submission.name)
-            .await
+        let written = outcome.await?.disclosed();
+        written.into_answer(&core.views, &call, VIEWED).await
     }
 
     async fn write(
@@ -113,13 +112,9 @@ impl Submissions {
         if let Some(claim) = &marked.claim
             && let Some(kept) = idempotency::find(connection, claim).await?
         {
-            return Ok(Written {
-                record: sealer.open_answer(&key, row.id, &kept.answer)?,
-                customer: row.customer_id,
-                clearance,
-                position: kept.position,
-                replayed: true,
-            });
+            let record: Submission = sealer.open_answer(&key, row.id, &kept.answer)?;
+            let shown = Shown::of_customer(&record.name, row.customer_id, clearance);
+            return Ok(Written::before(record, shown, kept.position));
         }
         if row.revision != marked.revision {
             return Err(Fault::new(Reason::EtagMismatch).with("etag", etag(row.revision)));
@@ -146,12 +141,7 @@ impl Submissions {
             };
             idempotency::keep(connection, call, claim, Some(row.customer_id), &kept).await?;
         }
-        Ok(Written {
-            record: submission,
-            customer: row.customer_id,
-            clearance,
-            position,
-            replayed: false,
-        })
+        let shown = Shown::of_customer(&submission.name, row.customer_id, clearance);
+        Ok(Written::now(submission, shown, position))
     }
 }

@@ -13,13 +13,14 @@ use kefu_service::{
     error::Fault,
     fields::{etag, name},
     idempotency::{self, Claim, Kept},
+    present::Shown,
+    written::Written,
 };
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::{REFUSED, VIEWED, VisitsApi, record::Outcome};
 use crate::{
-    api::written::Written,
     desk::{self, By},
     domain::visit::{Step, words},
     store::{
@@ -76,10 +77,8 @@ impl VisitsApi {
             .await;
         let views = &self.core.views;
         let outcome = views.or_not_allowed(&call, REFUSED, &resource, outcome);
-        let written = outcome.await?;
-        written
-            .answer(&self.core, &call, VIEWED, |visit| &visit.name)
-            .await
+        let written = outcome.await?.disclosed();
+        written.into_answer(&self.core.views, &call, VIEWED).await
     }
 
     async fn attempt(
@@ -101,13 +100,13 @@ impl VisitsApi {
             let clearance = call
                 .context
                 .clearance_of(&as_it_was(call, &locked), call.now);
-            return Ok(Written {
-                record: sealer.open_answer(&key, kept.resource_id, &kept.answer)?,
-                customer: locked.customer_id,
-                clearance: clearance.ok_or_else(not_found)?,
-                position: kept.position,
-                replayed: true,
-            });
+            let record: Visit = sealer.open_answer(&key, kept.resource_id, &kept.answer)?;
+            let shown = Shown::of_customer(
+                &record.name,
+                locked.customer_id,
+                clearance.ok_or_else(not_found)?,
+            );
+            return Ok(Written::before(record, shown, kept.position));
         }
         let row = RECORD
             .get(call, wanted.id)
@@ -183,13 +182,8 @@ impl VisitsApi {
             };
             idempotency::keep(connection, call, claim, Some(row.customer_id), &kept).await?;
         }
-        Ok(Written {
-            record: visit,
-            customer: row.customer_id,
-            clearance,
-            position,
-            replayed: false,
-        })
+        let shown = Shown::of_customer(&visit.name, row.customer_id, clearance);
+        Ok(Written::now(visit, shown, position))
     }
 
     /// The next visit, where one was agreed upon.

@@ -8,13 +8,14 @@ use kefu_service::{
     error::{Fault, Violation},
     fields::{Fields, name},
     idempotency::{self, Claim, Kept},
+    present::Shown,
+    written::Written,
 };
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::{REFUSED, VIEWED, VisitsApi};
 use crate::{
-    api::written::Written,
     desk::By,
     domain::visit::MOST_WORDS,
     store::{
@@ -83,10 +84,8 @@ impl VisitsApi {
             .await;
         let views = &self.core.views;
         let outcome = views.or_not_allowed(&call, REFUSED, &customer_name, outcome);
-        let written = outcome.await?;
-        written
-            .answer(&self.core, &call, VIEWED, |visit| &visit.name)
-            .await
+        let written = outcome.await?.disclosed();
+        written.into_answer(&self.core.views, &call, VIEWED).await
     }
 
     async fn enter(
@@ -112,13 +111,9 @@ impl VisitsApi {
             && let Some(kept) = idempotency::find(connection, claim).await?
         {
             let answer = kept.answer.as_slice();
-            return Ok(Written {
-                record: sealer.open_answer(&key, kept.resource_id, answer)?,
-                customer,
-                clearance,
-                position: kept.position,
-                replayed: true,
-            });
+            let record: Visit = sealer.open_answer(&key, kept.resource_id, answer)?;
+            let shown = Shown::of_customer(&record.name, customer, clearance);
+            return Ok(Written::before(record, shown, kept.position));
         }
         let planned = Planned {
             customer,
@@ -145,12 +140,7 @@ impl VisitsApi {
             };
             idempotency::keep(connection, call, claim, Some(customer), &kept).await?;
         }
-        Ok(Written {
-            record: visit,
-            customer,
-            clearance,
-            position,
-            replayed: false,
-        })
+        let shown = Shown::of_customer(&visit.name, customer, clearance);
+        Ok(Written::now(visit, shown, position))
     }
 }

@@ -14,6 +14,7 @@ use kefu_service::{
     fields::{Fields, name},
     idempotency::{self, Claim},
     present::{Shown, entry},
+    written::Written,
 };
 use prost::Message;
 use sqlx::PgConnection;
@@ -21,7 +22,7 @@ use uuid::Uuid;
 
 use super::{Attachments, REFUSED, VIEWED, changed, place};
 use crate::{
-    api::{present::actor, replay::Written},
+    api::present::actor,
     domain::file::{PART, check},
     store::{
         attachments::{self, ATTACHMENTS, NewAttachment},

@@ -13,13 +13,13 @@ use kefu_service::{
     fields::{Fields, etag},
     idempotency::{self, Claim},
     present::{Shown, entry},
+    written::Written,
 };
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::{CALENDARS, Calendars, REFUSED, VIEWED};
 use crate::{
-    api::replay::Written,
     domain::{holidays::add_holidays, is_code},
     store::calendars::{self, NewVersion},
 };

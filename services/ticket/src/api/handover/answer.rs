@@ -15,16 +15,14 @@ use kefu_service::{
     fields::{Fields, etag, name},
     idempotency::{self, Claim, Kept},
     present::{Shown, entry},
+    written::Written,
 };
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::{HandOvers, REFUSED, VIEWED, journaled};
 use crate::{
-    api::{
-        present::{actor, changed},
-        replay::Written,
-    },
+    api::present::{actor, changed},
     domain::{entry::MEDIUM, handover::Step},
     store::{
         assignments::{self, NewAssignment},

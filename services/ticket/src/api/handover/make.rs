@@ -10,13 +10,14 @@ use kefu_service::{
     fields::{Fields, etag},
     idempotency::{self, Claim, Kept},
     present::Shown,
+    written::Written,
 };
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::{HandOvers, REFUSED, VIEWED, journaled};
 use crate::{
-    api::{present::actor, replay::Written},
+    api::present::actor,
     domain::entry::MEDIUM,
     store::{
         offers::{self, NewOffer},

@@ -17,6 +17,7 @@ use kefu_service::{
     idempotency::{self, Claim, Kept},
     present::{Shown, entry},
     time::to_proto,
+    written::Written,
 };
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -28,7 +29,6 @@ use super::{
     results::VIEWED,
 };
 use crate::{
-    api::replay::Written,
     domain::{
         entry::MEDIUM,
         inspection::{

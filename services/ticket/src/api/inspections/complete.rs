@@ -18,6 +18,7 @@ use kefu_service::{
     idempotency::{self, Claim, Kept},
     present::{Shown, entry},
     time::to_proto,
+    written::Written,
 };
 use kefu_vault::CustomerKey;
 use sqlx::PgConnection;
@@ -25,7 +26,6 @@ use uuid::Uuid;
 
 use super::{Inspections, TASK_REFUSED, changed, done, ensure_cleared, tasks::VIEWED};
 use crate::{
-    api::replay::Written,
     domain::inspection::{
         rules::{of_number, sheet},
         score::{self, Filled, Outcome},

@@ -16,13 +16,13 @@ use kefu_service::{
     page::{self, Binding},
     present::{Shown, entry},
     scope::After,
+    written::Written,
 };
 use sqlx::{PgConnection, Row};
 use uuid::Uuid;
 
 use super::{Knowledge, uses::days};
 use crate::{
-    api::replay::Written,
     domain::article::reason,
     store::articles::{
         ARTICLES,

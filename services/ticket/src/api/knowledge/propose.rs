@@ -17,6 +17,7 @@ use kefu_service::{
     fields::{Fields, name},
     idempotency::{self, Claim},
     present::Shown,
+    written::Written,
 };
 use sqlx::{PgConnection, Row};
 use uuid::Uuid;
@@ -27,7 +28,6 @@ use super::{
     write::{Wanted, begun},
 };
 use crate::{
-    api::replay::Written,
     domain::article::personal::leave_out,
     store::{
         articles::{ARTICLES, sources},

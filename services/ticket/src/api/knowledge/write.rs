@@ -14,6 +14,7 @@ use kefu_service::{
     idempotency::{self, Claim},
     present::{Shown, entry},
     time::from_proto,
+    written::Written,
 };
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -24,7 +25,6 @@ use super::{
     read::VIEWED,
 };
 use crate::{
-    api::replay::Written,
     domain::{
         article::{Content, check_categories, content, reason, review_due, state::after},
         handling::in_force,

@@ -12,6 +12,7 @@ use kefu_service::{
     error::Fault,
     fields::{Fields, parse_name},
     idempotency::{self, Claim},
+    written::Written,
 };
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -22,7 +23,6 @@ use crate::{
         details::body_place,
         merges::merged,
         open::{New, clearance, opened},
-        replay::Written,
         successor::Origin,
     },
     domain::{

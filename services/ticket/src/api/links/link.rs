@@ -14,13 +14,14 @@ use kefu_service::{
     fields::{Fields, parse_name},
     idempotency::{self, Claim, Plain},
     present::Shown,
+    written::Written,
 };
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::{Links, REFUSED, linked};
 use crate::{
-    api::{present::refused_for, replay::Written},
+    api::present::refused_for,
     domain::link::{between, is_directed, is_said},
     store::{
         links::{self, LINKS, NewLink, StoredLink},

@@ -12,13 +12,13 @@ use kefu_service::{
     fields::{Fields, etag},
     idempotency::{self, Claim},
     present::{Shown, entry},
+    written::Written,
 };
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::{Macros, look::VIEWED};
 use crate::{
-    api::replay::Written,
     domain::macros::check,
     store::macros::{self, Defined, MACROS},
 };

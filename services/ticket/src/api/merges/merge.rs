@@ -11,6 +11,7 @@ use kefu_service::{
     fields::{Fields, etag},
     idempotency::{self, Claim, Kept},
     time::to_proto,
+    written::Written,
 };
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -21,7 +22,6 @@ use crate::{
         Tickets,
         details::{AsOf, details},
         present::{actor, refused_for, shown},
-        replay::Written,
     },
     domain::{
         action::{Note, standing},

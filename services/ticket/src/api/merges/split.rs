@@ -15,6 +15,7 @@ use kefu_service::{
     fields::{Fields, etag, parse_name},
     idempotency::{self, Claim},
     present::entry,
+    written::Written,
 };
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -24,7 +25,6 @@ use crate::{
     api::{
         Tickets,
         open::{New, clearance, opened},
-        replay::Written,
         successor::Origin,
     },
     domain::{

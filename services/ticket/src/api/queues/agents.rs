@@ -14,12 +14,13 @@ use kefu_service::{
     fields::{Fields, name, parse_name},
     idempotency::{self, Claim},
     present::{Shown, entry},
+    written::Written,
 };
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::{Queues, ensure_reach};
-use crate::{api::replay::Written, domain::queue::check_agent, store::agents};
+use crate::{domain::queue::check_agent, store::agents};
 
 const VIEWED: &str = "agent.viewed";
 

@@ -13,13 +13,13 @@ use kefu_service::{
     fields::{Fields, etag, parse_etag},
     idempotency::{self, Claim},
     present::{Shown, entry},
+    written::Written,
 };
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::{Queues, ensure_reach};
 use crate::{
-    api::replay::Written,
     domain::queue::check_queue,
     store::queues::{self, Defined, QUEUES},
 };

@@ -13,13 +13,13 @@ use kefu_service::{
     idempotency::{self, Claim, Kept},
     present::{Shown, entry},
     time::to_proto,
+    written::Written,
 };
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::{REFUSED, Surveys, VIEWED, changed};
 use crate::{
-    api::replay::Written,
     domain::entry::MEDIUM,
     store::surveys::{self, RECORD, SURVEYS, StoredSurvey},
 };

@@ -13,13 +13,14 @@ use kefu_service::{
     filter::Filter,
     idempotency::{self, Claim},
     present::{Shown, entry},
+    written::Written,
 };
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::{REFUSED, SavedViews, VIEWED, reader};
 use crate::{
-    api::{list::LIST, replay::Written},
+    api::list::LIST,
     domain::view::{Definition, ensure_room},
     store::{
         records::RECORD,
