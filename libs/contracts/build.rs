@@ -1,8 +1,11 @@
 //! Compiles the contracts without `protoc`: messages and services by prost and
-//! tonic; the method table and the redaction from the options of kefu.policy.v1.
+//! tonic; the method table and the redaction from the options of kefu.policy.v1; what messages
+//! take once they are decoded.
 
 #[path = "build/annotations.rs"]
 mod annotations;
+#[path = "build/decoded.rs"]
+mod decoded;
 #[path = "build/lint.rs"]
 mod lint;
 #[path = "build/method_table.rs"]
@@ -38,11 +41,15 @@ fn main() -> Result<(), Box<dyn Error>> {
     // Read off the descriptors where they count: nobody needs their messages in Rust.
     let http = ["google/api/annotations.proto", "google/api/http.proto"];
     set.file.retain(|file| !http.contains(&file.name()));
+    let mut config = prost_build::Config::new();
+    config.enable_type_names();
     tonic_prost_build::configure()
         .include_file("contracts.rs")
-        .compile_fds(set)?;
+        .codec_path("crate::codec::Bounded")
+        .compile_fds_with_config(set, config)?;
     fs::write(out.join("method_table.rs"), method_table::generate(&pool))?;
     fs::write(out.join("redaction.rs"), redaction::generate(&pool))?;
+    fs::write(out.join("decoded.rs"), decoded::generate(&pool))?;
     // The bytes as the compiler wrote them: re-encoding would drop the options.
     fs::write(out.join("kefu.descriptors.bin"), &encoded)?;
     Ok(())

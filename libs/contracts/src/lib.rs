@@ -3,6 +3,7 @@
 //! options of `kefu.policy.v1`: the [method table](METHODS) and [redaction](redact).
 
 pub mod class_set;
+pub mod codec;
 pub mod masks;
 mod method_table;
 pub mod redact;

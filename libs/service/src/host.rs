@@ -28,6 +28,9 @@ use crate::{
     telemetry::job_span,
 };
 
+/// After the first look that fails; doubled for each that follows, up to the job's own pace.
+const AGAIN: Duration = Duration::from_secs(5);
+
 /// A service, ready to be run.
 pub struct Hosted {
     /// Its name, as in `kefu serve ticket`.
@@ -69,7 +72,7 @@ impl Job {
     }
 
     /// A job that looks at once and then every so often. A look that fails is warned of in
-    /// these words, and the next one tries again.
+    /// these words and tried again, sooner where the next one is far off.
     pub fn every<F>(
         name: impl Into<String>,
         clock: Arc<dyn Clock>,
@@ -87,19 +90,33 @@ impl Job {
             let (clock, look, beat) = (clock.clone(), look.clone(), beat.clone());
             let of = of.clone();
             Box::pin(async move {
+                let mut failed = 0;
                 loop {
                     let outcome = look().instrument(job_span(&of)).await;
                     beat.looked(outcome.is_ok());
-                    if let Err(fault) = outcome {
-                        tracing::warn!(detail = %fault.detail, "{trouble}");
-                    }
+                    failed = match outcome {
+                        Ok(()) => 0,
+                        Err(fault) => {
+                            tracing::warn!(detail = %fault.detail, "{trouble}");
+                            failed + 1
+                        }
+                    };
                     tokio::select! {
                         () = stop.cancelled() => return,
-                        () = sleep(clock.as_ref(), every) => {}
+                        () = sleep(clock.as_ref(), until_next(every, failed)) => {}
                     }
                 }
             })
         })
+    }
+}
+
+/// From a look to the next, when so many in a row have failed: what is done once an hour must
+/// not wait an hour because the database was away for a second.
+fn until_next(every: Duration, failed: u32) -> Duration {
+    match failed {
+        0 => every,
+        _ => every.min(AGAIN * 2u32.saturating_pow(failed - 1)),
     }
 }
 

@@ -5,7 +5,8 @@
 //! 3. the access context: nobody comes in who was not decided upon;
 //! 4. the deadline, ours, so that it ends as DEADLINE_EXCEEDED;
 //! 5. the places to have been reached, within that deadline;
-//! 6. the handler, which finds a [`Call`] in the request.
+//! 6. the handler, which finds a [`Call`] in the request; a request that cannot be read is
+//!    refused in our words.
 
 use std::{
     convert::Infallible,
@@ -19,9 +20,9 @@ use futures_util::future::BoxFuture;
 use http::{HeaderMap, Request, Response};
 use jiff::Timestamp;
 use kefu_access::{AccessContext, ContextError, ContextVerifier};
-use kefu_contracts::{Method, common::Reason, method};
+use kefu_contracts::{Method, codec::MOST_DECODED, common::Reason, method};
 use moka::sync::Cache;
-use tonic::{body::Body, service::Routes};
+use tonic::{Code, Status, body::Body, service::Routes};
 use tower::{Service, ServiceExt, util::BoxCloneSyncService};
 use tracing::Instrument;
 
@@ -127,7 +128,10 @@ impl Guarded {
                 .unwrap_or_else(|never| match never {}))
         });
         match answered.await {
-            Ok(Ok(response)) => response,
+            Ok(Ok(response)) => match not_read(&response) {
+                Some(fault) => refuse(fault),
+                None => response,
+            },
             Ok(Err(fault)) => refuse(fault),
             Err(_) => refuse(Fault::new(Reason::DeadlineExceeded)),
         }
@@ -196,6 +200,23 @@ impl Guarded {
             .unwrap_or(self.stack.default_deadline)
             .min(self.stack.max_deadline)
     }
+}
+
+/// What is wrong with a request that could not be read: tonic says it in words of its own, without
+/// a reason. Whatever a handler refuses has details.
+fn not_read(response: &Response<Body>) -> Option<Fault> {
+    let status = response.extensions().get::<Status>()?;
+    if !status.details().is_empty() {
+        return None;
+    }
+    Some(match status.code() {
+        Code::ResourceExhausted => Fault::new(Reason::MessageTooLarge)
+            .with("limit_decoded_bytes", MOST_DECODED.to_string()),
+        // tonic's own bound.
+        Code::OutOfRange => Fault::new(Reason::MessageTooLarge),
+        Code::Unimplemented => Fault::new(Reason::MethodUnknown),
+        _ => Fault::new(Reason::FrameInvalid),
+    })
 }
 
 fn context_fault(error: ContextError) -> Fault {

@@ -3,7 +3,9 @@
 
 use std::time::Duration;
 
-const BOUND: Duration = Duration::from_secs(60);
+/// More than two rounds of the jobs that look once a minute: one whose first look was in vain,
+/// as the row was another's just then, is waited for.
+const BOUND: Duration = Duration::from_secs(150);
 /// Between two looks, so that what is waited for has the processor.
 const PAUSE: Duration = Duration::from_millis(10);
 

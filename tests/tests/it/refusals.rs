@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
-use kefu_contracts::{METHODS, profile::GetCustomerRequest, ticket::OpenTicketRequest};
-use kefu_testkit::TestSuite;
+use kefu_contracts::{
+    METHODS, codec::MOST_DECODED, profile::GetCustomerRequest, ticket::OpenTicketRequest,
+};
+use kefu_testkit::{Caller, TestSuite};
 use prost::Message;
-use tonic::{Code, Request, client::Grpc, codegen::http::uri::PathAndQuery};
+use tonic::{Code, Request, Status, client::Grpc, codegen::http::uri::PathAndQuery};
 use tonic_types::StatusExt;
 
-use crate::records::{customers, get, refusal, ticket, tickets, violations};
+use crate::records::{customers, get, refusal, said, ticket, tickets, violations};
 
 const SOMEBODY: &str = "customers/0190c5a8-0000-7000-8000-0000000000ab";
 
@@ -68,6 +70,52 @@ async fn unknown_and_internal_methods_are_unimplemented() {
             "{path}"
         );
     }
+}
+
+/// Sends what is no request of this method.
+async fn sent(caller: &Caller, path: &'static str, message: impl Message + 'static) -> Status {
+    let mut client = Grpc::new(caller.clone());
+    client.ready().await.unwrap();
+    let codec = tonic_prost::ProstCodec::<_, GetCustomerRequest>::default();
+    let path = PathAndQuery::from_static(path);
+    let answered = client.unary(Request::new(message), path, codec).await;
+    answered.unwrap_err()
+}
+
+/// Two bytes each, and many times that for whoever decodes them.
+#[derive(Clone, PartialEq, Message)]
+struct Empties {
+    #[prost(message, repeated, tag = "1")]
+    all: Vec<()>,
+}
+
+/// What cannot be read is refused in the suite's own words, before it takes memory.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_no_request_is_refused_with_a_reason() {
+    let suite = TestSuite::start().await;
+    let agent = suite.caller("li.wei");
+    let no_text = vec![0xff, 0xfe];
+    let get = "/kefu.profile.v1.CustomerService/GetCustomer";
+    let status = sent(&agent, get, no_text).await;
+    let invalid = (Code::InvalidArgument, "FRAME_INVALID".into());
+    assert_eq!(refusal(&status), invalid);
+    assert!(!status.message().contains("UTF-8"), "{status:?}");
+
+    let integration = suite.caller_for("erp", "integration");
+    let stages = "/kefu.order.v1.OrderService/BulkRecordStages";
+    let flood = |number| Empties {
+        all: vec![(); number],
+    };
+    let status = sent(&integration, stages, flood(1_000_000)).await;
+    let large = (Code::ResourceExhausted, "MESSAGE_TOO_LARGE".into());
+    assert_eq!(refusal(&status), large);
+    assert_eq!(
+        said(&status, "limit_decoded_bytes"),
+        MOST_DECODED.to_string()
+    );
+    // So many can be read, and are too many for the method.
+    let status = sent(&integration, stages, flood(501)).await;
+    assert_eq!(violations(&status)[0], "news");
 }
 
 /// Clause CF-6.2: a read says why, and a refusal says which rule refused and whom to ask.

@@ -249,7 +249,21 @@ async fn what_is_found_follows_the_ticket() {
     ] {
         sqlx::query(before).execute(&mut sql).await.unwrap();
     }
+    // Somebody is at the ticket just as the marks are to be made: that is waited for.
+    let mut other = suite.database.connect().await.unwrap();
+    for hold in ["BEGIN", "SELECT 1 FROM ticket.ticket FOR UPDATE"] {
+        sqlx::query(hold).execute(&mut other).await.unwrap();
+    }
     suite.clock.advance(Duration::from_secs(61));
+    eventually(|| async {
+        let waits = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
+                     AND wait_event_type = 'Lock' AND query LIKE '%text_to_mark%'";
+        let mut sql = suite.database.connect().await.unwrap();
+        let waits: i64 = sqlx::query_scalar(waits).fetch_one(&mut sql).await.unwrap();
+        (waits > 0).then_some(())
+    })
+    .await;
+    sqlx::query("COMMIT").execute(&mut other).await.unwrap();
     eventually(|| async {
         let mut sql = suite.database.connect().await.unwrap();
         let left = "SELECT count(*) FROM ticket.text_to_mark";

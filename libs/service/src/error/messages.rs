@@ -352,7 +352,7 @@ pub(crate) fn reason(reason: Reason, language: Language) -> &'static str {
         ),
         Reason::FrameInvalid => (
             "请求格式不正确。",
-            "the body is not made of length-prefixed messages",
+            "the body is not the one message that the method takes",
         ),
         Reason::DeadlineExceeded => ("处理超时。", "the deadline has passed"),
         Reason::PositionNotReached => (

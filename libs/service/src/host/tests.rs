@@ -56,6 +56,22 @@ async fn seat() -> (Seat, String, String) {
     (seat, main, health)
 }
 
+#[test]
+fn a_look_that_fails_is_tried_again_sooner_and_ever_less_so() {
+    let hour = Duration::from_secs(3600);
+    let seconds = |failed| until_next(hour, failed).as_secs();
+    assert_eq!([0, 1, 2, 3].map(seconds), [3600, 5, 10, 20]);
+    assert_eq!(
+        [10, 11, 40, u32::MAX].map(seconds),
+        [2560, 3600, 3600, 3600]
+    );
+    let second = Duration::from_secs(1);
+    assert_eq!(
+        [0, 1, 9].map(|failed| until_next(second, failed)),
+        [second; 3]
+    );
+}
+
 #[tokio::test]
 async fn a_job_that_panics_or_returns_runs_again() {
     let (begun, mut seen) = mpsc::unbounded_channel();

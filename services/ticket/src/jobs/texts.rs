@@ -38,7 +38,10 @@ pub(crate) fn job(deps: &Deps, tickets: Tickets) -> Job {
 }
 
 async fn some(connection: &mut PgConnection, tickets: &Tickets) -> Result<usize, Fault> {
-    let taken = texts::to_mark(connection, BATCH).await?;
+    let mut taken = texts::to_mark(connection, BATCH).await?;
+    if taken.is_empty() && texts::wait_for_one(connection).await? {
+        taken = texts::to_mark(connection, BATCH).await?;
+    }
     for ticket in &taken {
         let marks = tickets.marks_of(connection, ticket).await?;
         texts::clear(connection, ticket.ticket_id).await?;

@@ -161,6 +161,21 @@ pub(crate) async fn to_mark(
     Ok(tickets)
 }
 
+/// Waits for whoever writes of one that is to be marked; whether there is any.
+pub(crate) async fn wait_for_one(connection: &mut PgConnection) -> Result<bool, Fault> {
+    let one = sqlx::query_scalar!(
+        "SELECT t.id FROM ticket.ticket t
+         WHERE t.id = (SELECT u.ticket_id FROM ticket.text_to_mark u
+                       JOIN ticket.ticket o ON o.id = u.ticket_id
+                       JOIN ticket.customer_key k ON k.customer_id = o.customer_id
+                       ORDER BY u.ticket_id LIMIT 1)
+         FOR UPDATE OF t"
+    )
+    .fetch_optional(connection)
+    .await?;
+    Ok(one.is_some())
+}
+
 /// Takes away what a ticket was found by, and that it is to be marked.
 pub(crate) async fn clear(connection: &mut PgConnection, ticket: Uuid) -> Result<(), Fault> {
     sqlx::query!("DELETE FROM ticket.text_mark WHERE ticket_id = $1", ticket)
