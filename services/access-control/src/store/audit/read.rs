@@ -186,23 +186,24 @@ pub(crate) async fn hashes(
         .iter()
         .map(|id| i64::try_from(id.index).unwrap_or(i64::MAX))
         .collect();
+    // Looked up one by one: a join may be planned while the log is small, and then goes through
+    // the whole of it for each batch until somebody gathers statistics.
     let found = sqlx::query_scalar!(
-        r#"SELECT COALESCE(n.hash, e.leaf_hash) AS "hash!"
+        r#"SELECT CASE level
+               WHEN 0 THEN (SELECT e.leaf_hash FROM access.audit_entry e WHERE e.seq = wanted.index)
+               ELSE (SELECT n.hash FROM access.audit_node n
+                     WHERE n.level = wanted.level AND n.index = wanted.index)
+           END AS hash
            FROM UNNEST($1::int2[], $2::int8[]) WITH ORDINALITY AS wanted (level, index, place)
-           LEFT JOIN access.audit_node n ON n.level = wanted.level AND n.index = wanted.index
-           LEFT JOIN access.audit_entry e ON wanted.level = 0 AND e.seq = wanted.index
-           WHERE n.hash IS NOT NULL OR e.leaf_hash IS NOT NULL
            ORDER BY wanted.place"#,
         &levels,
         &places,
     )
     .fetch_all(connection)
     .await?;
-    let hashes = found.into_iter().map(|hash| Hash::try_from(hash).ok());
+    let hashes = found.into_iter().map(|hash| Hash::try_from(hash?).ok());
     let hashes: Option<Vec<Hash>> = hashes.collect();
-    hashes
-        .filter(|hashes| hashes.len() == wanted.len())
-        .ok_or_else(|| Fault::internal("the audit log lacks a node"))
+    hashes.ok_or_else(|| Fault::internal("the audit log lacks a node"))
 }
 
 /// Subtrees above these leaves: those whose last leaf is one of them.
