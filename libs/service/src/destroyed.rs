@@ -50,6 +50,10 @@ impl Destroyed {
     }
 }
 
+/// By which the answers kept for requests of a customer are found, in each schema that has keys.
+pub const INDEX: &str =
+    "CREATE INDEX request_by_customer ON request (customer_id) WHERE customer_id IS NOT NULL;";
+
 /// Destroys the customer's key in this service, and the answers that were kept for requests.
 /// A request that comes again finds that its id was used, and nothing of what it said.
 ///

@@ -36,6 +36,9 @@ use crate::{
     telemetry::{RequestMetrics, server_span},
 };
 
+/// Tells which compression is understood, where another was used.
+const ENCODINGS: &str = "grpc-accept-encoding";
+
 /// Verified contexts kept by their bytes; a gateway sends the same one for many calls.
 const CONTEXTS: u64 = 10_000;
 
@@ -214,7 +217,11 @@ fn not_read(response: &Response<Body>) -> Option<Fault> {
             .with("limit_decoded_bytes", MOST_DECODED.to_string()),
         // tonic's own bound.
         Code::OutOfRange => Fault::new(Reason::MessageTooLarge),
-        Code::Unimplemented => Fault::new(Reason::MethodUnknown),
+        // It is in the table, and another service's.
+        Code::Unimplemented if !status.metadata().contains_key(ENCODINGS) => {
+            Fault::new(Reason::MethodUnknown)
+        }
+        // Compressed, among others.
         _ => Fault::new(Reason::FrameInvalid),
     })
 }

@@ -7,7 +7,10 @@ use kefu_service::{
     peer::remote,
     server::{GrpcService, Reflected, ServeError, ServeOptions},
 };
-use tokio::{net::TcpListener, task::JoinHandle};
+use tokio::{
+    net::{TcpListener, TcpSocket},
+    task::JoinHandle,
+};
 use tokio_util::sync::CancellationToken;
 
 /// How long its connections and jobs may take to end; the stream of the policy never
@@ -19,6 +22,8 @@ pub(crate) struct AccessControl {
     parts: Parts,
     address: SocketAddr,
     listener: Option<TcpListener>,
+    /// Held while it is stopped, so that nobody else takes it; nobody listens there.
+    place: Option<TcpSocket>,
     running: Option<(CancellationToken, JoinHandle<Result<(), ServeError>>)>,
 }
 
@@ -32,6 +37,7 @@ impl AccessControl {
             parts: parts.clone(),
             address,
             listener: Some(listener),
+            place: None,
             running: None,
         }
     }
@@ -49,7 +55,7 @@ impl AccessControl {
         });
         let listener = match self.listener.take() {
             Some(listener) => listener,
-            None => TcpListener::bind(self.address).await.unwrap(),
+            None => self.place.take().unwrap().listen(1024).unwrap(),
         };
         let seat = Seat {
             listener,
@@ -71,6 +77,10 @@ impl AccessControl {
         let (stop, running) = self.running.take().unwrap();
         stop.cancel();
         running.await.unwrap().unwrap();
+        let place = TcpSocket::new_v4().unwrap();
+        place.set_reuseaddr(true).unwrap();
+        place.bind(self.address).unwrap();
+        self.place = Some(place);
     }
 }
 

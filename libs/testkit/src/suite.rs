@@ -28,6 +28,10 @@ use crate::{Caller, TestDatabase, TurnableClock, apart::AccessControl, eventuall
 /// The example company of `kefu dev`.
 pub const COMPANY: &str = include_str!("../../../services/access-control/example_company.toml");
 
+/// A call that waits for a journal waits for whoever writes to the whole cluster: other tests
+/// restore backups meanwhile.
+const DEADLINE_MS: u64 = 30_000;
+
 /// A suite with the example company, and nothing else in it.
 pub struct TestSuite {
     /// Its time.
@@ -96,6 +100,7 @@ impl TestSuite {
         let mut parts = parts(&keys, databases, Arc::new(clock.clone()), ids).unwrap();
         let objects = tempfile::tempdir().unwrap();
         parts.ticket.attachments.folder = objects.path().to_owned();
+        parts.gateway.default_deadline_ms = DEADLINE_MS;
         change(&mut parts);
         let mut access_control = if apart {
             Some(AccessControl::beside(&mut parts).await)
@@ -222,6 +227,7 @@ impl TestSuite {
         let ids = Ids::new(Arc::new(self.clock.clone()), system_randomness());
         let mut parts = parts(&self.keys, databases, Arc::new(self.clock.clone()), ids).unwrap();
         parts.ticket.attachments.folder = self.objects.path().to_owned();
+        parts.gateway.default_deadline_ms = DEADLINE_MS;
         let suite = parts.assemble().unwrap();
         let ending = CancellationToken::new();
         let gateway = suite.gateway.service.clone();

@@ -142,7 +142,7 @@ async fn a_caller_that_goes_away_cuts_no_transaction_in_half() {
                     if let Some(begun) = begun.lock().unwrap().take() {
                         begun.send(()).unwrap();
                     }
-                    sqlx::query("SELECT pg_sleep(0.1)")
+                    sqlx::query("SELECT pg_sleep(0.02)")
                         .execute(&mut *connection)
                         .await?;
                     sqlx::query(insert).bind("b").execute(connection).await?;

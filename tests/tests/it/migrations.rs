@@ -3,7 +3,7 @@
 
 use kefu::migrate::schemas;
 use kefu_contracts::journal::EntryKind;
-use kefu_service::{consumer, idempotency, sealed};
+use kefu_service::{consumer, destroyed, idempotency, sealed};
 use kefu_testkit::TestDatabase;
 use sqlx::{AssertSqlSafe, PgConnection};
 
@@ -32,6 +32,7 @@ fn shared_tables_are_the_same_everywhere() {
         // access-control keeps nothing about customers; analytics keeps no personal data.
         if !["access", "analytics"].contains(&schema) {
             shared.push(("customer_key", sealed::TABLE));
+            shared.push(("request", destroyed::INDEX));
         }
         for (table, definition) in shared {
             assert!(
@@ -40,6 +41,47 @@ fn shared_tables_are_the_same_everywhere() {
             );
         }
     }
+}
+
+/// Tables with a customer in which nobody looks for one by that alone: they are found by what they
+/// belong to, or are queues that are short.
+const BY_OTHERS: [&str; 14] = [
+    "access.borrowing_line",
+    "access.request",
+    "analytics.fact",
+    "analytics.request",
+    "orders.back_order",
+    "orders.reservation",
+    "orders.stage_event",
+    "ticket.assignment",
+    "ticket.assignment_time",
+    "ticket.link",
+    "ticket.merge",
+    "ticket.state_change",
+    "ticket.text_mark",
+    "ticket.text_to_mark",
+];
+
+/// Clause CF-10.2: what goes with its customer is found without going through everybody's, which
+/// would take longer than a statement may once there is much.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_goes_with_its_customer_is_found_by_them() {
+    let database = TestDatabase::create().await.unwrap();
+    let mut sql = database.connect().await.unwrap();
+    let without = "
+        SELECT format('%s.%s', n.nspname, c.relname)
+        FROM pg_class c
+        JOIN pg_namespace n ON n.oid = c.relnamespace
+        JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'customer_id'
+        WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND NOT EXISTS (
+            SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indkey[0] = a.attnum
+            AND COALESCE(pg_get_expr(i.indpred, i.indrelid), '') IN ('', '(customer_id IS NOT NULL)'))
+        ORDER BY 1";
+    let without: Vec<String> = sqlx::query_scalar(without)
+        .fetch_all(&mut sql)
+        .await
+        .unwrap();
+    assert_eq!(without, BY_OTHERS);
 }
 
 /// Runs a migration of analytics once more.

@@ -1,5 +1,7 @@
 //! Orders are changed and cancelled as their customers wish, as long as that can be.
 
+use std::time::Duration;
+
 use kefu_contracts::order::{
     BulkRecordStagesRequest, CancelOrderRequest, ChangeOrderRequest, Order, OrderContact,
     OrderIntake, OrderStage, OrderStepKind, OrderStock, RecordStageRequest, StageNews,
@@ -220,6 +222,16 @@ async fn people_do_not_tell_that_an_order_was_cancelled() {
     assert_eq!(violations(&refused), ["news[0].stage"]);
     let refused = cancel(&li, &left, "").await.unwrap_err();
     assert_eq!(refusal(&refused).1, "STATE_NOT_ALLOWED");
+    // An earlier stage that is told later brings nothing back that has left.
+    suite.clock.advance(Duration::from_secs(1));
+    let back = tell(&suite, &li, &one, OrderStage::Submitted).await;
+    assert_eq!(back.stage(), OrderStage::Submitted);
+    for refused in [
+        cancel(&li, &back, "").await,
+        stop(&suite.caller("zhang.min"), &back).await,
+    ] {
+        assert_eq!(refusal(&refused.unwrap_err()).1, "STATE_NOT_ALLOWED");
+    }
 
     let erp = suite.caller_for("erp", "integration");
     let gone = orders(&erp).record_stage(told).await.unwrap().into_inner();

@@ -142,7 +142,7 @@ async fn connected(system: &OrderSystem) -> TestSuite {
     let uri = system.serve().await;
     TestSuite::with_parts(|parts: &mut Parts| {
         parts.order_followup.order_system.uri = uri;
-        parts.order_followup.order_system.timeout_ms = 300;
+        parts.order_followup.order_system.timeout_ms = 3_000;
     })
     .await
 }

@@ -73,13 +73,20 @@ async fn unknown_and_internal_methods_are_unimplemented() {
 }
 
 /// Sends what is no request of this method.
-async fn sent(caller: &Caller, path: &'static str, message: impl Message + 'static) -> Status {
+async fn sent<M: Message + 'static>(caller: &Caller, path: &'static str, message: M) -> Status {
+    sent_as(caller, path, Request::new(message)).await
+}
+
+async fn sent_as<M: Message + 'static>(
+    caller: &Caller,
+    path: &'static str,
+    request: Request<M>,
+) -> Status {
     let mut client = Grpc::new(caller.clone());
     client.ready().await.unwrap();
     let codec = tonic_prost::ProstCodec::<_, GetCustomerRequest>::default();
     let path = PathAndQuery::from_static(path);
-    let answered = client.unary(Request::new(message), path, codec).await;
-    answered.unwrap_err()
+    client.unary(request, path, codec).await.unwrap_err()
 }
 
 /// Two bytes each, and many times that for whoever decodes them.
@@ -100,6 +107,12 @@ async fn what_is_no_request_is_refused_with_a_reason() {
     let invalid = (Code::InvalidArgument, "FRAME_INVALID".into());
     assert_eq!(refusal(&status), invalid);
     assert!(!status.message().contains("UTF-8"), "{status:?}");
+    // Compressed, which no service understands.
+    let mut request = Request::new(GetCustomerRequest::default());
+    let gzip = "gzip".parse().unwrap();
+    request.metadata_mut().insert("grpc-encoding", gzip);
+    let status = sent_as(&agent, get, request).await;
+    assert_eq!(refusal(&status), invalid);
 
     let integration = suite.caller_for("erp", "integration");
     let stages = "/kefu.order.v1.OrderService/BulkRecordStages";

@@ -340,7 +340,7 @@ async fn old_connections_give_way_to_new_ones_and_what_was_sent_is_answered() {
         }
     });
     let options = ServeOptions {
-        max_connection_age: Some(Duration::from_millis(20)),
+        max_connection_age: Some(Duration::from_millis(200)),
         ..options(SOON)
     };
     let served = Served::start(BoxCloneSyncService::new(service), options).await;

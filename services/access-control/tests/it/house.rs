@@ -85,7 +85,7 @@ pub(crate) struct House {
 
 /// Looks until there is something, which has to be within a bound.
 pub(crate) async fn eventually<T>(mut look: impl AsyncFnMut() -> Option<T>) -> T {
-    for _ in 0..2000 {
+    for _ in 0..20_000 {
         if let Some(found) = look().await {
             return found;
         }

@@ -14,6 +14,8 @@ use kefu_service::{core::Deps, host::Job};
 use crate::{domain::period::Zone, store::days};
 
 const EVERY: Duration = Duration::from_secs(10);
+/// To go once over every order that there ever was.
+const BOUND: Duration = Duration::from_secs(120);
 
 /// What this process is configured with counts once, when it starts: where two have different
 /// zones for a while, the later one's stays.
@@ -24,7 +26,8 @@ pub(crate) fn keep_days(deps: Deps, zone: &Zone) -> Job {
         let (deps, zone, anew) = (deps.clone(), zone.clone(), anew.clone());
         async move {
             let first = anew.load(Ordering::Relaxed);
-            let begin = deps.db.transaction(move |connection| {
+            let db = deps.db.within(BOUND);
+            let begin = db.transaction(move |connection| {
                 let zone = zone.clone();
                 Box::pin(async move { days::begin(connection, &zone, first).await })
             });

@@ -77,7 +77,8 @@ pub(crate) async fn are_of(
 }
 
 /// Begins to keep the days of what is answered from, in this zone, where none are kept; where
-/// they are `anew`, also when they are of another zone; those that do not tell which were late are counted again. Whoever takes facts in waits meanwhile.
+/// they are `anew`, also when they are of another zone; those that do not tell which were late are
+/// counted again. Whoever takes facts in waits meanwhile, up to what the transaction is bound to.
 pub(crate) async fn begin(
     connection: &mut PgConnection,
     zone: &str,
@@ -92,6 +93,10 @@ pub(crate) async fn begin(
     let Some(generation) = generation.fetch_optional(&mut *connection).await? else {
         return Ok(());
     };
+    // Of many orders longer than one statement of a call may take.
+    sqlx::query("SET LOCAL statement_timeout = 0")
+        .execute(&mut *connection)
+        .await?;
     clear(connection, generation).await?;
     sqlx::query!(
         "INSERT INTO analytics.order_day

@@ -2,7 +2,6 @@
 
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
-use kefu_contracts::profile::CustomerState;
 use kefu_service::error::Fault;
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -22,13 +21,13 @@ pub(crate) async fn note_overdue(
     connection: &mut PgConnection,
     now: Timestamp,
 ) -> Result<Vec<Overdue>, Fault> {
+    // DRAFT, as the index of these has it.
     let rows = sqlx::query!(
         r#"UPDATE profile.customer SET overdue_noted = true
            WHERE id IN (SELECT id FROM profile.customer
-                        WHERE state = $1 AND NOT overdue_noted AND entry_due_at < $2
+                        WHERE state = 1 AND NOT overdue_noted AND entry_due_at < $1
                         ORDER BY entry_due_at LIMIT 100 FOR UPDATE SKIP LOCKED)
            RETURNING id, intake_channel, department_id, entry_due_at AS "entry_due_at!", revision"#,
-        CustomerState::Draft as i16,
         now.to_sqlx() as _
     )
     .fetch_all(connection)
@@ -57,13 +56,13 @@ pub(crate) async fn withdrawn(
     connection: &mut PgConnection,
     by: Timestamp,
 ) -> Result<Vec<Withdrawn>, Fault> {
+    // WITHDRAWN, as the index of these has it.
     let drafts = sqlx::query_as!(
         Withdrawn,
         "SELECT id, intake_channel, department_id, revision FROM profile.customer c
-         WHERE state = $1 AND updated_at <= $2
+         WHERE state = 5 AND updated_at <= $1
            AND NOT EXISTS (SELECT 1 FROM profile.hold_file f WHERE f.customer_id = c.id AND f.removed_at IS NULL)
          ORDER BY updated_at, id LIMIT 100 FOR UPDATE SKIP LOCKED",
-        CustomerState::Withdrawn as i16,
         by.to_sqlx() as _
     )
     .fetch_all(connection)

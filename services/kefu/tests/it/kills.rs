@@ -25,7 +25,7 @@ use uuid::Uuid;
 use crate::processes::{Process, Site, Stop, enter, enter_nth, request};
 
 /// Bound of what comes about by itself.
-const BOUND: Duration = Duration::from_secs(60);
+const BOUND: Duration = Duration::from_secs(180);
 /// Records of the import that is killed.
 const ROWS: i64 = 400;
 

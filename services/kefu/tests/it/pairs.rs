@@ -309,8 +309,10 @@ async fn limits_hold(site: &Site, gateways: &GrpcService) {
     );
     let lasted = (begun.elapsed() + Duration::from_secs(1)).as_secs_f64();
     let most = lasted.mul_add(RATE, BURST as f64);
+    // So slowly that all of them might pass is no more than the rate.
+    let all = (3 * BURST) as f64;
     assert!(
-        (passed as f64) < most && limited > 0,
+        (passed as f64) < most && (limited > 0 || most > all),
         "{codes:?}, of at most {most}"
     );
 }

@@ -160,7 +160,7 @@ impl Site {
     pub(crate) fn token(&self, login: &str) -> String {
         let issuer = self.keys.issuer().unwrap();
         let (who, now) = (employee_id(login), SystemClock.now());
-        issuer.issue(who, now, Duration::from_secs(600)).unwrap()
+        issuer.issue(who, now, Duration::from_secs(3600)).unwrap()
     }
 
     pub(crate) fn address(&self) -> String {
@@ -218,7 +218,7 @@ fn config(database: &TestDatabase, keys: &Keys, ports: &[Vec<u16>]) -> String {
          [identity]\nsigning_key = {service:?}\n\
          [vault]\nkey = {:?}\n\
          [gateway]\nsigning_key = {gateway:?}\n\
-         [gateway.rules]\nallow_development_issuer = true\n\
+         [gateway.rules]\nallow_development_issuer = true\ndefault_deadline_ms = 30000\n\
          instances = {}\nissuer = {ISSUER:?}\naudience = {AUDIENCE:?}\njwks = {:?}\n",
         public(keys.gateway().unwrap()),
         public(keys.service().unwrap()),
@@ -331,35 +331,27 @@ async fn six_processes_are_one_suite() {
     };
     let body = OpenTicketRequest {
         ticket: Some(ticket),
-        request_id: String::new(),
+        request_id: "0190c5a8-0000-7000-8000-000000004710".into(),
     };
+    // Neither is waited for when the suite starts.
     let mut tickets = TicketServiceClient::new(channel.clone());
-    let opened = tickets
-        .open_ticket(request(body, &agent, "service", &entered))
-        .await
-        .unwrap();
+    let opened = eventually(async || {
+        let asked = request(body.clone(), &agent, "service", &entered);
+        tickets.open_ticket(asked).await.ok()
+    })
+    .await;
+    let at = place(&opened);
     let mut metrics = MetricsServiceClient::new(channel.clone());
     let query = QueryMetricRequest {
         metric: "tickets".into(),
         ..Default::default()
     };
-    let asked = request(
-        query.clone(),
-        &token("chen.guodong"),
-        "analysis",
-        &place(&opened),
-    );
-    assert_eq!(
-        metrics
-            .query_metric(asked)
-            .await
-            .unwrap()
-            .into_inner()
-            .total
-            .unwrap()
-            .count,
-        1
-    );
+    let counted = eventually(async || {
+        let asked = request(query.clone(), &token("chen.guodong"), "analysis", &at);
+        metrics.query_metric(asked).await.ok()
+    })
+    .await;
+    assert_eq!(counted.into_inner().total.unwrap().count, 1);
 
     // A service that is gone is UNAVAILABLE, and back again without anything else restarting.
     processes.remove(4);

@@ -18,11 +18,14 @@ use super::{
     command::{Action, Command},
     write::{AtHand, step},
 };
-use crate::domain::{
-    amendment::{self, Wish},
-    entry::{check_contact, check_lines},
-    finding::clear_up,
-    stock,
+use crate::{
+    domain::{
+        amendment::{self, Wish},
+        entry::{check_contact, check_lines},
+        finding::clear_up,
+        stock,
+    },
+    store::records::reached,
 };
 
 const LONGEST_REASON: usize = 2000;
@@ -107,7 +110,8 @@ impl Orders {
         at_hand: &mut AtHand,
         changed: &Changed,
     ) -> Result<(), Fault> {
-        amendment::ensure(Wish::Change, at_hand.row.current.stage)?;
+        let told = reached(&at_hand.order.events).map(|one| one.stage);
+        amendment::ensure(Wish::Change, at_hand.row.current.stage, told)?;
         let order = &mut at_hand.order;
         let before = order.lines.clone();
         if !changed.lines.is_empty() {

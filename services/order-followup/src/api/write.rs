@@ -216,7 +216,8 @@ impl Orders {
                 );
             }
             Action::Cancel(wish, reason) => {
-                amendment::ensure(*wish, before.stage)?;
+                let told = reached(&order.events).map(|one| one.stage);
+                amendment::ensure(*wish, before.stage, told)?;
                 order
                     .steps
                     .push(step(call, OrderStepKind::Cancelled, reason));

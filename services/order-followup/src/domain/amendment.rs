@@ -3,6 +3,8 @@
 use kefu_contracts::order::OrderStage::{self, *};
 use kefu_service::error::Fault;
 
+use super::stage::{has_left, is_over};
+
 /// What a customer may wish.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Wish {
@@ -45,11 +47,18 @@ const RULES: [Rule; 9] = [
     rule(Cancelled, false, false, false),
 ];
 
-/// Refuses what comes too late, or is not for whoever asks.
+/// Refuses what comes too late, or is not for whoever asks, of an order that is at a stage and was
+/// told to have reached these. What has left has left, whatever somebody tells of it later.
 ///
 /// # Errors
 /// `STATE_NOT_ALLOWED`.
-pub(crate) fn ensure(wish: Wish, stage: OrderStage) -> Result<(), Fault> {
+pub(crate) fn ensure(
+    wish: Wish,
+    stage: OrderStage,
+    told: impl IntoIterator<Item = OrderStage>,
+) -> Result<(), Fault> {
+    let left = told.into_iter().filter(|stage| has_left(*stage)).max();
+    let stage = left.filter(|_| !is_over(stage)).unwrap_or(stage);
     let rule = RULES.iter().find(|rule| rule.stage == stage);
     let may = rule.is_some_and(|rule| match wish {
         Wish::Change => rule.change,
@@ -85,11 +94,15 @@ mod tests {
         for rule in &RULES {
             assert!(rule.stop || !rule.cancel, "{:?}", rule.stage);
             assert!(rule.cancel || !rule.change, "{:?}", rule.stage);
+            for wish in [Wish::Change, Wish::Cancel, Wish::Stop] {
+                let told = [Submitted, Shipped, Picking, rule.stage];
+                assert!(ensure(wish, rule.stage, told).is_err(), "{:?}", rule.stage);
+            }
             let has_left = matches!(rule.stage, Shipped | Delivered | Completed | Cancelled);
-            assert_eq!(ensure(Wish::Stop, rule.stage).is_ok(), !has_left);
+            assert_eq!(ensure(Wish::Stop, rule.stage, []).is_ok(), !has_left);
         }
-        assert!(ensure(Wish::Cancel, Picking).is_err());
-        assert!(ensure(Wish::Change, Confirmed).is_err());
-        assert!(ensure(Wish::Change, Unspecified).is_err());
+        assert!(ensure(Wish::Cancel, Picking, []).is_err());
+        assert!(ensure(Wish::Change, Confirmed, []).is_err());
+        assert!(ensure(Wish::Change, Unspecified, []).is_err());
     }
 }

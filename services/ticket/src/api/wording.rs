@@ -16,14 +16,23 @@ use crate::{
     store::{clocks, versions},
 };
 
-/// What is known of a ticket, of all that the phrase asks for.
+/// Who reads a text, and when.
+pub(super) struct Reader {
+    pub(super) language: Language,
+    pub(super) now: Timestamp,
+    /// Whether a time that goes by the customer's tier may be told.
+    pub(super) tier_cleared: bool,
+}
+
+/// What is known of a ticket, of all that the phrase asks for and the reader may know.
 pub(super) async fn facts(
     connection: &mut PgConnection,
     phrase: &Phrase,
     ticket: &Ticket,
     id: Uuid,
-    (language, now): (Language, Timestamp),
+    reader: &Reader,
 ) -> Result<Facts, Fault> {
+    let now = reader.now;
     let mut category = ticket.category.clone();
     if phrase.placeholders().contains(&Placeholder::Category) {
         let versions: Vec<HandlingVersion> = versions::all(connection).await?;
@@ -36,10 +45,10 @@ pub(super) async fn facts(
         && let Some(counted) = clocks::ticket(connection, id).await?
     {
         let timing = clocks::timing(connection).await?;
-        (promised_at, zone) = timing.promise(&counted.record, now);
+        (promised_at, zone) = timing.promise(&counted.record, now, reader.tier_cleared);
     }
     Ok(Facts {
-        language,
+        language: reader.language,
         number: ticket.number.clone(),
         subject: ticket.subject.clone(),
         category,

@@ -103,13 +103,16 @@ impl Timing {
         all.collect()
     }
 
-    /// When the solution of a ticket is due, where it is, and by the clock on which wall.
+    /// When the solution of a ticket is due, where it is, and by the clock on which wall. Where the
+    /// tier is not cleared, of targets that do not go by it alone.
     pub(crate) fn promise(
         &self,
         record: &Record,
         now: Timestamp,
+        tier_cleared: bool,
     ) -> (Option<Timestamp>, Option<TimeZone>) {
-        let clocks = self.clocks(record);
+        let mut clocks = self.clocks(record);
+        clocks.retain(|one| tier_cleared || !self.go_by_tier(one.targets_version));
         let solution = clocks
             .iter()
             .rfind(|one| one.attempt.metric == ClockMetric::Resolution);

@@ -334,12 +334,12 @@ pub(crate) async fn sweep(
     now: Timestamp,
     most: i64,
 ) -> Result<Vec<Swept>, Fault> {
+    // COMING, as the index of these has it.
     let rows = sqlx::query!(
         "DELETE FROM ticket.attachment WHERE id IN
-             (SELECT id FROM ticket.attachment WHERE state = $1 AND started_at <= $2
-              LIMIT $3 FOR UPDATE SKIP LOCKED)
+             (SELECT id FROM ticket.attachment WHERE state = 1 AND started_at <= $1
+              LIMIT $2 FOR UPDATE SKIP LOCKED)
          RETURNING id, ticket_id, customer_id",
-        COMING,
         before.to_sqlx() as _,
         most
     )

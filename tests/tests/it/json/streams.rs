@@ -74,7 +74,7 @@ async fn a_list_goes_on_in_lines() {
     assert_eq!(told["name"], opened.name);
 
     // One that is to end ends with the reason in its last line.
-    let mut lines = Lines::of(&agent, &path, Some("500m")).await;
+    let mut lines = Lines::of(&agent, &path, Some("3S")).await;
     let mut last = Value::Null;
     while let Some(line) = lines.next().await {
         last = line;

@@ -18,7 +18,7 @@ use tonic_types::StatusExt;
 use tower::ServiceExt;
 
 /// How long a stream is listened to after its last message.
-const QUIET: Duration = Duration::from_millis(300);
+const QUIET: Duration = Duration::from_secs(10);
 
 /// Everything that came back.
 pub(super) struct Answer {
@@ -46,15 +46,8 @@ pub(super) async fn call(caller: &Caller, path: &str, request: &DynamicMessage) 
     let (mut body, mut trailers) = (Vec::new(), HeaderMap::new());
     let first = Duration::from_secs(30);
     let mut open = false;
-    while let Ok(Some(frame)) = tokio::time::timeout(
-        if body.is_empty() {
-            first
-        } else {
-            QUIET.max(first / 10)
-        },
-        rest.frame(),
-    )
-    .await
+    while let Ok(Some(frame)) =
+        tokio::time::timeout(if body.is_empty() { first } else { QUIET }, rest.frame()).await
     {
         match frame.unwrap().into_data() {
             Ok(data) => body.extend(data),

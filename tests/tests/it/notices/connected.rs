@@ -93,7 +93,7 @@ async fn connected(connector: &Connector) -> TestSuite {
     let uri = connector.serve().await;
     TestSuite::with_parts(|parts: &mut Parts| {
         parts.ticket.notices.connector_uri = uri;
-        parts.ticket.notices.timeout_ms = 300;
+        parts.ticket.notices.timeout_ms = 3_000;
     })
     .await
 }
@@ -187,6 +187,7 @@ async fn what_no_connector_takes_is_told_by_hand() {
     // The other one is never answered.
     connector.plays(vec![Next::Fails(Code::Unavailable); 100]);
     open(&erp, ticket(&customer)).await;
+    eventually(async || (connector.heard().len() >= 2).then_some(())).await;
     eventually(async || {
         let states = states(&suite).await;
         if states.len() == 2 && states[1].0 == 4 {

@@ -104,7 +104,7 @@ async fn connected(connector: &Connector) -> (TestSuite, Caller) {
     let uri = connector.serve().await;
     let suite = TestSuite::with_parts(|parts: &mut Parts| {
         parts.order_followup.notices.uri = uri;
-        parts.order_followup.notices.timeout_ms = 300;
+        parts.order_followup.notices.timeout_ms = 3_000;
     })
     .await;
     let told = NoticeRule {
@@ -181,6 +181,7 @@ async fn what_no_connector_takes_of_an_order_is_told_by_hand() {
     connector.plays(vec![Next::Fails(Code::Unavailable); 100]);
     late(&suite, &li, &customer).await;
     eventually(async || (states(&suite).await.len() == 2).then_some(())).await;
+    eventually(async || (connector.heard().len() >= 2).then_some(())).await;
     turned(&suite, 1800, async || states(&suite).await[1].0 == 4).await;
     let often = connector.heard().len();
     assert!((3..40).contains(&often), "{often}");

@@ -135,7 +135,7 @@ async fn connectors_make_checks_as_far_as_they_answer() {
         connectors.identity_uri = uri.clone();
         connectors.account_uri = uri.clone();
         connectors.document_uri = nowhere;
-        connectors.timeout_ms = 500;
+        connectors.timeout_ms = 2_000;
         connectors.attempts = 2;
         connectors.pause_ms = 1;
     })

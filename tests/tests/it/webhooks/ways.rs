@@ -234,7 +234,11 @@ async fn a_ping_tries_the_way_once() {
 /// A receiver that says nothing holds up nobody else, nor many of its own.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_silent_receiver_holds_up_nobody_else() {
-    let suite = TestSuite::start().await;
+    let suite = TestSuite::with_parts(|parts| {
+        // Longer than all of it takes.
+        parts.access_control.webhooks.timeout_ms = 30_000;
+    })
+    .await;
     let by = administrator(&suite);
     let silent = Receiver::that(Answer::Silence).await;
     let good = Receiver::that(Answer::Status(200)).await;

@@ -86,6 +86,24 @@ impl Listed {
     }
 }
 
+/// The first and the last entry that was recorded within a time, whatever clocks did meanwhile. By
+/// the order of the log alone a page of yesterday would begin to look at the first entry ever.
+async fn bounds(
+    connection: &mut PgConnection,
+    from: Timestamp,
+    until: Option<Timestamp>,
+) -> Result<Option<(i64, i64)>, Fault> {
+    let bounds = sqlx::query!(
+        "SELECT min(seq) AS first, max(seq) AS last FROM access.audit_entry
+         WHERE recorded_at >= $1 AND recorded_at < COALESCE($2, 'infinity'::timestamptz)",
+        from.to_sqlx(),
+        until.map(ToSqlx::to_sqlx) as Option<jiff_sqlx::Timestamp>,
+    )
+    .fetch_one(connection)
+    .await?;
+    Ok(bounds.first.zip(bounds.last))
+}
+
 /// Entries from `seq` on, oldest first.
 pub(crate) async fn list(
     connection: &mut PgConnection,
@@ -93,12 +111,22 @@ pub(crate) async fn list(
     from: i64,
     most: i64,
 ) -> Result<Vec<Listed>, Fault> {
+    let (mut first, mut last) = (from, i64::MAX);
+    if let Some(since) = filter.from {
+        // Who goes on has begun within it.
+        if from == 0 || filter.until.is_some() {
+            let Some(bounds) = bounds(connection, since, filter.until).await? else {
+                return Ok(Vec::new());
+            };
+            (first, last) = (from.max(bounds.0), bounds.1);
+        }
+    }
     let rows = sqlx::query_as!(
         Listed,
         "SELECT seq, service, recorded_at, actor_id, purpose, kind, resource, customer_id, type, method, permission,
                 reason, cleared, grant_ids, leaf, leaf_hash
          FROM access.audit_entry
-         WHERE seq >= $1
+         WHERE seq >= $1 AND seq <= $12
            AND ($3::uuid IS NULL OR actor_id = $3)
            AND ($4::uuid IS NULL OR customer_id = $4)
            AND ($5::text IS NULL OR permission = $5)
@@ -109,7 +137,7 @@ pub(crate) async fn list(
            AND ($10::timestamptz IS NULL OR recorded_at >= $10)
            AND ($11::timestamptz IS NULL OR recorded_at < $11)
          ORDER BY seq LIMIT $2",
-        from,
+        first,
         most,
         filter.subject,
         filter.customer,
@@ -120,6 +148,7 @@ pub(crate) async fn list(
         filter.service,
         filter.from.map(ToSqlx::to_sqlx) as Option<jiff_sqlx::Timestamp>,
         filter.until.map(ToSqlx::to_sqlx) as Option<jiff_sqlx::Timestamp>,
+        last,
     )
     .fetch_all(connection)
     .await?;
@@ -215,8 +244,12 @@ pub(crate) async fn nodes(
     let rows = sqlx::query!(
         r#"SELECT n.level, n.index, n.hash
            FROM generate_series(1, 62) AS l (level)
-           JOIN access.audit_node n ON n.level = l.level::int2
-               AND n.index >= ($1::int8 >> l.level) AND n.index <= ($2::int8 >> l.level)
+           CROSS JOIN LATERAL (
+               -- By itself, so that its bounds are those of a range in the index.
+               SELECT level, index, hash FROM access.audit_node
+               WHERE level = l.level::int2 AND index >= ($1::int8 >> l.level) AND index <= ($2::int8 >> l.level)
+               OFFSET 0
+           ) n
            WHERE ((n.index + 1) << n.level) > $1 AND ((n.index + 1) << n.level) <= $2
            ORDER BY (n.index + 1) << n.level, n.level"#,
         from,

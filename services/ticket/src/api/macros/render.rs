@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use super::Macros;
 use crate::{
-    api::wording,
+    api::wording::{self, Reader},
     domain::macros::{check_asked, check_given, ensure_for, missing, phrase},
     store::{
         macros::{self, MACROS},
@@ -88,9 +88,12 @@ impl Macros {
         check_asked(&mut fields, &stored.body, &request.values);
         fields.finish()?;
         let phrase = phrase(&stored.body)?;
-        let language = stored.body.language();
-        let mut facts =
-            wording::facts(connection, &phrase, &ticket, row.id, (language, call.now)).await?;
+        let reader = Reader {
+            language: stored.body.language(),
+            now: call.now,
+            tier_cleared: clearance.classes.contains(DataClass::Relation),
+        };
+        let mut facts = wording::facts(connection, &phrase, &ticket, row.id, &reader).await?;
         let values = request.values.iter();
         facts.values = values
             .map(|one| (one.key.clone(), one.text.clone()))

@@ -25,7 +25,11 @@ use uuid::Uuid;
 
 use super::Notices;
 use crate::{
-    api::{Tickets, rules::Rules, wording},
+    api::{
+        Tickets,
+        rules::Rules,
+        wording::{self, Reader},
+    },
     domain::{
         notice::{self, channels},
         phrase::Phrase,
@@ -199,8 +203,13 @@ impl Tickets {
         let Some(phrase) = phrase else {
             return Ok(None);
         };
-        let of = (language, news.now);
-        let facts = wording::facts(connection, &phrase, news.ticket, ticket, of).await?;
+        // The customer, who is promised it.
+        let reader = Reader {
+            language,
+            now: news.now,
+            tier_cleared: true,
+        };
+        let facts = wording::facts(connection, &phrase, news.ticket, ticket, &reader).await?;
         Ok(phrase.render(&facts).ok().map(|text| (language, text)))
     }
 }

@@ -161,6 +161,11 @@ proptest! {
                 .map(|(attempt, version)| (attempt.metric as i32, attempt.number, *version))
                 .collect();
             prop_assert_eq!(&told, &any);
+            let promise = |record, cleared| timing.promise(record, minute(0), cleared).0;
+            prop_assert_eq!(promise(record, false), promise(&all[0], false));
+            let due = timing.clocks(record);
+            let due = due.iter().rfind(|one| one.attempt.metric == ClockMetric::Resolution);
+            prop_assert_eq!(promise(record, true), due.and_then(|one| one.due_at));
         }
     }
 }
