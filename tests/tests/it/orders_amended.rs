@@ -234,6 +234,10 @@ async fn people_do_not_tell_that_an_order_was_cancelled() {
     }
 
     let erp = suite.caller_for("erp", "integration");
+    let told = RecordStageRequest {
+        occurred_time: Some(to_proto(suite.clock.now())),
+        ..told
+    };
     let gone = orders(&erp).record_stage(told).await.unwrap().into_inner();
     assert_eq!(gone.stage(), OrderStage::Cancelled);
 }
