@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use kefu::{
     dev::{Keys, parts},
-    suite::Parts,
+    suite::{Databases, Parts},
 };
 use kefu_access_control::{
     domain::company::Company,
@@ -49,6 +49,20 @@ pub struct TestSuite {
     pub objects: TempDir,
     _running: Running,
     ending: CancellationToken,
+}
+
+/// What an instance is put together from.
+fn configured(
+    keys: &Keys,
+    databases: Databases,
+    clock: &TurnableClock,
+    ids: Ids,
+    objects: &TempDir,
+) -> Parts {
+    let mut parts = parts(keys, databases, Arc::new(clock.clone()), ids).unwrap();
+    parts.ticket.attachments.folder = objects.path().to_owned();
+    parts.gateway.default_deadline_ms = DEADLINE_MS;
+    parts
 }
 
 impl TestSuite {
@@ -97,10 +111,8 @@ impl TestSuite {
         seed(&databases.access_control, &clock, &ids, &company)
             .await
             .unwrap();
-        let mut parts = parts(&keys, databases, Arc::new(clock.clone()), ids).unwrap();
         let objects = tempfile::tempdir().unwrap();
-        parts.ticket.attachments.folder = objects.path().to_owned();
-        parts.gateway.default_deadline_ms = DEADLINE_MS;
+        let mut parts = configured(&keys, databases, &clock, ids, &objects);
         change(&mut parts);
         let mut access_control = if apart {
             Some(AccessControl::beside(&mut parts).await)
@@ -225,9 +237,7 @@ impl TestSuite {
     pub fn twin(&self) -> Twin {
         let databases = self.database.open().unwrap();
         let ids = Ids::new(Arc::new(self.clock.clone()), system_randomness());
-        let mut parts = parts(&self.keys, databases, Arc::new(self.clock.clone()), ids).unwrap();
-        parts.ticket.attachments.folder = self.objects.path().to_owned();
-        parts.gateway.default_deadline_ms = DEADLINE_MS;
+        let parts = configured(&self.keys, databases, &self.clock, ids, &self.objects);
         let suite = parts.assemble().unwrap();
         let ending = CancellationToken::new();
         let gateway = suite.gateway.service.clone();

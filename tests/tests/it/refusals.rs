@@ -56,14 +56,8 @@ async fn unknown_and_internal_methods_are_unimplemented() {
         "/kefu.ticket.v1.TicketService/Nonsense",
         "/grpc.Nonsense/Call",
     ]) {
-        let mut client = Grpc::new(suite.caller("han.bing"));
-        client.ready().await.unwrap();
-        let codec = tonic_prost::ProstCodec::<GetCustomerRequest, GetCustomerRequest>::default();
-        let request = Request::new(GetCustomerRequest::default());
-        let status = client
-            .unary(request, PathAndQuery::from_static(path), codec)
-            .await
-            .unwrap_err();
+        let request = GetCustomerRequest::default();
+        let status = sent(&suite.caller("han.bing"), path, request).await;
         assert_eq!(
             refusal(&status),
             (Code::Unimplemented, "METHOD_UNKNOWN".into()),
