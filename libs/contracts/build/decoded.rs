@@ -62,7 +62,7 @@ fn reach(
 
 /// None for what takes no more than some times what it was sent as.
 fn row(field: &FieldDescriptor, places: &BTreeMap<String, usize>) -> Option<String> {
-    let (mut bytes, message) = match field.kind() {
+    let (size, message) = match field.kind() {
         Kind::Message(nested) if is_own(&nested) => {
             let name = nested.full_name();
             let size = format!("size_of::<crate::{}>()", name.replace('.', "::"));
@@ -72,11 +72,12 @@ fn row(field: &FieldDescriptor, places: &BTreeMap<String, usize>) -> Option<Stri
         Kind::String | Kind::Bytes => (TEXT.to_owned(), None),
         _ => return None,
     };
-    if !field.is_list() {
+    let bytes = match (field.is_list(), message) {
+        (true, _) => size,
         // It has its place in the message that holds it.
-        "0".clone_into(&mut bytes);
-        message?;
-    }
+        (false, Some(_)) => "0".to_owned(),
+        (false, None) => return None,
+    };
     let number = field.number();
     Some(format!(
         "Held {{ number: {number}, bytes: {bytes}, message: {message:?} }},"
