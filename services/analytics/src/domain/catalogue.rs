@@ -2,6 +2,7 @@
 //! mean and any list of its records share.
 
 mod access;
+mod classes;
 mod customers;
 mod orders;
 mod records;
@@ -9,6 +10,8 @@ mod tickets;
 
 use kefu_contracts::analytics::{Dimension, Measure, Metric as MetricMessage};
 use kefu_service::error::Language;
+
+pub(crate) use classes::class;
 
 /// A text in both languages of the suite.
 #[derive(Debug, Clone, Copy)]

@@ -8,10 +8,7 @@ mod tests;
 
 use jiff::Timestamp;
 use kefu_access::{AccessContext, Scope};
-use kefu_contracts::{
-    analytics::{Approximation, Measure, MetricRow},
-    policy::DataClass,
-};
+use kefu_contracts::analytics::{Approximation, Measure, MetricRow};
 
 use super::{
     catalogue::{Metric, Population},
@@ -40,14 +37,16 @@ pub(crate) enum Noise {
 pub(crate) const REPLACED: f64 = 0.25;
 
 /// Whether the call may be told the figure as it is: each rule that lets it through clears what
-/// the figure's records are of, so that it may be shown every record that is counted. By region also
-/// where customers are from, whose files may lie anywhere, whatever the records are of.
+/// the figure's records are of, so that it may be shown every record that is counted, and by what else
+/// they are grouped. By region that is where customers are from, whose files may lie anywhere.
 pub(crate) fn is_exact(context: &AccessContext, now: Timestamp, question: &Question) -> bool {
     let class = question.metric.records().class;
     let mut standing = context.rules.iter().filter(|rule| rule.stands(now));
     standing.all(|rule| {
-        let from = rule.classes.contains(DataClass::Basic) && rule.scope == Scope::All;
-        rule.classes.contains(class) && (from || !question.is_by_region())
+        let clears = |class| rule.classes.contains(class);
+        let reaches = rule.scope == Scope::All || !question.is_by_region();
+        let mut others = question.other_classes();
+        clears(class) && reaches && others.all(|(_, class)| clears(class))
     })
 }
 

@@ -1,9 +1,12 @@
 //! What a query asks for, checked: everything that is wrong is found at once.
 
 use jiff::civil::Date;
-use kefu_contracts::analytics::{
-    Dimension::{self, Customer, Day, Employee, Month, Region, Week},
-    Measure, QueryMetricRequest, RankBy,
+use kefu_contracts::{
+    analytics::{
+        Dimension::{self, Customer, Day, Employee, Month, Region, Week},
+        Measure, QueryMetricRequest, RankBy,
+    },
+    policy::DataClass,
 };
 use kefu_service::{
     error::{Fault, Violation},
@@ -139,6 +142,14 @@ impl Question {
     /// Whether it tells where customers are from.
     pub(crate) fn is_by_region(&self) -> bool {
         self.group_by.contains(&Region)
+    }
+
+    /// Of what data it tells beside that of its records, each by its place in what it is grouped by.
+    pub(crate) fn other_classes(&self) -> impl Iterator<Item = (usize, DataClass)> {
+        let own = self.metric.records().class;
+        let classes = self.group_by.iter().map(|one| catalogue::class(*one));
+        let other = move |class: DataClass| class != DataClass::System && class != own;
+        classes.enumerate().filter(move |(_, class)| other(*class))
     }
 
     /// The same of the period that it is compared with.

@@ -55,9 +55,11 @@ impl Metric {
             | Of::SalesOfProducts
             | Of::LatenessOfOrders
             | Of::StuckOrders
-            | Of::AfterSalesOfOrders
-            | Of::Reviews => named("orders", DataClass::Purchase),
-            Of::Cases | Of::CaseScores => named("cases", DataClass::Purchase),
+            | Of::AfterSalesOfOrders => named("orders", DataClass::Purchase),
+            Of::Cases => named("cases", DataClass::Purchase),
+            // What customers say is of what was done for them, whatever it is said of.
+            Of::Reviews => named("orders", DataClass::Service),
+            Of::CaseScores => named("cases", DataClass::Service),
             Of::FormerlyActive | Of::Cohorts | Of::Buyers => {
                 named("customers", DataClass::Purchase)
             }

@@ -92,6 +92,53 @@ fn regions_are_exact_for_who_sees_where_all_customers_are_from() {
     ));
 }
 
+/// Clauses CF-6.1, IH-8.2: which credit customers have is exact for whoever has that cleared by every rule,
+/// wherever they are, and for nobody who has only their files cleared.
+#[test]
+fn credit_is_exact_for_whom_it_is_cleared() {
+    use DataClass::{Basic, Financial, Purchase, Relation, Service};
+    let head: &[DataClass] = &[Purchase, Service, Relation];
+    let leader: &[DataClass] = &[Basic, Purchase, Service, Relation];
+    let keeper: &[DataClass] = &[Relation, Financial];
+    let department = Scope::Departments(vec![Uuid::from_u128(7)]);
+    for by in [
+        &[Dimension::Credit][..],
+        &[Dimension::Credit, Dimension::Day, Dimension::Department],
+        &[Dimension::Tier, Dimension::Credit],
+    ] {
+        let exact = |scope: &Scope, rules: &[(&[DataClass], Option<i64>)]| {
+            is_exact(&within(scope, rules), at(10), &asked("customers", by))
+        };
+        for scope in [&Scope::All, &department] {
+            assert!(!exact(scope, &[(head, None)]), "{by:?}");
+            assert!(!exact(scope, &[(leader, None)]), "{by:?}");
+            assert!(exact(scope, &[(keeper, None)]), "{by:?}");
+            assert!(!exact(scope, &[(&[Financial], None)]), "{by:?}");
+            assert!(!exact(scope, &[(keeper, None), (leader, None)]), "{by:?}");
+        }
+    }
+    let context = within(&department, &[(head, None)]);
+    assert!(is_exact(
+        &context,
+        at(10),
+        &asked("customers", &[Dimension::Tier])
+    ));
+}
+
+/// Clause CF-6.1: what customers say of orders and cases is exact for whoever has that cleared, and not
+/// for whoever may see what they bought alone.
+#[test]
+fn what_customers_say_is_of_service() {
+    use DataClass::{Purchase, Service};
+    for metric in ["order_satisfaction", "after_sales_score"] {
+        let exact = |classes: &[DataClass]| {
+            is_exact(&context(&[(classes, None)]), at(10), &asked(metric, &[]))
+        };
+        assert!(exact(&[Service]), "{metric}");
+        assert!(!exact(&[Purchase]), "{metric}");
+    }
+}
+
 /// Clause CF-6.1: a figure is exact for whoever may see all of its records, by every rule that
 /// counts, and for nobody else.
 #[test]

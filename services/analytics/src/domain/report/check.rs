@@ -267,6 +267,18 @@ mod tests {
             ReportSection {
                 id: "bought".into(),
                 metric: "buyers".into(),
+                ..plain.clone()
+            },
+            ReportSection {
+                id: "tiers".into(),
+                metric: "customers".into(),
+                group_by: by(Dimension::Tier),
+                ..plain.clone()
+            },
+            ReportSection {
+                id: "credit".into(),
+                metric: "customers".into(),
+                group_by: by(Dimension::Credit),
                 ..plain
             },
         ];
@@ -298,6 +310,7 @@ mod tests {
                 ("[9].group_by[0]", "NOT_APPLICABLE"),
                 ("[11].calendar", "NOT_APPLICABLE"),
                 ("[12].calendar", "RESOURCE_NAME"),
+                ("[15].group_by[0]", "NOT_APPLICABLE"),
             ]
         );
         // Looks are of no department, and of the whole company.

@@ -39,13 +39,12 @@ pub(crate) fn question(
     };
     let mut question = Question::read(&request, zone, Door::Figures).map_err(named)?;
     // A report is told exactly to whoever it reaches.
-    if let Some(at) = question
-        .group_by
-        .iter()
-        .position(|one| *one == Dimension::Region)
-    {
-        let field = format!("group_by[{at}]");
-        return Err(Fault::fields(vec![(field, Violation::NotApplicable)]));
+    let others = question.other_classes();
+    let others: Vec<_> = others
+        .map(|(at, _)| (format!("group_by[{at}]"), Violation::NotApplicable))
+        .collect();
+    if !others.is_empty() {
+        return Err(Fault::fields(others));
     }
     if !section.kind.is_empty() {
         let number = kind_of(&question, &section.kind).ok_or_else(|| {

@@ -81,8 +81,10 @@ impl Opened<'_> {
             (_, None) => {
                 query.push("FALSE AS seen, 0::int8 AS matched");
             }
-            // Where somebody is from is not told by naming what they bought.
-            _ if question.is_by_region() && !is_exact(asked.context, asked.now, question) => {
+            // Where somebody is from is not told by naming what they bought, nor their credit by naming them.
+            _ if question.other_classes().next().is_some()
+                && !is_exact(asked.context, asked.now, question) =>
+            {
                 query.push("FALSE AS seen, 0::int8 AS matched");
             }
             (Facts::Of(_), Some(_)) => {

@@ -264,6 +264,34 @@ fn a_row_opens_into_what_it_counts() {
     );
 }
 
+/// Clauses CF-6.1, IH-8.2: nobody is named by their credit to whoever has that not cleared; named by all else
+/// they are.
+#[test]
+fn nobody_is_named_by_a_credit_that_is_not_cleared() {
+    use DataClass::{Financial, Purchase, Relation, Service};
+    let of = |classes: &[DataClass]| {
+        let scope = Scope::Departments(vec![Uuid::from_u128(7)]);
+        context(vec![scope], ClassSet::of(classes))
+    };
+    let named = |by: &[Dimension], context: &AccessContext| {
+        let (count, page) = opened("customers", by, context);
+        [count, page].map(|sql| {
+            let (named, _) = sql.split_once(" AS matched").unwrap();
+            named.contains(DEPARTMENTS)
+        })
+    };
+    let head = of(&[Purchase, Service, Relation]);
+    for by in [
+        &[Dimension::Credit][..],
+        &[Dimension::Department, Dimension::Credit, Dimension::Day],
+    ] {
+        assert_eq!(named(by, &head), [false; 2], "{by:?}");
+        assert_eq!(named(by, &of(&[Relation, Financial])), [true; 2], "{by:?}");
+    }
+    assert_eq!(named(&[], &head), [true; 2]);
+    assert_eq!(named(&[Dimension::Tier], &head), [true; 2]);
+}
+
 /// Clauses SG-7, CF-9.1: what is of a ticket is named to whoever may look at the ticket as it is now, and
 /// is counted for whom it was told.
 #[test]

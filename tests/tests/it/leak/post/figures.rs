@@ -135,7 +135,9 @@ impl Post<'_> {
     pub(super) async fn openings(&self, door: &Door<'_>) {
         for (metric, dimension, field) in FIGURES {
             let class = match *metric {
-                "tickets" | "ticket_satisfaction" | "resolution_rate" => DataClass::Service,
+                "tickets" | "ticket_satisfaction" | "resolution_rate" | "order_satisfaction" => {
+                    DataClass::Service
+                }
                 "visits" => DataClass::Relation,
                 _ => DataClass::Purchase,
             };
