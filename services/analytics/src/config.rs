@@ -10,7 +10,7 @@ pub struct AnalyticsConfig {
     /// Time zone of a query that names none: an IANA name.
     pub time_zone: String,
     /// Fewest records and customers of what those are told who get aggregates only (CF-6.1), 3 to 20;
-    /// counts are rounded to multiples of it.
+    /// counts are rounded to multiples of it. Of people of the company there are always at least three.
     pub fewest_in_aggregates: i32,
 }
 

@@ -7,6 +7,7 @@ mod days;
 mod followed;
 mod lateness;
 mod opened;
+mod people;
 mod perturbed;
 mod planted;
 mod random;

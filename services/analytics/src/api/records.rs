@@ -125,7 +125,7 @@ impl Metrics {
         if is_exact(&call.context, call.now, &wanted.question) {
             return Ok(response);
         }
-        let hidden = self.aggregates.count(counted.heads, counted.customers);
+        let hidden = self.aggregates.count(counted.heads, counted.behind);
         Ok(ListFigureRecordsResponse {
             hidden_count: hidden.unwrap_or_default(),
             hidden_suppressed: hidden.is_none(),

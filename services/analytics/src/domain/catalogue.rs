@@ -138,6 +138,13 @@ impl Metric {
         self.of != Population::Reads
     }
 
+    /// Whether it tells how people of the company work: of answers, who has the ticket.
+    pub(crate) fn is_of_people(&self) -> bool {
+        use Population::{Answers, ResultScores, ServiceScores};
+        let answers = matches!(self.of, Answers | ServiceScores | ResultScores);
+        answers || self.dimensions.contains(&Dimension::Employee)
+    }
+
     /// Whether it can be followed from period to period: by day, and no amounts, which are in
     /// several currencies; of a department only what it has any of.
     pub(crate) fn is_watched(&self, company: bool) -> bool {

@@ -22,6 +22,18 @@ pub(crate) struct Aggregates {
     pub(crate) fewest: i32,
 }
 
+/// Fewest people of the company whose work is told together: of two each knows the other's.
+pub(crate) const FEWEST_PEOPLE: i64 = 3;
+
+/// Whose what is counted is.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Behind {
+    /// At least so many customers.
+    pub(crate) customers: i64,
+    /// At least so many people of the company, where at least half of it is the work of somebody.
+    pub(crate) people: Option<i64>,
+}
+
 /// What a record is worth in the perturbed data.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Noise {
@@ -75,9 +87,9 @@ impl Noise {
 }
 
 impl Aggregates {
-    /// A row of the perturbed data, of at least so many customers, as it is told.
-    pub(crate) fn tell(&self, metric: &Metric, row: MetricRow, customers: i64) -> MetricRow {
-        let Some(count) = self.count(row.count, customers) else {
+    /// A row of the perturbed data as it is told.
+    pub(crate) fn tell(&self, metric: &Metric, row: MetricRow, behind: Behind) -> MetricRow {
+        let Some(count) = self.count(row.count, behind) else {
             return suppressed(row);
         };
         let noise = Noise::of(metric);
@@ -109,10 +121,11 @@ impl Aggregates {
         }
     }
 
-    /// How many records there are, as it is told; `None`: too few, or of too few customers.
-    pub(crate) fn count(&self, counted: i64, customers: i64) -> Option<i64> {
+    /// How many records there are, as it is told; `None`: too few, or of too few customers or people.
+    pub(crate) fn count(&self, counted: i64, behind: Behind) -> Option<i64> {
         let fewest = i64::from(self.fewest);
-        let told = counted >= fewest && customers >= fewest;
+        let people = behind.people.is_none_or(|people| people >= FEWEST_PEOPLE);
+        let told = counted >= fewest && behind.customers >= fewest && people;
         told.then(|| (counted + fewest / 2) / fewest * fewest)
     }
 

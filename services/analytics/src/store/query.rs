@@ -5,6 +5,7 @@ mod compared;
 mod days;
 mod dimension;
 mod home;
+mod people;
 mod person;
 pub(crate) mod records;
 mod rows;
@@ -23,7 +24,7 @@ use sqlx::{PgConnection, Postgres, QueryBuilder, Row, postgres::PgRow};
 use super::population::{Facts, NONE, Spec, spec};
 use crate::{
     domain::{
-        perturbation::Aggregates,
+        perturbation::{Aggregates, Behind},
         question::{Question, ROW_LIMIT},
         series::{self, is_number},
         working::Working,
@@ -32,6 +33,7 @@ use crate::{
 };
 pub(crate) use compared::{Asking, Compared, compared};
 use dimension::{names, sentinel, write_grouped, write_shown};
+use people::{PEOPLE, whose_work, with_people, write_departments, write_person};
 pub(crate) use person::{Exact, of_person};
 use rows::write_rows;
 use toss::write_worth;
@@ -134,8 +136,15 @@ pub(crate) fn value(question: &Question, dimension: Dimension, named: &str) -> O
 /// rows in order, one more than there may be.
 fn figures(asked: &Asked<'_>) -> QueryBuilder<Postgres> {
     let question = asked.question;
-    let mut query = QueryBuilder::new("WITH p AS (SELECT ");
-    let spec = asked.spec();
+    let (spec, whose) = match asked.told {
+        Some(_) => (with_people(asked), whose_work(asked)),
+        None => (asked.spec(), None),
+    };
+    let mut query = QueryBuilder::new("WITH ");
+    query.push(match whose {
+        Some(_) => "found AS (SELECT ",
+        None => "p AS (SELECT ",
+    });
     write_worth(asked, &spec, &mut query);
     query.push(" AS value, ").push(match spec.facts {
         Facts::Reads => "f.count AS weight",
@@ -151,6 +160,7 @@ fn figures(asked: &Asked<'_>) -> QueryBuilder<Postgres> {
         None => "NULL::int8".to_owned(),
     };
     query.push(format_args!(", {customer} AS customer"));
+    write_person(whose, &mut query);
     for (index, dimension) in question.group_by.iter().enumerate() {
         query.push(", ");
         write_grouped(asked, &spec, *dimension, &mut query);
@@ -158,6 +168,11 @@ fn figures(asked: &Asked<'_>) -> QueryBuilder<Postgres> {
     }
     write_rows(asked, &spec, &mut query);
     query.push(")");
+    if whose.is_some() {
+        write_departments(&mut query);
+        let told = people::is_told("found");
+        query.push(format_args!(", p AS (SELECT * FROM found WHERE {told})"));
+    }
     match question.top {
         Some((limit, by)) => write_top(asked, limit, by, &mut query),
         None => write_all(asked, &mut query),
@@ -211,7 +226,7 @@ fn write_top(asked: &Asked<'_>, limit: i64, by: RankBy, query: &mut QueryBuilder
     }
     query.push(format_args!(
         ") AS place, {groups} FROM p GROUP BY {groups} ORDER BY 1 LIMIT {limit}), \
-         q AS (SELECT p.value, p.weight, p.currency, p.customer, top.place"
+         q AS (SELECT p.value, p.weight, p.currency, p.customer, p.employee, top.place"
     ));
     for index in 0..question.group_by.len() {
         query.push(format_args!(
@@ -277,9 +292,9 @@ fn write_values(asked: &Asked<'_>, table: &str, query: &mut QueryBuilder<Postgre
             "(percentile_disc(ARRAY[0.5, 0.9, 0.95]) WITHIN GROUP (ORDER BY {p}.value))::float8[]",
         ),
     };
-    let customers = asked.told.map(|_| toss::CUSTOMERS);
+    let behind = asked.told.map(|_| [toss::CUSTOMERS, PEOPLE]);
     let values = [count, mean, sum, percentiles].into_iter();
-    for value in values.chain(customers) {
+    for value in values.chain(behind.into_iter().flatten()) {
         let value = value
             .replace("{one}", ONE_CURRENCY)
             .replace("{average}", average(asked))
@@ -303,8 +318,11 @@ fn read(rows: &[PgRow], asked: &Asked<'_>) -> Result<Figure, Fault> {
         let Some(aggregates) = asked.told else {
             return Ok(told);
         };
-        let customers = row.try_get(dimensions + 6)?;
-        Ok::<_, Fault>(aggregates.tell(question.metric, told, customers))
+        let behind = Behind {
+            customers: row.try_get(dimensions + 6)?,
+            people: row.try_get(dimensions + 7)?,
+        };
+        Ok::<_, Fault>(aggregates.tell(question.metric, told, behind))
     };
     let Some((total, rows)) = rows.split_first() else {
         return Err(Fault::internal("a figure without a total"));

@@ -89,6 +89,19 @@ pub(super) async fn plant(sql: &mut PgConnection, facts: &[Planted]) {
     sqlx::query(none).execute(&mut *sql).await.unwrap();
 }
 
+/// Gives what was planted to these people of the company in turn.
+pub(super) async fn give(sql: &mut PgConnection, facts: &[Planted], people: &[Uuid]) {
+    for (fact, person) in facts.iter().zip(people.iter().cycle()) {
+        sqlx::query("UPDATE analytics.fact SET employee_id = $2 WHERE kind = $3 AND id = $1")
+            .bind(fact.id)
+            .bind(*person)
+            .bind(fact.kind)
+            .execute(&mut *sql)
+            .await
+            .unwrap();
+    }
+}
+
 /// How the coins of an id fall: that of a customer, and that of a record.
 pub(super) async fn coins(sql: &mut PgConnection, ids: Vec<Uuid>) -> BTreeMap<Uuid, Coins> {
     let tossed: Vec<(Uuid, i64)> = sqlx::query_as(

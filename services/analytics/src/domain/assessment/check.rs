@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use kefu_contracts::analytics::{
     AssessmentBand, AssessmentConsequence, AssessmentCriterion, AssessmentRulesDefinition,
-    AssessmentScheme, AssessmentSource, Dimension, Measure,
+    AssessmentScheme, AssessmentSource, Measure,
 };
 use kefu_service::{
     error::Violation,
@@ -229,11 +229,8 @@ pub(crate) fn source_of(metric: &Metric) -> Option<AssessmentSource> {
         Answers, CaseScores, InspectionScores, InspectionsPassed, RatedTickets, ResultScores,
         Reviews, ServiceScores,
     };
-    let answers = matches!(metric.of, Answers | ServiceScores | ResultScores);
-    // Answers are those on tickets that are somebody's.
-    let by_person = answers || metric.dimensions.contains(&Dimension::Employee);
     let plain = matches!(metric.measure, Measure::Rate | Measure::Mean);
-    (by_person && plain).then_some(match metric.of {
+    (metric.is_of_people() && plain).then_some(match metric.of {
         RatedTickets | CaseScores | Reviews | Answers | ServiceScores | ResultScores => {
             AssessmentSource::Customer
         }

@@ -213,6 +213,14 @@ fn no_count_is_ever_certain() {
     }
 }
 
+/// So many customers, whose records are nobody's work.
+fn of(customers: i64) -> Behind {
+    Behind {
+        customers,
+        people: None,
+    }
+}
+
 fn row(count: i64) -> MetricRow {
     MetricRow {
         dimensions: vec!["high".into()],
@@ -236,11 +244,11 @@ fn what_is_too_small_is_suppressed() {
         ..MetricRow::default()
     };
     for (count, customers) in [(4, 50), (1, 50), (0, 50), (500, 4)] {
-        let told = USUAL.tell(metric, row(count), customers);
+        let told = USUAL.tell(metric, row(count), of(customers));
         assert_eq!(told, expected, "{count} of {customers}");
     }
     assert_eq!(USUAL.tell_gap(MetricRow { count: 0, ..row(0) }), expected);
-    let told = USUAL.tell(metric, row(52), 50);
+    let told = USUAL.tell(metric, row(52), of(50));
     assert_eq!(told.count, 50);
     assert_eq!(told.mean, Some(0.654));
     // Five are above the ninth tenth, and not above 95 of a hundred.
@@ -248,9 +256,34 @@ fn what_is_too_small_is_suppressed() {
         (told.p50, told.p90, told.p95),
         (Some(86_400.0), Some(90_000.0), None)
     );
-    assert_eq!(USUAL.tell(metric, row(100), 50).p95, Some(123_000.0));
-    let sales = USUAL.tell(find("sales").unwrap(), row(52), 50);
+    assert_eq!(USUAL.tell(metric, row(100), of(50)).p95, Some(123_000.0));
+    let sales = USUAL.tell(find("sales").unwrap(), row(52), of(50));
     assert_eq!(sales.sum.as_deref(), Some("123000"));
+}
+
+/// Clauses CF-6.1, OP-4.2: what one or two people did is told to nobody who gets aggregates only, however
+/// much it is.
+#[test]
+fn what_few_people_did_is_suppressed() {
+    let metric = find("resolution_rate").unwrap();
+    for (people, told) in [
+        (Some(0), false),
+        (Some(1), false),
+        (Some(2), false),
+        (Some(3), true),
+        (None, true),
+    ] {
+        let behind = Behind {
+            people,
+            ..of(5000)
+        };
+        let row = USUAL.tell(metric, row(5000), behind);
+        assert_eq!(!row.suppressed, told, "{people:?}");
+        assert_eq!(USUAL.count(5000, behind).is_some(), told, "{people:?}");
+    }
+    let of_people = |id| find(id).unwrap().is_of_people();
+    assert!(of_people("satisfaction") && of_people("inspection_score"));
+    assert!(!of_people("visits") && !of_people("customers"));
 }
 
 proptest! {
@@ -263,7 +296,8 @@ proptest! {
     ) {
         let aggregates = Aggregates { fewest };
         let base = i64::from(fewest);
-        let told: Vec<Option<i64>> = counts.iter().map(|one| aggregates.count(*one, 1000)).collect();
+        let told = counts.iter().map(|one| aggregates.count(*one, of(1000)));
+        let told: Vec<Option<i64>> = told.collect();
         for (count, told) in counts.iter().zip(&told) {
             prop_assert_eq!(told.is_none(), *count < base);
             let Some(told) = told else { continue };

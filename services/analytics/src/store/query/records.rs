@@ -14,11 +14,15 @@ use super::{
     Asked,
     dimension::{write_grouped, write_shown},
     home::at_home,
+    people::{PEOPLE, is_told, whose_work, write_departments, write_person},
     rows::write_rows,
-    toss::{CUSTOMERS, customer, heads_of},
+    toss::{CUSTOMERS, customer, each_head, heads_of},
 };
 use crate::{
-    domain::{catalogue::Population, perturbation::is_exact},
+    domain::{
+        catalogue::Population,
+        perturbation::{Behind, is_exact},
+    },
     store::population::{Facts, Spec},
 };
 
@@ -31,15 +35,15 @@ pub(crate) struct Opened<'q> {
 }
 
 /// How many records a row counts.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Counted {
     /// That may be named.
     pub(crate) named: i64,
     /// That may not.
     pub(crate) hidden: i64,
-    /// Heads of those that may not, and at least how many customers they are of.
+    /// Heads of those that may not, and whose they are; counted where the figure is told of perturbed data.
     pub(crate) heads: i64,
-    pub(crate) customers: i64,
+    pub(crate) behind: Behind,
 }
 
 /// A record that may be named.
@@ -72,10 +76,12 @@ impl Opened<'_> {
         let question = asked.question;
         let (id, at) = record(question.metric.of, &spec);
         query.push(format_args!(
-            "WITH p AS (SELECT {id} AS id, {at} AS at, f.customer_id, {} AS heads, {} AS customer, {id} IS NOT NULL AND ",
+            "WITH p AS (SELECT {id} AS id, {at} AS at, f.customer_id, {} AS heads, {} AS customer",
             heads_of(&spec),
             customer(&spec),
         ));
+        write_person(self.whose(), query);
+        query.push(format_args!(", {id} IS NOT NULL AND "));
         let records = question.metric.records();
         match (spec.facts, records.collection) {
             (_, None) => {
@@ -121,19 +127,46 @@ impl Opened<'_> {
         query.push(") ");
     }
 
+    /// What says whose work its records are, where that matters.
+    fn whose(&self) -> Option<&'static str> {
+        let perturbed = self.asked.of_heads;
+        whose_work(&self.asked).filter(|_| perturbed)
+    }
+
     /// How many records there are.
     pub(crate) fn count(&self) -> QueryBuilder<Postgres> {
         let mut query = QueryBuilder::new("");
         self.write_row(&mut query);
+        if !self.asked.of_heads {
+            query.push(
+                "SELECT count(*) FILTER (WHERE r.seen), count(*) FILTER (WHERE NOT r.seen),
+                    0::int8, 0::int8, NULL::int8 FROM r",
+            );
+            return query;
+        }
+        // The figure itself, and of its row what may not be named.
+        if self.whose().is_some() {
+            query.push(format_args!(
+                ", found AS (SELECT p.department, p.employee FROM p{})",
+                each_head("p.heads")
+            ));
+            write_departments(&mut query);
+        }
+        query.push(format_args!(
+            ", hidden AS (SELECT r.customer, r.employee FROM r{} WHERE NOT r.seen",
+            each_head("r.heads")
+        ));
+        if self.whose().is_some() {
+            query.push(" AND ").push(is_told("r"));
+        }
         query.push(
-            "SELECT count(*) FILTER (WHERE r.seen), count(*) FILTER (WHERE NOT r.seen),
-                coalesce(sum(r.heads) FILTER (WHERE NOT r.seen), 0)::int8, ",
+            ") SELECT (SELECT count(*) FROM r WHERE r.seen),
+                (SELECT count(*) FROM r WHERE NOT r.seen), count(*)",
         );
-        let customers = CUSTOMERS.replace(
-            "{p}.customer",
-            "CASE WHEN NOT r.seen AND r.heads > 0 THEN r.customer END",
-        );
-        query.push(customers).push(" FROM r");
+        for behind in [CUSTOMERS, PEOPLE] {
+            query.push(", ").push(behind.replace("{p}", "hidden"));
+        }
+        query.push(" FROM hidden");
         query
     }
 
@@ -165,7 +198,10 @@ pub(crate) fn read_counted(row: &PgRow) -> Result<Counted, Fault> {
         named: row.try_get(0)?,
         hidden: row.try_get(1)?,
         heads: row.try_get(2)?,
-        customers: row.try_get(3)?,
+        behind: Behind {
+            customers: row.try_get(3)?,
+            people: row.try_get(4)?,
+        },
     })
 }
 

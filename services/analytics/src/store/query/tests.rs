@@ -206,6 +206,35 @@ fn coins_are_tossed_before_anything_is_counted() {
     }
 }
 
+/// Clauses CF-6.1, OP-4.2: perturbed data that tell how people work are told of enough of them, in a figure and in
+/// what its row hides; what is exact, and what is nobody's work, is told of whomever it is.
+#[test]
+fn departments_of_few_people_are_left_out_of_perturbed_data() {
+    const TOLD: &str = ".department IN (SELECT department.id FROM department";
+    let all = context(vec![Scope::All], ClassSet::default());
+    for metric in metrics().filter(|metric| metric.of != Population::Reads) {
+        let request = asking(metric.id, &[], 0);
+        let sql = written_of(&request, Door::Figures, &all, PERTURBED);
+        assert_eq!(sql.contains(TOLD), metric.is_of_people(), "{sql}");
+        let exact = written(&request, Door::Figures, &all);
+        assert!(!exact.contains(TOLD), "{exact}");
+        let (hidden, _) = opened(metric.id, &[], &all);
+        assert_eq!(hidden.contains(TOLD), metric.is_of_people(), "{hidden}");
+        let class = ClassSet::of(&[metric.records().class]);
+        let (exact, _) = opened(metric.id, &[], &context(vec![Scope::All], class));
+        assert!(!exact.contains(TOLD), "{exact}");
+    }
+    // Answers are about whoever has the ticket.
+    for (metric, whose) in [
+        ("satisfaction", "home.employee_id"),
+        ("tickets", "f.employee_id"),
+        ("product_sales", "f.employee_id"),
+    ] {
+        let sql = written_of(&asking(metric, &[], 0), Door::Figures, &all, PERTURBED);
+        assert!(sql.contains(&format!("hash_extended({whose}")), "{sql}");
+    }
+}
+
 fn opened(metric: &str, by: &[Dimension], context: &AccessContext) -> (String, String) {
     let dimensions: Vec<String> = by.iter().map(|_| "x".to_owned()).collect();
     let now = Timestamp::from_second(0).unwrap();

@@ -43,10 +43,15 @@ pub(super) fn heads_of(spec: &Spec) -> String {
     heads(&whose(spec), record(spec))
 }
 
-/// One of 64 bits, which all rows of a customer share: put together they are never more than
-/// there are customers, and of few customers seldom fewer.
+/// One of 64 bits, which all that is somebody's shares: put together they are never more than there
+/// are of whom it is, and of few seldom fewer.
+pub(super) fn bit(id: &str) -> String {
+    format!("(1::int8 << (({} >> 8) & 63)::int4)", toss(id))
+}
+
+/// That of the customer of a row.
 pub(super) fn customer(spec: &Spec) -> String {
-    format!("(1::int8 << (({} >> 8) & 63)::int4)", toss(&whose(spec)))
+    bit(&whose(spec))
 }
 
 /// At least how many customers a group has.
@@ -55,11 +60,13 @@ pub(super) const CUSTOMERS: &str = "coalesce(bit_count(bit_or({p}.customer)::bit
 /// Joins each row once for each head, where perturbed data are counted.
 pub(super) fn write_heads(asked: &Asked<'_>, spec: &Spec, query: &mut QueryBuilder<Postgres>) {
     if asked.told.is_some() {
-        query.push(format_args!(
-            " JOIN (VALUES (1), (2)) head (number) ON head.number <= {}",
-            heads_of(spec)
-        ));
+        query.push(each_head(&heads_of(spec)));
     }
+}
+
+/// Joins a row once for each head of so many.
+pub(super) fn each_head(heads: &str) -> String {
+    format!(" JOIN (VALUES (1), (2)) head (number) ON head.number <= {heads}")
 }
 
 /// Where it is of perturbed data, leaves out the orders of customers who show no head: what is made
