@@ -113,8 +113,12 @@ impl Question {
                 Violation::Required,
             );
             fields.ensure(request.limit != 0, "limit", Violation::Required);
-            fields.ensure(!request.compare, "compare", Violation::NotApplicable);
         }
+        // Of the period before there is only what is left of it now.
+        let of_now = metric.is_some_and(Metric::is_of_now);
+        let comparable = !of_now && door != Door::Customers;
+        let fits = comparable || !request.compare;
+        fields.ensure(fits, "compare", Violation::NotApplicable);
         fields.finish()?;
         match (metric, named) {
             (Some(metric), Some(zone)) => Ok(Self {

@@ -189,6 +189,30 @@ fn a_comparison_is_with_the_period_right_before() {
     assert!(before.before().is_none());
 }
 
+/// Clause CC-1.4: how things stand now is not compared with what is left of the period before.
+#[test]
+fn what_stands_now_is_compared_with_nothing() {
+    let of_april = |metric: &str, compare| QueryMetricRequest {
+        first_day: date(2024, 4, 1),
+        last_day: date(2024, 4, 30),
+        compare,
+        ..asking(metric, &[])
+    };
+    for metric in metrics() {
+        for compare in [false, true] {
+            let request = of_april(metric.id, compare);
+            let found = Question::read(&request, &shanghai(), Door::Figures);
+            let violations = found.err().map(|fault| fault.violations);
+            let refused = compare && metric.is_of_now();
+            let what = ("compare".to_owned(), Violation::NotApplicable);
+            let expected = refused.then(|| vec![what]);
+            assert_eq!(violations, expected, "{}", metric.id);
+        }
+    }
+    let backlog = of_april("backlog", true);
+    assert_eq!(refused(&backlog)[0].0, "compare");
+}
+
 /// A figure that compares periods, a comparison and a series without gaps need both days.
 #[test]
 fn what_needs_a_period_asks_for_it() {

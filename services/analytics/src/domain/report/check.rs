@@ -279,6 +279,12 @@ mod tests {
                 id: "credit".into(),
                 metric: "customers".into(),
                 group_by: by(Dimension::Credit),
+                ..plain.clone()
+            },
+            ReportSection {
+                id: "waiting".into(),
+                metric: "backlog".into(),
+                compare: true,
                 ..plain
             },
         ];
@@ -311,6 +317,7 @@ mod tests {
                 ("[11].calendar", "NOT_APPLICABLE"),
                 ("[12].calendar", "RESOURCE_NAME"),
                 ("[15].group_by[0]", "NOT_APPLICABLE"),
+                ("[16].compare", "NOT_APPLICABLE"),
             ]
         );
         // Looks are of no department, and of the whole company.
