@@ -12,6 +12,7 @@ mod perturbed;
 mod planted;
 mod random;
 mod rebuilt;
+mod repeated;
 mod settled;
 mod working;
 

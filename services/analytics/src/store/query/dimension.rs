@@ -1,5 +1,6 @@
 //! What records are grouped by, and how it is shown.
 
+use jiff_sqlx::ToSqlx;
 use kefu_contracts::{
     access::ApprovalState,
     analytics::Dimension,
@@ -38,10 +39,7 @@ pub(super) fn write_grouped(
         _ => None,
     };
     if let Some(part) = part {
-        query.push(format_args!("date_trunc('{part}', f.at AT TIME ZONE "));
-        query
-            .push_bind(asked.question.zone.name().to_owned())
-            .push(")::date");
+        write_part(part, asked.question, query);
         return;
     }
     let column = match (dimension, spec.facts) {
@@ -85,6 +83,24 @@ pub(super) fn write_grouped(
             known - 1
         )),
     };
+}
+
+/// The part of the period that a row is in. Where clocks were turned back across midnight, what was repeated
+/// belongs to the later day ([`Period`](crate::domain::period::Period)), though they show the one before.
+fn write_part(part: &str, question: &Question, query: &mut QueryBuilder<Postgres>) {
+    let zone = &question.zone;
+    let first = question.period.from.map(|from| zone.today(from));
+    query.push(format_args!("date_trunc('{part}', "));
+    query.push(match first {
+        Some(_) => "greatest(f.at AT TIME ZONE ",
+        None => "(f.at AT TIME ZONE ",
+    });
+    query.push_bind(zone.name().to_owned());
+    if let Some(first) = first {
+        query.push(", ").push_bind(first.to_sqlx());
+        query.push("::date::timestamp");
+    }
+    query.push("))::date");
 }
 
 /// What stands for having none, and for nothing else.
