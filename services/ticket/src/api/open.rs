@@ -157,7 +157,15 @@ impl Tickets {
         if new.is_told(&notices, call.now) {
             return Ok(None);
         }
-        let opening = self.sealed(call, new, &classed, &wrapped).await?;
+        let opening = match self.sealed(call, new, &classed, &wrapped).await {
+            Ok(opening) => opening,
+            Err(fault) if fault.reason == Reason::StorageUnavailable => return Err(fault),
+            // What wraps it may have ended since: it is wrapped anew by then.
+            Err(_) => {
+                self.keys.forget(customer);
+                return Ok(None);
+            }
+        };
         let write = self.core.deps.db.run(move |connection| {
             Box::pin(async move { opening::write(connection, &opening).await })
         });
