@@ -44,6 +44,7 @@ def main() -> None:
         all_pages(channel, customer, department)
         follow(channel, customer, department)
         go_on_when_cut(channel, customer, department)
+        go_on_when_the_token_ends(channel, customer, department)
         come_back_when_told(channel)
         more_than_may_be(channel, ticket)
     refused_in_both_languages(ticket)
@@ -172,16 +173,16 @@ def follow(channel: grpc.Channel, customer: Customer, department: str) -> None:
 
 
 class CutOff:
-    """An answer that something between us and the suite ends once it has caught up, and without a reason."""
+    """An answer that ends like this once it has caught up."""
 
-    def __init__(self, answer: Any) -> None:
-        self._answer = answer
+    def __init__(self, answer: Any, end: kefu.Refused) -> None:
+        self._answer, self._end = answer, end
 
     def __iter__(self) -> Iterator[WatchTicketsResponse]:
         for message in self._answer:
             yield message
             if message.caught_up:
-                raise kefu.Refused(grpc.RpcError("stream removed"))
+                raise self._end
 
     def cancel(self) -> None:
         self._answer.cancel()
@@ -195,7 +196,8 @@ def go_on_when_cut(channel: grpc.Channel, customer: Customer, department: str) -
         nonlocal calls
         calls += 1
         answer = watches.WatchTickets(request)
-        return CutOff(answer) if calls == 1 else answer
+        # By something between us and the suite, which gives no reason.
+        return CutOff(answer, kefu.Refused(grpc.RpcError("stream removed"))) if calls == 1 else answer
 
     request = WatchTicketsRequest(filter=f'customer = "{customer.name}"')
     watch: kefu.Watch[WatchTicketsRequest, WatchTicketsResponse] = kefu.Watch(cut_once, request)
@@ -206,6 +208,50 @@ def go_on_when_cut(channel: grpc.Channel, customer: Customer, department: str) -
     watch.close()
     assert calls > 1, calls
     print("followed: over a connection that was cut")
+
+
+def go_on_when_the_token_ends(channel: grpc.Channel, customer: Customer, department: str) -> None:
+    end = refused_at_once(WatchTicketsRequest())
+    asked = calls = 0
+
+    def token() -> str:
+        nonlocal asked
+        asked += 1
+        return TOKEN
+
+    def ended_once(request: WatchTicketsRequest) -> Any:
+        nonlocal calls
+        calls += 1
+        answer = watches.WatchTickets(request)
+        return CutOff(answer, end) if calls == 1 else answer
+
+    with kefu.connect(ADDRESS, token=token, purpose="integration") as renewing:
+        watches = WatchServiceStub(renewing)
+        request = WatchTicketsRequest(filter=f'customer = "{customer.name}"')
+        watch: kefu.Watch[WatchTicketsRequest, WatchTicketsResponse] = kefu.Watch(ended_once, request)
+        messages = iter(watch)
+        next(message for message in messages if message.caught_up)
+        opened = open_ticket(channel, customer, department)
+        told_until(opened.name, messages)
+        watch.close()
+    assert asked == calls > 1, (asked, calls)
+    print("followed: with another token than it began with")
+
+
+def refused_at_once(request: WatchTicketsRequest) -> kefu.Refused:
+    """Who has no good token to begin with is not called for again; how the gateway refuses it."""
+    with kefu.connect(ADDRESS, token="none", purpose="integration") as stranger:
+        watch: kefu.Watch[WatchTicketsRequest, WatchTicketsResponse] = kefu.Watch(
+            WatchServiceStub(stranger).WatchTickets, request
+        )
+        try:
+            next(iter(watch))
+        except kefu.Refused as refused:
+            assert refused.code is grpc.StatusCode.UNAUTHENTICATED, refused
+            assert refused.retry_after is None
+            seen("a watch with no good token", refused)
+            return refused
+    raise AssertionError("a token that is none was taken")
 
 
 def told_until(name: str, messages: Iterator[WatchTicketsResponse]) -> set[str]:
