@@ -53,7 +53,7 @@ client-test: setup client-python client-typescript ## run the clients' examples 
 reference: ## write the API reference in docs/reference, from the contracts, roles and services
 	cargo run --quiet -p kefu-reference
 
-docs-test: setup ## run the examples in the documents against a suite (a binary that is there: KEFU=…)
+docs-test: setup client-python ## run the examples in the documents against a suite (a binary that is there: KEFU=…)
 	@test -n "$(KEFU)" || cargo build --workspace --bin kefu
 	@python3 .ci/docs $(or $(KEFU),$(TARGET)/debug/kefu)
 
