@@ -183,7 +183,10 @@ try {
   const context = await browser.newContext({ viewport: { width: 1440, height: 760 }, locale: "zh-CN" });
   const page = await context.newPage();
   page.on("pageerror", (error) => assert.fail(error));
+  // A page without TLS, of another machine than this, does not have it, and can write all the same.
+  await page.addInitScript(() => Reflect.deleteProperty(Crypto.prototype, "randomUUID"));
   await page.goto(known.origin);
+  assert.equal(await page.evaluate(() => "randomUUID" in crypto), false);
   await sales(page);
   await agent(page);
   await attachment(page);
