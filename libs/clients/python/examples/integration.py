@@ -9,17 +9,23 @@ import time
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any
 
 import grpc
 import kefu
+from google.protobuf.duration_pb2 import Duration
 from google.protobuf.field_mask_pb2 import FieldMask
+from google.rpc import status_pb2
+from google.rpc.error_details_pb2 import ErrorInfo, RetryInfo
 from kefu.access.v1.organisation_pb2 import ListDepartmentsRequest
 from kefu.access.v1.organisation_pb2_grpc import OrganisationServiceStub
 from kefu.common.v1.shared_pb2 import CHANNEL_PHONE, TOTAL_KIND_EXACT
 from kefu.profile.v1.customer_pb2 import CUSTOMER_TYPE_PERSON, Customer, Phone
 from kefu.profile.v1.customer_service_pb2 import CreateCustomerRequest, GetCustomerRequest, UpdateCustomerRequest
 from kefu.profile.v1.customer_service_pb2_grpc import CustomerServiceStub
+from kefu.ticket.v1.attention_pb2 import WatchTicketRequest, WatchTicketResponse
+from kefu.ticket.v1.attention_pb2_grpc import AttentionServiceStub
 from kefu.ticket.v1.ticket_pb2 import LEVEL_HIGH, LEVEL_LOW, LEVEL_MEDIUM, TICKET_KIND_CONSULTATION, Level, Ticket
 from kefu.ticket.v1.ticket_service_pb2 import (
     GetTicketRequest,
@@ -46,6 +52,7 @@ def main() -> None:
         go_on_when_cut(channel, customer, department)
         go_on_when_the_token_ends(channel, customer, department)
         come_back_when_told(channel)
+        not_done_twice()
         more_than_may_be(channel, ticket)
     refused_in_both_languages(ticket)
 
@@ -288,6 +295,48 @@ def come_back_when_told(channel: grpc.Channel) -> None:
     watch.close()
     for answer in open_answers:
         answer.cancel()
+
+
+def not_done_twice() -> None:
+    # Of a change that takes no request id, what was refused before it began is done again, and what may be done is not.
+    for reason, expected in (("OVERLOADED", 3), ("POLICY_STALE", 1)):
+        calls = 0
+        status = status_pb2.Status(code=grpc.StatusCode.UNAVAILABLE.value[0])
+        for detail in (ErrorInfo(reason=reason, domain="kefu"), RetryInfo(retry_delay=Duration())):
+            status.details.add().Pack(detail)
+
+        def refuse(request: WatchTicketRequest, context: grpc.ServicerContext) -> WatchTicketResponse:
+            nonlocal calls
+            calls += 1
+            context.set_trailing_metadata((("grpc-status-details-bin", status.SerializeToString()),))
+            context.abort(grpc.StatusCode.UNAVAILABLE, reason)
+            return WatchTicketResponse()
+
+        with refusing(refuse) as address, kefu.connect(address, token=TOKEN, purpose="integration", attempts=3) as channel:
+            try:
+                AttentionServiceStub(channel).WatchTicket(WatchTicketRequest(name="tickets/…"))
+            except kefu.Refused as refused:
+                assert refused.reason == reason and refused.retry_after is not None, refused
+            else:
+                raise AssertionError("a refusal was not told")
+        assert calls == expected, (reason, calls)
+
+
+@contextmanager
+def refusing(refuse: Any) -> Iterator[str]:
+    """In place of the suite: one that refuses to follow a ticket."""
+    handler = grpc.unary_unary_rpc_method_handler(
+        refuse, WatchTicketRequest.FromString, WatchTicketResponse.SerializeToString
+    )
+    server = grpc.server(ThreadPoolExecutor(1))
+    service = grpc.method_handlers_generic_handler("kefu.ticket.v1.AttentionService", {"WatchTicket": handler})
+    server.add_generic_rpc_handlers((service,))
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.stop(None)
 
 
 def more_than_may_be(channel: grpc.Channel, ticket: Ticket) -> None:

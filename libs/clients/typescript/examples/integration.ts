@@ -7,13 +7,22 @@ import { createPrivateKey, randomUUID, sign } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { setTimeout } from "node:timers/promises";
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
-import { Code, createClient, type Interceptor, type Transport } from "@connectrpc/connect";
+import {
+  Code,
+  ConnectError,
+  createClient,
+  createRouterTransport,
+  type Interceptor,
+  type Transport,
+} from "@connectrpc/connect";
 import { createGrpcTransport, createGrpcWebTransport } from "@connectrpc/connect-node";
 import { callers, pages, refusal, Watch } from "@kefu/client";
 import { OrganisationService } from "@kefu/client/access/v1/organisation";
 import { Channel, TotalKind } from "@kefu/client/common/v1/shared";
+import { ErrorInfoSchema, RetryInfoSchema } from "@kefu/client/google/rpc/error_details";
 import { type Customer, CustomerType } from "@kefu/client/profile/v1/customer";
 import { CustomerService } from "@kefu/client/profile/v1/customer_service";
+import { AttentionService } from "@kefu/client/ticket/v1/attention";
 import { Level, type Ticket, TicketKind } from "@kefu/client/ticket/v1/ticket";
 import { TicketService } from "@kefu/client/ticket/v1/ticket_service";
 import { WatchService, WatchTicketsRequestSchema, type WatchTicketsResponse } from "@kefu/client/ticket/v1/watch";
@@ -39,6 +48,7 @@ async function main(): Promise<void> {
   await goOnWhenCut(transport, customer, department);
   await goOnWhenTheTokenEnds(transport, customer, department);
   await comeBackWhenTold(transport);
+  await notDoneTwice();
   await moreThanMayBe(transport, ticket);
   await refusedInBothLanguages(ticket);
 }
@@ -262,6 +272,29 @@ async function comeBackWhenTold(transport: Transport): Promise<void> {
   await until(watch[Symbol.asyncIterator](), ({ caughtUp }) => caughtUp);
   watch.close();
   for (const ending of open) ending.abort();
+}
+
+async function notDoneTwice(): Promise<void> {
+  // Of a change that takes no request id, what was refused before it began is done again, and what may be done is not.
+  for (const [reason, expected] of [
+    ["OVERLOADED", 3],
+    ["POLICY_STALE", 1],
+  ] as const) {
+    let calls = 0;
+    const watchTicket = () => {
+      calls++;
+      throw new ConnectError(reason, Code.Unavailable, undefined, [
+        { desc: ErrorInfoSchema, value: { reason, domain: "kefu" } },
+        { desc: RetryInfoSchema, value: { retryDelay: {} } },
+      ]);
+    };
+    // In place of the suite.
+    const refusing = createRouterTransport((router) => router.service(AttentionService, { watchTicket }), {
+      transport: { interceptors: callers({ token, purpose: "integration", attempts: 3 }) },
+    });
+    await refusedIs(reason, () => createClient(AttentionService, refusing).watchTicket({ name: "tickets/…" }));
+    assert.equal(calls, expected, reason);
+  }
 }
 
 async function moreThanMayBe(transport: Transport, { name }: Ticket): Promise<void> {

@@ -18,8 +18,8 @@ export interface Caller {
 }
 
 const POSITION = "kefu-position";
-/** With these nothing was begun, or all of it was taken back. */
-const NOT_BEGUN = new Set(["OVERLOADED", "POLICY_STALE", "ISSUER_UNAVAILABLE", "CONFLICT"]);
+/** With these nothing was begun, or all of it was taken back. POLICY_STALE is told also of a change that was under way. */
+const NOT_BEGUN = new Set(["OVERLOADED", "ISSUER_UNAVAILABLE", "CONFLICT"]);
 
 /**
  * Interceptors for any transport of Connect that speaks gRPC or gRPC-web.
