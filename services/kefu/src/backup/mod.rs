@@ -8,6 +8,7 @@
 //! | `take`     | data and keys of one snapshot                                 |
 //! | `programs` | `pg_dump` and `pg_restore`, through pipes                     |
 //! | `keys`     | what has to be as new as can be when older data are restored  |
+//! | `keyless`  | customers whose key is gone                                   |
 //! | `manifest` | what a backup says of itself                                  |
 //! | `survey`   | what is in a database, before and after                       |
 //! | `chosen`   | which of them is read                                         |
@@ -21,6 +22,7 @@
 mod chosen;
 pub mod contents;
 pub mod folder;
+pub mod keyless;
 mod keys;
 mod manifest;
 pub mod programs;
@@ -88,6 +90,9 @@ struct TakeArgs {
     /// The database was restored since the last backup: it may have fewer files than that one
     #[arg(long)]
     after_restore: bool,
+    /// Keys of customers that are lost for good: where more are missing nothing is taken, as the kept files may have them
+    #[arg(long, value_name = "NUMBER", default_value_t = 0)]
+    keys_lost: u64,
 }
 
 #[derive(Debug, clap::Args)]
@@ -174,6 +179,7 @@ impl TakeArgs {
             data: self.keep,
             keys: self.keep_keys,
             after_restore: self.after_restore,
+            keys_lost: self.keys_lost,
         }
     }
 

@@ -29,6 +29,9 @@ pub(super) struct VerifyArgs {
     /// Looks whether files of conversations are in the store that `ticket` is configured with
     #[arg(long)]
     objects: bool,
+    /// Keys of customers that are lost for good: where more are missing the backup does not pass
+    #[arg(long, value_name = "NUMBER", default_value_t = 0)]
+    keys_lost: u64,
 }
 
 pub(super) async fn run(settings: Settings, args: VerifyArgs) -> anyhow::Result<()> {
@@ -51,7 +54,9 @@ pub(super) async fn run(settings: Settings, args: VerifyArgs) -> anyhow::Result<
     Cluster::delete(&args.scratch)
         .await
         .context("the scratch cluster cannot be deleted")?;
-    println!("{}", outcome?.told());
+    let restored = outcome?;
+    println!("{}", restored.told());
+    restored.keyless.check(args.keys_lost)?;
     println!("verified: data-{} can be restored", data.time);
     Ok(())
 }

@@ -42,6 +42,7 @@ use crate::{
     backup::{
         ChosenArgs, Manifest,
         folder::{Data, Folder},
+        keyless::{Keyless, keyless},
         programs::Programs,
         read_keys,
         sealed::{Reader, as_it_lies},
@@ -100,6 +101,8 @@ pub struct Restored {
     pub known_until: Timestamp,
     /// Customers' keys that were put in.
     pub keys: u64,
+    /// Customers whose file is here and whose key is not.
+    pub keyless: Keyless,
     /// Key-encryption keys that were tried, where there was a vault.
     pub keys_tried: Option<usize>,
     /// Destructions that were carried out anew, and how many files went by them.
@@ -177,6 +180,7 @@ pub async fn into(
     watch.took("keys put in");
     let (carried_out, files) = anew::destructions(target, &known.destructions).await?;
     keys::drop_destroyed(&mut connection).await?;
+    let keyless = keyless(&mut connection).await?;
     let taken_back = anew::rights(target, &data.time, &known.since).await?;
     watch.took("destroyed and taken back");
     let keys_tried = match target.vault {
@@ -202,6 +206,7 @@ pub async fn into(
             .iter()
             .filter_map(|table| known.counts.get(*table))
             .sum(),
+        keyless,
         keys_tried,
         destroyed: (carried_out.len(), files),
         taken_back,
@@ -314,6 +319,12 @@ impl Restored {
                 self.keys
             ),
         });
+        if self.keyless.count() > 0 {
+            lines.push(format!(
+                "{}: NOBODY CAN READ WHAT IS SEALED UNDER THEM",
+                self.keyless.told()
+            ));
+        }
         if let Some((parts, missing)) = self.objects {
             lines.push(format!(
                 "{missing} of {parts} parts of files of conversations are not in the store of objects"
