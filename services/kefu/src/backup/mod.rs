@@ -51,7 +51,7 @@ pub struct BackupArgs {
 
 #[derive(Debug, Subcommand)]
 enum What {
-    /// Takes data and keys, of one snapshot; needs pg_dump of the server's version or a newer one
+    /// Takes data and keys, of one snapshot; needs pg_dump of the server's version
     Take(TakeArgs),
     /// Takes the keys and what was destroyed or ended, alone: quick, to be done often
     Keys(TakeArgs),
@@ -131,6 +131,14 @@ async fn take_all(args: TakeArgs) -> anyhow::Result<()> {
     let (source, folder, recipients) = args.parts()?;
     let taken = take::take(&source, &folder, &recipients, args.kept()).await?;
     let (manifest, keys) = (&taken.manifest, &taken.keys);
+    let dumped_by = source.programs.major("pg_dump").await?;
+    if programs::major(&manifest.postgres).is_some_and(|server| dumped_by > server) {
+        eprintln!(
+            "kefu: pg_dump is of PostgreSQL {dumped_by}, the server of {}: what it writes goes into a server of \
+             {dumped_by} or newer, and not into this one",
+            manifest.postgres
+        );
+    }
     println!(
         "data-{}: {} rows in {} tables, {} bytes, {} ms; keys-{}: {} bytes",
         taken.data.time,

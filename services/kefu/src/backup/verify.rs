@@ -7,7 +7,12 @@ use kefu_postgres::{Cluster, ClusterOptions};
 use kefu_service::{clock::SystemClock, database::migration::role_of};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
-use super::{ChosenArgs, folder::Folder, programs::Programs, sealed::Reader};
+use super::{
+    ChosenArgs, Manifest,
+    folder::Folder,
+    programs::{Programs, major},
+    sealed::Reader,
+};
 use crate::{
     key_provider,
     migrate::schemas,
@@ -84,12 +89,20 @@ async fn try_it(
     let programs = "SELECT setting FROM pg_config WHERE name = 'BINDIR'";
     let programs: String = sqlx::query_scalar(programs).fetch_one(&mut admin).await?;
     admin.close().await?;
+    let programs = Programs {
+        folder: Some(programs.into()),
+    };
+    // The scratch cluster is of the programs' version, the one that it would count on is not.
+    if let Some(server) = major(&Manifest::read(data, reader)?.postgres) {
+        programs.fit(server).await.context(
+            "the backup is of an older server than the scratch cluster, which shows nothing of a restore into that one; \
+             KEFU_PG_BIN names the folder of its PostgreSQL",
+        )?;
+    }
     let vault = Box::pin(key_provider::of_command(&settings.vault, "verify")).await?;
     let target = Target {
         url: &cluster.url(DATABASE),
-        programs: &Programs {
-            folder: Some(programs.into()),
-        },
+        programs: &programs,
         access: &settings.access_control.rules,
         clock: &SystemClock,
         vault: vault.as_ref(),

@@ -160,6 +160,7 @@ pub async fn into(
     let connected =
         PgConnection::connect_with(&admin.clone().application_name("kefu-restore")).await;
     let mut connection = connected.context("the database cannot be reached")?;
+    target.programs.fit(server(&mut connection).await?).await?;
     empty::check(&mut connection).await?;
     if as_it_lies(&data.dump())? != manifest.dump {
         bail!("the dump is not what the manifest says: it was damaged or exchanged");
@@ -213,6 +214,13 @@ pub async fn into(
         objects,
         steps: watch.steps,
     })
+}
+
+/// The server's major version.
+async fn server(connection: &mut PgConnection) -> anyhow::Result<u32> {
+    let number = "SELECT current_setting('server_version_num')::integer / 10000";
+    let number: i32 = sqlx::query_scalar(number).fetch_one(connection).await?;
+    Ok(u32::try_from(number)?)
 }
 
 /// A dump is put in as it is, and what comes after knows the tables of this version.
