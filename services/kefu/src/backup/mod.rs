@@ -38,7 +38,7 @@ use clap::Subcommand;
 
 pub use self::manifest::Manifest;
 use self::{folder::Folder, programs::Programs, sealed::Recipients, take::Keep};
-use crate::settings::Settings;
+use crate::{production, settings::Settings};
 
 pub(crate) use self::{chosen::ChosenArgs, keys::read as read_keys};
 
@@ -66,6 +66,9 @@ struct TakeArgs {
     /// URL of a role that may read all schemas (a member of pg_read_all_data)
     #[arg(long, env = "KEFU_BACKUP_URL", hide_env_values = true)]
     url: String,
+    /// The network encrypts what goes to the database, so that the URL need not ask for TLS
+    #[arg(long)]
+    encrypted_elsewhere: bool,
     /// Folder of backups; made where there is none
     #[arg(long, value_name = "FOLDER", env = "KEFU_BACKUP_FOLDER")]
     to: PathBuf,
@@ -192,6 +195,7 @@ impl TakeArgs {
     }
 
     fn parts(&self) -> anyhow::Result<(Source, Folder, Recipients)> {
+        production::check_url(&self.url, self.encrypted_elsewhere)?;
         let source = Source {
             url: self.url.clone(),
             programs: Programs {

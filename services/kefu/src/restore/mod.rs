@@ -28,6 +28,7 @@ use std::{
 use anyhow::{Context, bail};
 use jiff::Timestamp;
 use kefu_access_control::{config::AccessControlConfig, restored::TakenBack};
+use kefu_gateway::Environment;
 use kefu_service::{
     clock::{Clock, SystemClock},
     database::migration,
@@ -50,6 +51,7 @@ use crate::{
     },
     key_provider,
     migrate::schemas,
+    production,
     settings::Settings,
 };
 
@@ -61,6 +63,9 @@ pub struct RestoreArgs {
     /// URL of an empty database, of the role that owns the schemas; the services' roles must exist
     #[arg(long, env = "KEFU_MIGRATE_URL", hide_env_values = true)]
     url: String,
+    /// The network encrypts what goes to the database, so that the URL need not ask for TLS
+    #[arg(long)]
+    encrypted_elsewhere: bool,
     /// Folder of pg_restore; otherwise it is looked for on the path
     #[arg(long, value_name = "FOLDER")]
     programs: Option<PathBuf>,
@@ -120,6 +125,8 @@ pub struct Restored {
 /// # Errors
 /// When the database is not empty, the backup not whole, or what is restored not what it says.
 pub async fn run(settings: Settings, args: RestoreArgs) -> anyhow::Result<()> {
+    let development = settings.environment == Environment::Development;
+    production::check_url(&args.url, development || args.encrypted_elsewhere)?;
     let (folder, reader, data) = args.chosen.open()?;
     let vault = Box::pin(key_provider::of_command(&settings.vault, "restore")).await?;
     let programs = Programs {
