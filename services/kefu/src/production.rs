@@ -1,5 +1,5 @@
-//! What is refused in production: settings that are good for trying alone. Each may be declared
-//! meant, but for the development issuer, which the gateway refuses itself.
+//! What is refused in production: settings that are good for trying alone. Most may be declared
+//! meant. The development issuer is refused by the gateway itself.
 
 use std::net::IpAddr;
 
@@ -29,6 +29,7 @@ pub(crate) fn check(settings: &Settings, service: &str) -> anyhow::Result<()> {
     let database = settings.database_of(service);
     let webhooks = &settings.access_control.rules.webhooks;
     let is_register = service == kefu_access_control::NAME;
+    let audit_key = &settings.access_control.rules.audit_key;
     let problems: Vec<&str> = [
         (
             is_gateway && front.certificate_file.is_none() && !front.elsewhere,
@@ -55,6 +56,11 @@ pub(crate) fn check(settings: &Settings, service: &str) -> anyhow::Result<()> {
             "access_control.rules.webhooks sends to this machine or in plaintext: personal data could be \
              read on the way, and whoever enters webhooks could have the suite call what listens for itself \
              alone. Take allow_local and allow_plaintext away",
+        ),
+        (
+            is_register && audit_key.is_none(),
+            "access_control.rules.audit_key is not set: the audit log would be collected and not signed, and whoever \
+             writes to its database could change what it says unseen. Set audit_key_file",
         ),
     ]
     .into_iter()

@@ -156,6 +156,20 @@ fn no_command_goes_to_a_database_in_plaintext() {
     }
 }
 
+/// An audit log that nobody signs shows no change of it.
+#[tokio::test]
+async fn an_audit_log_without_a_key_is_refused_in_production() {
+    let unsigned = |settings: &mut Settings| settings.access_control.rules.audit_key = None;
+    assert_refused("access-control", "rules.audit_key is not set", unsigned);
+    let development = |settings: &mut Settings| {
+        unsigned(settings);
+        settings.environment = Environment::Development;
+    };
+    assert_eq!(refusal("access-control", development), None);
+    // Nobody else signs it.
+    assert_eq!(refusal("ticket", unsigned), None);
+}
+
 #[tokio::test]
 async fn the_development_issuer_is_refused_in_production() {
     let trust = |settings: &mut Settings| {
