@@ -16,7 +16,7 @@ const OF_TICKETS: &[Dimension] = &[
 const OF_CLOCKS: &[Dimension] = &[
     Day, Week, Month, Department, Employee, Priority, Kind, Channel, Attempt,
 ];
-const OF_ANSWERS: &[Dimension] = &[Day, Week, Month, Department, Channel, Attempt];
+const OF_ANSWERS: &[Dimension] = &[Day, Week, Month, Department, Employee, Channel, Attempt];
 
 const OF_INSPECTIONS: &[Dimension] = &[Day, Week, Month, Department, Employee, Status];
 
@@ -234,8 +234,8 @@ pub(super) const METRICS: &[Metric] = &[
         id: "satisfaction",
         title: text("满意度", "Satisfaction"),
         definition: text(
-            "满意的答卷 ÷ 答卷；服务分与结果分均为 4 分或以上为满意",
-            "satisfied answers ÷ answers; satisfied is who gave 4 or more for the service and for the result",
+            "满意的答卷 ÷ 答卷；服务分与结果分均为 4 分或以上为满意；按人员分组即所评解决时的经办人",
+            "satisfied answers ÷ answers; satisfied is who gave 4 or more for the service and for the result; by employee who had the ticket when it was resolved",
         ),
         population: text(
             "客户对工单满意度调查的答卷，每次解决一份；工单上登记的评分不在其中（见 ticket_satisfaction）；按首次作答时间归日",

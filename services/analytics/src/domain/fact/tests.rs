@@ -150,6 +150,25 @@ fn what_is_not_a_score_is_not_counted_as_one() {
     );
 }
 
+/// Clause OP-4.2: an answer is about who gave the resolution; of before that was told it says of nobody.
+#[test]
+fn an_answer_is_about_who_gave_the_resolution() {
+    let agent = Uuid::from_u128(9);
+    let answered = |agent_id| journal::SurveyChanged {
+        survey_id: Uuid::from_u128(3).as_bytes().to_vec(),
+        service_score: 5,
+        result_score: 4,
+        answered_at: Some(time::to_proto(at(5))),
+        agent_id,
+        ..Default::default()
+    };
+    let whose = [agent.as_bytes().to_vec(), Vec::new()].map(|agent_id| {
+        let read = read(&entry(1, Event::SurveyChanged(answered(agent_id))));
+        read.facts[0].values.employee
+    });
+    assert_eq!(whose, [Some(agent), None]);
+}
+
 #[test]
 fn an_event_that_names_no_record_or_no_time_is_no_fact() {
     let nameless = journal::TicketChanged {

@@ -92,7 +92,7 @@ fn clock(told: &ClocksChanged, clock: &ChangedClock, place: Place) -> Option<Fac
     })
 }
 
-/// An answer, once there is one.
+/// An answer, once there is one; the employee is who gave the resolution.
 pub(super) fn answer(told: &SurveyChanged, place: Place) -> Option<Vec<Fact>> {
     let Some(at) = moment(told.answered_at.as_ref()) else {
         return Some(Vec::new());
@@ -100,6 +100,7 @@ pub(super) fn answer(told: &SurveyChanged, place: Place) -> Option<Vec<Fact>> {
     let values = Values {
         customer: id(&told.customer_id),
         department: id(&told.department_id),
+        employee: id(&told.agent_id),
         subject: id(&told.ticket_id),
         attempt: Some(told.attempt),
         channel: number(told.channel),
