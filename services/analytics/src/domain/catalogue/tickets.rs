@@ -204,8 +204,8 @@ pub(super) const METRICS: &[Metric] = &[
             "first responses inside their target ÷ responses due",
         ),
         population: text(
-            "有目标的首次响应计时，已响应或已超时的；随合并而止的不计；按计时开始归日",
-            "every clock of a first response with a target that has stopped or is past its due time, but those that ended with a merge; its day is that on which it began",
+            "有目标的首次响应计时，已响应或已超时的；随合并而止的不计；按人员分组时，超时的计给到期时的经办人；按计时开始归日",
+            "every clock of a first response with a target that has stopped or is past its due time, but those that ended with a merge, by employee one that was missed of who had the ticket when it was due; its day is that on which it began",
         ),
         unit: SHARE,
         measure: Measure::Rate,
@@ -221,8 +221,8 @@ pub(super) const METRICS: &[Metric] = &[
             "solutions inside their target ÷ solutions due; each attempt by itself",
         ),
         population: text(
-            "有目标的解决计时，已解决或已超时的；随合并而止的不计；按计时开始归日",
-            "every clock of a resolution with a target that has stopped or is past its due time, but those that ended with a merge; its day is that on which it began",
+            "有目标的解决计时，已解决或已超时的；随合并而止的不计；按人员分组时，超时的计给到期时的经办人；按计时开始归日",
+            "every clock of a resolution with a target that has stopped or is past its due time, but those that ended with a merge, by employee one that was missed of who had the ticket when it was due; its day is that on which it began",
         ),
         unit: SHARE,
         measure: Measure::Rate,

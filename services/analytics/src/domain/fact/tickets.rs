@@ -64,7 +64,11 @@ fn clock(told: &ClocksChanged, clock: &ChangedClock, place: Place) -> Option<Fac
     let values = Values {
         customer: id(&told.customer_id),
         department: id(&told.department_id),
-        employee: id(&told.assignee_id),
+        // One that was missed stays a matter of who had the ticket then.
+        employee: match &clock.holder_id {
+            Some(holder) => id(holder),
+            None => id(&told.assignee_id),
+        },
         ended_at: moment(clock.stop_time.as_ref()),
         seconds: clock.stop_time.map(|_| clock.used_seconds),
         attempt: Some(clock.attempt),
