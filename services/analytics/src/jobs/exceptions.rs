@@ -291,11 +291,10 @@ async fn see(
         });
         (rule::observed(asked, &total), past.await?)
     } else {
-        let of_day = |first| rule::of_day(asked, &figure.rows, first);
-        let Some(observed) = of_day(period.first) else {
+        let Some(observed) = rule::of_day(asked, &figure.rows, period.first) else {
             return Ok(None);
         };
-        (observed, days.into_iter().filter_map(of_day).collect())
+        (observed, rule::past(asked, &figure.rows, &days))
     };
     Ok(Some(Seen {
         department,

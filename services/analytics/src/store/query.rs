@@ -23,6 +23,7 @@ use sqlx::{PgConnection, Postgres, QueryBuilder, Row, postgres::PgRow};
 use super::population::{Facts, NONE, Spec, spec};
 use crate::{
     domain::{
+        fact::Kind,
         perturbation::Aggregates,
         question::{Question, ROW_LIMIT},
         series::{self, is_number},
@@ -32,6 +33,7 @@ use crate::{
 };
 pub(crate) use compared::{Asking, Compared, compared};
 use dimension::{names, sentinel, write_grouped, write_shown};
+use home::at_home;
 pub(crate) use person::{Exact, of_person};
 use rows::write_rows;
 use toss::write_worth;
@@ -70,6 +72,11 @@ impl Asked<'_> {
 
     fn spec(&self) -> Spec {
         let spec = spec(self.question.metric.of);
+        // Whom answers of before that was told are about their ticket says.
+        let spec = match self.question.group_by.contains(&Dimension::Employee) {
+            true if spec.facts == Facts::Of(Kind::Answer) => at_home(spec).0,
+            _ => spec,
+        };
         match days::tell(self) && spec.value != NONE {
             true => Spec {
                 joins: "",

@@ -229,9 +229,7 @@ pub(crate) fn source_of(metric: &Metric) -> Option<AssessmentSource> {
         Answers, CaseScores, InspectionScores, InspectionsPassed, RatedTickets, ResultScores,
         Reviews, ServiceScores,
     };
-    let answers = matches!(metric.of, Answers | ServiceScores | ResultScores);
-    // Answers are those on tickets that are somebody's.
-    let by_person = answers || metric.dimensions.contains(&Dimension::Employee);
+    let by_person = metric.dimensions.contains(&Dimension::Employee);
     let plain = matches!(metric.measure, Measure::Rate | Measure::Mean);
     (by_person && plain).then_some(match metric.of {
         RatedTickets | CaseScores | Reviews | Answers | ServiceScores | ResultScores => {

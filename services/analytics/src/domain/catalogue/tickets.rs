@@ -16,7 +16,7 @@ const OF_TICKETS: &[Dimension] = &[
 const OF_CLOCKS: &[Dimension] = &[
     Day, Week, Month, Department, Employee, Priority, Kind, Channel, Attempt,
 ];
-const OF_ANSWERS: &[Dimension] = &[Day, Week, Month, Department, Channel, Attempt];
+const OF_ANSWERS: &[Dimension] = &[Day, Week, Month, Department, Employee, Channel, Attempt];
 
 const OF_INSPECTIONS: &[Dimension] = &[Day, Week, Month, Department, Employee, Status];
 
@@ -204,8 +204,8 @@ pub(super) const METRICS: &[Metric] = &[
             "first responses inside their target ÷ responses due",
         ),
         population: text(
-            "有目标的首次响应计时，已响应或已超时的；随合并而止的不计；按计时开始归日",
-            "every clock of a first response with a target that has stopped or is past its due time, but those that ended with a merge; its day is that on which it began",
+            "有目标的首次响应计时，已响应或已超时的；随合并而止的不计；按人员分组时，超时的计给到期时的经办人；按计时开始归日",
+            "every clock of a first response with a target that has stopped or is past its due time, but those that ended with a merge, by employee one that was missed of who had the ticket when it was due; its day is that on which it began",
         ),
         unit: SHARE,
         measure: Measure::Rate,
@@ -221,8 +221,8 @@ pub(super) const METRICS: &[Metric] = &[
             "solutions inside their target ÷ solutions due; each attempt by itself",
         ),
         population: text(
-            "有目标的解决计时，已解决或已超时的；随合并而止的不计；按计时开始归日",
-            "every clock of a resolution with a target that has stopped or is past its due time, but those that ended with a merge; its day is that on which it began",
+            "有目标的解决计时，已解决或已超时的；随合并而止的不计；按人员分组时，超时的计给到期时的经办人；按计时开始归日",
+            "every clock of a resolution with a target that has stopped or is past its due time, but those that ended with a merge, by employee one that was missed of who had the ticket when it was due; its day is that on which it began",
         ),
         unit: SHARE,
         measure: Measure::Rate,
@@ -234,8 +234,8 @@ pub(super) const METRICS: &[Metric] = &[
         id: "satisfaction",
         title: text("满意度", "Satisfaction"),
         definition: text(
-            "满意的答卷 ÷ 答卷；服务分与结果分均为 4 分或以上为满意",
-            "satisfied answers ÷ answers; satisfied is who gave 4 or more for the service and for the result",
+            "满意的答卷 ÷ 答卷；服务分与结果分均为 4 分或以上为满意；按人员分组即所评解决时的经办人",
+            "satisfied answers ÷ answers; satisfied is who gave 4 or more for the service and for the result; by employee who had the ticket when it was resolved",
         ),
         population: text(
             "客户对工单满意度调查的答卷，每次解决一份；工单上登记的评分不在其中（见 ticket_satisfaction）；按首次作答时间归日",

@@ -123,13 +123,32 @@ pub(crate) fn of_day(rule: &ExceptionRule, rows: &[MetricRow], first: Date) -> O
     Some(observed(rule, row))
 }
 
+/// What its figure was in the periods that it is compared with, the latest first. There are rows
+/// also of periods in which nothing was: of a count those before it was ever anything say that
+/// nobody counted yet, and are no past.
+pub(crate) fn past(rule: &ExceptionRule, rows: &[MetricRow], days: &[Date]) -> Vec<Observation> {
+    let of_day = |first: &Date| of_day(rule, rows, *first);
+    let mut past: Vec<Observation> = days.iter().filter_map(of_day).collect();
+    if measure(rule) == Measure::Count {
+        let begun = past.iter().rposition(|one| one.count > 0);
+        past.truncate(begun.map_or(0, |at| at + 1));
+    }
+    past
+}
+
 #[cfg(test)]
 mod tests {
     use jiff::civil::date;
     use proptest::prelude::*;
 
     use super::*;
-    use crate::{domain::report::cadence::containing, store::query::value};
+    use crate::{
+        domain::{
+            exception::range::{LEAST_PERIODS, outside},
+            report::cadence::containing,
+        },
+        store::query::value,
+    };
 
     fn rule(metric: &str, cadence: Cadence) -> ExceptionRule {
         ExceptionRule {
@@ -161,6 +180,35 @@ mod tests {
                 let name = series::buckets(bucket(cadence), Days { first, last: first }).pop().unwrap();
                 prop_assert!(buckets.contains(&name));
             }
+        }
+    }
+
+    proptest! {
+        /// Clause SG-7: nothing is said of a count before there are enough periods since it was
+        /// first anything, however many there were before: of a new department, or at first.
+        #[test]
+        fn a_count_has_no_past_before_it_was_anything(counts in prop::collection::vec(0..30_i64, 0..=8)) {
+            let (rule, period) = (rule("tickets", Cadence::Weekly), containing(Cadence::Weekly, date(2026, 11, 1)));
+            let compared = compared(&rule, period);
+            // The latest first, and nothing before them.
+            let all = counts.iter().copied().chain(std::iter::repeat(0));
+            let rows = compared.iter().zip(all).map(|(first, count)| MetricRow {
+                dimensions: series::buckets(Dimension::Week, Days { first: *first, last: *first }),
+                count,
+                ..MetricRow::default()
+            });
+            let rows: Vec<MetricRow> = rows.collect();
+            prop_assert_eq!(rows.len(), 8);
+            let past = past(&rule, &rows, &compared);
+            let kept: Vec<i64> = past.iter().map(|one| one.count).collect();
+            let mut since = counts.clone();
+            while since.last() == Some(&0) {
+                since.pop();
+            }
+            prop_assert_eq!(&kept, &since);
+            let now = Observation { count: 1_000, value: Some(1_000.0) };
+            let found = outside(now, &past, &limits(&rule));
+            prop_assert_eq!(found.is_some(), since.len() >= LEAST_PERIODS);
         }
     }
 

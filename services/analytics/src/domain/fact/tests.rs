@@ -150,6 +150,25 @@ fn what_is_not_a_score_is_not_counted_as_one() {
     );
 }
 
+/// Clause OP-4.2: an answer is about who gave the resolution; of before that was told it says of nobody.
+#[test]
+fn an_answer_is_about_who_gave_the_resolution() {
+    let agent = Uuid::from_u128(9);
+    let answered = |agent_id| journal::SurveyChanged {
+        survey_id: Uuid::from_u128(3).as_bytes().to_vec(),
+        service_score: 5,
+        result_score: 4,
+        answered_at: Some(time::to_proto(at(5))),
+        agent_id,
+        ..Default::default()
+    };
+    let whose = [agent.as_bytes().to_vec(), Vec::new()].map(|agent_id| {
+        let read = read(&entry(1, Event::SurveyChanged(answered(agent_id))));
+        read.facts[0].values.employee
+    });
+    assert_eq!(whose, [Some(agent), None]);
+}
+
 #[test]
 fn an_event_that_names_no_record_or_no_time_is_no_fact() {
     let nameless = journal::TicketChanged {
@@ -191,7 +210,7 @@ fn clocks_are_counted_attempt_by_attempt() {
     let first = clock(ClockMetric::FirstResponse, 1, ClockState::Met);
     let dropped = ChangedClock {
         dropped: true,
-        ..first
+        ..first.clone()
     };
     let facts = told(vec![of(vec![first, met, missed]), of(vec![dropped])]);
     let seen: Vec<_> = facts
@@ -206,6 +225,32 @@ fn clocks_are_counted_attempt_by_attempt() {
             (Some(3), Some(2), false)
         ]
     );
+}
+
+/// Clause OP-4.2: a clock that was missed stays a matter of who had the ticket then, or of nobody, whoever answers
+/// afterwards; of before that was told it is whose the ticket was when it was told.
+#[test]
+fn a_miss_is_whose_the_ticket_was_then() {
+    let id = |number| Uuid::from_u128(number).as_bytes().to_vec();
+    let whose = [Some(id(9)), Some(Vec::new()), None].map(|holder_id| {
+        let clock = ChangedClock {
+            metric: ClockMetric::FirstResponse.into(),
+            attempt: 1,
+            start_time: Some(time::to_proto(at(10))),
+            state: ClockState::Missed.into(),
+            holder_id,
+            ..Default::default()
+        };
+        let facts = told(vec![Event::ClocksChanged(journal::ClocksChanged {
+            ticket_id: id(1),
+            assignee_id: id(8),
+            clocks: vec![clock],
+            ..Default::default()
+        })]);
+        facts[0].values.employee
+    });
+    let [then, now] = [9, 8].map(|number| Some(Uuid::from_u128(number)));
+    assert_eq!(whose, [then, None, now]);
 }
 
 /// Clause OP-3.4.4: each silence counts by itself until it is over, an order that was late once.

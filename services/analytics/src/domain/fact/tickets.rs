@@ -64,7 +64,11 @@ fn clock(told: &ClocksChanged, clock: &ChangedClock, place: Place) -> Option<Fac
     let values = Values {
         customer: id(&told.customer_id),
         department: id(&told.department_id),
-        employee: id(&told.assignee_id),
+        // One that was missed stays a matter of who had the ticket then.
+        employee: match &clock.holder_id {
+            Some(holder) => id(holder),
+            None => id(&told.assignee_id),
+        },
         ended_at: moment(clock.stop_time.as_ref()),
         seconds: clock.stop_time.map(|_| clock.used_seconds),
         attempt: Some(clock.attempt),
@@ -92,7 +96,7 @@ fn clock(told: &ClocksChanged, clock: &ChangedClock, place: Place) -> Option<Fac
     })
 }
 
-/// An answer, once there is one.
+/// An answer, once there is one; the employee is who gave the resolution.
 pub(super) fn answer(told: &SurveyChanged, place: Place) -> Option<Vec<Fact>> {
     let Some(at) = moment(told.answered_at.as_ref()) else {
         return Some(Vec::new());
@@ -100,6 +104,7 @@ pub(super) fn answer(told: &SurveyChanged, place: Place) -> Option<Vec<Fact>> {
     let values = Values {
         customer: id(&told.customer_id),
         department: id(&told.department_id),
+        employee: id(&told.agent_id),
         subject: id(&told.ticket_id),
         attempt: Some(told.attempt),
         channel: number(told.channel),

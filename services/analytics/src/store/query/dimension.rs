@@ -14,7 +14,7 @@ use kefu_contracts::{
 };
 use sqlx::{Postgres, QueryBuilder};
 
-use super::Asked;
+use super::{Asked, home::OF_ANSWERS};
 use crate::{
     domain::{fact::Kind, question::Question},
     store::population::{Facts, Spec, spec},
@@ -52,6 +52,7 @@ pub(super) fn write_grouped(
         (Dimension::Outcome, Facts::Reads) => "f.refused::int4",
         (Dimension::Outcome, _) => "f.outcome",
         (Dimension::Department, _) => "f.department_id",
+        (Dimension::Employee, Facts::Of(Kind::Answer)) => OF_ANSWERS,
         (Dimension::Employee, _) => "f.employee_id",
         (Dimension::Customer, _) => "f.customer_id",
         (Dimension::Priority, _) => "f.priority",

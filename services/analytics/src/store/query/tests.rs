@@ -159,6 +159,27 @@ fn count_and_mean_are_of_one_population() {
     }
 }
 
+/// Clause OP-4.2: an answer is about who gave the resolution, in every figure and in what it opens into; only where
+/// that was not told about who has the ticket.
+#[test]
+fn answers_are_by_who_gave_the_resolution() {
+    let all = context(vec![Scope::All], ClassSet::default());
+    let whose = "coalesce(f.employee_id, home.employee_id)";
+    for metric in ["satisfaction", "service_score", "result_score"] {
+        let by = |dimension| written(&asking(metric, &[dimension], 0), Door::Staff, &all);
+        let sql = by(Dimension::Employee);
+        assert!(sql.contains(whose), "{sql}");
+        assert_eq!(sql.matches("analytics.fact home").count(), 1, "{sql}");
+        assert!(!by(Dimension::Department).contains("home"));
+        let (count, _) = opened_by(metric, &[Dimension::Employee], &all, Door::StaffRecords);
+        assert!(count.contains(whose), "{count}");
+        assert_eq!(count.matches("analytics.fact home").count(), 1, "{count}");
+    }
+    let request = asking("tickets", &[Dimension::Employee], 0);
+    let sql = written(&request, Door::Staff, &all);
+    assert!(!sql.contains("home"), "{sql}");
+}
+
 /// Clauses CF-6.1, IH-8.1: by customers only what is cleared of what they bought is counted.
 #[test]
 fn customers_are_ranked_by_what_is_cleared() {
@@ -207,9 +228,18 @@ fn coins_are_tossed_before_anything_is_counted() {
 }
 
 fn opened(metric: &str, by: &[Dimension], context: &AccessContext) -> (String, String) {
+    opened_by(metric, by, context, Door::Records)
+}
+
+fn opened_by(
+    metric: &str,
+    by: &[Dimension],
+    context: &AccessContext,
+    door: Door,
+) -> (String, String) {
     let dimensions: Vec<String> = by.iter().map(|_| "x".to_owned()).collect();
     let now = Timestamp::from_second(0).unwrap();
-    let question = question(&asking(metric, by, 0), Door::Records);
+    let question = question(&asking(metric, by, 0), door);
     let opened = records::Opened {
         asked: Asked {
             question: &question,

@@ -129,7 +129,7 @@ pub(super) const METRICS: &[Metric] = &[
         id: "satisfaction",
         kind: 3,
         measure: Measure::Rate,
-        dimensions: &[Day, Week, Month, Department, Channel, Attempt],
+        dimensions: &[Day, Week, Month, Department, Employee, Channel, Attempt],
         value: |fact, _| Some(yes(fact.score >= Some(4) && fact.second_score >= Some(4))),
     },
     Metric {
