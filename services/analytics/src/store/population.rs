@@ -59,6 +59,8 @@ pub(super) const NONE: &str = "NULL::int8";
 const NOT_CANCELLED: &str = "f.state <> 9";
 /// Whether a ticket ended with a solution; one that ended without has outcome 2.
 const SOLVED_OR_NOT: &str = "(f.outcome IS NOT DISTINCT FROM 1::int2)::int4";
+/// Number of TicketKind COMPLAINT.
+const COMPLAINT_OR_NOT: &str = "(f.sort IS NOT DISTINCT FROM 2::int2)::int4";
 /// A ticket's seconds from being received until its solution.
 const LASTED: &str = "extract(epoch FROM f.ended_at - f.at)::int8";
 
@@ -74,11 +76,12 @@ pub(super) fn end(population: Population) -> &'static str {
 /// 4 missed.
 pub(crate) fn spec(population: Population) -> Spec {
     use Population::{
-        AfterSalesOfOrders, Answers, Buyers, Calls, CaseScores, Cases, Checks, Cohorts, Customers,
-        FirstResponses, FormerlyActive, InspectionScores, InspectionsPassed, LatenessOfOrders,
-        NextResponses, OnceSolvedTickets, OpenTickets, Orders, RatedTickets, Reads,
-        ReceivedTickets, Resolutions, ResolutionsDue, ResponsesDue, ResultScores, Reviews, Sales,
-        SalesOfProducts, ServiceScores, Shares, SolvedTickets, StuckOrders, Tickets, Visits,
+        AfterSalesOfOrders, Answers, Buyers, Calls, CaseScores, Cases, Checks, Cohorts,
+        ComplaintsOfTickets, Customers, FirstResponses, FormerlyActive, InspectionScores,
+        InspectionsPassed, LatenessOfOrders, NextResponses, OnceSolvedTickets, OpenTickets, Orders,
+        RatedTickets, Reads, ReceivedTickets, Resolutions, ResolutionsDue, ResponsesDue,
+        ResultScores, Reviews, Sales, SalesOfProducts, ServiceScores, Shares, SolvedTickets,
+        StuckOrders, Tickets, Visits,
     };
     match population {
         Tickets => Spec::of(Kind::Ticket, ALL, NONE),
@@ -97,6 +100,11 @@ pub(crate) fn spec(population: Population) -> Spec {
             Kind::Ticket,
             "NOT f.merged AND (f.outcome = 1 OR f.repeats > 0)",
             "(f.repeats > 0)::int4",
+        ),
+        ComplaintsOfTickets => Spec::of(
+            Kind::Ticket,
+            "NOT f.merged",
+            COMPLAINT_OR_NOT,
         ),
         OpenTickets => Spec::of(
             Kind::Ticket,

@@ -95,6 +95,23 @@ pub(super) const METRICS: &[Metric] = &[
         clauses: &["CC-1.4", "IH-3.2"],
     },
     Metric {
+        id: "complaint_rate",
+        title: text("投诉率", "Complaint rate"),
+        definition: text(
+            "投诉工单 ÷ 已受理的工单；按工单当前类型，不论投诉是否成立",
+            "tickets that are complaints ÷ tickets received; by what each is called now, justified or not",
+        ),
+        population: text(
+            "所有已受理的工单，不含已并入其他工单的；按受理时间归日",
+            "every ticket received but those that are part of another; its day is that on which it was received",
+        ),
+        unit: SHARE,
+        measure: Measure::Rate,
+        of: Population::ComplaintsOfTickets,
+        dimensions: OF_TICKETS,
+        clauses: &["CC-1.4", "OP-4.2"],
+    },
+    Metric {
         id: "backlog",
         title: text("积压", "Backlog"),
         definition: text(

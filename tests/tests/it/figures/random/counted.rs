@@ -84,6 +84,13 @@ pub(super) const METRICS: &[Metric] = &[
         },
     },
     Metric {
+        id: "complaint_rate",
+        kind: 1,
+        measure: Measure::Rate,
+        dimensions: OF_TICKETS,
+        value: |fact, _| (!fact.merged).then(|| yes(fact.sort == 2)),
+    },
+    Metric {
         id: "call_duration",
         kind: 1,
         measure: Measure::Duration,
