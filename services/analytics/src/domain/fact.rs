@@ -128,6 +128,8 @@ pub(crate) struct Values {
     pub(crate) total: Option<Money>,
     pub(crate) attempt: Option<i32>,
     pub(crate) repeats: Option<i32>,
+    /// Of the customer, after what a ticket was opened with; none where that was not said.
+    pub(crate) messages: Option<i32>,
     /// Its kind among those of its kind: of a ticket, a case, a customer.
     pub(crate) sort: Option<i16>,
     pub(crate) state: Option<i16>,

@@ -77,11 +77,11 @@ pub(super) fn end(population: Population) -> &'static str {
 pub(crate) fn spec(population: Population) -> Spec {
     use Population::{
         AfterSalesOfOrders, Answers, Buyers, Calls, CaseScores, Cases, Checks, Cohorts,
-        ComplaintsOfTickets, Customers, FirstResponses, FormerlyActive, InspectionScores,
-        InspectionsPassed, LatenessOfOrders, NextResponses, OnceSolvedTickets, OpenTickets, Orders,
-        RatedTickets, Reads, ReceivedTickets, Resolutions, ResolutionsDue, ResponsesDue,
-        ResultScores, Reviews, Sales, SalesOfProducts, ServiceScores, Shares, SolvedTickets,
-        StuckOrders, Tickets, Visits,
+        ComplaintsOfTickets, Customers, FirstContacts, FirstResponses, FormerlyActive,
+        InspectionScores, InspectionsPassed, LatenessOfOrders, NextResponses, OnceSolvedTickets,
+        OpenTickets, Orders, RatedTickets, Reads, ReceivedTickets, Resolutions, ResolutionsDue,
+        ResponsesDue, ResultScores, Reviews, Sales, SalesOfProducts, ServiceScores, Shares,
+        SolvedTickets, StuckOrders, Tickets, Visits,
     };
     match population {
         Tickets => Spec::of(Kind::Ticket, ALL, NONE),
@@ -100,6 +100,11 @@ pub(crate) fn spec(population: Population) -> Spec {
             Kind::Ticket,
             "NOT f.merged AND (f.outcome = 1 OR f.repeats > 0)",
             "(f.repeats > 0)::int4",
+        ),
+        FirstContacts => Spec::of(
+            Kind::Ticket,
+            "NOT f.merged AND (f.outcome = 1 OR f.repeats > 0) AND f.messages IS NOT NULL",
+            "(f.repeats = 0 AND f.messages = 0)::int4",
         ),
         ComplaintsOfTickets => Spec::of(
             Kind::Ticket,

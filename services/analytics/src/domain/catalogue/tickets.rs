@@ -95,6 +95,23 @@ pub(super) const METRICS: &[Metric] = &[
         clauses: &["CC-1.4", "IH-3.2"],
     },
     Metric {
+        id: "first_contact_resolution",
+        title: text("首次联系解决率", "First-contact resolution"),
+        definition: text(
+            "从未重开、且解决前客户未再来言的工单 ÷ 曾被解决的工单；解决之后的来言不算",
+            "tickets that were never reopened and took no further message of the customer until the solution ÷ tickets that were once resolved; what is said after the solution does not count",
+        ),
+        population: text(
+            "所有曾被解决的工单，含重开后尚未再解决的，不含已并入其他工单的，也不含客户来言数未记入日志的早期工单；并入的工单算作一次来言；按受理时间归日",
+            "every ticket that was once resolved, also one that was reopened since, but those that are part of another and those of before the journal said how often the customer wrote; one that became part of it is a message; its day is that on which it was received",
+        ),
+        unit: SHARE,
+        measure: Measure::Rate,
+        of: Population::FirstContacts,
+        dimensions: OF_TICKETS,
+        clauses: &["CC-1.4", "OP-4.2"],
+    },
+    Metric {
         id: "complaint_rate",
         title: text("投诉率", "Complaint rate"),
         definition: text(

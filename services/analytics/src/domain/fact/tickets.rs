@@ -30,6 +30,7 @@ pub(super) fn ticket(told: &TicketChanged, place: Place) -> Option<Fact> {
         outcome: over.then_some(if without { WITHOUT } else { SOLVED }),
         seconds: Some(told.call_seconds).filter(|seconds| *seconds > 0),
         repeats: Some(told.reopen_count),
+        messages: told.inbound_messages,
         sort: number(told.kind),
         state: number(told.state),
         channel: number(told.channel),

@@ -281,6 +281,7 @@ pub(in crate::leak) const FIGURES: &[(&str, &str, &str)] = &[
 /// `figures/`.
 pub(in crate::leak) const DERIVED: &[&str] = &[
     "reopening_rate",
+    "first_contact_resolution",
     "backlog",
     "total_resolution_time",
     "call_duration",
