@@ -37,6 +37,7 @@ use crate::{
         handling::{escalates, in_force},
         moment,
         notice::told_of,
+        talk,
     },
     store::{
         articles,
@@ -220,7 +221,11 @@ impl Tickets {
                 .write_note(connection, call, row, key, note, new.occurred_at)
                 .await?;
         }
-        let heard = Heard::of(connection, row.id, ticket).await?;
+        let call_of = |note: &Note| talk::over(note.said.call);
+        let heard = Heard {
+            call: new.note.as_ref().and_then(call_of),
+            ..Heard::of(connection, row.id, ticket).await?
+        };
         let entry = entry(
             call,
             EntryKind::Change,

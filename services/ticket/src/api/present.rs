@@ -86,11 +86,13 @@ pub(super) fn actor(call: &Call) -> Actor {
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Heard {
     /// Messages of the customer until the solution that stands.
-    messages: i32,
+    pub(super) messages: i32,
+    /// The call that the change tells of: when it began, and how many seconds it took.
+    pub(super) call: Option<(Timestamp, i64)>,
 }
 
 impl Heard {
-    /// What was heard of the ticket, which is as the change leaves it.
+    /// What was heard of the ticket, which is as the change leaves it; in no call.
     pub(super) async fn of(
         connection: &mut PgConnection,
         id: Uuid,
@@ -99,6 +101,7 @@ impl Heard {
         let until = ticket.resolved_time.as_ref().and_then(from_proto);
         Ok(Self {
             messages: messages::inbound(connection, id, until).await?,
+            call: None,
         })
     }
 }
@@ -140,6 +143,8 @@ pub(super) fn changed(
         resolved_at: ticket.resolved_time,
         closed_at: ticket.closed_time,
         inbound_messages: Some(heard.messages),
+        later_call_started_at: heard.call.map(|(began, _)| to_proto(began)),
+        later_call_seconds: heard.call.map_or(0, |(_, seconds)| seconds),
     })
 }
 

@@ -1,9 +1,18 @@
-//! How often a customer had to turn to us.
+//! How often a customer had to turn to us, and how long was spoken.
 
-use kefu_contracts::ticket::{
-    Direction, MergeTicketsRequest, ReopenTicketRequest, ReplyToTicketRequest,
-    ResolveTicketRequest, SplitTicketRequest, Ticket, merge_service_client::MergeServiceClient,
+use std::time::Duration;
+
+use kefu_contracts::{
+    analytics::{
+        ListFigureRecordsRequest, QueryMetricRequest, metrics_service_client::MetricsServiceClient,
+    },
+    common::Channel,
+    ticket::{
+        Direction, MergeTicketsRequest, ReopenTicketRequest, ReplyToTicketRequest,
+        ResolveTicketRequest, SplitTicketRequest, Ticket, merge_service_client::MergeServiceClient,
+    },
 };
+use kefu_service::{clock::Clock, time::to_proto};
 use kefu_testkit::{Caller, TestSuite};
 
 use super::{
@@ -123,4 +132,70 @@ async fn what_the_first_contact_solved_is_told_from_what_took_more() {
     let begun = begin(&admin, "0198f3a0-0000-7000-8000-000000000002").await;
     live(&admin, &begun.name).await;
     assert_eq!(counted(&admin).await, told(6, "3"), "counted anew");
+}
+
+/// Clause CC-1.4: every call that is over counts, also those of later replies; each once, however often
+/// the reply is sent, and counted anew the same. They open into their ticket.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_call_is_counted_once() {
+    let suite = TestSuite::start().await;
+    let li = suite.caller("li.wei");
+    let customer = enter(&li, person()).await.name;
+    let at = |before: u64| Some(to_proto(suite.clock.now() - Duration::from_secs(before)));
+    let by_phone = Ticket {
+        call_start_time: at(600),
+        call_end_time: at(540),
+        ..ticket(&customer)
+    };
+    let opened = open(&li, by_phone).await;
+    let call = |one: &Ticket, direction: Direction, (start, end): (_, _)| ReplyToTicketRequest {
+        name: one.name.clone(),
+        etag: one.etag.clone(),
+        request_id: format!("0198f3a0-0000-7000-8000-00000000ca0{}", direction as i32),
+        direction: direction.into(),
+        body: "周末来".into(),
+        channel: Channel::Phone.into(),
+        call_start_time: start,
+        call_end_time: end,
+        ..Default::default()
+    };
+    let asked = call(&opened, Direction::In, (at(500), at(380)));
+    let said = tickets(&li).reply_to_ticket(asked.clone()).await;
+    let said = said.unwrap().into_inner();
+    tickets(&li).reply_to_ticket(asked).await.unwrap();
+    let answered = call(&said, Direction::Out, (at(300), at(270)));
+    let said = tickets(&li).reply_to_ticket(answered).await;
+    let under_way = ReplyToTicketRequest {
+        request_id: String::new(),
+        ..call(&said.unwrap().into_inner(), Direction::In, (at(10), None))
+    };
+    tickets(&li).reply_to_ticket(under_way).await.unwrap();
+
+    let counted = async |after: &Caller| {
+        let leader = suite.caller_for("chen.guodong", "analysis").after(after);
+        let total = query(&leader, "call_duration", &[]).await.total.unwrap();
+        (total.count, total.mean, total.p50, total.p90)
+    };
+    let told = (3, Some(70.0), Some(60.0), Some(120.0));
+    assert_eq!(counted(&li).await, told);
+    let figure = QueryMetricRequest {
+        metric: "call_duration".into(),
+        ..Default::default()
+    };
+    let row = ListFigureRecordsRequest {
+        query: Some(figure),
+        ..Default::default()
+    };
+    let leader = suite.caller_for("chen.guodong", "analysis").after(&li);
+    let mut client = MetricsServiceClient::new(leader);
+    let listed = client.list_figure_records(row).await.unwrap().into_inner();
+    let [record] = listed.records.as_slice() else {
+        panic!("{listed:?}")
+    };
+    assert_eq!((&record.name, record.counted), (&opened.name, 3));
+
+    let admin = suite.caller_for("han.bing", "administration").after(&li);
+    let begun = begin(&admin, "0198f3a0-0000-7000-8000-000000000003").await;
+    live(&admin, &begun.name).await;
+    assert_eq!(counted(&admin).await, told, "counted anew");
 }

@@ -166,12 +166,12 @@ pub(super) const METRICS: &[Metric] = &[
         id: "call_duration",
         title: text("通话时长", "Call duration"),
         definition: text(
-            "客户来电从开始到结束的时长",
-            "how long the call took in which the customer turned to us",
+            "与客户的每次通话从开始到结束的时长；每次一计",
+            "how long each call with a customer took; each by itself",
         ),
         population: text(
-            "登记了通话起止时间的工单；按受理时间归日",
-            "every ticket that says when its call began and ended; its day is that on which it was received",
+            "登记了起止时间的通话，含工单受理时的和其后回复中的；部门、人员等按工单当前；受理时的按受理时间归日，其后的按通话开始归日",
+            "every call of a ticket that is known to have begun and ended, the one that it came by and those of later replies; by what the ticket is now; the day of the first is that on which the ticket was received, of the others that on which they began",
         ),
         unit: SECONDS,
         measure: Measure::Duration,
