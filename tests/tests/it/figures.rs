@@ -1,6 +1,7 @@
 //! Figures come from journals alone and equal the records they are of.
 
 mod composition;
+mod contacts;
 mod customers;
 mod days;
 mod followed;

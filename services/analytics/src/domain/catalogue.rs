@@ -39,6 +39,8 @@ pub(crate) enum Population {
     ReceivedTickets,
     SolvedTickets,
     OnceSolvedTickets,
+    FirstContacts,
+    ComplaintsOfTickets,
     OpenTickets,
     Calls,
     FirstResponses,
@@ -200,6 +202,24 @@ mod tests {
                 assert!(!text.zh.is_ascii(), "{}: {}", metric.id, text.zh);
                 assert_ne!(text.zh, text.en, "{}", metric.id);
             }
+        }
+    }
+
+    /// Clauses CC-1.4, OP-4.2: what the policy calls a KPI is a figure.
+    #[test]
+    fn every_kpi_of_the_policy_is_a_figure() {
+        for id in [
+            "satisfaction",
+            "timely_response_rate",
+            "resolution_rate",
+            "first_contact_resolution",
+            "reopening_rate",
+            "call_duration",
+            "complaint_rate",
+            "churn",
+            "data_accuracy",
+        ] {
+            assert!(find(id).is_some(), "{id}");
         }
     }
 

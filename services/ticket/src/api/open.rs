@@ -27,7 +27,7 @@ use uuid::Uuid;
 use super::{
     Tickets,
     notices::{News, by_call},
-    present::{actor, changed, shown},
+    present::{Heard, actor, changed, shown},
 };
 use crate::{
     domain::{
@@ -279,7 +279,9 @@ impl Tickets {
             )),
             None => None,
         };
-        let event = changed(ticket, TicketState::Unspecified, new.entry.received_at, 1);
+        let before = TicketState::Unspecified;
+        let heard = Heard::default();
+        let event = changed(ticket, before, new.entry.received_at, 1, heard);
         let customer = Some(new.entry.customer);
         let resource = ticket.name.clone();
         Ok(Opening {

@@ -94,6 +94,51 @@ fn a_reopened_ticket_is_not_resolved_until_it_is_again() {
     assert_eq!(fact.values.repeats, Some(1));
 }
 
+/// Clause CC-1.4: how often the customer wrote is as the last entry says it; one of before it was
+/// said does not say that they never did.
+#[test]
+fn what_the_customer_wrote_is_known_where_it_was_said() {
+    let resolved = journal::TicketChanged {
+        resolved_at: Some(time::to_proto(at(200))),
+        ..changed(2, TicketState::Resolved)
+    };
+    let of = |events: Vec<journal::TicketChanged>| ticket(events).values.messages;
+    assert_eq!(of(vec![resolved.clone()]), None);
+    let said = |revision, inbound_messages| journal::TicketChanged {
+        inbound_messages: Some(inbound_messages),
+        revision,
+        ..resolved.clone()
+    };
+    assert_eq!(of(vec![resolved.clone(), said(3, 0)]), Some(0));
+    assert_eq!(of(vec![said(3, 0), said(4, 2)]), Some(2));
+    assert_eq!(of(vec![said(4, 2), said(3, 0)]), Some(2), "told late");
+}
+
+/// Clause CC-1.4: each later call is a fact of its own, however often it is told; what is told of
+/// the ticket afterwards leaves it.
+#[test]
+fn each_later_call_is_a_fact_of_its_own() {
+    let called = |revision, began, seconds| journal::TicketChanged {
+        later_call_started_at: Some(time::to_proto(at(began))),
+        later_call_seconds: seconds,
+        ..changed(revision, TicketState::Open)
+    };
+    let events = vec![
+        called(2, 150, 120),
+        called(3, 250, 30),
+        called(2, 150, 120),
+        changed(4, TicketState::Resolved),
+    ];
+    let facts = told(events.into_iter().map(Event::TicketChanged).collect());
+    let calls = facts.iter().filter(|fact| fact.key.kind == Kind::Call);
+    let calls: Vec<_> = calls
+        .map(|fact| (fact.at, fact.values.seconds, fact.gone))
+        .collect();
+    let expected = [(at(150), Some(120), false), (at(250), Some(30), false)];
+    assert_eq!(calls, expected);
+    assert_eq!(facts.len(), 3, "and the ticket");
+}
+
 /// Clause CC-1.4: what is closed without a solution is over, and not resolved.
 #[test]
 fn a_ticket_that_is_closed_without_a_solution_is_not_resolved() {
