@@ -17,6 +17,8 @@ use crate::domain::{
     series,
 };
 
+/// So many years before what it is compared with a count is looked for.
+const LOOKED_BACK: i32 = 5;
 /// Days from one to the next that it is compared with.
 const WEEK: i32 = 7;
 
@@ -123,16 +125,45 @@ pub(crate) fn of_day(rule: &ExceptionRule, rows: &[MetricRow], first: Date) -> O
     Some(observed(rule, row))
 }
 
-/// What its figure was in the periods that it is compared with, the latest first. There are rows
-/// also of periods in which nothing was: of a count those before it was ever anything say that
-/// nobody counted yet, and are no past.
+/// What its figure was in the periods that it is compared with, the latest first; there are rows
+/// also of periods in which nothing was.
 pub(crate) fn past(rule: &ExceptionRule, rows: &[MetricRow], days: &[Date]) -> Vec<Observation> {
     let of_day = |first: &Date| of_day(rule, rows, *first);
-    let mut past: Vec<Observation> = days.iter().filter_map(of_day).collect();
-    if measure(rule) == Measure::Count {
-        let begun = past.iter().rposition(|one| one.count > 0);
-        past.truncate(begun.map_or(0, |at| at + 1));
-    }
+    days.iter().filter_map(of_day).collect()
+}
+
+/// The question whether a count was anything before all that it is compared with, where the
+/// earliest of that says nothing of it: whether it was nothing, or nobody counted yet.
+///
+/// # Errors
+/// As of [`question`].
+pub(crate) fn question_before(
+    rule: &ExceptionRule,
+    (days, past): (&[Date], &[Observation]),
+    zone: &Zone,
+    value_of: ValueOf<'_>,
+) -> Result<Option<Question>, Fault> {
+    let open = measure(rule) == Measure::Count && past.last().is_some_and(|one| one.count == 0);
+    let until = days.last().filter(|_| open);
+    let Some(last) = until.and_then(|first| first.yesterday().ok()) else {
+        return Ok(None);
+    };
+    let first = last.checked_sub(LOOKED_BACK.years()).unwrap_or(Date::MIN);
+    let request = QueryMetricRequest {
+        metric: rule.metric.clone(),
+        first_day: Some(wire(first)),
+        last_day: Some(wire(last)),
+        time_zone: zone.name().to_owned(),
+        ..QueryMetricRequest::default()
+    };
+    let question = Question::read(&request, zone, Door::Figures)?;
+    only::apply(question, rule.dimension(), &rule.value, value_of).map(Some)
+}
+
+/// Without what was before it was ever anything: that is no past.
+pub(crate) fn since_begun(mut past: Vec<Observation>) -> Vec<Observation> {
+    let begun = past.iter().rposition(|one| one.count > 0);
+    past.truncate(begun.map_or(0, |at| at + 1));
     past
 }
 
@@ -199,7 +230,13 @@ mod tests {
             });
             let rows: Vec<MetricRow> = rows.collect();
             prop_assert_eq!(rows.len(), 8);
-            let past = past(&rule, &rows, &compared);
+            let whole = past(&rule, &rows, &compared);
+            prop_assert_eq!(whole.len(), 8);
+            let open = question_before(&rule, (&compared, &whole), &Zone::utc(), &value).unwrap();
+            prop_assert_eq!(open.is_some(), rows.last().is_some_and(|row| row.count == 0));
+            let days = open.and_then(|question| question.days);
+            prop_assert!(days.is_none_or(|days| days.last.tomorrow().ok().as_ref() == compared.last()));
+            let past = since_begun(whole);
             let kept: Vec<i64> = past.iter().map(|one| one.count).collect();
             let mut since = counts.clone();
             while since.last() == Some(&0) {
