@@ -14,7 +14,7 @@ use kefu_contracts::{
 };
 use sqlx::{Postgres, QueryBuilder};
 
-use super::Asked;
+use super::{Asked, survivor};
 use crate::{
     domain::{fact::Kind, question::Question},
     store::population::{Facts, Spec, spec},
@@ -53,7 +53,7 @@ pub(super) fn write_grouped(
         (Dimension::Outcome, _) => "f.outcome",
         (Dimension::Department, _) => "f.department_id",
         (Dimension::Employee, _) => "f.employee_id",
-        (Dimension::Customer, _) => "f.customer_id",
+        (Dimension::Customer, _) => survivor::CUSTOMER,
         (Dimension::Priority, _) => "f.priority",
         (Dimension::Channel, _) => "f.channel",
         (Dimension::Category, _) => "f.category",
