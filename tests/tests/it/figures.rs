@@ -6,6 +6,7 @@ mod customers;
 mod days;
 mod followed;
 mod lateness;
+mod merged;
 mod opened;
 mod perturbed;
 mod planted;

@@ -18,7 +18,7 @@
 //! | visit     | visit                         | taking place, or being due | VisitChanged       |
 //! | customer  | file                          | being entered          | CustomerChanged        |
 //! | credit    | file that was rated           | being entered          | RatingChanged          |
-//! | departure | file that was merged, destroyed | being entered        | FilesMerged, FileDestroyed |
+//! | departure | merge of a file, and its destruction | being entered   | FilesMerged, FileDestroyed |
 //! | check     | result of a check             | the check              | VerificationRecorded   |
 //! | inspection | inspection with a result    | being drawn            | InspectionChanged      |
 //! | approval  | request for approval          | being made             | ApprovalChanged        |

@@ -12,6 +12,7 @@ use uuid::Uuid;
 use super::{
     column,
     days::{self, Change},
+    merges,
 };
 use crate::domain::fact::{Fact, Key, Kind, Told};
 
@@ -63,6 +64,10 @@ pub(crate) async fn settle(
     kept.extend(gone);
     note_places(connection, generation, &kept).await?;
     forget(connection, generation, &kept).await?;
+    let is_merge = |fact: &Fact| fact.key.kind == Kind::Departure && fact.values.merged;
+    if kept.iter().any(is_merge) {
+        merges::follow(connection, generation).await?;
+    }
     days::tell(connection, generation, &came, Change::Come).await
 }
 

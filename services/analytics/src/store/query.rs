@@ -8,6 +8,7 @@ mod home;
 mod person;
 pub(crate) mod records;
 mod rows;
+mod survivor;
 #[cfg(test)]
 mod tests;
 mod toss;

@@ -1,6 +1,7 @@
 use kefu_contracts::{
     access::ApprovalState,
     journal::{self, ChangedClock, Cursor, event::Event},
+    profile::MergeState,
     ticket::{ClockMetric, ClockState, TicketState},
 };
 use proptest::prelude::*;
@@ -422,6 +423,39 @@ fn a_record_was_made_when_its_id_says() {
     let stamp = uuid::Timestamp::from_unix(uuid::NoContext, 1_500_000_000, 0);
     let made = place.made(Uuid::new_v7(stamp)).unwrap();
     assert_eq!(made, at(1_500_000_000));
+}
+
+fn merge(survivor: u128, state: MergeState) -> Event {
+    Event::FilesMerged(journal::FilesMerged {
+        survivor_id: Uuid::from_u128(survivor).as_bytes().to_vec(),
+        absorbed_id: Uuid::from_u128(1).as_bytes().to_vec(),
+        state: state.into(),
+        ..Default::default()
+    })
+}
+
+/// Clauses IH-2.2, CC-1.4: what a file that became part of another has is the other's, the last one's that it became
+/// part of, and after both are destroyed; undone, it is its own.
+#[test]
+fn what_a_merged_file_has_is_the_survivors() {
+    let destroyed = Event::FileDestroyed(journal::FileDestroyed {
+        customer_id: Uuid::from_u128(1).as_bytes().to_vec(),
+        ..Default::default()
+    });
+    let (standing, undone) = (MergeState::Standing, MergeState::Undone);
+    let whose = |events: Vec<Event>| -> Vec<Option<Uuid>> {
+        let facts = told(events).into_iter();
+        let merges = facts.filter(|fact| fact.values.merged && !fact.gone);
+        merges.map(|fact| fact.values.customer).collect()
+    };
+    let of = |survivor: u128| vec![Some(Uuid::from_u128(survivor))];
+    assert_eq!(whose(vec![merge(2, standing)]), of(2));
+    let again = vec![merge(2, standing), merge(2, undone), merge(3, standing)];
+    assert_eq!(whose(again), of(3));
+    assert!(whose(vec![merge(2, standing), merge(2, undone)]).is_empty());
+    let facts = told(vec![merge(2, standing), destroyed.clone()]);
+    assert_eq!(facts.len(), 2, "both are told");
+    assert_eq!(whose(vec![merge(2, standing), destroyed]), of(2));
 }
 
 proptest! {

@@ -227,6 +227,56 @@ fn coins_are_tossed_before_anything_is_counted() {
     }
 }
 
+/// Clauses IH-2.2, CC-1.4: figures of customers, those by customer or region, what is told of many customers only,
+/// and what is opened look at which files were merged, once; nothing else does.
+#[test]
+fn what_is_of_customers_looks_at_merges() {
+    let joins = |sql: &str| sql.matches("analytics.fact absorbed").count();
+    let all = context(vec![Scope::All], ClassSet::of(&[DataClass::Purchase]));
+    for (metric, by, door, expected) in [
+        ("churn", None, Door::Figures, 1),
+        ("cohort_retention", None, Door::Figures, 1),
+        ("buyers", None, Door::Figures, 1),
+        ("sales", Some(Dimension::Customer), Door::Customers, 1),
+        ("sales", Some(Dimension::Region), Door::Figures, 1),
+        ("product_sales", Some(Dimension::Region), Door::Figures, 1),
+        ("sales", Some(Dimension::Month), Door::Figures, 0),
+        ("tickets", Some(Dimension::Priority), Door::Figures, 0),
+        ("orders", Some(Dimension::Employee), Door::Staff, 0),
+        ("customers", Some(Dimension::Region), Door::Figures, 0),
+    ] {
+        let by: Vec<Dimension> = by.into_iter().collect();
+        let limit = if door == Door::Customers { 5 } else { 0 };
+        let request = asking(metric, &by, limit);
+        let exact = written(&request, door, &all);
+        assert_eq!(joins(&exact), expected, "{exact}");
+        if door == Door::Figures {
+            let told = written_of(&request, door, &all, PERTURBED);
+            assert_eq!(joins(&told), 1, "{told}");
+        }
+    }
+    let (count, page) = opened("orders", &[], &all);
+    assert_eq!((joins(&count), joins(&page)), (1, 1), "{count}");
+}
+
+/// Clauses IH-2.2, CF-6.1: who reaches single customers reaches what was made with files that are part of theirs
+/// now, and nothing of a file that is part of another's.
+#[test]
+fn who_reaches_a_customer_reaches_what_became_theirs() {
+    const THEIRS: &str = "(coalesce(absorbed.customer_id, f.customer_id) IS NOT NULL AND \
+                          coalesce(absorbed.customer_id, f.customer_id) = ANY(";
+    let scopes = vec![Scope::Customers(vec![Uuid::from_u128(8)])];
+    for (metric, by) in [
+        ("churn", Dimension::Department),
+        ("sales", Dimension::Region),
+        ("sales", Dimension::Month),
+        ("tickets", Dimension::Priority),
+    ] {
+        let sql = statement(metric, &[by], scopes.clone());
+        assert!(sql.contains(THEIRS), "{sql}");
+    }
+}
+
 fn opened(metric: &str, by: &[Dimension], context: &AccessContext) -> (String, String) {
     opened_by(metric, by, context, Door::Records)
 }

@@ -3,7 +3,7 @@
 
 use sqlx::{Postgres, QueryBuilder};
 
-use super::{Asked, working};
+use super::{Asked, survivor, working};
 use crate::{
     domain::perturbation::{Noise, REPLACED},
     store::population::{Facts, Spec},
@@ -19,7 +19,8 @@ fn record(spec: &Spec) -> &'static str {
     }
 }
 
-/// Whose it is; what has no customer is its own.
+/// Whose coin is tossed for it, that of the file it was made with: a merge tosses for no record anew, as two
+/// tosses would tell more of it than one. What has no customer is its own.
 fn whose(spec: &Spec) -> String {
     match spec.facts {
         Facts::Reads => "NULL::uuid".to_owned(),
@@ -44,9 +45,13 @@ pub(super) fn heads_of(spec: &Spec) -> String {
 }
 
 /// One of 64 bits, which all rows of a customer share: put together they are never more than
-/// there are customers, and of few customers seldom fewer.
+/// there are customers, and of few customers seldom fewer. Files of one customer are one.
 pub(super) fn customer(spec: &Spec) -> String {
-    format!("(1::int8 << (({} >> 8) & 63)::int4)", toss(&whose(spec)))
+    let customer = match spec.facts {
+        Facts::Of(_) => format!("coalesce({}, {})", survivor::CUSTOMER, record(spec)),
+        _ => whose(spec),
+    };
+    format!("(1::int8 << (({} >> 8) & 63)::int4)", toss(&customer))
 }
 
 /// At least how many customers a group has.
@@ -66,7 +71,7 @@ pub(super) fn write_heads(asked: &Asked<'_>, spec: &Spec, query: &mut QueryBuild
 /// of all customers (fifths, the last month) is then made of those that are there.
 pub(super) fn write_with_heads(asked: &Asked<'_>, query: &mut QueryBuilder<Postgres>) {
     if asked.of_heads {
-        let heads = heads("f.customer_id", "f.customer_id");
+        let heads = heads(survivor::CUSTOMER, survivor::CUSTOMER);
         query.push(format_args!(" AND {heads} > 0"));
     }
 }
