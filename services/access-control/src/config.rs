@@ -42,7 +42,7 @@ pub struct AccessControlConfig {
     /// Name of the audit log in its checkpoints; it stays the same for ever.
     pub audit_origin: String,
     /// Signs checkpoints: Ed25519, PKCS#8 in base64. Without it the log is collected and
-    /// not signed.
+    /// not signed, which production refuses.
     pub audit_key: Option<Secret>,
     /// Webhooks of other company systems.
     pub webhooks: WebhooksConfig,

@@ -45,7 +45,7 @@ use crate::{
 /// So long after a period journals that lag are waited for; then it is counted and says so.
 const PATIENCE: SignedDuration = SignedDuration::from_hours(1);
 /// Calls record the moment at which they began; so long after it even a slow one has begun to
-/// write, or never will: the gateway's longest deadline.
+/// write, or never will: the services' longest deadline.
 const CALLS_END: SignedDuration = SignedDuration::from_secs(60);
 /// All figures of a report together; each is bounded as any other statement.
 const BOUND: Duration = Duration::from_secs(120);

@@ -2,6 +2,7 @@
 
 use std::{num::NonZeroU32, time::Duration};
 
+use kefu_access::MAX_LIFETIME;
 use kefu_service::error::Fault;
 use serde::{Deserialize, Serialize};
 
@@ -65,7 +66,8 @@ pub struct GatewayConfig {
     pub max_in_flight: usize,
     /// Deadline of a call that names none, in milliseconds; 10000.
     pub default_deadline_ms: u64,
-    /// The longest deadline a call may name, in milliseconds; 60000.
+    /// The longest deadline a call may name, in milliseconds; 30000, and no more: that is how long
+    /// a service believes what was decided.
     pub max_deadline_ms: u64,
     /// How old the policy may be, in seconds, before nothing is decided upon it; 10.
     pub max_snapshot_age_seconds: u32,
@@ -124,7 +126,7 @@ impl Default for GatewayConfig {
             contexts_kept: 100_000,
             max_in_flight: 1024,
             default_deadline_ms: 10_000,
-            max_deadline_ms: 60_000,
+            max_deadline_ms: 30_000,
             max_snapshot_age_seconds: 10,
             max_message_bytes: DECODED,
             max_metadata_bytes: 16 * 1024,
@@ -199,6 +201,10 @@ impl GatewayConfig {
             (
                 self.default_deadline_ms == 0 || self.default_deadline_ms > self.max_deadline_ms,
                 "default_deadline_ms is not between 1 and max_deadline_ms",
+            ),
+            (
+                i128::from(self.max_deadline_ms) > MAX_LIFETIME.as_millis(),
+                "max_deadline_ms is over 30000",
             ),
             (self.retry_percent > 100, "retry_percent is over 100"),
             (

@@ -87,7 +87,8 @@ impl Contexts {
         Self { signer, ready }
     }
 
-    /// The context of this call; its value goes into `kefu-context-bin`.
+    /// The context of this call, which lives for as long as the call may take unless what was
+    /// decided ends before; its value goes into `kefu-context-bin`.
     ///
     /// # Errors
     /// The denial, as a fault that says which rule refused and whom to ask.
@@ -97,7 +98,7 @@ impl Contexts {
         subject: Uuid,
         method: &'static Method,
         purpose: Purpose,
-        now: Timestamp,
+        (now, deadline): (Timestamp, Duration),
     ) -> Result<Arc<Ready>, Fault> {
         let question = Question {
             subject,
@@ -108,6 +109,7 @@ impl Contexts {
         if let Some(ready) = self.ready.get(&question)
             && ready.generation == held.generation
             && (ready.from..ready.until).contains(&now)
+            && (ready.life(now) >= deadline || ready.expires_at == ready.ground.until)
         {
             return Ok(ready);
         }

@@ -23,6 +23,8 @@ pub(crate) struct Deadlines {
 
 /// Bounds of one call.
 pub(crate) struct Deadline {
+    /// What the caller gave, or the default.
+    pub(crate) bound: Duration,
     /// Until when the answer must begin.
     pub(crate) head: Instant,
     /// Until when a stream must end: only where the caller says so, because a watch
@@ -71,6 +73,7 @@ impl Deadlines {
             (None, _) => (self.default.0, &self.default.1),
         };
         Deadline {
+            bound,
             head: now + bound,
             stream_end: named.and_then(|named| now.checked_add(named)),
             remaining: remaining.clone(),

@@ -147,11 +147,11 @@ impl Stack {
                 let deadline = self.deadlines.of(request.headers());
                 // 4.–9. Who may.
                 let mut seen = Seen::at(self.clock.now());
-                let mut admitted = self.admit(&request, &mut seen);
+                let mut admitted = self.admit(&request, &deadline, &mut seen);
                 if seen.keys_wanted {
                     Box::pin(self.tokens.seek_keys(deadline.head)).await;
                     seen = Seen::at(self.clock.now());
-                    admitted = self.admit(&request, &mut seen);
+                    admitted = self.admit(&request, &deadline, &mut seen);
                 }
                 match admitted {
                     // 10. Pass-through.
@@ -172,7 +172,12 @@ impl Stack {
     }
 
     /// Layers 4 to 9.
-    fn admit(&self, request: &Request<Body>, seen: &mut Seen) -> Result<Admitted, Fault> {
+    fn admit(
+        &self,
+        request: &Request<Body>,
+        deadline: &Deadline,
+        seen: &mut Seen,
+    ) -> Result<Admitted, Fault> {
         let headers = request.headers();
         // 4. Method table.
         let Some(method) = public(request.uri().path()) else {
@@ -206,7 +211,7 @@ impl Stack {
         self.check_bound(&held, &token)?;
         let ready = self
             .contexts
-            .context(&held, subject, method, purpose, seen.now);
+            .context(&held, subject, method, purpose, (seen.now, deadline.bound));
         self.metrics.decided(purpose, ready.as_ref().err());
         if ready
             .as_ref()

@@ -4,7 +4,7 @@
 //! token, or the issuer's word for the key that signed it. A stream ends before the gateway
 //! does, so that nobody waits for it.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
@@ -93,7 +93,7 @@ impl Standing {
         let ready = self
             .stack
             .contexts
-            .context(&held, subject, method, self.seen.purpose, now)
+            .context(&held, subject, method, self.seen.purpose, (now, Duration::ZERO))
             .map_err(Gone::Refused)?;
         if !ready.ground.is_that_of(&self.ready.ground) {
             return Err(Gone::Changed);

@@ -62,11 +62,12 @@ pub(crate) fn with_browsers(
     })
 }
 
-/// Whether this can be what a browser calls an origin: a scheme and a host, no path.
+/// Whether this is how a browser spells an origin (RFC 6454, section 6.1): a scheme, a host and a
+/// port that is not the scheme's own, in small letters.
 pub(crate) fn is_origin(text: &str) -> bool {
-    text.parse::<http::Uri>().is_ok_and(|uri| {
-        uri.scheme().is_some() && uri.authority().is_some() && !text.ends_with('/')
-    }) && HeaderValue::from_str(text).is_ok()
+    url::Url::parse(text).is_ok_and(|url| {
+        matches!(url.scheme(), "http" | "https") && url.origin().ascii_serialization() == text
+    })
 }
 
 #[derive(Clone)]

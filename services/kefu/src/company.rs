@@ -16,7 +16,7 @@ use kefu_service::{
     ids::{Ids, system_randomness},
 };
 
-use crate::{said, settings::Settings};
+use crate::{production, said, settings::Settings};
 
 /// The role of whoever enters people.
 const ADMINISTRATOR: &str = "administrator";
@@ -84,6 +84,7 @@ pub async fn run(config: Option<PathBuf>, arguments: CompanyArgs) -> anyhow::Res
 async fn enter(settings: &Settings, company: &Company) -> anyhow::Result<()> {
     let database = settings.access_control.database.as_ref();
     let database = database.context("access_control.database is not configured")?;
+    production::check_database(settings, database)?;
     let db = Db::new(database, kefu_access_control::SCHEMA).map_err(said)?;
     let clock = Arc::new(SystemClock);
     let ids = Ids::new(clock.clone(), system_randomness());

@@ -4,6 +4,7 @@
 use std::str::FromStr;
 
 use anyhow::{Context, bail};
+use kefu_gateway::Environment;
 use kefu_service::{
     clock::SystemClock,
     database::{Db, migration},
@@ -11,7 +12,7 @@ use kefu_service::{
 };
 use sqlx::{migrate::Migrator, postgres::PgConnectOptions};
 
-use crate::{said, settings::Settings};
+use crate::{production, said, settings::Settings};
 
 /// Every schema of the suite and its migrations.
 pub fn schemas() -> [(&'static str, &'static Migrator); 5] {
@@ -33,6 +34,9 @@ pub struct MigrateArgs {
     /// URL of a role that may create schemas; the services' roles must exist
     #[arg(long, env = "KEFU_MIGRATE_URL", hide_env_values = true)]
     url: String,
+    /// The network encrypts what goes to the database, so that the URL need not ask for TLS
+    #[arg(long)]
+    encrypted_elsewhere: bool,
     /// Only this schema: access, profile, ticket, orders, analytics
     #[arg(long)]
     only: Option<String>,
@@ -41,8 +45,13 @@ pub struct MigrateArgs {
 /// Migrates, and puts the shipped roles into the register.
 ///
 /// # Errors
-/// When a database refuses or a migration is wrong.
+/// When a database would be reached in plaintext or refuses, or a migration is wrong.
 pub async fn run(settings: Settings, arguments: MigrateArgs) -> anyhow::Result<()> {
+    let development = settings.environment == Environment::Development;
+    production::check_url(&arguments.url, development || arguments.encrypted_elsewhere)?;
+    if let Some(database) = &settings.access_control.database {
+        production::check_database(&settings, database)?;
+    }
     // The driver's own message would quote the URL, and with it a password.
     let admin = PgConnectOptions::from_str(&arguments.url)
         .map_err(|_| anyhow::anyhow!("not a url of PostgreSQL"))?;

@@ -1,6 +1,6 @@
 //! `kefu watch`: a list as it changes, for as long as somebody looks. A stream that broke off is
-//! opened again where it was, with the names that it showed; this place can be kept in a file, so
-//! that another run goes on there.
+//! opened again where it was, with the names that it showed, and with the token that there is by
+//! then; this place can be kept in a file, so that another run goes on there.
 
 #![allow(
     clippy::print_stdout,
@@ -103,7 +103,6 @@ enum Ended {
 pub async fn run(args: WatchArgs) -> anyhow::Result<()> {
     let pool = DescriptorPool::decode(DESCRIPTOR_SET).context("the contracts cannot be read")?;
     let method = method::find(&pool, args.list.method())?;
-    let client = Client::new(&args.connect, Some(&args.purpose), &args.language)?;
     let mut place = match &args.place {
         Some(path) => Place::read(path)?,
         None => Place::default(),
@@ -111,7 +110,7 @@ pub async fn run(args: WatchArgs) -> anyhow::Result<()> {
     let mut wait = SHORTEST;
     loop {
         let before = place.clone();
-        match follow(&args, &client, &method, &mut place).await? {
+        match follow(&args, &method, &mut place).await? {
             Ended::Done => return Ok(()),
             Ended::Broken { why, after } => {
                 if place != before {
@@ -129,10 +128,11 @@ pub async fn run(args: WatchArgs) -> anyhow::Result<()> {
 /// One stream, until it ends.
 async fn follow(
     args: &WatchArgs,
-    client: &Client,
     method: &MethodDescriptor,
     place: &mut Place,
 ) -> anyhow::Result<Ended> {
+    // Made anew, as whoever keeps the token's file may have put a new one there.
+    let client = Client::new(&args.connect, Some(&args.purpose), &args.language)?;
     let request = json!({"filter": args.filter, "resumeToken": place.token, "held": place.held});
     let request = client.streaming_request(call::parse(method, &request.to_string())?);
     let mut grpc = Grpc::new(client.channel());
@@ -142,14 +142,16 @@ async fn follow(
     }
     let mut stream = match call::streaming(grpc, method, request).await {
         Ok(answer) => answer.into_inner(),
-        Err(status) => return broken(&status),
+        Err(status) => return broken(&status, false),
     };
+    let mut told = false;
     loop {
         let message = match stream.message().await {
             Ok(Some(message)) => message,
             Ok(None) => return Ok(again("the stream ended".to_owned())),
-            Err(status) => return broken(&status),
+            Err(status) => return broken(&status, told),
         };
+        told = true;
         tell(args, &message)?;
         let token = text(&message, "resume_token");
         let whole = !token.is_empty();
@@ -173,10 +175,12 @@ fn again(why: String) -> Ended {
     }
 }
 
-/// Whether it is worth opening again: it is after what only passes.
-fn broken(status: &Status) -> anyhow::Result<Ended> {
+/// Whether it is worth opening again: it is after what only passes, and when the token ended of a
+/// stream that had told something.
+fn broken(status: &Status, told: bool) -> anyhow::Result<Ended> {
     let refusal = Refusal::from(status);
-    if passes(&refusal) {
+    let token_ended = told && refusal.code == Code::Unauthenticated;
+    if token_ended || passes(&refusal) {
         return Ok(Ended::Broken {
             why: refusal.in_a_line(),
             after: refusal.retry_after.unwrap_or_default(),
@@ -321,10 +325,22 @@ mod tests {
     }
 
     /// Shows a ticket and breaks off; whoever comes again is told that it left.
-    #[derive(Clone, Default)]
-    struct Suite(Arc<Mutex<Vec<WatchTicketsRequest>>>);
+    #[derive(Clone)]
+    struct Suite {
+        /// Who asked, and what.
+        asked: Arc<Mutex<Vec<(String, WatchTicketsRequest)>>>,
+        end: Status,
+    }
 
     impl Suite {
+        /// One whose first stream ends like this.
+        fn that_ends(end: Status) -> Self {
+            Self {
+                asked: Arc::default(),
+                end,
+            }
+        }
+
         /// Starts it; its address.
         async fn start(&self) -> String {
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -346,8 +362,10 @@ mod tests {
             &self,
             request: Request<WatchTicketsRequest>,
         ) -> Result<Response<Self::WatchTicketsStream>, Status> {
-            let mut asked = self.0.lock().unwrap();
-            asked.push(request.into_inner());
+            let bearer = request.metadata().get("authorization").unwrap();
+            let bearer = bearer.to_str().unwrap().to_owned();
+            let mut asked = self.asked.lock().unwrap();
+            asked.push((bearer, request.into_inner()));
             let shown = WatchTicketsResponse {
                 changed: vec![Ticket {
                     name: "tickets/a".into(),
@@ -363,7 +381,7 @@ mod tests {
                 ..Default::default()
             };
             let answers = match asked.len() {
-                1 => vec![Ok(shown), Err(Status::unavailable("gone"))],
+                1 => vec![Ok(shown), Err(self.end.clone())],
                 _ => vec![Ok(left)],
             };
             Ok(Response::new(tokio_stream::iter(answers)))
@@ -372,7 +390,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_was_shown_is_held_after_a_break_and_by_another_run() {
-        let suite = Suite::default();
+        let suite = Suite::that_ends(Status::unavailable("gone"));
         let address = suite.start().await;
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name).display().to_string();
@@ -392,9 +410,8 @@ mod tests {
         let args = Command::parse_from(command).args;
         let pool = DescriptorPool::decode(DESCRIPTOR_SET).unwrap();
         let method = method::find(&pool, args.list.method()).unwrap();
-        let client = Client::new(&args.connect, Some("service"), "en").unwrap();
         let mut place = Place::default();
-        let ended = follow(&args, &client, &method, &mut place).await.unwrap();
+        let ended = follow(&args, &method, &mut place).await.unwrap();
         assert!(matches!(ended, Ended::Broken { .. }));
         let shown = Place {
             token: "one".into(),
@@ -405,9 +422,9 @@ mod tests {
         let kept = args.place.clone().unwrap();
         let mut place = Place::read(&kept).unwrap();
         assert_eq!(place, shown);
-        let ended = follow(&args, &client, &method, &mut place).await.unwrap();
+        let ended = follow(&args, &method, &mut place).await.unwrap();
         assert!(matches!(ended, Ended::Done));
-        let asked = suite.0.lock().unwrap().pop().unwrap();
+        let (_, asked) = suite.asked.lock().unwrap().pop().unwrap();
         assert_eq!(asked.resume_token, "one");
         assert_eq!(asked.held, ["tickets/a"]);
         let none_held = Place {
@@ -415,6 +432,37 @@ mod tests {
             held: Vec::new(),
         };
         assert_eq!(Place::read(&kept).unwrap(), none_held);
+    }
+
+    #[tokio::test]
+    async fn a_stream_whose_token_ended_goes_on_with_the_one_that_is_in_the_file_by_then() {
+        let suite = Suite::that_ends(Status::unauthenticated("expired"));
+        let address = suite.start().await;
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("token");
+        let path = file.display().to_string();
+        let command = [
+            "watch",
+            "tickets",
+            "--address",
+            &address,
+            "--token-file",
+            &path,
+            "--until-caught-up",
+        ];
+        let args = Command::parse_from(command).args;
+        let pool = DescriptorPool::decode(DESCRIPTOR_SET).unwrap();
+        let method = method::find(&pool, args.list.method()).unwrap();
+        let mut place = Place::default();
+        fs::write(&file, "first").unwrap();
+        let ended = follow(&args, &method, &mut place).await.unwrap();
+        assert!(matches!(ended, Ended::Broken { .. }));
+        fs::write(&file, "second").unwrap();
+        let ended = follow(&args, &method, &mut place).await.unwrap();
+        assert!(matches!(ended, Ended::Done));
+        let asked = suite.asked.lock().unwrap();
+        let bearers: Vec<_> = asked.iter().map(|(bearer, _)| bearer.as_str()).collect();
+        assert_eq!(bearers, ["Bearer first", "Bearer second"]);
     }
 
     #[test]
@@ -429,18 +477,19 @@ mod tests {
     #[test]
     fn what_passes_is_tried_again_and_a_refusal_is_told() {
         for lost in [Status::unavailable("gone"), Status::internal("reset")] {
-            assert!(matches!(broken(&lost), Ok(Ended::Broken { .. })));
+            assert!(matches!(broken(&lost, false), Ok(Ended::Broken { .. })));
         }
         let second = Duration::from_secs(1);
         let too_much = Fault::new(Reason::Overloaded).retry_after(second);
-        let too_much = broken(&too_much.into_status(Language::English)).unwrap();
+        let too_much = broken(&too_much.into_status(Language::English), false).unwrap();
         assert!(matches!(too_much, Ended::Broken { after, .. } if after == second));
         for refused in [
             Status::permission_denied("no"),
+            Status::unauthenticated("expired"),
             Status::resource_exhausted("a message is too large"),
             Fault::internal("ours").into_status(Language::English),
         ] {
-            let told = broken(&refused).err().map(|error| error.to_string());
+            let told = broken(&refused, false).err().map(|error| error.to_string());
             let expected = Refusal::from(&refused).to_string();
             assert_eq!(told, Some(expected));
         }

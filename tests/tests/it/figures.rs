@@ -1,11 +1,13 @@
 //! Figures come from journals alone and equal the records they are of.
 
 mod composition;
+mod contacts;
 mod credit;
 mod customers;
 mod days;
 mod followed;
 mod lateness;
+mod merged;
 mod opened;
 mod people;
 mod perturbed;

@@ -22,7 +22,7 @@ use uuid::Uuid;
 
 use crate::{
     destruction::{full, id},
-    records::{customers, enter, get, person},
+    records::{customers, enter, get, open, person, ticket},
     retention::{ago, last_met},
 };
 
@@ -67,7 +67,8 @@ async fn a_key_of_transits_is_rotated_and_nothing_is_refused() {
     let (transit, folder) = (Transit::start().await, tempfile::tempdir().unwrap());
     transit.make_key("kefu", true);
     let vault_of_suite = vault(&transit, folder.path());
-    let suite = TestSuite::with_parts(|parts| parts.vault = vault_of_suite).await;
+    let given = vault_of_suite.clone();
+    let suite = TestSuite::with_parts(|parts| parts.vault = given).await;
     let (first, _) = full(&suite).await;
     let mut sql = suite.database.connect().await.unwrap();
     assert!(
@@ -91,6 +92,7 @@ async fn a_key_of_transits_is_rotated_and_nothing_is_refused() {
         Arc::new(AtomicUsize::new(0)),
     );
     let erp = suite.caller_for("erp", "integration");
+    open(&erp, ticket(&first.name)).await;
     let then = ago(&suite, 1);
     let work = tokio::spawn({
         let (ended, done, first) = (ended.clone(), done.clone(), first.name.clone());
@@ -137,6 +139,10 @@ async fn a_key_of_transits_is_rotated_and_nothing_is_refused() {
     some_more().await;
     ended.store(true, SeqCst);
     let names = work.await.unwrap();
+
+    // The ticket service remembers how the key was wrapped before, which nothing opens any more.
+    vault_of_suite.forget(id(&first.name));
+    open(&suite.caller_for("erp", "integration"), ticket(&first.name)).await;
 
     // Nobody remembers anything: all are opened by their keys of today, and not by the copy.
     let apart = vault(&transit, folder.path());

@@ -8,7 +8,12 @@ use std::{
 };
 
 use kefu_contracts::ticket::{GetTicketRequest, ticket_service_client::TicketServiceClient};
-use kefu_service::telemetry::instruments::INSTRUMENTS;
+use kefu_service::{
+    config::{DatabaseConfig, Secret},
+    database::Db,
+    error::Fault,
+    telemetry::instruments::INSTRUMENTS,
+};
 use kefu_testkit::{TestSuite, eventually};
 use opentelemetry::{KeyValue, global};
 use opentelemetry_sdk::{
@@ -176,7 +181,29 @@ async fn all_that_is_listed_is_measured_and_nothing_else() {
     for named_by_alerts in ["audit checkpoints", "clocks"] {
         assert!(jobs.contains(named_by_alerts), "{jobs:?}");
     }
+    no_connection_can_be_made().await.unwrap_err();
+    provider.force_flush().unwrap();
+    let name = "db.client.connection.pool.name";
+    let without = figures.of("db.client.connection.timeouts", name, "nowhere");
+    assert_eq!(without, 1.0, "a use that the server refused");
     provider.shutdown().unwrap();
+}
+
+/// A use of a database whose server refuses at once.
+async fn no_connection_can_be_made() -> Result<i32, Fault> {
+    let config = DatabaseConfig {
+        url: Secret::new("postgres://kefu@127.0.0.1:1/kefu"),
+        encrypted_elsewhere: false,
+        max_connections: 1,
+        statement_timeout_ms: 5_000,
+        acquire_timeout_ms: 5_000,
+        idle_in_transaction_timeout_ms: 5_000,
+    };
+    let db = Db::new(&config, "nowhere").unwrap();
+    db.run(|connection| {
+        Box::pin(async move { Ok(sqlx::query_scalar("SELECT 1").fetch_one(connection).await?) })
+    })
+    .await
 }
 
 /// An entry is held back for as long as somebody writes who began before it.

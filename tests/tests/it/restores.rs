@@ -23,7 +23,7 @@ use kefu_service::ids::system_randomness;
 use kefu_testkit::{TestDatabase, TestSuite, eventually};
 use kefu_ticket::TicketConfig;
 use kefu_vault::Vault;
-use sqlx::{Connection, PgConnection};
+use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use tempfile::TempDir;
 use tonic::Code;
 use uuid::Uuid;
@@ -121,6 +121,7 @@ const KEEP: Keep = Keep {
     data: 9,
     keys: 1,
     after_restore: false,
+    keys_lost: 0,
 };
 
 async fn number(sql: &mut PgConnection, statement: &'static str) -> i64 {
@@ -449,4 +450,65 @@ async fn a_restore_refuses_what_it_cannot_vouch_for() {
         format!("{refused:#}").contains("cannot open"),
         "{refused:#}"
     );
+}
+
+/// Clauses CF-5.1, CF-8.2: keys that vanished by a mistyped statement are not backed up over those that are kept, in
+/// whichever service; where they are given up, a restore says of how many customers nothing can be read.
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_that_vanished_do_not_push_out_the_last_file_that_has_them() {
+    let suite = TestSuite::start().await;
+    let erp = suite.caller_for("erp", "integration");
+    enter(&erp, person()).await;
+    let loses = enter(&erp, last_met(ago(&suite, 1))).await;
+    open(
+        &suite.caller_for("erp", "integration").after(&erp),
+        ticket(&loses.name),
+    )
+    .await;
+    let site = Site::of(&suite).await;
+    let taken = site.take(&suite).await;
+    let kept = site.folder.keys().unwrap();
+
+    let (source, to) = (site.source(&suite), &site.folder);
+    let mut sql = suite.database.connect().await.unwrap();
+    for schema in ["ticket", "profile"] {
+        let vanish = format!("DELETE FROM {schema}.customer_key WHERE customer_id = $1");
+        sqlx::query(AssertSqlSafe(vanish))
+            .bind(id(&loses.name))
+            .execute(&mut sql)
+            .await
+            .unwrap();
+        let missing = format!("1 in {schema}.customer_key");
+        let refused = take_keys(&source, to, &site.recipients, KEEP)
+            .await
+            .unwrap_err();
+        assert!(refused.to_string().contains(&missing), "{refused}");
+        let refused = take(&source, to, &site.recipients, KEEP).await.unwrap_err();
+        assert!(refused.to_string().contains(&missing), "{refused}");
+        assert_eq!(to.keys().unwrap(), kept, "the last good file stays");
+        assert_eq!(to.data().unwrap().len(), 1);
+    }
+    let (_, restored) = site.restore(&suite, &taken).await;
+    let restored = restored.unwrap();
+    assert_eq!(restored.keyless.count(), 0);
+    assert!(!restored.told().contains("without a key"));
+
+    let one = Keep {
+        keys_lost: 1,
+        ..KEEP
+    };
+    let both = Keep {
+        keys_lost: 2,
+        ..KEEP
+    };
+    let refused = take_keys(&source, to, &site.recipients, one).await;
+    assert!(refused.unwrap_err().to_string().contains("--keys-lost 2"));
+    take_keys(&source, to, &site.recipients, both)
+        .await
+        .unwrap();
+    let (_, restored) = site.restore(&suite, &taken).await;
+    let told = restored.unwrap().told();
+    let missing =
+        "customers without a key: 1 in profile.customer_key, 1 in ticket.customer_key: NOBODY";
+    assert!(told.contains(missing), "{told}");
 }

@@ -4,7 +4,8 @@
 set -euo pipefail
 : "${KEFU_ADDRESS:=http://127.0.0.1:7700}" "${KEFU_TOKEN:?the token of the account erp, from .kefu/tokens.toml}"
 
-# Where the answer is that it was too much, `--retry` comes again after `Retry-After`.
+# Where the answer is that it was too much, `--retry` comes again after `Retry-After`; but also where nobody knows whether
+# the call got through. So whatever changes something is asked with a request id, by which it is done once.
 ask() {
     curl --silent --show-error --fail --retry 5 --header "authorization: Bearer $KEFU_TOKEN" \
         --header "kefu-purpose: integration" --header "content-type: application/json" "$@"
@@ -22,12 +23,15 @@ entry=$(jq -n --arg department "$department" --arg id "$(cat /proc/sys/kernel/ra
 customer=$(ask "$KEFU_ADDRESS/v1/customers" --data "$entry" | jq -r .name)
 test "$customer" = "$(ask "$KEFU_ADDRESS/v1/customers" --data "$entry" | jq -r .name)"
 
-# A change says which state it was decided upon, and what it is about.
+# A change says which state it was decided upon, and what it is about; asked for twice, it is made once.
 etag=$(ask "$KEFU_ADDRESS/v1/$customer" | jq -r .etag)
-change=$(jq -n --arg etag "$etag" '{
+change=$(jq -n --arg etag "$etag" --arg id "$(cat /proc/sys/kernel/random/uuid)" '{
+    requestId: $id,
     customer: {etag: $etag, occupation: "教师"}, updateMask: "occupation", reason: "客户来电更正"
 }')
-ask --request PATCH "$KEFU_ADDRESS/v1/$customer" --data "$change" | jq -e '.occupation == "教师"' >/dev/null
+for _ in once again; do
+    ask --request PATCH "$KEFU_ADDRESS/v1/$customer" --data "$change" | jq -e '.occupation == "教师"' >/dev/null
+done
 
 # A list; in the address, or in a body where what is looked for should stand in no log of addresses.
 ask --get "$KEFU_ADDRESS/v1/customers" --data-urlencode 'filter=create_time > "2020-01-01T00:00:00Z"' --data pageSize=2 |

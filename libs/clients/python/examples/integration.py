@@ -9,17 +9,23 @@ import time
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any
 
 import grpc
 import kefu
+from google.protobuf.duration_pb2 import Duration
 from google.protobuf.field_mask_pb2 import FieldMask
+from google.rpc import status_pb2
+from google.rpc.error_details_pb2 import ErrorInfo, RetryInfo
 from kefu.access.v1.organisation_pb2 import ListDepartmentsRequest
 from kefu.access.v1.organisation_pb2_grpc import OrganisationServiceStub
 from kefu.common.v1.shared_pb2 import CHANNEL_PHONE, TOTAL_KIND_EXACT
 from kefu.profile.v1.customer_pb2 import CUSTOMER_TYPE_PERSON, Customer, Phone
 from kefu.profile.v1.customer_service_pb2 import CreateCustomerRequest, GetCustomerRequest, UpdateCustomerRequest
 from kefu.profile.v1.customer_service_pb2_grpc import CustomerServiceStub
+from kefu.ticket.v1.attention_pb2 import WatchTicketRequest, WatchTicketResponse
+from kefu.ticket.v1.attention_pb2_grpc import AttentionServiceStub
 from kefu.ticket.v1.ticket_pb2 import LEVEL_HIGH, LEVEL_LOW, LEVEL_MEDIUM, TICKET_KIND_CONSULTATION, Level, Ticket
 from kefu.ticket.v1.ticket_service_pb2 import (
     GetTicketRequest,
@@ -44,7 +50,9 @@ def main() -> None:
         all_pages(channel, customer, department)
         follow(channel, customer, department)
         go_on_when_cut(channel, customer, department)
+        go_on_when_the_token_ends(channel, customer, department)
         come_back_when_told(channel)
+        not_done_twice()
         more_than_may_be(channel, ticket)
     refused_in_both_languages(ticket)
 
@@ -172,16 +180,16 @@ def follow(channel: grpc.Channel, customer: Customer, department: str) -> None:
 
 
 class CutOff:
-    """An answer that something between us and the suite ends once it has caught up, and without a reason."""
+    """An answer that ends like this once it has caught up."""
 
-    def __init__(self, answer: Any) -> None:
-        self._answer = answer
+    def __init__(self, answer: Any, end: kefu.Refused) -> None:
+        self._answer, self._end = answer, end
 
     def __iter__(self) -> Iterator[WatchTicketsResponse]:
         for message in self._answer:
             yield message
             if message.caught_up:
-                raise kefu.Refused(grpc.RpcError("stream removed"))
+                raise self._end
 
     def cancel(self) -> None:
         self._answer.cancel()
@@ -195,7 +203,8 @@ def go_on_when_cut(channel: grpc.Channel, customer: Customer, department: str) -
         nonlocal calls
         calls += 1
         answer = watches.WatchTickets(request)
-        return CutOff(answer) if calls == 1 else answer
+        # By something between us and the suite, which gives no reason.
+        return CutOff(answer, kefu.Refused(grpc.RpcError("stream removed"))) if calls == 1 else answer
 
     request = WatchTicketsRequest(filter=f'customer = "{customer.name}"')
     watch: kefu.Watch[WatchTicketsRequest, WatchTicketsResponse] = kefu.Watch(cut_once, request)
@@ -206,6 +215,50 @@ def go_on_when_cut(channel: grpc.Channel, customer: Customer, department: str) -
     watch.close()
     assert calls > 1, calls
     print("followed: over a connection that was cut")
+
+
+def go_on_when_the_token_ends(channel: grpc.Channel, customer: Customer, department: str) -> None:
+    end = refused_at_once(WatchTicketsRequest())
+    asked = calls = 0
+
+    def token() -> str:
+        nonlocal asked
+        asked += 1
+        return TOKEN
+
+    def ended_once(request: WatchTicketsRequest) -> Any:
+        nonlocal calls
+        calls += 1
+        answer = watches.WatchTickets(request)
+        return CutOff(answer, end) if calls == 1 else answer
+
+    with kefu.connect(ADDRESS, token=token, purpose="integration") as renewing:
+        watches = WatchServiceStub(renewing)
+        request = WatchTicketsRequest(filter=f'customer = "{customer.name}"')
+        watch: kefu.Watch[WatchTicketsRequest, WatchTicketsResponse] = kefu.Watch(ended_once, request)
+        messages = iter(watch)
+        next(message for message in messages if message.caught_up)
+        opened = open_ticket(channel, customer, department)
+        told_until(opened.name, messages)
+        watch.close()
+    assert asked == calls > 1, (asked, calls)
+    print("followed: with another token than it began with")
+
+
+def refused_at_once(request: WatchTicketsRequest) -> kefu.Refused:
+    """Who has no good token to begin with is not called for again; how the gateway refuses it."""
+    with kefu.connect(ADDRESS, token="none", purpose="integration") as stranger:
+        watch: kefu.Watch[WatchTicketsRequest, WatchTicketsResponse] = kefu.Watch(
+            WatchServiceStub(stranger).WatchTickets, request
+        )
+        try:
+            next(iter(watch))
+        except kefu.Refused as refused:
+            assert refused.code is grpc.StatusCode.UNAUTHENTICATED, refused
+            assert refused.retry_after is None
+            seen("a watch with no good token", refused)
+            return refused
+    raise AssertionError("a token that is none was taken")
 
 
 def told_until(name: str, messages: Iterator[WatchTicketsResponse]) -> set[str]:
@@ -242,6 +295,48 @@ def come_back_when_told(channel: grpc.Channel) -> None:
     watch.close()
     for answer in open_answers:
         answer.cancel()
+
+
+def not_done_twice() -> None:
+    # Of a change that takes no request id, what was refused before it began is done again, and what may be done is not.
+    for reason, expected in (("OVERLOADED", 3), ("POLICY_STALE", 1)):
+        calls = 0
+        status = status_pb2.Status(code=grpc.StatusCode.UNAVAILABLE.value[0])
+        for detail in (ErrorInfo(reason=reason, domain="kefu"), RetryInfo(retry_delay=Duration())):
+            status.details.add().Pack(detail)
+
+        def refuse(request: WatchTicketRequest, context: grpc.ServicerContext) -> WatchTicketResponse:
+            nonlocal calls
+            calls += 1
+            context.set_trailing_metadata((("grpc-status-details-bin", status.SerializeToString()),))
+            context.abort(grpc.StatusCode.UNAVAILABLE, reason)
+            return WatchTicketResponse()
+
+        with refusing(refuse) as address, kefu.connect(address, token=TOKEN, purpose="integration", attempts=3) as channel:
+            try:
+                AttentionServiceStub(channel).WatchTicket(WatchTicketRequest(name="tickets/…"))
+            except kefu.Refused as refused:
+                assert refused.reason == reason and refused.retry_after is not None, refused
+            else:
+                raise AssertionError("a refusal was not told")
+        assert calls == expected, (reason, calls)
+
+
+@contextmanager
+def refusing(refuse: Any) -> Iterator[str]:
+    """In place of the suite: one that refuses to follow a ticket."""
+    handler = grpc.unary_unary_rpc_method_handler(
+        refuse, WatchTicketRequest.FromString, WatchTicketResponse.SerializeToString
+    )
+    server = grpc.server(ThreadPoolExecutor(1))
+    service = grpc.method_handlers_generic_handler("kefu.ticket.v1.AttentionService", {"WatchTicket": handler})
+    server.add_generic_rpc_handlers((service,))
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.stop(None)
 
 
 def more_than_may_be(channel: grpc.Channel, ticket: Ticket) -> None:

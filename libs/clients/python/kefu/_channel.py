@@ -16,8 +16,8 @@ from kefu._refused import Refused
 from kefu.policy.v1 import policy_pb2
 
 _POSITION = "kefu-position"
-# With these nothing was begun, or all of it was taken back.
-_NOT_BEGUN = {"OVERLOADED", "POLICY_STALE", "ISSUER_UNAVAILABLE", "CONFLICT"}
+# With these nothing was begun, or all of it was taken back. POLICY_STALE is told also of a change that was under way.
+_NOT_BEGUN = {"OVERLOADED", "ISSUER_UNAVAILABLE", "CONFLICT"}
 # A connection that went silent is noticed, not waited for.
 _OPTIONS = [("grpc.keepalive_time_ms", 20_000), ("grpc.keepalive_timeout_ms", 10_000)]
 

@@ -24,7 +24,8 @@ _BROKEN = {
 class Watch(Generic[Q, R]):
     """What a Watch method tells, for as long as somebody iterates; where it breaks off it is called again with the last
     token and the names that are held, so that nothing is missed and nothing is told for ever. What only passes is waited
-    for: a lost connection, and what the suite refuses with a time to try again.
+    for: a lost connection, and what the suite refuses with a time to try again. Where the caller's token has ended, it is
+    called again with the one that `connect` is given by then; one that is refused at once is raised.
 
     A token that is too old is refused as INVALID_PAGE_TOKEN, and more than 5,000 held names as INVALID_FIELDS: list anew.
     """
@@ -49,10 +50,11 @@ class Watch(Generic[Q, R]):
         pause = 0.0
         while not self._closed:
             self._untold = False
+            told = False
             try:
                 self._call = self._method(self._request)
                 for message in self._call:
-                    pause = 0.0
+                    pause, told = 0.0, True
                     self._take(message)
                     yield message
                     # Without a token the next call would begin from now on.
@@ -61,7 +63,8 @@ class Watch(Generic[Q, R]):
             except Refused as refused:
                 if self._closed:
                     return
-                if not _passes(refused):
+                token_ended = told and refused.code is grpc.StatusCode.UNAUTHENTICATED
+                if not (token_ended or _passes(refused)):
                     raise
                 asked = refused.retry_after.total_seconds() if refused.retry_after else 0.0
                 pause = min(max(asked, pause * 2, 0.1), max(asked, _LONGEST_PAUSE))

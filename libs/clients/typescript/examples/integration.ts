@@ -3,16 +3,26 @@
 // Runs against `kefu dev`, with its token of the login `erp` in KEFU_TOKEN; docs/integrating.md tells the story around it.
 
 import assert from "node:assert/strict";
-import { randomUUID } from "node:crypto";
+import { createPrivateKey, randomUUID, sign } from "node:crypto";
+import { readFileSync } from "node:fs";
 import { setTimeout } from "node:timers/promises";
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
-import { Code, createClient, type Transport } from "@connectrpc/connect";
+import {
+  Code,
+  ConnectError,
+  createClient,
+  createRouterTransport,
+  type Interceptor,
+  type Transport,
+} from "@connectrpc/connect";
 import { createGrpcTransport, createGrpcWebTransport } from "@connectrpc/connect-node";
 import { callers, pages, refusal, Watch } from "@kefu/client";
 import { OrganisationService } from "@kefu/client/access/v1/organisation";
 import { Channel, TotalKind } from "@kefu/client/common/v1/shared";
+import { ErrorInfoSchema, RetryInfoSchema } from "@kefu/client/google/rpc/error_details";
 import { type Customer, CustomerType } from "@kefu/client/profile/v1/customer";
 import { CustomerService } from "@kefu/client/profile/v1/customer_service";
+import { AttentionService } from "@kefu/client/ticket/v1/attention";
 import { Level, type Ticket, TicketKind } from "@kefu/client/ticket/v1/ticket";
 import { TicketService } from "@kefu/client/ticket/v1/ticket_service";
 import { WatchService, WatchTicketsRequestSchema, type WatchTicketsResponse } from "@kefu/client/ticket/v1/watch";
@@ -36,7 +46,9 @@ async function main(): Promise<void> {
   await allPages(transport, customer, department);
   await follow(transport, customer, department);
   await goOnWhenCut(transport, customer, department);
+  await goOnWhenTheTokenEnds(transport, customer, department);
   await comeBackWhenTold(transport);
+  await notDoneTwice();
   await moreThanMayBe(transport, ticket);
   await refusedInBothLanguages(ticket);
 }
@@ -163,6 +175,54 @@ async function goOnWhenCut(transport: Transport, customer: Customer, department:
   way.close();
 }
 
+async function goOnWhenTheTokenEnds(transport: Transport, customer: Customer, department: string): Promise<void> {
+  let asked = 0;
+  const renewing = callers({ token: () => (asked++ === 0 ? endsIn(3) : token), purpose: "integration" });
+  const { watchTickets } = createClient(WatchService, calling(renewing));
+  const filter = `customer = "${customer.name}"`;
+  const watch = new Watch(watchTickets, create(WatchTicketsRequestSchema, { filter }));
+  const messages = watch[Symbol.asyncIterator]();
+  await until(messages, ({ caughtUp }) => caughtUp);
+  assert.equal(asked, 1);
+  // The gateway ends what the token was good for, and with the next one it goes on.
+  await until(messages, ({ caughtUp }) => caughtUp && asked > 1);
+  const { name } = await openTicket(transport, customer, department);
+  await toldUntil(name, messages);
+  watch.close();
+  console.log("followed: with another token than it began with");
+
+  // Who has no good token to begin with is not called for again.
+  const stranger = callers({ token: endsIn(-1), purpose: "integration" });
+  const refused = new Watch(createClient(WatchService, calling(stranger)).watchTickets, create(WatchTicketsRequestSchema));
+  const { code } = await refusedIs("TOKEN_EXPIRED", () => refused[Symbol.asyncIterator]().next());
+  assert.equal(code, Code.Unauthenticated);
+}
+
+function calling(interceptors: Interceptor[]): Transport {
+  return overWeb
+    ? createGrpcWebTransport({ baseUrl, interceptors, httpVersion: "2" })
+    : createGrpcTransport({ baseUrl, interceptors });
+}
+
+/**
+ * Our token, but that it is good for so many seconds more, by the key of the issuer of `kefu dev`. A token is taken for 30
+ * seconds after its end, by which clocks may differ.
+ */
+function endsIn(seconds: number): string {
+  const [header, payload = ""] = token.split(".");
+  const claims = JSON.parse(Buffer.from(payload, "base64url").toString());
+  const now = Math.floor(Date.now() / 1000);
+  const begins = { iat: now - 3600, nbf: now - 3600, exp: now - 30 + seconds };
+  const changed = Buffer.from(JSON.stringify({ ...claims, ...begins })).toString("base64url");
+  const [, issuer = ""] = readFileSync(".kefu/keys.toml", "utf8").match(/^issuer = "(.*)"$/m) ?? [];
+  // PKCS #8 with the public key in it, which OpenSSL does not read: the parts are at fixed places.
+  const pkcs8 = Buffer.from(issuer, "base64");
+  const [d, x] = [pkcs8.subarray(16, 48), pkcs8.subarray(-32)].map((part) => part.toString("base64url"));
+  const key = createPrivateKey({ key: { kty: "OKP", crv: "Ed25519", d: d!, x: x! }, format: "jwk" });
+  const signed = `${header}.${changed}`;
+  return `${signed}.${sign(null, Buffer.from(signed), key).toString("base64url")}`;
+}
+
 /** Waits for the message of which this holds. */
 async function until(
   messages: AsyncIterator<WatchTicketsResponse>,
@@ -212,6 +272,29 @@ async function comeBackWhenTold(transport: Transport): Promise<void> {
   await until(watch[Symbol.asyncIterator](), ({ caughtUp }) => caughtUp);
   watch.close();
   for (const ending of open) ending.abort();
+}
+
+async function notDoneTwice(): Promise<void> {
+  // Of a change that takes no request id, what was refused before it began is done again, and what may be done is not.
+  for (const [reason, expected] of [
+    ["OVERLOADED", 3],
+    ["POLICY_STALE", 1],
+  ] as const) {
+    let calls = 0;
+    const watchTicket = () => {
+      calls++;
+      throw new ConnectError(reason, Code.Unavailable, undefined, [
+        { desc: ErrorInfoSchema, value: { reason, domain: "kefu" } },
+        { desc: RetryInfoSchema, value: { retryDelay: {} } },
+      ]);
+    };
+    // In place of the suite.
+    const refusing = createRouterTransport((router) => router.service(AttentionService, { watchTicket }), {
+      transport: { interceptors: callers({ token, purpose: "integration", attempts: 3 }) },
+    });
+    await refusedIs(reason, () => createClient(AttentionService, refusing).watchTicket({ name: "tickets/…" }));
+    assert.equal(calls, expected, reason);
+  }
 }
 
 async function moreThanMayBe(transport: Transport, { name }: Ticket): Promise<void> {

@@ -3,6 +3,7 @@ import type { Interceptor, UnaryRequest } from "@connectrpc/connect";
 import { Effect, method as policyOf } from "./kefu/policy/v1/policy_pb.js";
 import { pause } from "./pause.js";
 import { refusal } from "./refusal.js";
+import { newRequestId } from "./request_id.js";
 
 /** Who calls, and why. */
 export interface Caller {
@@ -17,8 +18,8 @@ export interface Caller {
 }
 
 const POSITION = "kefu-position";
-/** With these nothing was begun, or all of it was taken back. */
-const NOT_BEGUN = new Set(["OVERLOADED", "POLICY_STALE", "ISSUER_UNAVAILABLE", "CONFLICT"]);
+/** With these nothing was begun, or all of it was taken back. POLICY_STALE is told also of a change that was under way. */
+const NOT_BEGUN = new Set(["OVERLOADED", "ISSUER_UNAVAILABLE", "CONFLICT"]);
 
 /**
  * Interceptors for any transport of Connect that speaks gRPC or gRPC-web.
@@ -78,7 +79,7 @@ function canBeRepeated(request: UnaryRequest): boolean {
 function withRequestId(request: UnaryRequest): UnaryRequest {
   if (!writes(request) || requestId(request.message) !== "") return request;
   const message = clone<DescMessage>(request.method.input, request.message);
-  return { ...request, message: Object.assign(message, { requestId: crypto.randomUUID() }) };
+  return { ...request, message: Object.assign(message, { requestId: newRequestId() }) };
 }
 
 /** Places are `812.55`: a transaction, and what it wrote in order. */

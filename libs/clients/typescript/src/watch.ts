@@ -24,7 +24,8 @@ const BROKEN = new Set([Code.Unknown, Code.Aborted, Code.Internal, Code.Canceled
 /**
  * What a Watch method tells, for as long as somebody iterates; where it breaks off it is called again with the last
  * token and the names that are held, so that nothing is missed and nothing is told for ever. What only passes is waited
- * for: a lost connection, and what the suite refuses with a time to try again.
+ * for: a lost connection, and what the suite refuses with a time to try again. Where the caller's token has ended, it is
+ * called again with the one that `callers` are given by then; one that is refused at once is thrown.
  *
  * A token that is too old is refused as INVALID_PAGE_TOKEN, and more than 5,000 held names as INVALID_FIELDS: list anew.
  */
@@ -51,9 +52,11 @@ export class Watch<Q extends Asked, R extends Told> implements AsyncIterable<R> 
       while (!signal.aborted) {
         const call = (this.#call = new AbortController());
         this.#untold = false;
+        let told = false;
         try {
           for await (const message of this.#method(this.request, { signal: call.signal })) {
             wait = 0;
+            told = true;
             this.#take(message);
             yield message;
             // Without a token the next call would begin from now on.
@@ -62,7 +65,8 @@ export class Watch<Q extends Asked, R extends Told> implements AsyncIterable<R> 
         } catch (thrown) {
           if (signal.aborted) return;
           const refused = refusal(thrown);
-          if (!passes(refused)) throw thrown;
+          const tokenEnded = told && refused.code === Code.Unauthenticated;
+          if (!tokenEnded && !passes(refused)) throw thrown;
           const asked = refused.retryAfter ?? 0;
           wait = Math.min(Math.max(asked, wait * 2, 100), Math.max(asked, LONGEST_PAUSE));
         } finally {

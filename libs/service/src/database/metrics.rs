@@ -54,8 +54,11 @@ impl Metrics {
         let pool = std::slice::from_ref(&self.pool);
         match outcome {
             Ok(_) => self.wait.record(since.elapsed().as_secs_f64(), pool),
-            Err(PoolError::Timeout(_)) => self.timeouts.add(1, pool),
-            Err(_) => {}
+            // None came free, or none could be made: the use went without either way.
+            Err(PoolError::Timeout(_) | PoolError::Backend(_) | PoolError::PostCreateHook(_)) => {
+                self.timeouts.add(1, pool);
+            }
+            Err(PoolError::Closed | PoolError::NoRuntimeSpecified) => {}
         }
     }
 }

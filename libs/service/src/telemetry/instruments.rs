@@ -84,7 +84,7 @@ instruments! {
         "time until a use had its connection";
     POOL_TIMEOUTS: Kind::Counter, "db.client.connection.timeouts" in "{timeout}"
         by ["db.client.connection.pool.name"],
-        "uses that had no connection in time";
+        "uses that had no connection: none came free in time, or none could be made";
 
     VIEWS_WAITING: Kind::Gauge, "kefu.journal.views.waiting" in "{call}" by [],
         "answers that wait in line until what they show is journaled";

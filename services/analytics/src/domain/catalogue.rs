@@ -42,6 +42,8 @@ pub(crate) enum Population {
     ReceivedTickets,
     SolvedTickets,
     OnceSolvedTickets,
+    FirstContacts,
+    ComplaintsOfTickets,
     OpenTickets,
     Calls,
     FirstResponses,
@@ -138,11 +140,9 @@ impl Metric {
         self.of != Population::Reads
     }
 
-    /// Whether it tells how people of the company work: of answers, who has the ticket.
+    /// Whether it tells how people of the company work.
     pub(crate) fn is_of_people(&self) -> bool {
-        use Population::{Answers, ResultScores, ServiceScores};
-        let answers = matches!(self.of, Answers | ServiceScores | ResultScores);
-        answers || self.dimensions.contains(&Dimension::Employee)
+        self.dimensions.contains(&Dimension::Employee)
     }
 
     /// Whether it can be followed from period to period: by day, and no amounts, which are in
@@ -210,6 +210,24 @@ mod tests {
                 assert!(!text.zh.is_ascii(), "{}: {}", metric.id, text.zh);
                 assert_ne!(text.zh, text.en, "{}", metric.id);
             }
+        }
+    }
+
+    /// Clauses CC-1.4, OP-4.2: what the policy calls a KPI is a figure.
+    #[test]
+    fn every_kpi_of_the_policy_is_a_figure() {
+        for id in [
+            "satisfaction",
+            "timely_response_rate",
+            "resolution_rate",
+            "first_contact_resolution",
+            "reopening_rate",
+            "call_duration",
+            "complaint_rate",
+            "churn",
+            "data_accuracy",
+        ] {
+            assert!(find(id).is_some(), "{id}");
         }
     }
 

@@ -7,6 +7,7 @@
 //! | kind      | one for each                  | belongs to the day of  | told by                |
 //! |-----------|-------------------------------|------------------------|------------------------|
 //! | ticket    | ticket                        | being received         | TicketChanged          |
+//! | call      | later call of a ticket        | its beginning          | TicketChanged          |
 //! | clock     | attempt of a ticket's clock   | its beginning          | ClocksChanged          |
 //! | answer    | answered survey               | the first answer       | SurveyChanged          |
 //! | order     | order                         | being placed           | OrderChanged           |
@@ -17,7 +18,7 @@
 //! | visit     | visit                         | taking place, or being due | VisitChanged       |
 //! | customer  | file                          | being entered          | CustomerChanged        |
 //! | credit    | file that was rated           | being entered          | RatingChanged          |
-//! | departure | file that was merged, destroyed | being entered        | FilesMerged, FileDestroyed |
+//! | departure | merge of a file, and its destruction | being entered   | FilesMerged, FileDestroyed |
 //! | check     | result of a check             | the check              | VerificationRecorded   |
 //! | inspection | inspection with a result    | being drawn            | InspectionChanged      |
 //! | approval  | request for approval          | being made             | ApprovalChanged        |
@@ -58,10 +59,11 @@ pub(crate) enum Kind {
     Approval = 13,
     Inspection = 14,
     Lateness = 15,
+    Call = 16,
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 15] = [
+    pub(crate) const ALL: [Self; 16] = [
         Self::Ticket,
         Self::Clock,
         Self::Answer,
@@ -77,6 +79,7 @@ impl Kind {
         Self::Approval,
         Self::Inspection,
         Self::Lateness,
+        Self::Call,
     ];
 
     pub(crate) const fn number(self) -> i16 {
@@ -128,6 +131,8 @@ pub(crate) struct Values {
     pub(crate) total: Option<Money>,
     pub(crate) attempt: Option<i32>,
     pub(crate) repeats: Option<i32>,
+    /// Of the customer, after what a ticket was opened with; none where that was not said.
+    pub(crate) messages: Option<i32>,
     /// Its kind among those of its kind: of a ticket, a case, a customer.
     pub(crate) sort: Option<i16>,
     pub(crate) state: Option<i16>,
@@ -168,7 +173,7 @@ pub(crate) fn read(entry: &Entry) -> Read {
         recorded_at: entry.recorded_at.as_ref().and_then(time::from_proto),
     };
     let facts = match event {
-        Event::TicketChanged(told) => tickets::ticket(told, place).map(one),
+        Event::TicketChanged(told) => tickets::ticket(told, place),
         Event::ClocksChanged(told) => tickets::clocks(told, place),
         Event::SurveyChanged(told) => tickets::answer(told, place),
         Event::InspectionChanged(told) => tickets::inspection(told, place).map(one),

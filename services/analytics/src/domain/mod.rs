@@ -6,6 +6,7 @@ pub(crate) mod company;
 pub(crate) mod exception;
 pub(crate) mod fact;
 pub(crate) mod improvement;
+pub(crate) mod merges;
 pub(crate) mod only;
 pub(crate) mod organisation;
 pub(crate) mod period;

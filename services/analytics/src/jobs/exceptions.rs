@@ -291,11 +291,23 @@ async fn see(
         });
         (rule::observed(asked, &total), past.await?)
     } else {
-        let of_day = |first| rule::of_day(asked, &figure.rows, first);
-        let Some(observed) = of_day(period.first) else {
+        let Some(observed) = rule::of_day(asked, &figure.rows, period.first) else {
             return Ok(None);
         };
-        (observed, days.into_iter().filter_map(of_day).collect())
+        let past = rule::past(asked, &figure.rows, &days);
+        let before = rule::question_before(asked, (&days, &past), &due.zone, &value)?;
+        let past = match before {
+            Some(before) => {
+                let reach = department.map(|id| organisation.reach(id));
+                let (_, ever) = maker.figure(before, reach).await?;
+                match ever.total.is_some_and(|total| total.count > 0) {
+                    true => past,
+                    false => rule::since_begun(past),
+                }
+            }
+            None => past,
+        };
+        (observed, past)
     };
     Ok(Some(Seen {
         department,

@@ -12,6 +12,7 @@ use uuid::Uuid;
 use super::{
     column,
     days::{self, Change},
+    merges,
 };
 use crate::domain::fact::{Fact, Key, Kind, Told};
 
@@ -63,6 +64,10 @@ pub(crate) async fn settle(
     kept.extend(gone);
     note_places(connection, generation, &kept).await?;
     forget(connection, generation, &kept).await?;
+    let is_merge = |fact: &Fact| fact.key.kind == Kind::Departure && fact.values.merged;
+    if kept.iter().any(is_merge) {
+        merges::follow(connection, generation).await?;
+    }
     days::tell(connection, generation, &came, Change::Come).await
 }
 
@@ -221,18 +226,19 @@ async fn put(connection: &mut PgConnection, generation: i32, facts: &[Fact]) -> 
         "INSERT INTO analytics.fact
              (generation, kind, at, id, part, customer_id, department_id, employee_id, subject_id, ended_at,
               seconds, amount, currency, attempt, repeats, sort, state, channel, priority, outcome, metric,
-              tier, credit, purpose, score, second_score, merged, category, products)
+              tier, credit, purpose, score, second_score, merged, category, products, messages)
          SELECT $1, kind, at, id, part, customer_id, department_id, employee_id, subject_id, ended_at,
                 seconds, units + nanos * 0.000000001, currency, attempt, repeats, sort, state, channel, priority,
-                outcome, metric, tier, credit, purpose, score, second_score, merged, category, products::jsonb
+                outcome, metric, tier, credit, purpose, score, second_score, merged, category, products::jsonb,
+                messages
          FROM unnest($2::int2[], $3::timestamptz[], $4::uuid[], $5::int4[], $6::uuid[], $7::uuid[], $8::uuid[],
                      $9::uuid[], $10::timestamptz[], $11::int8[], $12::int8[], $13::int4[], $14::text[],
                      $15::int4[], $16::int4[], $17::int2[], $18::int2[], $19::int2[], $20::int2[], $21::int2[],
                      $22::int2[], $23::int2[], $24::int2[], $25::int2[], $26::int2[], $27::int2[], $28::bool[],
-                     $29::text[], $30::text[])
+                     $29::text[], $30::text[], $31::int4[])
               AS told (kind, at, id, part, customer_id, department_id, employee_id, subject_id, ended_at, seconds,
                        units, nanos, currency, attempt, repeats, sort, state, channel, priority, outcome, metric,
-                       tier, credit, purpose, score, second_score, merged, category, products)
+                       tier, credit, purpose, score, second_score, merged, category, products, messages)
          ON CONFLICT (generation, kind, at, id, part) DO UPDATE SET
              customer_id = EXCLUDED.customer_id, department_id = EXCLUDED.department_id,
              employee_id = EXCLUDED.employee_id, subject_id = EXCLUDED.subject_id, ended_at = EXCLUDED.ended_at,
@@ -242,7 +248,7 @@ async fn put(connection: &mut PgConnection, generation: i32, facts: &[Fact]) -> 
              metric = EXCLUDED.metric, tier = EXCLUDED.tier, credit = EXCLUDED.credit,
              purpose = EXCLUDED.purpose, score = EXCLUDED.score, second_score = EXCLUDED.second_score,
              merged = EXCLUDED.merged, category = EXCLUDED.category,
-             products = EXCLUDED.products",
+             products = EXCLUDED.products, messages = EXCLUDED.messages",
         generation,
         &of(|fact| Some(fact.key.kind.number())) as &[Option<i16>],
         &column(facts, |fact| fact.at.to_sqlx()) as &[SqlTimestamp],
@@ -273,6 +279,7 @@ async fn put(connection: &mut PgConnection, generation: i32, facts: &[Fact]) -> 
         &column(facts, |fact| fact.values.merged),
         &column(facts, |fact| fact.values.category.clone()) as &[Option<String>],
         &column(facts, |fact| products(&fact.values.products)) as &[Option<String>],
+        &column(facts, |fact| fact.values.messages) as &[Option<i32>],
     )
     .execute(connection)
     .await?;

@@ -7,6 +7,7 @@ pub(crate) mod exceptions;
 pub(crate) mod facts;
 pub(crate) mod generations;
 pub(crate) mod improvements;
+pub(crate) mod merges;
 pub(crate) mod population;
 pub(crate) mod query;
 pub(crate) mod ratings;

@@ -52,6 +52,22 @@ const BY_PRODUCT: &str = "(SELECT f.generation, f.kind, f.at, f.id,
             coalesce(bought.amount::numeric, f.amount) AS amount
         FROM analytics.fact f
         LEFT JOIN LATERAL jsonb_each_text(f.products) AS bought (category, amount) ON TRUE) f ";
+/// The calls that tickets came by, and the later ones: these count for what their ticket is now, as
+/// those do, and belong to the day on which they began.
+const CALLS: &str = "(SELECT f.generation, f.kind, f.at, f.id, f.part, f.customer_id, f.department_id,
+            f.employee_id, f.sort, f.state, f.merged, f.channel, f.priority, f.category, f.seconds
+        FROM analytics.fact f WHERE f.kind = 1
+        UNION ALL
+        SELECT later.generation, of_ticket.kind, later.at, later.id, later.part, of_ticket.customer_id,
+            of_ticket.department_id, of_ticket.employee_id, of_ticket.sort, of_ticket.state, of_ticket.merged,
+            of_ticket.channel, of_ticket.priority, of_ticket.category, later.seconds
+        FROM analytics.fact later
+        JOIN analytics.fact_place place
+            ON place.generation = later.generation AND place.kind = 1 AND place.id = later.id AND place.part = 0
+        JOIN analytics.fact of_ticket
+            ON of_ticket.generation = later.generation AND of_ticket.kind = 1 AND of_ticket.at = place.at
+            AND of_ticket.id = place.id AND of_ticket.part = 0
+        WHERE later.kind = 16) f ";
 const ALL: &str = "TRUE";
 /// There is nothing to add up.
 pub(super) const NONE: &str = "NULL::int8";
@@ -59,6 +75,8 @@ pub(super) const NONE: &str = "NULL::int8";
 const NOT_CANCELLED: &str = "f.state <> 9";
 /// Whether a ticket ended with a solution; one that ended without has outcome 2.
 const SOLVED_OR_NOT: &str = "(f.outcome IS NOT DISTINCT FROM 1::int2)::int4";
+/// Number of TicketKind COMPLAINT.
+const COMPLAINT_OR_NOT: &str = "(f.sort IS NOT DISTINCT FROM 2::int2)::int4";
 /// A ticket's seconds from being received until its solution.
 const LASTED: &str = "extract(epoch FROM f.ended_at - f.at)::int8";
 
@@ -74,11 +92,12 @@ pub(super) fn end(population: Population) -> &'static str {
 /// 4 missed.
 pub(crate) fn spec(population: Population) -> Spec {
     use Population::{
-        AfterSalesOfOrders, Answers, Buyers, Calls, CaseScores, Cases, Checks, Cohorts, Customers,
-        FirstResponses, FormerlyActive, InspectionScores, InspectionsPassed, LatenessOfOrders,
-        NextResponses, OnceSolvedTickets, OpenTickets, Orders, RatedTickets, Reads,
-        ReceivedTickets, Resolutions, ResolutionsDue, ResponsesDue, ResultScores, Reviews, Sales,
-        SalesOfProducts, ServiceScores, Shares, SolvedTickets, StuckOrders, Tickets, Visits,
+        AfterSalesOfOrders, Answers, Buyers, Calls, CaseScores, Cases, Checks, Cohorts,
+        ComplaintsOfTickets, Customers, FirstContacts, FirstResponses, FormerlyActive,
+        InspectionScores, InspectionsPassed, LatenessOfOrders, NextResponses, OnceSolvedTickets,
+        OpenTickets, Orders, RatedTickets, Reads, ReceivedTickets, Resolutions, ResolutionsDue,
+        ResponsesDue, ResultScores, Reviews, Sales, SalesOfProducts, ServiceScores, Shares,
+        SolvedTickets, StuckOrders, Tickets, Visits,
     };
     match population {
         Tickets => Spec::of(Kind::Ticket, ALL, NONE),
@@ -98,12 +117,25 @@ pub(crate) fn spec(population: Population) -> Spec {
             "NOT f.merged AND (f.outcome = 1 OR f.repeats > 0)",
             "(f.repeats > 0)::int4",
         ),
+        FirstContacts => Spec::of(
+            Kind::Ticket,
+            "NOT f.merged AND (f.outcome = 1 OR f.repeats > 0) AND f.messages IS NOT NULL",
+            "(f.repeats = 0 AND f.messages = 0)::int4",
+        ),
+        ComplaintsOfTickets => Spec::of(
+            Kind::Ticket,
+            "NOT f.merged",
+            COMPLAINT_OR_NOT,
+        ),
         OpenTickets => Spec::of(
             Kind::Ticket,
             "NOT f.merged AND f.ended_at IS NULL",
             "extract(epoch FROM {now} - f.at)::int8",
         ),
-        Calls => Spec::of(Kind::Ticket, "f.seconds IS NOT NULL", "f.seconds"),
+        Calls => Spec {
+            from: CALLS,
+            ..Spec::of(Kind::Ticket, "f.seconds IS NOT NULL", "f.seconds")
+        },
         FirstResponses => Spec::of(
             Kind::Clock,
             "f.metric = 1 AND f.outcome IN (3, 4) AND f.seconds IS NOT NULL",

@@ -9,6 +9,7 @@ mod people;
 mod person;
 pub(crate) mod records;
 mod rows;
+mod survivor;
 #[cfg(test)]
 mod tests;
 mod toss;
@@ -24,6 +25,7 @@ use sqlx::{PgConnection, Postgres, QueryBuilder, Row, postgres::PgRow};
 use super::population::{Facts, NONE, Spec, spec};
 use crate::{
     domain::{
+        fact::Kind,
         perturbation::{Aggregates, Behind},
         question::{Question, ROW_LIMIT},
         series::{self, is_number},
@@ -33,6 +35,7 @@ use crate::{
 };
 pub(crate) use compared::{Asking, Compared, compared};
 use dimension::{names, sentinel, write_grouped, write_shown};
+use home::at_home;
 use people::{PEOPLE, whose_work, with_people, write_departments, write_person};
 pub(crate) use person::{Exact, of_person};
 use rows::write_rows;
@@ -72,6 +75,11 @@ impl Asked<'_> {
 
     fn spec(&self) -> Spec {
         let spec = spec(self.question.metric.of);
+        // Whom answers of before that was told are about their ticket says.
+        let spec = match self.question.group_by.contains(&Dimension::Employee) {
+            true if spec.facts == Facts::Of(Kind::Answer) => at_home(spec).0,
+            _ => spec,
+        };
         match days::tell(self) && spec.value != NONE {
             true => Spec {
                 joins: "",

@@ -71,6 +71,40 @@ fn the_development_issuer_cannot_be_switched_on_in_production() {
 }
 
 #[test]
+fn an_origin_is_spelt_as_browsers_spell_it() {
+    let with = |origin: &str| problem(|config| config.web_origins = vec![origin.into()]);
+    for origin in [
+        "https://desk.example.com",
+        "http://127.0.0.1:8080",
+        "http://[::1]:8080",
+    ] {
+        assert_eq!(with(origin), None, "{origin}");
+    }
+    for none in [
+        "desk.example.com",
+        "https://desk.example.com/",
+        "https://desk.example.com/app",
+        "https://desk.example.com:443",
+        "https://Desk.example.com",
+        "https://agent@desk.example.com",
+        "wss://desk.example.com",
+        "null",
+        "*",
+    ] {
+        assert!(with(none).is_some_and(|one| one.contains("web_origins")), "{none}");
+    }
+}
+
+#[test]
+fn no_call_may_take_longer_than_a_decision_is_believed() {
+    assert_eq!(problem(|config| config.max_deadline_ms = 30_000), None);
+    assert_problem(
+        |config| config.max_deadline_ms = 30_001,
+        "max_deadline_ms",
+    );
+}
+
+#[test]
 fn keys_that_cannot_be_relied_upon_are_refused() {
     let issuer = DevIssuer::generate(&SystemRandom::new()).unwrap();
     let set: Value = serde_json::from_str(&issuer.jwks()).unwrap();

@@ -69,6 +69,24 @@ async fn it_always_has_ten_seconds_left() {
     assert_eq!(values.len(), 4, "one for each 20 seconds");
 }
 
+/// The answer is not waited for once the context is over.
+#[tokio::test]
+async fn a_call_that_may_take_longer_is_given_one_that_lives_as_long() {
+    let world = World::new().await;
+    world.good().send().await.is_ok();
+    for _ in 0..15 {
+        world.turn(1).await;
+    }
+    let call = world.good().header("grpc-timeout", "30S");
+    call.send().await.is_ok();
+    assert_eq!(world.upstream.last_header("grpc-timeout").unwrap(), "30S");
+    let left = world
+        .arrived_context()
+        .expires_at
+        .duration_since(world.clock.now());
+    assert_eq!(left, SignedDuration::from_secs(30));
+}
+
 /// Promise 4: to the second.
 #[tokio::test]
 async fn it_never_outlives_the_decision() {

@@ -8,6 +8,7 @@
 //! | `take`     | data and keys of one snapshot                                 |
 //! | `programs` | `pg_dump` and `pg_restore`, through pipes                     |
 //! | `keys`     | what has to be as new as can be when older data are restored  |
+//! | `keyless`  | customers whose key is gone                                   |
 //! | `manifest` | what a backup says of itself                                  |
 //! | `survey`   | what is in a database, before and after                       |
 //! | `chosen`   | which of them is read                                         |
@@ -21,6 +22,7 @@
 mod chosen;
 pub mod contents;
 pub mod folder;
+pub mod keyless;
 mod keys;
 mod manifest;
 pub mod programs;
@@ -36,7 +38,7 @@ use clap::Subcommand;
 
 pub use self::manifest::Manifest;
 use self::{folder::Folder, programs::Programs, sealed::Recipients, take::Keep};
-use crate::settings::Settings;
+use crate::{production, settings::Settings};
 
 pub(crate) use self::{chosen::ChosenArgs, keys::read as read_keys};
 
@@ -49,7 +51,7 @@ pub struct BackupArgs {
 
 #[derive(Debug, Subcommand)]
 enum What {
-    /// Takes data and keys, of one snapshot; needs pg_dump of the server's version or a newer one
+    /// Takes data and keys, of one snapshot; needs pg_dump of the server's version
     Take(TakeArgs),
     /// Takes the keys and what was destroyed or ended, alone: quick, to be done often
     Keys(TakeArgs),
@@ -64,6 +66,9 @@ struct TakeArgs {
     /// URL of a role that may read all schemas (a member of pg_read_all_data)
     #[arg(long, env = "KEFU_BACKUP_URL", hide_env_values = true)]
     url: String,
+    /// The network encrypts what goes to the database, so that the URL need not ask for TLS
+    #[arg(long)]
+    encrypted_elsewhere: bool,
     /// Folder of backups; made where there is none
     #[arg(long, value_name = "FOLDER", env = "KEFU_BACKUP_FOLDER")]
     to: PathBuf,
@@ -88,6 +93,9 @@ struct TakeArgs {
     /// The database was restored since the last backup: it may have fewer files than that one
     #[arg(long)]
     after_restore: bool,
+    /// Keys of customers that are lost for good: where more are missing nothing is taken, as the kept files may have them
+    #[arg(long, value_name = "NUMBER", default_value_t = 0)]
+    keys_lost: u64,
 }
 
 #[derive(Debug, clap::Args)]
@@ -126,6 +134,14 @@ async fn take_all(args: TakeArgs) -> anyhow::Result<()> {
     let (source, folder, recipients) = args.parts()?;
     let taken = take::take(&source, &folder, &recipients, args.kept()).await?;
     let (manifest, keys) = (&taken.manifest, &taken.keys);
+    let dumped_by = source.programs.major("pg_dump").await?;
+    if programs::major(&manifest.postgres).is_some_and(|server| dumped_by > server) {
+        eprintln!(
+            "kefu: pg_dump is of PostgreSQL {dumped_by}, the server of {}: what it writes goes into a server of \
+             {dumped_by} or newer, and not into this one",
+            manifest.postgres
+        );
+    }
     println!(
         "data-{}: {} rows in {} tables, {} bytes, {} ms; keys-{}: {} bytes",
         taken.data.time,
@@ -174,10 +190,12 @@ impl TakeArgs {
             data: self.keep,
             keys: self.keep_keys,
             after_restore: self.after_restore,
+            keys_lost: self.keys_lost,
         }
     }
 
     fn parts(&self) -> anyhow::Result<(Source, Folder, Recipients)> {
+        production::check_url(&self.url, self.encrypted_elsewhere)?;
         let source = Source {
             url: self.url.clone(),
             programs: Programs {

@@ -37,18 +37,42 @@ pub struct Programs {
 }
 
 impl Programs {
-    fn command(&self, name: &str, url: &str) -> anyhow::Result<Command> {
-        let program = self
-            .folder
+    fn program(&self, name: &str) -> PathBuf {
+        self.folder
             .as_ref()
-            .map_or_else(|| PathBuf::from(name), |folder| folder.join(name));
+            .map_or_else(|| PathBuf::from(name), |folder| folder.join(name))
+    }
+
+    /// The major version of this program.
+    ///
+    /// # Errors
+    /// When it does not run.
+    pub async fn major(&self, name: &str) -> anyhow::Result<u32> {
+        let mut command = Command::new(self.program(name));
+        command.arg("--version").stdin(Stdio::null());
+        let output = command.output().await;
+        let output =
+            output.with_context(|| format!("{name} does not run; --programs names its folder"))?;
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        program_major(&said).with_context(|| format!("{name} does not say its version"))
+    }
+
+    /// Refuses a `pg_restore` that a server of this major version does not understand.
+    ///
+    /// # Errors
+    /// When it is newer, or does not run.
+    pub async fn fit(&self, server: u32) -> anyhow::Result<()> {
+        fits(self.major("pg_restore").await?, server)
+    }
+
+    fn command(&self, name: &str, url: &str) -> anyhow::Result<Command> {
         // A password on the command line can be read by everybody on the machine.
         let not_one = || anyhow::anyhow!("not a url of PostgreSQL");
         let options: PgConnectOptions = url.parse().map_err(|_| not_one())?;
         let mut url = Url::parse(url).map_err(|_| not_one())?;
         let password = url.password().map(decoded).transpose()?;
         let _ = url.set_password(None);
-        let mut command = Command::new(program);
+        let mut command = Command::new(self.program(name));
         // The driver has the public authorities built in; the programs look for a file in a home.
         if is_verified(&options) && !names_roots(&url) {
             command.env(ROOTS, public_roots());
@@ -145,6 +169,29 @@ impl Programs {
     }
 }
 
+/// The major version of a server: `15.10 (Debian 15.10-0+deb12u1)` is 15, `18beta1` is 18.
+pub(crate) fn major(version: &str) -> Option<u32> {
+    let digits: String = version.chars().take_while(char::is_ascii_digit).collect();
+    digits.parse().ok()
+}
+
+/// `pg_restore (PostgreSQL) 17.5 (Debian 17.5-1.pgdg12+1)` is 17.
+fn program_major(said: &str) -> Option<u32> {
+    major(said.split(") ").nth(1)?)
+}
+
+/// A `pg_restore` begins with settings of its own version (`transaction_timeout` from 17 on): a server that does not
+/// know one refuses, and with it everything.
+fn fits(program: u32, server: u32) -> anyhow::Result<()> {
+    if program > server {
+        bail!(
+            "pg_restore is of PostgreSQL {program}, and a server of {server} refuses what it says: one of {server} is needed, \
+             --programs names its folder. What pg_dump of {program} wrote goes into a server of {program} or newer"
+        );
+    }
+    Ok(())
+}
+
 /// Whether authorities are named that are believed.
 fn names_roots(url: &Url) -> bool {
     env::var_os(ROOTS).is_some() || url.query_pairs().any(|(name, _)| name == "sslrootcert")
@@ -229,6 +276,35 @@ mod tests {
             .find(|(name, _)| *name == "PGPASSWORD");
         assert_eq!(password.unwrap().1.unwrap(), "s@fe");
         assert!(programs.command("pg_dump", "no url").is_err());
+    }
+
+    #[test]
+    fn versions_are_read() {
+        let debian = "pg_restore (PostgreSQL) 15.13 (Debian 15.13-0+deb12u1)\n";
+        assert_eq!(program_major(debian), Some(15));
+        assert_eq!(program_major("pg_dump (PostgreSQL) 18beta1\n"), Some(18));
+        assert_eq!(program_major("command not found\n"), None);
+        assert_eq!(major("15.10 (Debian 15.10-0+deb12u1)"), Some(15));
+        assert_eq!(major("17.2"), Some(17));
+        assert_eq!(major("devel"), None);
+    }
+
+    #[test]
+    fn a_pg_restore_that_is_newer_than_the_server_is_refused() {
+        for (program, server) in [(15, 15), (15, 17), (14, 18)] {
+            fits(program, server).unwrap();
+        }
+        for (program, server) in [(17, 16), (17, 15), (16, 15)] {
+            let told = fits(program, server).unwrap_err().to_string();
+            assert!(
+                told.contains(&format!("pg_restore is of PostgreSQL {program}")),
+                "{told}"
+            );
+            assert!(
+                told.contains(&format!("one of {server} is needed")),
+                "{told}"
+            );
+        }
     }
 
     #[test]

@@ -9,6 +9,7 @@ use sqlx::{Connection, PgConnection, Row};
 use super::{
     Source, contents,
     folder::{self, Data, Folder, Keys},
+    keyless::keyless,
     keys::{self, Counts},
     manifest::Manifest,
     sealed::{Recipients, Sealing, Written},
@@ -45,13 +46,15 @@ pub struct Keep {
     pub keys: usize,
     /// The database may be another than that of the last keys.
     pub after_restore: bool,
+    /// Keys that are missing, and known to be lost for good.
+    pub keys_lost: u64,
 }
 
 /// Takes data and keys, of one snapshot. What has its name is whole; whatever dies leaves only
 /// what the next run deletes.
 ///
 /// # Errors
-/// When the database or the folder cannot be used, or another run is under way.
+/// When the database or the folder cannot be used, another run is under way, or keys of customers are missing.
 pub async fn take(
     source: &Source,
     folder: &Folder,
@@ -67,6 +70,7 @@ pub async fn take(
     let row = row.fetch_one(&mut *moment).await?;
     let (snapshot, postgres): (String, String) = (row.try_get(0)?, row.try_get(1)?);
     whole(&mut moment).await?;
+    keyless(&mut moment).await?.check(keep.keys_lost)?;
 
     let time = folder::time_of(at);
     let data = folder.begin_data(&time)?;
@@ -111,6 +115,8 @@ pub async fn take_keys(
     let mut connection = source.connect().await?;
     let mut moment = connection.begin_with(SNAPSHOT).await?;
     let at = at(&mut moment).await?;
+    // Before anything is written: a file without them would push out the last that has them.
+    keyless(&mut moment).await?.check(keep.keys_lost)?;
     let taken = write_keys(&mut moment, folder, recipients, at, keep).await?;
     moment.rollback().await?;
     Ok(taken)

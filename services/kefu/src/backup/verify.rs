@@ -7,7 +7,12 @@ use kefu_postgres::{Cluster, ClusterOptions};
 use kefu_service::{clock::SystemClock, database::migration::role_of};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
-use super::{ChosenArgs, folder::Folder, programs::Programs, sealed::Reader};
+use super::{
+    ChosenArgs, Manifest,
+    folder::Folder,
+    programs::{Programs, major},
+    sealed::Reader,
+};
 use crate::{
     key_provider,
     migrate::schemas,
@@ -29,6 +34,9 @@ pub(super) struct VerifyArgs {
     /// Looks whether files of conversations are in the store that `ticket` is configured with
     #[arg(long)]
     objects: bool,
+    /// Keys of customers that are lost for good: where more are missing the backup does not pass
+    #[arg(long, value_name = "NUMBER", default_value_t = 0)]
+    keys_lost: u64,
 }
 
 pub(super) async fn run(settings: Settings, args: VerifyArgs) -> anyhow::Result<()> {
@@ -51,7 +59,9 @@ pub(super) async fn run(settings: Settings, args: VerifyArgs) -> anyhow::Result<
     Cluster::delete(&args.scratch)
         .await
         .context("the scratch cluster cannot be deleted")?;
-    println!("{}", outcome?.told());
+    let restored = outcome?;
+    println!("{}", restored.told());
+    restored.keyless.check(args.keys_lost)?;
     println!("verified: data-{} can be restored", data.time);
     Ok(())
 }
@@ -79,12 +89,20 @@ async fn try_it(
     let programs = "SELECT setting FROM pg_config WHERE name = 'BINDIR'";
     let programs: String = sqlx::query_scalar(programs).fetch_one(&mut admin).await?;
     admin.close().await?;
+    let programs = Programs {
+        folder: Some(programs.into()),
+    };
+    // The scratch cluster is of the programs' version, the one that it would count on is not.
+    if let Some(server) = major(&Manifest::read(data, reader)?.postgres) {
+        programs.fit(server).await.context(
+            "the backup is of an older server than the scratch cluster, which shows nothing of a restore into that one; \
+             KEFU_PG_BIN names the folder of its PostgreSQL",
+        )?;
+    }
     let vault = Box::pin(key_provider::of_command(&settings.vault, "verify")).await?;
     let target = Target {
         url: &cluster.url(DATABASE),
-        programs: &Programs {
-            folder: Some(programs.into()),
-        },
+        programs: &programs,
         access: &settings.access_control.rules,
         clock: &SystemClock,
         vault: vault.as_ref(),

@@ -24,7 +24,7 @@ pub struct DemoArgs {
 
 #[derive(Debug, Subcommand)]
 enum Story {
-    /// A file is asked for, narrowed, approved, read, and taken back when its time is over
+    /// A file is asked for, narrowed, approved, read, and called back before its time is over
     Share(share::ShareArgs),
     /// The same with a package that leaves encrypted, is recalled, and can be told by its mark
     Export(export::ExportArgs),

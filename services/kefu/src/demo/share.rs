@@ -1,17 +1,17 @@
-//! A share from the refusal to the last second.
+//! A share from the refusal to its revocation.
 
 use std::time::Duration;
 
 use anyhow::Context;
 use kefu_contracts::{
-    access::{ActivateShareRequest, GetShareReceiptRequest, Share, ShareMode},
+    access::{ActivateShareRequest, GetShareReceiptRequest, RevokeShareRequest, Share, ShareMode},
     profile::Customer,
 };
 use kefu_service::{
     clock::{Clock, SystemClock},
     time::from_proto,
 };
-use tonic::Code;
+use tonic::{Code, Status};
 
 use super::{
     cast::{SOON, Stage},
@@ -24,7 +24,7 @@ use crate::client::ConnectArgs;
 pub(super) struct ShareArgs {
     #[command(flatten)]
     connect: ConnectArgs,
-    /// How long the file is lent
+    /// How long the file is lent; it is called back after a third of that
     #[arg(long, default_value = "10", value_name = "SECONDS",
           value_parser = clap::value_parser!(u32).range(3..=3600))]
     seconds: u32,
@@ -35,7 +35,8 @@ pub(super) async fn play(args: ShareArgs, straight: bool) -> anyhow::Result<()> 
     let customer = form::find(&stage).await?;
     let share = form::agreed(&stage, &customer, ShareMode::Access, args.seconds).await?;
     let share = read(&stage, &share, &customer).await?;
-    ended(&stage, &share, &customer).await?;
+    looks(&stage, &share, &customer, args.seconds).await?;
+    called_back(&stage, &share, &customer).await?;
     receipt(&stage, &share).await
 }
 
@@ -60,30 +61,48 @@ async fn read(stage: &Stage, share: &Share, customer: &str) -> anyhow::Result<Sh
     Ok(share)
 }
 
-/// Looks again and again, until the file is closed.
-async fn ended(stage: &Stage, share: &Share, customer: &str) -> anyhow::Result<()> {
+/// Looks again and again, for a third of the period.
+async fn looks(stage: &Stage, share: &Share, customer: &str, seconds: u32) -> anyhow::Result<()> {
     stage.tell(APPLICANT, "looks every second.");
     let client = stage.client(APPLICANT)?;
     let end = share
         .active_until
         .context("an active share without an end")?;
     let end = from_proto(&end).context("the end of the share")?;
-    loop {
+    for _ in 0..seconds / 3 {
+        let file = get(&client, customer).await;
+        let file = file.map_err(|status| unexpected(&status))?;
         let left = end.duration_since(SystemClock.now());
-        let left = Duration::try_from(left).unwrap_or_default();
-        match get(&client, customer).await {
-            Ok(file) => {
-                let left = left.as_secs_f32();
-                stage.show(&format!("✓ {}  {left:4.1} s left", file.display_name));
-            }
-            Err(status) if status.code() == Code::PermissionDenied => {
-                stage.show_refusal(&status);
-                return Ok(());
-            }
-            Err(status) => return Err(unexpected(&status)),
-        }
-        tokio::time::sleep(left.min(Duration::from_secs(1))).await;
+        let left = Duration::try_from(left).unwrap_or_default().as_secs_f32();
+        stage.show(&format!("✓ {}  {left:4.1} s left", file.display_name));
+        tokio::time::sleep(Duration::from_secs(1)).await;
     }
+    Ok(())
+}
+
+/// Whoever agreed to it takes it back before its end, and the file is closed.
+async fn called_back(stage: &Stage, share: &Share, customer: &str) -> anyhow::Result<()> {
+    stage.tell(HEAD, "calls it back before its end (CF-6.3).");
+    let head = stage.client(HEAD)?;
+    let request = RevokeShareRequest {
+        name: share.name.clone(),
+        comment: "已核对完毕".into(),
+        ..RevokeShareRequest::default()
+    };
+    let revoked = shares(&head).revoke_share(head.request(request)).await;
+    let revoked = revoked.map_err(|status| unexpected(&status))?.into_inner();
+    stage.show(&told(&revoked));
+
+    stage.tell(APPLICANT, "looks once more.");
+    let client = stage.client(APPLICANT)?;
+    let refused = stage.within(SOON, async || match get(&client, customer).await {
+        Err(status) if status.code() == Code::PermissionDenied => Ok(status),
+        Err(status) => Err(status),
+        Ok(_) => Err(Status::internal("the file is open though it was called back")),
+    });
+    let refused = refused.await.map_err(|status| unexpected(&status))?;
+    stage.show_refusal(&refused);
+    Ok(())
 }
 
 /// Whoever allowed it sees what came of it, once it is in the audit log.

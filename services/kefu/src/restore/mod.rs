@@ -28,6 +28,7 @@ use std::{
 use anyhow::{Context, bail};
 use jiff::Timestamp;
 use kefu_access_control::{config::AccessControlConfig, restored::TakenBack};
+use kefu_gateway::Environment;
 use kefu_service::{
     clock::{Clock, SystemClock},
     database::migration,
@@ -42,6 +43,7 @@ use crate::{
     backup::{
         ChosenArgs, Manifest,
         folder::{Data, Folder},
+        keyless::{Keyless, keyless},
         programs::Programs,
         read_keys,
         sealed::{Reader, as_it_lies},
@@ -49,6 +51,7 @@ use crate::{
     },
     key_provider,
     migrate::schemas,
+    production,
     settings::Settings,
 };
 
@@ -60,6 +63,9 @@ pub struct RestoreArgs {
     /// URL of an empty database, of the role that owns the schemas; the services' roles must exist
     #[arg(long, env = "KEFU_MIGRATE_URL", hide_env_values = true)]
     url: String,
+    /// The network encrypts what goes to the database, so that the URL need not ask for TLS
+    #[arg(long)]
+    encrypted_elsewhere: bool,
     /// Folder of pg_restore; otherwise it is looked for on the path
     #[arg(long, value_name = "FOLDER")]
     programs: Option<PathBuf>,
@@ -100,6 +106,8 @@ pub struct Restored {
     pub known_until: Timestamp,
     /// Customers' keys that were put in.
     pub keys: u64,
+    /// Customers whose file is here and whose key is not.
+    pub keyless: Keyless,
     /// Key-encryption keys that were tried, where there was a vault.
     pub keys_tried: Option<usize>,
     /// Destructions that were carried out anew, and how many files went by them.
@@ -117,6 +125,8 @@ pub struct Restored {
 /// # Errors
 /// When the database is not empty, the backup not whole, or what is restored not what it says.
 pub async fn run(settings: Settings, args: RestoreArgs) -> anyhow::Result<()> {
+    let development = settings.environment == Environment::Development;
+    production::check_url(&args.url, development || args.encrypted_elsewhere)?;
     let (folder, reader, data) = args.chosen.open()?;
     let vault = Box::pin(key_provider::of_command(&settings.vault, "restore")).await?;
     let programs = Programs {
@@ -157,6 +167,7 @@ pub async fn into(
     let connected =
         PgConnection::connect_with(&admin.clone().application_name("kefu-restore")).await;
     let mut connection = connected.context("the database cannot be reached")?;
+    target.programs.fit(server(&mut connection).await?).await?;
     empty::check(&mut connection).await?;
     if as_it_lies(&data.dump())? != manifest.dump {
         bail!("the dump is not what the manifest says: it was damaged or exchanged");
@@ -177,6 +188,7 @@ pub async fn into(
     watch.took("keys put in");
     let (carried_out, files) = anew::destructions(target, &known.destructions).await?;
     keys::drop_destroyed(&mut connection).await?;
+    let keyless = keyless(&mut connection).await?;
     let taken_back = anew::rights(target, &data.time, &known.since).await?;
     watch.took("destroyed and taken back");
     let keys_tried = match target.vault {
@@ -202,12 +214,20 @@ pub async fn into(
             .iter()
             .filter_map(|table| known.counts.get(*table))
             .sum(),
+        keyless,
         keys_tried,
         destroyed: (carried_out.len(), files),
         taken_back,
         objects,
         steps: watch.steps,
     })
+}
+
+/// The server's major version.
+async fn server(connection: &mut PgConnection) -> anyhow::Result<u32> {
+    let number = "SELECT current_setting('server_version_num')::integer / 10000";
+    let number: i32 = sqlx::query_scalar(number).fetch_one(connection).await?;
+    Ok(u32::try_from(number)?)
 }
 
 /// A dump is put in as it is, and what comes after knows the tables of this version.
@@ -314,6 +334,12 @@ impl Restored {
                 self.keys
             ),
         });
+        if self.keyless.count() > 0 {
+            lines.push(format!(
+                "{}: NOBODY CAN READ WHAT IS SEALED UNDER THEM",
+                self.keyless.told()
+            ));
+        }
         if let Some((parts, missing)) = self.objects {
             lines.push(format!(
                 "{missing} of {parts} parts of files of conversations are not in the store of objects"

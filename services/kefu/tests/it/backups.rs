@@ -134,6 +134,56 @@ async fn a_backup_that_is_killed_is_none() {
     assert!(!scratch.exists(), "the scratch cluster is gone");
 }
 
+/// Clause CF-8.2: a backup in which a customer's key is missing is not taken, and where it was, it does not pass.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_that_lacks_a_key_does_not_pass() {
+    let database = TestDatabase::create().await.unwrap();
+    let mut sql = database.connect().await.unwrap();
+    let without_key = "SET search_path = profile;
+        INSERT INTO customer (id, type, state, business_line, department_id, tier, sealed, revision, created_at,
+            updated_at, intake_channel, name_marks, address_marks)
+        VALUES (gen_random_uuid(), 1, 2, 'retail', gen_random_uuid(), 1, 'sealed', 1, now(), now(), 5, '{}', '{}')";
+    run(&mut sql, without_key.to_owned()).await;
+    let secret = x25519::Identity::generate();
+    let home = tempfile::tempdir().unwrap();
+    let folder = home.path().join("backups");
+    let programs = programs(&mut sql).await;
+    let key = home.path().join("key");
+    fs::write(&key, secret.to_string().expose_secret()).unwrap();
+    fs::set_permissions(&key, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    let backup = |what: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_kefu"));
+        command
+            .arg("backup")
+            .args(what)
+            .env("KEFU_BACKUP_FOLDER", &folder)
+            .env("KEFU_BACKUP_URL", database.url())
+            .env("KEFU_BACKUP_RECIPIENTS", secret.to_public().to_string());
+        let output = command.output().unwrap();
+        let said = [output.stdout, output.stderr].concat();
+        let said = String::from_utf8_lossy(&said).into_owned();
+        (output.status.success(), said)
+    };
+    let missing = "customers without a key: 1 in profile.customer_key";
+    let take = ["take", "--programs", programs.as_str()];
+
+    for what in [&take[..], &["keys"][..]] {
+        let (passed, said) = backup(what);
+        assert!(!passed && said.contains(missing), "{said}");
+        assert_eq!(names(&folder), Vec::<String>::new());
+    }
+    let given_up = [&take[..], &["--keys-lost", "1"][..]].concat();
+    let (passed, said) = backup(&given_up);
+    assert!(passed, "{said}");
+    let scratch = home.path().join("scratch");
+    let (key, place) = (key.to_str().unwrap(), scratch.to_str().unwrap());
+    let verify = ["verify", "--identity", key, "--scratch", place];
+    let (passed, said) = backup(&verify);
+    assert!(!passed && said.contains(missing), "{said}");
+    assert!(!said.contains("verified: "), "{said}");
+    assert!(!scratch.exists(), "the scratch cluster is gone");
+}
+
 /// A certificate for `localhost`, its key, and the authority that vouches for it.
 fn certificate() -> [String; 3] {
     // Under its authority's name it would count as its own authority.

@@ -234,6 +234,18 @@ fn the_migration_reaches_the_register() {
     assert!(settings.access_control.database.is_some());
 }
 
+/// As `kefu migrate` refuses plaintext in production too.
+#[test]
+fn the_migration_of_dev_may_reach_its_database_in_plaintext() {
+    let settings = Pod::new().settings("dev", "migrate");
+    assert_eq!(settings.environment, Environment::Development);
+    let overlay = fs::read_to_string(k8s().join("overlays/dev/kustomization.yaml")).unwrap();
+    let migration = overlay.split_once("      kind: Job\n      name: migrate\n");
+    let (_, migration) = migration.unwrap();
+    let (migration, _) = migration.split_once("  - target:").unwrap();
+    assert!(migration.contains("name: KEFU__ENVIRONMENT\n          value: development"));
+}
+
 #[test]
 fn production_is_run_as_such() {
     let settings = Pod::new().settings("prod", "gateway");

@@ -1,6 +1,8 @@
 //! What is refused in production, and what a configuration of TLS may not say: each service as
 //! `k8s/` configures it, with one thing changed.
 
+use std::{fs, process::Command};
+
 use kefu::{serve, settings::Settings};
 use kefu_gateway::{Environment, dev_issuer};
 use kefu_service::config::{FrontTls, Secret, ServicesTls};
@@ -118,6 +120,54 @@ async fn a_database_in_plaintext_is_refused_in_production() {
     // There is no way for anybody to be on.
     let here = "postgres://kefu@%2Frun%2Fpostgresql/kefu";
     assert_eq!(refusal("ticket", url(here)), None);
+}
+
+/// Clause CF-5.3: whatever else goes to a database: customers' wrapped keys go with a backup.
+#[test]
+fn no_command_goes_to_a_database_in_plaintext() {
+    let home = tempfile::tempdir().unwrap();
+    let company = home.path().join("company.toml");
+    fs::write(&company, kefu_testkit::COMPANY).unwrap();
+    let (here, company) = (home.path().to_str().unwrap(), company.to_str().unwrap());
+    let url = "postgres://kefu:secret@database/kefu?sslmode=require";
+    let to = ["--url", url, "--to", here, "--recipient", "age1"];
+    let from = ["--url", url, "--from", here, "--identity", here];
+    let commands: [(&[&str], &[&str]); 5] = [
+        (&["migrate"], &["--url", url]),
+        (&["backup", "take"], &to),
+        (&["backup", "keys"], &to),
+        (&["restore"], &from),
+        (&["company", "enter"], &[company]),
+    ];
+    for (command, arguments) in commands {
+        let output = Command::new(env!("CARGO_BIN_EXE_kefu"))
+            .args(command)
+            .args(arguments)
+            .env_remove("KEFU_CONFIG")
+            .env("KEFU__ACCESS_CONTROL__DATABASE__URL", url)
+            .output()
+            .unwrap();
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!output.status.success(), "{command:?}");
+        assert!(
+            told.contains("does not ask for verified TLS") && !told.contains("secret"),
+            "{command:?}: {told}"
+        );
+    }
+}
+
+/// An audit log that nobody signs shows no change of it.
+#[tokio::test]
+async fn an_audit_log_without_a_key_is_refused_in_production() {
+    let unsigned = |settings: &mut Settings| settings.access_control.rules.audit_key = None;
+    assert_refused("access-control", "rules.audit_key is not set", unsigned);
+    let development = |settings: &mut Settings| {
+        unsigned(settings);
+        settings.environment = Environment::Development;
+    };
+    assert_eq!(refusal("access-control", development), None);
+    // Nobody else signs it.
+    assert_eq!(refusal("ticket", unsigned), None);
 }
 
 #[tokio::test]

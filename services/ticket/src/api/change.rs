@@ -27,7 +27,7 @@ use super::{
     details::{AsOf, body_place, details, recording_place},
     merges::merged,
     notices::{News, by_call},
-    present::{actor, changed, compensated, escalated, shown},
+    present::{Heard, actor, changed, compensated, escalated, shown},
     surveys::invite,
     tags::as_written,
 };
@@ -37,6 +37,7 @@ use crate::{
         handling::{escalates, in_force},
         moment,
         notice::told_of,
+        talk,
     },
     store::{
         articles,
@@ -220,13 +221,18 @@ impl Tickets {
                 .write_note(connection, call, row, key, note, new.occurred_at)
                 .await?;
         }
+        let call_of = |note: &Note| talk::over(note.said.call);
+        let heard = Heard {
+            call: new.note.as_ref().and_then(call_of),
+            ..Heard::of(connection, row.id, ticket).await?
+        };
         let entry = entry(
             call,
             EntryKind::Change,
             wanted.action.journaled_as(),
             ticket.name.clone(),
             Some(row.customer_id),
-            changed(ticket, new.before, new.occurred_at, revision),
+            changed(ticket, new.before, new.occurred_at, revision, heard),
         );
         let mut entries = vec![entry];
         let news = News {

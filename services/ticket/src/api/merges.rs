@@ -25,7 +25,10 @@ use sqlx::PgConnection;
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
-use super::{Tickets, present::changed};
+use super::{
+    Tickets,
+    present::{Heard, changed},
+};
 use crate::{
     domain::state::{Event, Standing},
     store::{
@@ -67,17 +70,20 @@ fn ensure_seen(clearance: &Clearance) -> Result<(), Fault> {
     Err(Fault::new(Reason::PermissionMissing).with("classes", class))
 }
 
-/// That a ticket changed, as it is afterwards.
-fn told(
+/// That a ticket changed, as it is afterwards, once everything of it is written.
+async fn told(
+    connection: &mut PgConnection,
     call: &Call,
     kind: &'static str,
     row: &StoredTicket,
     ticket: &Ticket,
     before: Standing,
-) -> Entry {
-    let event = changed(ticket, before.state, call.now, row.revision + 1);
+) -> Result<Entry, Fault> {
+    let heard = Heard::of(connection, row.id, ticket).await?;
+    let event = changed(ticket, before.state, call.now, row.revision + 1, heard);
     let (resource, customer) = (ticket.name.clone(), Some(row.customer_id));
-    entry(call, EntryKind::Change, kind, resource, customer, event)
+    let entry = entry(call, EntryKind::Change, kind, resource, customer, event);
+    Ok(entry)
 }
 
 /// That one ticket became part of another, or is one by itself again.

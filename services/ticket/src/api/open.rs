@@ -27,7 +27,7 @@ use uuid::Uuid;
 use super::{
     Tickets,
     notices::{News, by_call},
-    present::{actor, changed, shown},
+    present::{Heard, actor, changed, shown},
 };
 use crate::{
     domain::{
@@ -157,7 +157,15 @@ impl Tickets {
         if new.is_told(&notices, call.now) {
             return Ok(None);
         }
-        let opening = self.sealed(call, new, &classed, &wrapped).await?;
+        let opening = match self.sealed(call, new, &classed, &wrapped).await {
+            Ok(opening) => opening,
+            Err(fault) if fault.reason == Reason::StorageUnavailable => return Err(fault),
+            // What wraps it may have ended since: it is wrapped anew by then.
+            Err(_) => {
+                self.keys.forget(customer);
+                return Ok(None);
+            }
+        };
         let write = self.core.deps.db.run(move |connection| {
             Box::pin(async move { opening::write(connection, &opening).await })
         });
@@ -271,7 +279,9 @@ impl Tickets {
             )),
             None => None,
         };
-        let event = changed(ticket, TicketState::Unspecified, new.entry.received_at, 1);
+        let before = TicketState::Unspecified;
+        let heard = Heard::default();
+        let event = changed(ticket, before, new.entry.received_at, 1, heard);
         let customer = Some(new.entry.customer);
         let resource = ticket.name.clone();
         Ok(Opening {

@@ -13,13 +13,14 @@ use kefu_service::{
     error::Fault,
     fields::parse_name,
     present::{Shown, disclose, entry},
-    time::to_proto,
+    time::{from_proto, to_proto},
 };
 use kefu_vault::CustomerKey;
+use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::{Tickets, details::Details};
-use crate::store::{history::Actor, records::StoredTicket};
+use crate::store::{history::Actor, messages, records::StoredTicket};
 
 impl Tickets {
     /// Opens what the call's rules clear of a row, and says how it is shown;
@@ -81,12 +82,37 @@ pub(super) fn actor(call: &Call) -> Actor {
     }
 }
 
+/// What was heard of a ticket since it was opened, with what a change brings.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Heard {
+    /// Messages of the customer until the solution that stands.
+    pub(super) messages: i32,
+    /// The call that the change tells of: when it began, and how many seconds it took.
+    pub(super) call: Option<(Timestamp, i64)>,
+}
+
+impl Heard {
+    /// What was heard of the ticket, which is as the change leaves it; in no call.
+    pub(super) async fn of(
+        connection: &mut PgConnection,
+        id: Uuid,
+        ticket: &Ticket,
+    ) -> Result<Self, Fault> {
+        let until = ticket.resolved_time.as_ref().and_then(from_proto);
+        Ok(Self {
+            messages: messages::inbound(connection, id, until).await?,
+            call: None,
+        })
+    }
+}
+
 /// The facts of a change, for the journal: all of them as they are afterwards.
 pub(super) fn changed(
     ticket: &Ticket,
     before: TicketState,
     occurred_at: Timestamp,
     revision: i64,
+    heard: Heard,
 ) -> event::Event {
     event::Event::TicketChanged(TicketChanged {
         ticket_id: id(&ticket.name, "tickets"),
@@ -116,6 +142,9 @@ pub(super) fn changed(
         order_id: id(&ticket.order, "orders"),
         resolved_at: ticket.resolved_time,
         closed_at: ticket.closed_time,
+        inbound_messages: Some(heard.messages),
+        later_call_started_at: heard.call.map(|(began, _)| to_proto(began)),
+        later_call_seconds: heard.call.map_or(0, |(_, seconds)| seconds),
     })
 }
 

@@ -169,6 +169,7 @@ fn changed(
         answered_at: survey.answer_time,
         revision,
         channel: channel.into(),
+        agent_id: row.agent_id.map(bytes).unwrap_or_default(),
     })
 }
 

@@ -65,6 +65,15 @@ fn check_times(fields: &mut Fields, [start, end]: [&str; 2], told: &Told<'_>, no
     }
 }
 
+/// A later call, once it is over: when it began, and how many seconds it took.
+pub(crate) fn over(
+    (began, ended): (Option<Timestamp>, Option<Timestamp>),
+) -> Option<(Timestamp, i64)> {
+    let (began, ended) = began.zip(ended)?;
+    let seconds = ended.duration_since(began).as_secs();
+    (seconds > 0).then_some((began, seconds))
+}
+
 /// How long it took; 0 while that is not known.
 pub(crate) fn seconds(ticket: &Ticket) -> i64 {
     let began = ticket.call_start_time.as_ref().and_then(from_proto);
@@ -174,6 +183,16 @@ mod tests {
             found(|one| one.recording = "字".repeat(201)),
             ["recording TOO_LONG"]
         );
+    }
+
+    /// Clause CC-1.4.
+    #[test]
+    fn a_later_call_counts_once_it_is_over() {
+        let ended = NOW + SignedDuration::from_secs(247);
+        assert_eq!(over((None, None)), None);
+        assert_eq!(over((Some(NOW), None)), None);
+        assert_eq!(over((Some(NOW), Some(NOW))), None);
+        assert_eq!(over((Some(NOW), Some(ended))), Some((NOW, 247)));
     }
 
     #[test]

@@ -11,7 +11,7 @@ use std::{collections::BTreeSet, time::Duration};
 use jiff::Timestamp;
 use kefu_contracts::{
     journal::{ClockPassed, event},
-    ticket::{ClockMetric, NoticeEvent},
+    ticket::{ClockMetric, ClockState, NoticeEvent},
 };
 use kefu_journal::Entry;
 use kefu_service::{
@@ -29,7 +29,10 @@ use uuid::Uuid;
 use crate::{
     api::{Tickets, notices::by_itself},
     domain::timing::{Timed, Timing},
-    store::clocks::{self, Passed, Ticket},
+    store::{
+        assignments,
+        clocks::{self, Passed, Ticket},
+    },
 };
 
 /// Reads the journal on under this name.
@@ -189,7 +192,15 @@ async fn read_one(
         }
         clocks::keep(connection, id, ticket.customer_id, one, look.now).await?;
         if figures::is_news(known, one, look.now) {
-            changed.push(figures::changed(one, ticket.merged_at, look.now));
+            let mut news = figures::changed(one, ticket.merged_at, look.now);
+            let missed = news.state() == ClockState::Missed;
+            if let Some(missed_at) = one.due_at.filter(|_| missed) {
+                let handed = assignments::handed(connection, id).await?;
+                let holder = figures::holder(&handed, ticket.assignee_id, missed_at);
+                let holder = holder.map(|holder| holder.as_bytes().to_vec());
+                news.holder_id = Some(holder.unwrap_or_default());
+            }
+            changed.push(news);
         }
         let promised = known.and_then(|known| known.promised_at);
         let moved = promised

@@ -63,6 +63,37 @@ pub(crate) async fn insert(
     Ok(())
 }
 
+/// That a ticket changed hands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Handed {
+    pub(crate) at: Timestamp,
+    pub(crate) from: Option<Uuid>,
+    pub(crate) to: Option<Uuid>,
+}
+
+/// Each time that a ticket changed hands, in the order in which that happened.
+pub(crate) async fn handed(
+    connection: &mut PgConnection,
+    ticket: Uuid,
+) -> Result<Vec<Handed>, Fault> {
+    let rows = sqlx::query!(
+        r#"SELECT a.from_id, a.to_id,
+                  coalesce(t.occurred_at, a.recorded_at) AS "occurred_at!: jiff_sqlx::Timestamp"
+           FROM ticket.assignment a
+           LEFT JOIN ticket.assignment_time t ON (t.ticket_id, t.revision) = (a.ticket_id, a.revision)
+           WHERE a.ticket_id = $1 ORDER BY coalesce(t.occurred_at, a.recorded_at), a.id"#,
+        ticket
+    )
+    .fetch_all(connection)
+    .await?;
+    let handed = rows.into_iter().map(|row| Handed {
+        at: row.occurred_at.to_jiff(),
+        from: row.from_id,
+        to: row.to_id,
+    });
+    Ok(handed.collect())
+}
+
 /// All of a ticket, oldest first.
 pub(crate) async fn list(
     connection: &mut PgConnection,

@@ -137,6 +137,35 @@ pub(crate) async fn list(
     Ok(messages.collect())
 }
 
+/// How many messages of the customer there are in the conversation of a ticket after what it was
+/// opened with, until a moment; without one, all. What was split off is not of it any more, and
+/// is what the other one was opened with; what a part of it was opened with is a message here.
+pub(crate) async fn inbound(
+    connection: &mut PgConnection,
+    ticket: Uuid,
+    until: Option<Timestamp>,
+) -> Result<i32, Fault> {
+    let inbound = sqlx::query_scalar!(
+        r#"WITH RECURSIVE part (id) AS (
+               SELECT $1::uuid
+               UNION
+               SELECT m.source_id FROM part p JOIN ticket.merge m ON m.target_id = p.id AND m.undone_at IS NULL
+           )
+           SELECT (SELECT count(*) FROM part p JOIN ticket.message m ON m.ticket_id = p.id
+                   WHERE m.direction = $2::int2 AND ($3::timestamptz IS NULL OR m.occurred_at <= $3)
+                     AND NOT EXISTS (SELECT FROM ticket.moved_message v
+                                     WHERE v.message_id = m.id AND v.to_id NOT IN (SELECT id FROM part)))
+                + (SELECT count(*) FROM part p JOIN ticket.ticket t ON t.id = p.id
+                   WHERE p.id <> $1 AND ($3::timestamptz IS NULL OR t.received_at <= $3)) AS "inbound!""#,
+        ticket,
+        Direction::In as i16,
+        until.map(ToSqlx::to_sqlx) as _
+    )
+    .fetch_one(connection)
+    .await?;
+    Ok(i32::try_from(inbound).unwrap_or(i32::MAX))
+}
+
 /// Whether there is anything in the conversation of a ticket as of a revision of it, for those
 /// who may not read it.
 pub(crate) async fn any(

@@ -30,7 +30,7 @@ pub(crate) const SURVEYS: &str = "surveys";
 pub(crate) const RECORD: RecordSpec = RecordSpec {
     columns: "s.id, s.ticket_id, s.customer_id, s.attempt, s.channels, s.state, s.invited_at, s.expires_at,
               s.sent_at, s.answered_at, s.service_score, s.result_score, s.visit, s.visited_at, s.sealed,
-              s.revision, s.sent_channel, t.department_id, t.merged_at, k.kek_id, k.wrapped",
+              s.revision, s.sent_channel, s.agent_id, t.department_id, t.merged_at, k.kek_id, k.wrapped",
     from: "ticket.survey s JOIN ticket.ticket t ON t.id = s.ticket_id
            JOIN ticket.customer_key k ON k.customer_id = s.customer_id",
     id: "s.id",
@@ -68,6 +68,8 @@ pub(crate) struct StoredSurvey {
     pub(crate) ticket_id: Uuid,
     pub(crate) customer_id: Uuid,
     pub(crate) department_id: Uuid,
+    /// Who gave the resolution that is asked about.
+    pub(crate) agent_id: Option<Uuid>,
     pub(crate) revision: i64,
     pub(crate) invited_at: Timestamp,
     pub(crate) expires_at: Timestamp,
@@ -123,6 +125,7 @@ impl StoredSurvey {
             ticket_id,
             customer_id,
             department_id: row.try_get("department_id")?,
+            agent_id: row.try_get("agent_id")?,
             revision,
             invited_at,
             expires_at,
@@ -156,6 +159,8 @@ pub(crate) struct NewSurvey {
     pub(crate) ticket_id: Uuid,
     pub(crate) customer_id: Uuid,
     pub(crate) attempt: i32,
+    /// Who gave the resolution.
+    pub(crate) agent_id: Option<Uuid>,
     pub(crate) now: Timestamp,
     pub(crate) expires_at: Timestamp,
 }
@@ -164,8 +169,8 @@ pub(crate) struct NewSurvey {
 pub(crate) async fn invite(connection: &mut PgConnection, new: &NewSurvey) -> Result<bool, Fault> {
     let made = sqlx::query!(
         "INSERT INTO ticket.survey (id, ticket_id, customer_id, attempt, channels, state, invited_at, expires_at,
-                                    service_score, result_score, visit, sealed, revision)
-         SELECT $1, $2, c.customer_id, $4, coalesce(c.survey_channels, '{}'), 1, $5, $6, 0, 0, 0, '', 1
+                                    service_score, result_score, visit, sealed, revision, agent_id)
+         SELECT $1, $2, c.customer_id, $4, coalesce(c.survey_channels, '{}'), 1, $5, $6, 0, 0, 0, '', 1, $7
          FROM ticket.known_customer c
          WHERE c.customer_id = $3 AND coalesce(cardinality(c.survey_channels) > 0, true)
          ON CONFLICT (ticket_id, attempt) DO NOTHING",
@@ -175,6 +180,7 @@ pub(crate) async fn invite(connection: &mut PgConnection, new: &NewSurvey) -> Re
         new.attempt,
         new.now.to_sqlx() as _,
         new.expires_at.to_sqlx() as _,
+        new.agent_id,
     )
     .execute(connection)
     .await?;

@@ -112,3 +112,55 @@ async fn assessments_are_seen_by_the_person_concerned_and_the_line_above() {
         "and every one in vain"
     );
 }
+
+/// Clause OP-4.2: two looks, before and after a colleague gave, do not tell what that one gave; when
+/// no colleague can give any more, what all of them gave is told together.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_colleagues_gave_is_told_when_none_can_give_any_more() {
+    let suite = suite().await;
+    let erp = work(&suite, ASSESSED, 4, 3).await;
+    let head = of(&suite, HEAD).after(&erp);
+    let mut request = asked(&suite);
+    request.people[0].colleagues.push(employee("lin.na"));
+    let opened = begin(&head, request).await.unwrap().remove(0);
+    score(&suite, HEAD, 60, "产品知识不够").await;
+    let mut told = Vec::new();
+    for (login, given) in COLLEAGUES.into_iter().zip([90, 80, 90]) {
+        score(&suite, login, given, &format!("来自 {login}")).await;
+        told.push(looked(&head, &opened.name).await);
+    }
+    score(&suite, "lin.na", 10, "来自 lin.na").await;
+    let ready = get(&head, &opened.name).await.unwrap();
+    assert_eq!(ready.state(), AssessmentState::Ready);
+    told.push(looked(&head, &opened.name).await);
+    score(&suite, "lin.na", 100, "还是好的").await;
+    told.push(looked(&head, &opened.name).await);
+    // (50 × 80 + 30 × 60) / 80, as if no colleague had scored.
+    let without = (7_250, true, (0, 0, 0, 0), vec!["产品知识不够".to_owned()]);
+    assert_eq!(told, vec![without; 5]);
+    let before = preview(&head, &opened.name).await.unwrap();
+    assert_eq!(before.colleagues_missing, 0);
+
+    pass(&suite, 5).await;
+    let head = of(&suite, HEAD).after(&head);
+    let (score, missing, points, comments) = looked(&head, &opened.name).await;
+    // (50 × 80 + 30 × 60 + 20 × 90) / 100
+    assert_eq!((score, missing, points), (7_600, false, (4, 90, 1, 9_000)));
+    assert_eq!(comments.len(), 5);
+}
+
+/// What the line above is told of colleagues: the score, whether there are points of them, who gave
+/// and what it comes to, and what was said.
+async fn looked(head: &Caller, name: &str) -> (i32, bool, (i32, i64, i64, i32), Vec<String>) {
+    let result = preview(head, name).await.unwrap().result.unwrap();
+    let of = &result.criteria[2];
+    let points = (
+        of.rater_count,
+        of.points_numerator,
+        of.points_denominator,
+        of.points,
+    );
+    let comments = get(head, name).await.unwrap().comments.into_iter();
+    let texts = comments.map(|one| one.text).collect();
+    (result.score, of.missing, points, texts)
+}

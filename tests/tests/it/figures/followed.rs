@@ -78,6 +78,68 @@ async fn answers_in_time_are_what_the_clocks_read() {
     assert_eq!((minutes(row.p50), minutes(row.p90)), (60.0, 180.0));
 }
 
+/// Clause OP-4.2: an answer that was not given in time is a matter of who had the ticket when it was due, whoever
+/// gives it afterwards.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_miss_stays_with_who_had_the_ticket() {
+    let suite = TestSuite::start().await;
+    let erp = suite.caller_for("erp", "integration");
+    let customer = enter(&erp, person()).await.name;
+    let agent = suite.caller("li.wei").after(&erp);
+    // To be answered within two hours; whoever opens it has it.
+    let urgent = Ticket {
+        kind: TicketKind::ServiceRequest.into(),
+        impact: Level::High.into(),
+        urgency: Level::High.into(),
+        ..ticket(&customer)
+    };
+    let opened = open(&agent, urgent).await;
+    suite.clock.advance(Duration::from_secs(3 * 3600));
+    suite.policy_is_fresh().await;
+    let by_employee = async |metric: &str| {
+        let query = QueryMetricRequest {
+            metric: metric.into(),
+            group_by: vec![Dimension::Employee.into()],
+            ..Default::default()
+        };
+        let request = MeasureStaffRequest { query: Some(query) };
+        let head = suite.caller_for("zhang.min", "analysis");
+        let measured = MetricsServiceClient::new(head).measure_staff(request).await;
+        let figure = measured.unwrap().into_inner().figure.unwrap();
+        let rows = figure.rows.iter();
+        let rows = rows.map(|row| (row.dimensions[0].clone(), row.mean));
+        rows.collect::<BTreeMap<_, _>>()
+    };
+    let holder = format!("employees/{}", employee_id("li.wei"));
+    let late = BTreeMap::from([(holder, Some(0.0))]);
+    eventually(async || (by_employee("timely_response_rate").await == late).then_some(())).await;
+
+    let erp = suite.caller_for("erp", "integration").after(&agent);
+    let assign = AssignTicketRequest {
+        name: opened.name,
+        etag: opened.etag,
+        assignee: format!("employees/{}", employee_id("wang.fang")),
+        ..Default::default()
+    };
+    let assigned = tickets(&erp).assign_ticket(assign).await.unwrap();
+    let assigned = assigned.into_inner();
+    let reply = ReplyToTicketRequest {
+        name: assigned.name,
+        etag: assigned.etag,
+        direction: Direction::Out.into(),
+        body: "已安排师傅上门".into(),
+        ..Default::default()
+    };
+    tickets(&erp).reply_to_ticket(reply).await.unwrap();
+    // It has stopped by then.
+    eventually(async || {
+        let times = by_employee("first_response_time").await;
+        (!times.is_empty()).then_some(())
+    })
+    .await;
+    assert_eq!(by_employee("timely_response_rate").await, late);
+}
+
 /// Clauses OP-4.2, CF-6.1: what each of the staff did is for the line above them alone; others count
 /// by department.
 #[tokio::test(flavor = "multi_thread")]

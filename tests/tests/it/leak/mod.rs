@@ -61,7 +61,6 @@ async fn no_post_is_shown_by_any_call_what_the_policy_does_not_clear() {
         gateway.burst = NonZeroU32::MAX;
         gateway.max_in_flight = 10_000;
         gateway.default_deadline_ms = 30_000;
-        gateway.max_deadline_ms = 60_000;
     })
     .await;
     let leak = Arc::new(Box::pin(prepare(&suite)).await);

@@ -253,6 +253,36 @@ async fn a_silent_receiver_holds_up_nobody_else() {
     assert!(silent.letters().len() <= 4);
 }
 
+/// Webhooks with much in store, whose places are all taken, leave room to the others.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_many_webhooks_have_in_store_holds_up_nobody_else() {
+    let suite = TestSuite::start().await;
+    let by = administrator(&suite);
+    let good = Receiver::that(Answer::Status(200)).await;
+    let last = told(&by, "erp", &good, &[TICKETS]).await;
+    // As many as are sent at one time; the ids of all are before the last one's.
+    let mut sql = suite.database.connect().await.unwrap();
+    sqlx::raw_sql(
+        "INSERT INTO access.webhook
+         SELECT made.* FROM generate_series(1, 64) n, access.webhook w,
+             jsonb_populate_record(w, jsonb_build_object('id', lpad(n::text, 32, '0')::uuid)) made;
+         INSERT INTO access.webhook_delivery (id, webhook_id, service, transaction_id, position, event_type,
+             change, resource, event_at, state, failures, attempts, due_at, claim, claimed_until, created_at)
+         SELECT gen_random_uuid(), w.id, 'ticket', 1, n, 'kefu.ticket.ticket.changed.v1', 'ticket.opened',
+             'tickets/' || gen_random_uuid(), now(), 1, 0, 0, now() - interval '1 minute', 1,
+             CASE WHEN n <= 4 THEN now() + interval '1 hour' END, now()
+         FROM access.webhook w, generate_series(1, 5) n WHERE w.id::text LIKE '00000000-%'",
+    )
+    .execute(&mut sql)
+    .await
+    .unwrap();
+    let erp = suite.caller_for("erp", "integration");
+    let customer = enter(&erp, person()).await.name;
+    open(&erp, ticket(&customer)).await;
+    good.heard(1).await;
+    only(&by, &last, State::Delivered).await;
+}
+
 /// However many instances look: each event is sent once.
 #[tokio::test(flavor = "multi_thread")]
 async fn two_instances_do_not_send_twice() {

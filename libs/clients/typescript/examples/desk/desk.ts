@@ -175,7 +175,7 @@ async function upload(transport: Transport, ticket: string, file: File): Promise
   return attachments.finishAttachment({ name });
 }
 
-// It comes down as a stream; where that breaks off it goes on from the byte that is missing.
+// It comes down as a stream; where that breaks off it goes on from the byte that is missing, as soon as the suite says.
 async function download(transport: Transport, { name, sizeBytes, contentType }: Attachment): Promise<Blob> {
   const attachments = createClient(AttachmentService, transport);
   const parts: BlobPart[] = [];
@@ -187,7 +187,9 @@ async function download(transport: Transport, { name, sizeBytes, contentType }: 
         offset += BigInt(data.length);
       }
     } catch (thrown) {
-      if (attempt === 5 || refusal(thrown).reason !== "") throw thrown;
+      const { reason, retryAfter } = refusal(thrown);
+      if (attempt === 5 || (reason !== "" && retryAfter === undefined)) throw thrown;
+      await new Promise((resolve) => setTimeout(resolve, retryAfter ?? 0));
     }
   }
   return new Blob(parts, { type: contentType });

@@ -6,11 +6,14 @@ import { readFile } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
 import { type AddressInfo } from "node:net";
 import path from "node:path";
-import { fromBinary } from "@bufbuild/protobuf";
-import { createClient, type Transport } from "@connectrpc/connect";
+import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { anyPack } from "@bufbuild/protobuf/wkt";
+import { Code, createClient, type Transport } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
 import { callers } from "@kefu/client";
 import { Channel } from "@kefu/client/common/v1/shared";
+import { ErrorInfoSchema, RetryInfoSchema } from "@kefu/client/google/rpc/error_details";
+import { StatusSchema } from "@kefu/client/google/rpc/status";
 import { DownloadAttachmentRequestSchema } from "@kefu/client/ticket/v1/attachment";
 import { QueueService } from "@kefu/client/ticket/v1/queue";
 import { type Ticket, TicketKind } from "@kefu/client/ticket/v1/ticket";
@@ -23,6 +26,8 @@ const tokens: Record<string, string> = JSON.parse(KEFU_TOKENS);
 const folder = import.meta.dirname;
 /** Bytes before each message of gRPC: whether it is compressed, and its length. */
 const FRAME_HEAD = 5;
+/** Of an answer that is not the suite's own. */
+const HEADERS = { "access-control-allow-origin": "*", "content-type": "application/grpc-web+proto" };
 
 const types: Record<string, string> = { html: "text/html", css: "text/css", js: "text/javascript" };
 
@@ -110,8 +115,7 @@ async function leaving(page: Page, ticket: Ticket): Promise<void> {
   let watched = 0;
   await page.route("**/WatchTickets", (route) => {
     if (route.request().method() !== "POST" || ++watched > 1) return route.continue();
-    const headers = { "access-control-allow-origin": "*", "content-type": "application/grpc-web+proto" };
-    return route.fulfill({ headers, body: Buffer.alloc(FRAME_HEAD - 1) });
+    return route.fulfill({ headers: HEADERS, body: Buffer.alloc(FRAME_HEAD - 1) });
   });
   await login(page, "li.wei", "service");
   const line = page.locator("#tickets tbody tr", { hasText: ticket.number });
@@ -124,6 +128,19 @@ async function leaving(page: Page, ticket: Ticket): Promise<void> {
   console.log("seen: a ticket that was taken over has gone from the list");
 }
 
+/** How the gateway answers while a service is gone: with when to come back. */
+function comeBack(): Buffer {
+  const why = anyPack(ErrorInfoSchema, create(ErrorInfoSchema, { reason: "UPSTREAM_UNAVAILABLE", domain: "kefu" }));
+  const when = anyPack(RetryInfoSchema, create(RetryInfoSchema, { retryDelay: { seconds: 0n, nanos: 200_000_000 } }));
+  const status = toBinary(StatusSchema, create(StatusSchema, { code: Code.Unavailable, details: [why, when] }));
+  const details = Buffer.from(status).toString("base64");
+  const trailers = Buffer.from(`grpc-status: ${Code.Unavailable}\r\ngrpc-status-details-bin: ${details}\r\n`);
+  const head = Buffer.alloc(FRAME_HEAD);
+  head.writeUInt8(0x80);
+  head.writeUInt32BE(trailers.length, 1);
+  return Buffer.concat([head, trailers]);
+}
+
 async function attachment(page: Page): Promise<void> {
   // More than one part; text, so that it is easily as long.
   const file = Buffer.from("客服附件，一行一行。\n".repeat(60_000));
@@ -132,13 +149,14 @@ async function attachment(page: Page): Promise<void> {
   let parts = 0;
   page.on("requestfinished", (request) => (parts += Number(request.url().endsWith("/UploadPart") && request.method() === "POST")));
   await page.click("#attach button");
-  // The connection breaks late in the first download.
+  // The connection breaks late in the first download, and the service is gone at the second.
   const offsets: bigint[] = [];
   await page.route("**/DownloadAttachment", async (route) => {
     if (route.request().method() !== "POST") return route.continue();
     const message = route.request().postDataBuffer()!.subarray(FRAME_HEAD);
     offsets.push(fromBinary(DownloadAttachmentRequestSchema, message).offset);
-    if (offsets.length > 1) return route.continue();
+    if (offsets.length === 2) return route.fulfill({ headers: HEADERS, body: comeBack() });
+    if (offsets.length > 2) return route.continue();
     const response = await route.fetch();
     const body = await response.body();
     return route.fulfill({ response, body: body.subarray(0, (body.length * 3) / 4) });
@@ -150,8 +168,8 @@ async function attachment(page: Page): Promise<void> {
   const came = await readFile(await downloaded.path());
   const digest = (bytes: Buffer) => createHash("sha256").update(bytes).digest("hex");
   assert.equal(digest(came), digest(file));
-  assert(offsets.length === 2 && offsets[0] === 0n && offsets[1]! > 0n, offsets.join());
-  console.log(`seen: ${file.length} bytes up in ${parts} parts, and down again the same from bytes ${offsets.join(" and ")} on`);
+  assert(offsets.length === 3 && offsets[0] === 0n && offsets[1]! > 0n && offsets[2] === offsets[1], offsets.join());
+  console.log(`seen: ${file.length} bytes up in ${parts} parts, and down again the same from bytes ${offsets.join(", ")} on`);
   await page.screenshot({ path: path.join(folder, "agent.png") });
 }
 
@@ -165,7 +183,10 @@ try {
   const context = await browser.newContext({ viewport: { width: 1440, height: 760 }, locale: "zh-CN" });
   const page = await context.newPage();
   page.on("pageerror", (error) => assert.fail(error));
+  // A page without TLS, of another machine than this, does not have it, and can write all the same.
+  await page.addInitScript(() => Reflect.deleteProperty(Crypto.prototype, "randomUUID"));
   await page.goto(known.origin);
+  assert.equal(await page.evaluate(() => "randomUUID" in crypto), false);
   await sales(page);
   await agent(page);
   await attachment(page);

@@ -24,7 +24,8 @@ pub(crate) struct Claimed {
 }
 
 /// Takes up what is due until a moment, at most so many, a few of each webhook: one, while its
-/// receiver does not answer as it should. Those whose receivers do come first, and what is new before
+/// receiver does not answer as it should. Those whose receivers do come first, then those of which
+/// least is under way, so that none waits behind what others have in store, and what is new before
 /// what is sent anew.
 pub(crate) async fn claim(
     connection: &mut PgConnection,
@@ -34,31 +35,37 @@ pub(crate) async fn claim(
     // Nobody else takes up anything of these meanwhile, so that what is under way is counted right.
     let webhooks = sqlx::query_scalar!(
         "SELECT w.id FROM access.webhook w CROSS JOIN LATERAL (
-             SELECT d.id FROM access.webhook_delivery d
+             SELECT d.due_at FROM access.webhook_delivery d
              WHERE d.webhook_id = w.id AND d.state = 1 AND d.due_at <= $1
                AND (d.claimed_until IS NULL OR d.claimed_until <= $1)
              ORDER BY d.due_at LIMIT 1) due
-         WHERE w.pause = 0
-         ORDER BY w.failing_since NULLS FIRST, w.id LIMIT $2
+         CROSS JOIN LATERAL (
+             SELECT count(*) AS taken FROM access.webhook_delivery d
+             WHERE d.webhook_id = w.id AND d.state = 1 AND d.claimed_until > $1) busy
+         WHERE w.pause = 0 AND busy.taken < CASE WHEN w.failing_since IS NULL THEN $3::int8 ELSE 1 END
+         ORDER BY w.failing_since IS NOT NULL, busy.taken, due.due_at, w.id LIMIT $2
          FOR NO KEY UPDATE OF w SKIP LOCKED",
         now.to_sqlx(),
         most,
+        FEW,
     )
     .fetch_all(&mut *connection)
     .await?;
     let rows = sqlx::query!(
-        "WITH free AS (
-             SELECT w.id, w.failing_since, CASE WHEN w.failing_since IS NULL THEN $4::int8 ELSE 1 END - (
+        "WITH busy AS (
+             SELECT w.id, w.failing_since IS NOT NULL AS failing, (
                  SELECT count(*) FROM access.webhook_delivery d
-                 WHERE d.webhook_id = w.id AND d.state = 1 AND d.claimed_until > $2) AS places
+                 WHERE d.webhook_id = w.id AND d.state = 1 AND d.claimed_until > $2) AS taken
              FROM access.webhook w WHERE w.id = ANY($1)
          ), chosen AS (
-             SELECT due.id FROM free CROSS JOIN LATERAL (
-                 SELECT d.id, d.anew, d.due_at FROM access.webhook_delivery d
-                 WHERE d.webhook_id = free.id AND d.state = 1 AND d.due_at <= $2
+             SELECT due.id FROM busy CROSS JOIN LATERAL (
+                 SELECT d.id, d.anew, d.due_at, row_number() OVER (ORDER BY d.anew, d.due_at, d.id) AS nth
+                 FROM access.webhook_delivery d
+                 WHERE d.webhook_id = busy.id AND d.state = 1 AND d.due_at <= $2
                    AND (d.claimed_until IS NULL OR d.claimed_until <= $2)
-                 ORDER BY d.anew, d.due_at, d.id LIMIT GREATEST(free.places, 0)) due
-             ORDER BY free.failing_since NULLS FIRST, due.anew, due.due_at LIMIT $5
+                 ORDER BY d.anew, d.due_at, d.id
+                 LIMIT GREATEST(CASE WHEN busy.failing THEN 1 ELSE $4::int8 END - busy.taken, 0)) due
+             ORDER BY busy.failing, busy.taken + due.nth, due.anew, due.due_at LIMIT $5
          )
          UPDATE access.webhook_delivery d SET claimed_until = $3, claim = d.claim + 1
          FROM chosen WHERE d.id = chosen.id

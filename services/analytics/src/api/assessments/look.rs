@@ -66,7 +66,8 @@ impl Assessments {
                 let given = db.run(move |connection| Box::pin(ratings::of(connection, id)));
                 let (mut assessment, shown) = shown(reader, &row);
                 let own = is_own(reader, &row);
-                assessment.comments = comments(&given.await?, own);
+                let told = told(reader, &row, &given.await?);
+                assessment.comments = comments(&told, own);
                 Ok((assessment, shown))
             })
         })
@@ -103,7 +104,7 @@ impl Assessments {
         }))
     }
 
-    /// Clause OP-4.2.
+    /// Clause OP-4.2: without what colleagues gave, until they can give no more.
     pub(super) async fn preview(
         &self,
         call: Call,
@@ -126,7 +127,8 @@ impl Assessments {
         let db = &self.core.deps.db;
         let given = db.run(move |connection| Box::pin(ratings::of(connection, row.id)));
         let given = given.await?;
-        let result = assessor::result(&ruled.scheme, &figures, &given)?;
+        let told = told(&call, &row, &given);
+        let result = assessor::result(&ruled.scheme, &figures, &told)?;
         let missing = |kind| {
             let missing = given.iter().filter(|one| one.points.is_none());
             missing.filter(|one| one.kind == kind).count()
@@ -185,6 +187,14 @@ fn without_few(result: &mut AssessmentResult) {
             one.rater_count = 0;
         }
     }
+}
+
+/// What was given, as far as it is told: what colleagues gave only once they can give no more. Who
+/// looked before and after one of them gave would know by the difference who gave what.
+fn told(call: &Call, row: &StoredAssessment, given: &[Given]) -> Vec<Given> {
+    let closed = state::is_closed_to_colleagues(row.state, row.score_until <= call.now);
+    let told = |one: &&Given| closed || one.kind != AssessmentRatingKind::Colleague;
+    given.iter().filter(told).cloned().collect()
 }
 
 /// What was said, in an order that tells nothing of who said it: of colleagues where there are

@@ -84,6 +84,13 @@ pub(crate) fn after(state: AssessmentState, event: Event) -> Result<AssessmentSt
     to.ok_or_else(|| Fault::state(name(state), event.name()))
 }
 
+/// Whether colleagues can neither give nor give otherwise any more: the days for scoring are over,
+/// or it is scored no more. What they gave is told from then on: two looks before, one before and
+/// one after somebody gave, would tell what that one gave.
+pub(crate) fn is_closed_to_colleagues(state: AssessmentState, is_over: bool) -> bool {
+    is_over || after(state, Event::Rate).is_err()
+}
+
 /// `COLLECTING`: the enum value without its prefix, as filters have it.
 pub(crate) fn name(state: AssessmentState) -> &'static str {
     let name = state.as_str_name();
@@ -130,6 +137,15 @@ mod tests {
             "docs/assessments.md is to have:\n{}",
             table()
         );
+    }
+
+    /// Clause OP-4.2: also where all have given, as they can give otherwise until the days are over.
+    #[test]
+    fn colleagues_have_given_once_the_days_are_over_or_there_is_a_result() {
+        let closed = STATES.map(|state| is_closed_to_colleagues(state, false));
+        assert_eq!(closed, [false, false, true, true, true, true]);
+        let over = STATES.map(|state| is_closed_to_colleagues(state, true));
+        assert_eq!(over, [true; 6]);
     }
 
     proptest! {

@@ -41,8 +41,8 @@ pub(super) const METRICS: &[Metric] = &[
             "customers active in the period before and not in this one ÷ customers active in the period before, which ends where this one begins and has as many months, where this one is of whole months, else as many days",
         ),
         population: text(
-            "上一期有未取消订单的客户，每名计一次；部门是其最后一笔订单的部门；客户合并前的订单归原客户",
-            "every customer who placed an order in the period before that is not cancelled, once; the department is that of their last order; orders are of the customer they were made with, also after a merge",
+            "上一期有未取消订单的客户，每名计一次；部门是其最后一笔订单的部门；已并入其他档案的，其订单归合并后的客户",
+            "every customer who placed an order in the period before that is not cancelled, once; the department is that of their last order; those of a file that is part of another are of that other's customer",
         ),
         unit: SHARE,
         measure: Measure::Rate,
@@ -58,8 +58,8 @@ pub(super) const METRICS: &[Metric] = &[
             "of the customers whose first order was in the same month, the share who ordered in the month so many months later",
         ),
         population: text(
-            "每名有未取消订单的客户，自首单之月起至期末（或最后一笔订单之月）每月一计；按首单时间归期",
-            "every customer with an order that is not cancelled, once for each month from that of the first order until the end of the period, or the month of the last order there is; the period is that of the first order",
+            "每名有未取消订单的客户，自首单之月起至期末（或最后一笔订单之月）每月一计；按首单时间归期；已并入其他档案的，其订单归合并后的客户",
+            "every customer with an order that is not cancelled, once for each month from that of the first order until the end of the period, or the month of the last order there is; the period is that of the first order; orders of a file that is part of another are of that other's customer",
         ),
         unit: SHARE,
         measure: Measure::Rate,
@@ -78,8 +78,8 @@ pub(super) const METRICS: &[Metric] = &[
             "what each customer's orders of the period came to; by fifths of recency, frequency and value, 5 the highest; each currency by itself, and of those alike the ids decide",
         ),
         population: text(
-            "期内有未取消订单的客户，每名每币种计一次",
-            "every customer with an order of the period that is not cancelled, once for each currency",
+            "期内有未取消订单的客户，每名每币种计一次；已并入其他档案的，其订单归合并后的客户",
+            "every customer with an order of the period that is not cancelled, once for each currency; orders of a file that is part of another are of that other's customer",
         ),
         unit: text("订单币种", "the orders' currency"),
         measure: Measure::Sum,

@@ -39,6 +39,8 @@ impl Metric {
             | Of::ReceivedTickets
             | Of::SolvedTickets
             | Of::OnceSolvedTickets
+            | Of::FirstContacts
+            | Of::ComplaintsOfTickets
             | Of::OpenTickets
             | Of::Calls
             | Of::FirstResponses

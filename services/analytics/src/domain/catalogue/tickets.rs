@@ -16,7 +16,7 @@ const OF_TICKETS: &[Dimension] = &[
 const OF_CLOCKS: &[Dimension] = &[
     Day, Week, Month, Department, Employee, Priority, Kind, Channel, Attempt,
 ];
-const OF_ANSWERS: &[Dimension] = &[Day, Week, Month, Department, Channel, Attempt];
+const OF_ANSWERS: &[Dimension] = &[Day, Week, Month, Department, Employee, Channel, Attempt];
 
 const OF_INSPECTIONS: &[Dimension] = &[Day, Week, Month, Department, Employee, Status];
 
@@ -95,6 +95,40 @@ pub(super) const METRICS: &[Metric] = &[
         clauses: &["CC-1.4", "IH-3.2"],
     },
     Metric {
+        id: "first_contact_resolution",
+        title: text("首次联系解决率", "First-contact resolution"),
+        definition: text(
+            "从未重开、且解决前客户未再来言的工单 ÷ 曾被解决的工单；解决之后的来言不算",
+            "tickets that were never reopened and took no further message of the customer until the solution ÷ tickets that were once resolved; what is said after the solution does not count",
+        ),
+        population: text(
+            "所有曾被解决的工单，含重开后尚未再解决的，不含已并入其他工单的，也不含客户来言数未记入日志的早期工单；并入的工单算作一次来言；按受理时间归日",
+            "every ticket that was once resolved, also one that was reopened since, but those that are part of another and those of before the journal said how often the customer wrote; one that became part of it is a message; its day is that on which it was received",
+        ),
+        unit: SHARE,
+        measure: Measure::Rate,
+        of: Population::FirstContacts,
+        dimensions: OF_TICKETS,
+        clauses: &["CC-1.4", "OP-4.2"],
+    },
+    Metric {
+        id: "complaint_rate",
+        title: text("投诉率", "Complaint rate"),
+        definition: text(
+            "投诉工单 ÷ 已受理的工单；按工单当前类型，不论投诉是否成立",
+            "tickets that are complaints ÷ tickets received; by what each is called now, justified or not",
+        ),
+        population: text(
+            "所有已受理的工单，不含已并入其他工单的；按受理时间归日",
+            "every ticket received but those that are part of another; its day is that on which it was received",
+        ),
+        unit: SHARE,
+        measure: Measure::Rate,
+        of: Population::ComplaintsOfTickets,
+        dimensions: OF_TICKETS,
+        clauses: &["CC-1.4", "OP-4.2"],
+    },
+    Metric {
         id: "backlog",
         title: text("积压", "Backlog"),
         definition: text(
@@ -132,12 +166,12 @@ pub(super) const METRICS: &[Metric] = &[
         id: "call_duration",
         title: text("通话时长", "Call duration"),
         definition: text(
-            "客户来电从开始到结束的时长",
-            "how long the call took in which the customer turned to us",
+            "与客户的每次通话从开始到结束的时长；每次一计",
+            "how long each call with a customer took; each by itself",
         ),
         population: text(
-            "登记了通话起止时间的工单；按受理时间归日",
-            "every ticket that says when its call began and ended; its day is that on which it was received",
+            "登记了起止时间的通话，含工单受理时的和其后回复中的；部门、人员等按工单当前；受理时的按受理时间归日，其后的按通话开始归日",
+            "every call of a ticket that is known to have begun and ended, the one that it came by and those of later replies; by what the ticket is now; the day of the first is that on which the ticket was received, of the others that on which they began",
         ),
         unit: SECONDS,
         measure: Measure::Duration,
@@ -204,8 +238,8 @@ pub(super) const METRICS: &[Metric] = &[
             "first responses inside their target ÷ responses due",
         ),
         population: text(
-            "有目标的首次响应计时，已响应或已超时的；随合并而止的不计；按计时开始归日",
-            "every clock of a first response with a target that has stopped or is past its due time, but those that ended with a merge; its day is that on which it began",
+            "有目标的首次响应计时，已响应或已超时的；随合并而止的不计；按人员分组时，超时的计给到期时的经办人；按计时开始归日",
+            "every clock of a first response with a target that has stopped or is past its due time, but those that ended with a merge, by employee one that was missed of who had the ticket when it was due; its day is that on which it began",
         ),
         unit: SHARE,
         measure: Measure::Rate,
@@ -221,8 +255,8 @@ pub(super) const METRICS: &[Metric] = &[
             "solutions inside their target ÷ solutions due; each attempt by itself",
         ),
         population: text(
-            "有目标的解决计时，已解决或已超时的；随合并而止的不计；按计时开始归日",
-            "every clock of a resolution with a target that has stopped or is past its due time, but those that ended with a merge; its day is that on which it began",
+            "有目标的解决计时，已解决或已超时的；随合并而止的不计；按人员分组时，超时的计给到期时的经办人；按计时开始归日",
+            "every clock of a resolution with a target that has stopped or is past its due time, but those that ended with a merge, by employee one that was missed of who had the ticket when it was due; its day is that on which it began",
         ),
         unit: SHARE,
         measure: Measure::Rate,
@@ -234,8 +268,8 @@ pub(super) const METRICS: &[Metric] = &[
         id: "satisfaction",
         title: text("满意度", "Satisfaction"),
         definition: text(
-            "满意的答卷 ÷ 答卷；服务分与结果分均为 4 分或以上为满意",
-            "satisfied answers ÷ answers; satisfied is who gave 4 or more for the service and for the result",
+            "满意的答卷 ÷ 答卷；服务分与结果分均为 4 分或以上为满意；按人员分组即所评解决时的经办人",
+            "satisfied answers ÷ answers; satisfied is who gave 4 or more for the service and for the result; by employee who had the ticket when it was resolved",
         ),
         population: text(
             "客户对工单满意度调查的答卷，每次解决一份；工单上登记的评分不在其中（见 ticket_satisfaction）；按首次作答时间归日",

@@ -17,6 +17,8 @@ use crate::domain::{
     series,
 };
 
+/// So many years before what it is compared with a count is looked for.
+const LOOKED_BACK: i32 = 5;
 /// Days from one to the next that it is compared with.
 const WEEK: i32 = 7;
 
@@ -123,13 +125,61 @@ pub(crate) fn of_day(rule: &ExceptionRule, rows: &[MetricRow], first: Date) -> O
     Some(observed(rule, row))
 }
 
+/// What its figure was in the periods that it is compared with, the latest first; there are rows
+/// also of periods in which nothing was.
+pub(crate) fn past(rule: &ExceptionRule, rows: &[MetricRow], days: &[Date]) -> Vec<Observation> {
+    let of_day = |first: &Date| of_day(rule, rows, *first);
+    days.iter().filter_map(of_day).collect()
+}
+
+/// The question whether a count was anything before all that it is compared with, where the
+/// earliest of that says nothing of it: whether it was nothing, or nobody counted yet.
+///
+/// # Errors
+/// As of [`question`].
+pub(crate) fn question_before(
+    rule: &ExceptionRule,
+    (days, past): (&[Date], &[Observation]),
+    zone: &Zone,
+    value_of: ValueOf<'_>,
+) -> Result<Option<Question>, Fault> {
+    let open = measure(rule) == Measure::Count && past.last().is_some_and(|one| one.count == 0);
+    let until = days.last().filter(|_| open);
+    let Some(last) = until.and_then(|first| first.yesterday().ok()) else {
+        return Ok(None);
+    };
+    let first = last.checked_sub(LOOKED_BACK.years()).unwrap_or(Date::MIN);
+    let request = QueryMetricRequest {
+        metric: rule.metric.clone(),
+        first_day: Some(wire(first)),
+        last_day: Some(wire(last)),
+        time_zone: zone.name().to_owned(),
+        ..QueryMetricRequest::default()
+    };
+    let question = Question::read(&request, zone, Door::Figures)?;
+    only::apply(question, rule.dimension(), &rule.value, value_of).map(Some)
+}
+
+/// Without what was before it was ever anything: that is no past.
+pub(crate) fn since_begun(mut past: Vec<Observation>) -> Vec<Observation> {
+    let begun = past.iter().rposition(|one| one.count > 0);
+    past.truncate(begun.map_or(0, |at| at + 1));
+    past
+}
+
 #[cfg(test)]
 mod tests {
     use jiff::civil::date;
     use proptest::prelude::*;
 
     use super::*;
-    use crate::{domain::report::cadence::containing, store::query::value};
+    use crate::{
+        domain::{
+            exception::range::{LEAST_PERIODS, outside},
+            report::cadence::containing,
+        },
+        store::query::value,
+    };
 
     fn rule(metric: &str, cadence: Cadence) -> ExceptionRule {
         ExceptionRule {
@@ -161,6 +211,41 @@ mod tests {
                 let name = series::buckets(bucket(cadence), Days { first, last: first }).pop().unwrap();
                 prop_assert!(buckets.contains(&name));
             }
+        }
+    }
+
+    proptest! {
+        /// Clause SG-7: nothing is said of a count before there are enough periods since it was
+        /// first anything, however many there were before: of a new department, or at first.
+        #[test]
+        fn a_count_has_no_past_before_it_was_anything(counts in prop::collection::vec(0..30_i64, 0..=8)) {
+            let (rule, period) = (rule("tickets", Cadence::Weekly), containing(Cadence::Weekly, date(2026, 11, 1)));
+            let compared = compared(&rule, period);
+            // The latest first, and nothing before them.
+            let all = counts.iter().copied().chain(std::iter::repeat(0));
+            let rows = compared.iter().zip(all).map(|(first, count)| MetricRow {
+                dimensions: series::buckets(Dimension::Week, Days { first: *first, last: *first }),
+                count,
+                ..MetricRow::default()
+            });
+            let rows: Vec<MetricRow> = rows.collect();
+            prop_assert_eq!(rows.len(), 8);
+            let whole = past(&rule, &rows, &compared);
+            prop_assert_eq!(whole.len(), 8);
+            let open = question_before(&rule, (&compared, &whole), &Zone::utc(), &value).unwrap();
+            prop_assert_eq!(open.is_some(), rows.last().is_some_and(|row| row.count == 0));
+            let days = open.and_then(|question| question.days);
+            prop_assert!(days.is_none_or(|days| days.last.tomorrow().ok().as_ref() == compared.last()));
+            let past = since_begun(whole);
+            let kept: Vec<i64> = past.iter().map(|one| one.count).collect();
+            let mut since = counts.clone();
+            while since.last() == Some(&0) {
+                since.pop();
+            }
+            prop_assert_eq!(&kept, &since);
+            let now = Observation { count: 1_000, value: Some(1_000.0) };
+            let found = outside(now, &past, &limits(&rule));
+            prop_assert_eq!(found.is_some(), since.len() >= LEAST_PERIODS);
         }
     }
 

@@ -5,7 +5,10 @@ use kefu_contracts::{
     profile::{CustomerState, MergeState},
 };
 
-use super::{Fact, Kind, Place, Values, id, moment, number};
+use super::{Fact, Key, Kind, Place, Values, id, moment, number};
+
+/// Part of a file's departure that tells of its destruction; what tells of a merge is the first.
+const DESTROYED: i32 = 1;
 
 /// A file. One that is a draft or was given up is none.
 pub(super) fn customer(told: &CustomerChanged, place: Place) -> Option<Fact> {
@@ -40,12 +43,14 @@ pub(super) fn credit(told: &RatingChanged, place: Place) -> Option<Fact> {
     Some(place.fact(Kind::Credit, customer, 0, place.made(customer)?, values))
 }
 
-/// A file that became part of another is no customer of its own, until that is undone.
+/// A file that became part of another is no customer of its own, until that is undone. What it has is of the customer
+/// that is told here; where that one's file goes on, of the next (store/merges.rs).
 pub(super) fn merged(told: &FilesMerged, place: Place) -> Option<Fact> {
     let absorbed = id(&told.absorbed_id)?;
+    let survivor = id(&told.survivor_id);
     let values = Values {
-        customer: Some(absorbed),
-        subject: id(&told.survivor_id),
+        customer: survivor,
+        subject: survivor,
         state: number(CustomerState::Merged.into()),
         merged: true,
         ..Values::default()
@@ -58,6 +63,7 @@ pub(super) fn merged(told: &FilesMerged, place: Place) -> Option<Fact> {
     })
 }
 
+/// A fact beside that of a merge: what was part of another stays so.
 pub(super) fn destroyed(told: &FileDestroyed, place: Place) -> Option<Fact> {
     let customer = id(&told.customer_id)?;
     let values = Values {
@@ -65,7 +71,12 @@ pub(super) fn destroyed(told: &FileDestroyed, place: Place) -> Option<Fact> {
         state: number(CustomerState::Destroyed.into()),
         ..Values::default()
     };
-    Some(place.fact(Kind::Departure, customer, 0, place.made(customer)?, values))
+    let fact = place.fact(Kind::Departure, customer, 0, place.made(customer)?, values);
+    let key = Key {
+        part: DESTROYED,
+        ..fact.key
+    };
+    Some(Fact { key, ..fact })
 }
 
 pub(super) fn check(told: &VerificationRecorded, place: Place) -> Option<Fact> {

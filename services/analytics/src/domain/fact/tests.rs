@@ -1,6 +1,7 @@
 use kefu_contracts::{
     access::ApprovalState,
     journal::{self, ChangedClock, Cursor, event::Event},
+    profile::MergeState,
     ticket::{ClockMetric, ClockState, TicketState},
 };
 use proptest::prelude::*;
@@ -94,6 +95,51 @@ fn a_reopened_ticket_is_not_resolved_until_it_is_again() {
     assert_eq!(fact.values.repeats, Some(1));
 }
 
+/// Clause CC-1.4: how often the customer wrote is as the last entry says it; one of before it was
+/// said does not say that they never did.
+#[test]
+fn what_the_customer_wrote_is_known_where_it_was_said() {
+    let resolved = journal::TicketChanged {
+        resolved_at: Some(time::to_proto(at(200))),
+        ..changed(2, TicketState::Resolved)
+    };
+    let of = |events: Vec<journal::TicketChanged>| ticket(events).values.messages;
+    assert_eq!(of(vec![resolved.clone()]), None);
+    let said = |revision, inbound_messages| journal::TicketChanged {
+        inbound_messages: Some(inbound_messages),
+        revision,
+        ..resolved.clone()
+    };
+    assert_eq!(of(vec![resolved.clone(), said(3, 0)]), Some(0));
+    assert_eq!(of(vec![said(3, 0), said(4, 2)]), Some(2));
+    assert_eq!(of(vec![said(4, 2), said(3, 0)]), Some(2), "told late");
+}
+
+/// Clause CC-1.4: each later call is a fact of its own, however often it is told; what is told of
+/// the ticket afterwards leaves it.
+#[test]
+fn each_later_call_is_a_fact_of_its_own() {
+    let called = |revision, began, seconds| journal::TicketChanged {
+        later_call_started_at: Some(time::to_proto(at(began))),
+        later_call_seconds: seconds,
+        ..changed(revision, TicketState::Open)
+    };
+    let events = vec![
+        called(2, 150, 120),
+        called(3, 250, 30),
+        called(2, 150, 120),
+        changed(4, TicketState::Resolved),
+    ];
+    let facts = told(events.into_iter().map(Event::TicketChanged).collect());
+    let calls = facts.iter().filter(|fact| fact.key.kind == Kind::Call);
+    let calls: Vec<_> = calls
+        .map(|fact| (fact.at, fact.values.seconds, fact.gone))
+        .collect();
+    let expected = [(at(150), Some(120), false), (at(250), Some(30), false)];
+    assert_eq!(calls, expected);
+    assert_eq!(facts.len(), 3, "and the ticket");
+}
+
 /// Clause CC-1.4: what is closed without a solution is over, and not resolved.
 #[test]
 fn a_ticket_that_is_closed_without_a_solution_is_not_resolved() {
@@ -150,6 +196,25 @@ fn what_is_not_a_score_is_not_counted_as_one() {
     );
 }
 
+/// Clause OP-4.2: an answer is about who gave the resolution; of before that was told it says of nobody.
+#[test]
+fn an_answer_is_about_who_gave_the_resolution() {
+    let agent = Uuid::from_u128(9);
+    let answered = |agent_id| journal::SurveyChanged {
+        survey_id: Uuid::from_u128(3).as_bytes().to_vec(),
+        service_score: 5,
+        result_score: 4,
+        answered_at: Some(time::to_proto(at(5))),
+        agent_id,
+        ..Default::default()
+    };
+    let whose = [agent.as_bytes().to_vec(), Vec::new()].map(|agent_id| {
+        let read = read(&entry(1, Event::SurveyChanged(answered(agent_id))));
+        read.facts[0].values.employee
+    });
+    assert_eq!(whose, [Some(agent), None]);
+}
+
 #[test]
 fn an_event_that_names_no_record_or_no_time_is_no_fact() {
     let nameless = journal::TicketChanged {
@@ -191,7 +256,7 @@ fn clocks_are_counted_attempt_by_attempt() {
     let first = clock(ClockMetric::FirstResponse, 1, ClockState::Met);
     let dropped = ChangedClock {
         dropped: true,
-        ..first
+        ..first.clone()
     };
     let facts = told(vec![of(vec![first, met, missed]), of(vec![dropped])]);
     let seen: Vec<_> = facts
@@ -206,6 +271,32 @@ fn clocks_are_counted_attempt_by_attempt() {
             (Some(3), Some(2), false)
         ]
     );
+}
+
+/// Clause OP-4.2: a clock that was missed stays a matter of who had the ticket then, or of nobody, whoever answers
+/// afterwards; of before that was told it is whose the ticket was when it was told.
+#[test]
+fn a_miss_is_whose_the_ticket_was_then() {
+    let id = |number| Uuid::from_u128(number).as_bytes().to_vec();
+    let whose = [Some(id(9)), Some(Vec::new()), None].map(|holder_id| {
+        let clock = ChangedClock {
+            metric: ClockMetric::FirstResponse.into(),
+            attempt: 1,
+            start_time: Some(time::to_proto(at(10))),
+            state: ClockState::Missed.into(),
+            holder_id,
+            ..Default::default()
+        };
+        let facts = told(vec![Event::ClocksChanged(journal::ClocksChanged {
+            ticket_id: id(1),
+            assignee_id: id(8),
+            clocks: vec![clock],
+            ..Default::default()
+        })]);
+        facts[0].values.employee
+    });
+    let [then, now] = [9, 8].map(|number| Some(Uuid::from_u128(number)));
+    assert_eq!(whose, [then, None, now]);
 }
 
 /// Clause OP-3.4.4: each silence counts by itself until it is over, an order that was late once.
@@ -332,6 +423,39 @@ fn a_record_was_made_when_its_id_says() {
     let stamp = uuid::Timestamp::from_unix(uuid::NoContext, 1_500_000_000, 0);
     let made = place.made(Uuid::new_v7(stamp)).unwrap();
     assert_eq!(made, at(1_500_000_000));
+}
+
+fn merge(survivor: u128, state: MergeState) -> Event {
+    Event::FilesMerged(journal::FilesMerged {
+        survivor_id: Uuid::from_u128(survivor).as_bytes().to_vec(),
+        absorbed_id: Uuid::from_u128(1).as_bytes().to_vec(),
+        state: state.into(),
+        ..Default::default()
+    })
+}
+
+/// Clauses IH-2.2, CC-1.4: what a file that became part of another has is the other's, the last one's that it became
+/// part of, and after both are destroyed; undone, it is its own.
+#[test]
+fn what_a_merged_file_has_is_the_survivors() {
+    let destroyed = Event::FileDestroyed(journal::FileDestroyed {
+        customer_id: Uuid::from_u128(1).as_bytes().to_vec(),
+        ..Default::default()
+    });
+    let (standing, undone) = (MergeState::Standing, MergeState::Undone);
+    let whose = |events: Vec<Event>| -> Vec<Option<Uuid>> {
+        let facts = told(events).into_iter();
+        let merges = facts.filter(|fact| fact.values.merged && !fact.gone);
+        merges.map(|fact| fact.values.customer).collect()
+    };
+    let of = |survivor: u128| vec![Some(Uuid::from_u128(survivor))];
+    assert_eq!(whose(vec![merge(2, standing)]), of(2));
+    let again = vec![merge(2, standing), merge(2, undone), merge(3, standing)];
+    assert_eq!(whose(again), of(3));
+    assert!(whose(vec![merge(2, standing), merge(2, undone)]).is_empty());
+    let facts = told(vec![merge(2, standing), destroyed.clone()]);
+    assert_eq!(facts.len(), 2, "both are told");
+    assert_eq!(whose(vec![merge(2, standing), destroyed]), of(2));
 }
 
 proptest! {

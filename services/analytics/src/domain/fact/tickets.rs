@@ -11,9 +11,38 @@ use super::{Fact, Key, Kind, Place, Values, id, moment, number, score};
 const SOLVED: i16 = 1;
 const WITHOUT: i16 = 2;
 
-/// A ticket. It is over when the solution was given that stands, or when it was closed without;
-/// one that is part of another never is, as the work is done there.
-pub(super) fn ticket(told: &TicketChanged, place: Place) -> Option<Fact> {
+/// A ticket, and the later call that was told with it.
+pub(super) fn ticket(told: &TicketChanged, place: Place) -> Option<Vec<Fact>> {
+    let ticket = itself(told, place)?;
+    let call = later_call(told, place);
+    Some(std::iter::once(ticket).chain(call).collect())
+}
+
+/// A call after the one that a ticket came by; each change tells of one at most. Whose it is, its
+/// ticket says, which goes on.
+fn later_call(told: &TicketChanged, place: Place) -> Option<Fact> {
+    let seconds = Some(told.later_call_seconds).filter(|one| *one > 0)?;
+    let key = Key {
+        kind: Kind::Call,
+        id: id(&told.ticket_id)?,
+        part: i32::try_from(told.revision).ok()?,
+    };
+    Some(Fact {
+        key,
+        told: place.told(told.revision),
+        at: moment(told.later_call_started_at.as_ref())?,
+        gone: false,
+        values: Values {
+            customer: id(&told.customer_id),
+            seconds: Some(seconds),
+            ..Values::default()
+        },
+    })
+}
+
+/// The ticket itself. It is over when the solution was given that stands, or when it was closed
+/// without; one that is part of another never is, as the work is done there.
+fn itself(told: &TicketChanged, place: Place) -> Option<Fact> {
     let over = matches!(told.state(), TicketState::Resolved | TicketState::Closed) && !told.merged;
     let solved_at = moment(told.resolved_at.as_ref());
     let closed_at = moment(told.closed_at.as_ref());
@@ -30,6 +59,7 @@ pub(super) fn ticket(told: &TicketChanged, place: Place) -> Option<Fact> {
         outcome: over.then_some(if without { WITHOUT } else { SOLVED }),
         seconds: Some(told.call_seconds).filter(|seconds| *seconds > 0),
         repeats: Some(told.reopen_count),
+        messages: told.inbound_messages,
         sort: number(told.kind),
         state: number(told.state),
         channel: number(told.channel),
@@ -64,7 +94,11 @@ fn clock(told: &ClocksChanged, clock: &ChangedClock, place: Place) -> Option<Fac
     let values = Values {
         customer: id(&told.customer_id),
         department: id(&told.department_id),
-        employee: id(&told.assignee_id),
+        // One that was missed stays a matter of who had the ticket then.
+        employee: match &clock.holder_id {
+            Some(holder) => id(holder),
+            None => id(&told.assignee_id),
+        },
         ended_at: moment(clock.stop_time.as_ref()),
         seconds: clock.stop_time.map(|_| clock.used_seconds),
         attempt: Some(clock.attempt),
@@ -92,7 +126,7 @@ fn clock(told: &ClocksChanged, clock: &ChangedClock, place: Place) -> Option<Fac
     })
 }
 
-/// An answer, once there is one.
+/// An answer, once there is one; the employee is who gave the resolution.
 pub(super) fn answer(told: &SurveyChanged, place: Place) -> Option<Vec<Fact>> {
     let Some(at) = moment(told.answered_at.as_ref()) else {
         return Some(Vec::new());
@@ -100,6 +134,7 @@ pub(super) fn answer(told: &SurveyChanged, place: Place) -> Option<Vec<Fact>> {
     let values = Values {
         customer: id(&told.customer_id),
         department: id(&told.department_id),
+        employee: id(&told.agent_id),
         subject: id(&told.ticket_id),
         attempt: Some(told.attempt),
         channel: number(told.channel),

@@ -12,10 +12,13 @@ const MARK: &str = "\u{feff}";
 
 /// More are in no section.
 const GROUPS: usize = 3;
+/// Of a row: its number of records, and what it comes to.
+const VALUES: usize = 7;
 
 /// The table with its header, RFC 4180.
 pub(crate) fn csv(report: &Report, language: Language) -> Vec<u8> {
     let mut rows = vec![header(language)];
+    write_late(report, language, &mut rows);
     let sections = report.definition.iter().flat_map(|one| &one.sections);
     for section in sections {
         let mut figures = report.figures.iter();
@@ -61,6 +64,40 @@ fn header(language: Language) -> Vec<String> {
     names.to_vec()
 }
 
+/// A row for each source that the figures may lack something of. Of a report that lacks nothing
+/// the table has none.
+fn write_late(report: &Report, language: Language, rows: &mut Vec<Vec<String>>) {
+    let said = words::say(
+        language,
+        "生成时尚未读至期末，数字可能不全",
+        "not read up to the end of the period when this was made, so that figures may lack something",
+    );
+    for source in &report.late_sources {
+        let start = [
+            text(&report.report),
+            text(&words::audience(report, language)),
+            report.run.to_string(),
+            String::new(),
+            said.to_owned(),
+            String::new(),
+            String::new(),
+            words::day(report.first_day.as_ref()),
+            words::day(report.last_day.as_ref()),
+            words::say(language, "本期", "this").to_owned(),
+        ];
+        let what = words::say(language, "来源滞后", "late_source");
+        rows.push(told(&start, what, source));
+    }
+}
+
+/// A row that says something of the others, and counts nothing.
+fn told(start: &[String], what: &str, about: &str) -> Vec<String> {
+    let mut line = start.to_vec();
+    line.extend([what.to_owned(), text(about)]);
+    line.extend(std::iter::repeat_n(String::new(), GROUPS - 1 + VALUES));
+    line
+}
+
 fn write_figure(
     report: &Report,
     section: &ReportSection,
@@ -77,16 +114,17 @@ fn write_figure(
     let this = (
         (&figure.first_day, &figure.last_day),
         words::say(language, "本期", "this"),
-        (&figure.rows, &figure.total),
+        (&figure.rows, &figure.total, figure.truncated),
     );
     let before = before.map(|before| {
         (
             (&before.first_day, &before.last_day),
             words::say(language, "上期", "before"),
-            (&before.rows, &before.total),
+            (&before.rows, &before.total, before.truncated),
         )
     });
-    for ((first, last), period, (groups, total)) in std::iter::once(this).chain(before) {
+    let periods = std::iter::once(this).chain(before);
+    for ((first, last), period, (groups, total, truncated)) in periods {
         let start = [
             text(&report.report),
             text(&words::audience(report, language)),
@@ -116,11 +154,20 @@ fn write_figure(
             line.extend(values(row));
             rows.push(line);
         }
+        if truncated {
+            let said = words::say(
+                language,
+                "行数超出上限，此处不全；合计包含全部",
+                "there are more rows than an answer has; the total is of all",
+            );
+            let what = words::say(language, "不全", "truncated");
+            rows.push(told(&start, what, said));
+        }
     }
 }
 
 /// Numbers as they are, for programs.
-fn values(row: &MetricRow) -> [String; 7] {
+fn values(row: &MetricRow) -> [String; VALUES] {
     let decimal = |value: Option<f64>| value.map(|value| value.to_string()).unwrap_or_default();
     [
         row.count.to_string(),
@@ -200,6 +247,51 @@ mod tests {
         assert_eq!(of("days").len(), 15);
         let text = String::from_utf8(file).unwrap();
         assert!(text.lines().count() > 20 && text.ends_with("\r\n"));
+    }
+
+    /// Clause OP-3.2: also of the period before, which is cut short by itself.
+    #[test]
+    fn a_table_says_where_it_is_cut_short() {
+        let mut report = report();
+        let whole = csv(&report, Language::English);
+        let mut figures = report.figures.iter_mut();
+        let kinds = figures.find(|one| one.section == "kinds").unwrap();
+        kinds.truncated = true;
+        kinds.before.as_mut().unwrap().truncated = true;
+        let file = csv(&report, Language::English);
+        let rows = read(&file);
+        let cut: Vec<_> = rows.iter().filter(|row| row[10] == "truncated").collect();
+        let of: Vec<_> = cut.iter().map(|row| (&row[3][..], &row[9][..])).collect();
+        assert_eq!(of, [("kinds", "this"), ("kinds", "before")]);
+        for row in cut {
+            assert_eq!(row.len(), rows[0].len());
+            assert!(row[11].starts_with("there are more rows"));
+            assert!(row[12..].iter().all(String::is_empty));
+        }
+        let without: Vec<_> = rows.iter().filter(|row| row[10] != "truncated").collect();
+        let whole = read(&whole);
+        assert_eq!(without, whole.iter().collect::<Vec<_>>());
+        let rows = read(&csv(&report, Language::Chinese));
+        assert_eq!(rows.iter().filter(|row| row[10] == "不全").count(), 2);
+    }
+
+    /// Clause OP-3.2: a source that lagged when the report was made, as the page says it.
+    #[test]
+    fn a_table_says_what_lagged() {
+        let mut report = report();
+        let whole = read(&csv(&report, Language::English));
+        report.late_sources = vec!["ticket".into(), "order".into()];
+        let rows = read(&csv(&report, Language::English));
+        let told = &rows[1..3];
+        for (row, source) in told.iter().zip(["ticket", "order"]) {
+            assert_eq!((&row[2][..], &row[3][..]), ("1", ""));
+            assert!(row[4].contains("may lack something"));
+            assert_eq!((&row[7][..], &row[8][..]), ("2026-11-29", "2026-11-29"));
+            assert_eq!((&row[10][..], &row[11][..]), ("late_source", source));
+            assert_eq!(row.len(), rows[0].len());
+        }
+        assert_eq!(rows[0], whole[0]);
+        assert_eq!(rows[3..], whole[1..], "and nothing else is otherwise");
     }
 
     #[test]

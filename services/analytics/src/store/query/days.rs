@@ -67,7 +67,8 @@ pub(super) fn in_place_of_facts(population: Population) -> String {
     )
 }
 
-fn is_of_departments(context: &AccessContext, now: Timestamp) -> bool {
+/// Whether who asks reaches records by departments alone, whoever's they are.
+pub(super) fn is_of_departments(context: &AccessContext, now: Timestamp) -> bool {
     let mut standing = context.rules.iter().filter(|rule| rule.stands(now));
     standing.all(|rule| knows_departments_only(&rule.scope))
 }

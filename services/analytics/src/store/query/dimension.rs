@@ -15,7 +15,7 @@ use kefu_contracts::{
 };
 use sqlx::{Postgres, QueryBuilder};
 
-use super::Asked;
+use super::{Asked, home::OF_ANSWERS, survivor};
 use crate::{
     domain::{fact::Kind, question::Question},
     store::population::{Facts, Spec, spec},
@@ -50,8 +50,9 @@ pub(super) fn write_grouped(
         (Dimension::Outcome, Facts::Reads) => "f.refused::int4",
         (Dimension::Outcome, _) => "f.outcome",
         (Dimension::Department, _) => "f.department_id",
+        (Dimension::Employee, Facts::Of(Kind::Answer)) => OF_ANSWERS,
         (Dimension::Employee, _) => "f.employee_id",
-        (Dimension::Customer, _) => "f.customer_id",
+        (Dimension::Customer, _) => survivor::CUSTOMER,
         (Dimension::Priority, _) => "f.priority",
         (Dimension::Channel, _) => "f.channel",
         (Dimension::Category, _) => "f.category",

@@ -24,6 +24,10 @@ const OF_ORDER: &str = "LEFT JOIN analytics.fact_place place
         ON home.generation = {live} AND home.kind = 4 AND home.at = place.at AND home.id = place.id
         AND home.part = 0";
 
+/// Whom an answer is about, beside its ticket: who gave the resolution or, where that was not told, who has the
+/// ticket.
+pub(super) const OF_ANSWERS: &str = "coalesce(f.employee_id, home.employee_id)";
+
 /// By what it is decided which of these records may be looked at.
 const HOME: ScopeColumns = ScopeColumns {
     department: Some("home.department_id"),

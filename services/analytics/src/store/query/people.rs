@@ -4,7 +4,11 @@
 
 use sqlx::{Postgres, QueryBuilder};
 
-use super::{Asked, home::at_home, toss::bit};
+use super::{
+    Asked,
+    home::{OF_ANSWERS, at_home},
+    toss::bit,
+};
 use crate::{
     domain::{fact::Kind, perturbation::FEWEST_PEOPLE},
     store::population::{Facts, Spec},
@@ -14,7 +18,7 @@ use crate::{
 pub(super) fn whose_work(asked: &Asked<'_>) -> Option<&'static str> {
     let of_people = asked.question.metric.is_of_people();
     of_people.then_some(match asked.spec().facts {
-        Facts::Of(Kind::Answer) => "home.employee_id",
+        Facts::Of(Kind::Answer) => OF_ANSWERS,
         _ => "f.employee_id",
     })
 }

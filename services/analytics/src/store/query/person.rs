@@ -4,7 +4,11 @@ use kefu_service::error::Fault;
 use sqlx::{PgConnection, QueryBuilder, Row};
 use uuid::Uuid;
 
-use super::{Asked, home::at_home, rows::write_rows};
+use super::{
+    Asked,
+    home::{OF_ANSWERS, at_home},
+    rows::write_rows,
+};
 use crate::{domain::fact::Kind, error::from_figure, store::population::Facts};
 
 /// What a figure comes to for one person.
@@ -25,8 +29,7 @@ pub(crate) async fn of_person(
 ) -> Result<Exact, Fault> {
     let spec = asked.spec();
     let (spec, whose) = match spec.facts {
-        // Answers are about whoever has the ticket.
-        Facts::Of(Kind::Answer) => (at_home(spec).0, "home.employee_id"),
+        Facts::Of(Kind::Answer) => (at_home(spec).0, OF_ANSWERS),
         Facts::Of(_) => (spec, "f.employee_id"),
         _ => return Err(Fault::internal("a figure that is not of people")),
     };

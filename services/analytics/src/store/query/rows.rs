@@ -10,6 +10,7 @@ use sqlx::{Postgres, QueryBuilder};
 use super::{
     Asked, days,
     dimension::write_grouped,
+    survivor,
     toss::{write_heads, write_with_heads},
     working::write_stretches,
 };
@@ -45,7 +46,8 @@ const BOUGHT: &str = "f.state <> 9 AND f.customer_id IS NOT NULL";
 
 /// The files of whom records are of. That of a customer who is destroyed says no region.
 const WHOSE: &str = " LEFT JOIN analytics.fact whose
-        ON whose.generation = {live} AND whose.kind = 9 AND whose.id = f.customer_id";
+        ON whose.generation = {live} AND whose.kind = 9
+        AND whose.id = coalesce(absorbed.customer_id, f.customer_id)";
 
 /// ` FROM … WHERE …`
 pub(super) fn write_rows(asked: &Asked<'_>, spec: &Spec, query: &mut QueryBuilder<Postgres>) {
@@ -54,17 +56,23 @@ pub(super) fn write_rows(asked: &Asked<'_>, spec: &Spec, query: &mut QueryBuilde
     match spec.facts {
         Facts::Of(kind) if days::tell(asked) => {
             query.push(days::in_place_of_facts(asked.question.metric.of));
-            write_where(asked, Some(kind), spec.condition, period, query);
+            write_where(asked, Some(kind), spec.condition, &SCOPE, period, query);
         }
         Facts::Of(kind) => {
             query.push(spec.from);
             asked.write(spec.joins, query);
+            let columns = if survivor::matters(asked, kind) {
+                asked.write(survivor::MERGE, query);
+                &survivor::REACHED
+            } else {
+                &SCOPE
+            };
             if kind != Kind::Customer && asked.question.is_by_region() {
                 asked.write(WHOSE, query);
             }
             write_stretches(asked, query);
             write_heads(asked, spec, query);
-            write_where(asked, Some(kind), spec.condition, period, query);
+            write_where(asked, Some(kind), spec.condition, columns, period, query);
             if let Some((dimension, number)) = asked.question.only {
                 query.push(" AND ");
                 write_grouped(asked, spec, dimension, query);
@@ -74,7 +82,7 @@ pub(super) fn write_rows(asked: &Asked<'_>, spec: &Spec, query: &mut QueryBuilde
         Facts::Reads => {
             query.push("analytics.read_count f");
             write_heads(asked, spec, query);
-            write_where(asked, None, spec.condition, period, query);
+            write_where(asked, None, spec.condition, &OF_ALL, period, query);
         }
         Facts::FormerlyActive => {
             write_formerly_active(asked, period, query);
@@ -85,10 +93,8 @@ pub(super) fn write_rows(asked: &Asked<'_>, spec: &Spec, query: &mut QueryBuilde
             write_heads(asked, spec, query);
         }
         Facts::Buyers => {
-            query.push("(WITH base AS (SELECT f.* FROM analytics.fact f");
             let priced = format!("{BOUGHT} AND f.amount IS NOT NULL");
-            write_where(asked, Some(Kind::Order), &priced, period, query);
-            write_with_heads(asked, query);
+            write_orders(asked, &priced, period, query);
             query.push(
                 ") SELECT customer_id, currency, sum(amount) AS amount,
                     ntile(5) OVER (PARTITION BY currency ORDER BY max(at), customer_id) AS recency,
@@ -106,6 +112,7 @@ fn write_where(
     asked: &Asked<'_>,
     kind: Option<Kind>,
     condition: &str,
+    columns: &ScopeColumns,
     period: Period,
     query: &mut QueryBuilder<Postgres>,
 ) {
@@ -117,10 +124,6 @@ fn write_where(
     query.push(" AND ");
     asked.write(condition, query);
     query.push(" AND ");
-    let columns = match kind {
-        Some(_) => &SCOPE,
-        None => &OF_ALL,
-    };
     let mut sink = Sql(query);
     match asked.question.is_by_customer() {
         // Only what the call clears of what they bought.
@@ -143,6 +146,24 @@ fn write_bound(sql: &str, at: Option<Timestamp>, query: &mut QueryBuilder<Postgr
     }
 }
 
+/// `(WITH base AS (…`: the orders of a period that a figure of customers is made of, each as that of whose it is.
+fn write_orders(
+    asked: &Asked<'_>,
+    condition: &str,
+    period: Period,
+    query: &mut QueryBuilder<Postgres>,
+) {
+    query.push(format_args!(
+        "(WITH base AS (SELECT f.id, f.at, f.department_id, f.currency, f.amount, {} AS customer_id
+            FROM analytics.fact f",
+        survivor::CUSTOMER
+    ));
+    asked.write(survivor::MERGE, query);
+    let order = Some(Kind::Order);
+    write_where(asked, order, condition, &survivor::REACHED, period, query);
+    write_with_heads(asked, query);
+}
+
 /// Customers with an order of the period before, and whether they have one of this.
 fn write_formerly_active(asked: &Asked<'_>, period: Period, query: &mut QueryBuilder<Postgres>) {
     let zone = &asked.question.zone;
@@ -154,9 +175,7 @@ fn write_formerly_active(asked: &Asked<'_>, period: Period, query: &mut QueryBui
         until: period.until,
     };
     let from = period.from.unwrap_or(Timestamp::MIN).to_sqlx();
-    query.push("(WITH base AS (SELECT f.* FROM analytics.fact f");
-    write_where(asked, Some(Kind::Order), BOUGHT, both, query);
-    write_with_heads(asked, query);
+    write_orders(asked, BOUGHT, both, query);
     query.push(
         ") SELECT customer_id, (array_agg(department_id ORDER BY at DESC, id))[1] AS department_id,
             bool_or(at >= ",
@@ -180,9 +199,7 @@ fn write_cohorts(asked: &Asked<'_>, period: Period, query: &mut QueryBuilder<Pos
         from: None,
         until: period.until,
     };
-    query.push("(WITH base AS (SELECT f.* FROM analytics.fact f");
-    write_where(asked, Some(Kind::Order), BOUGHT, until, query);
-    write_with_heads(asked, query);
+    write_orders(asked, BOUGHT, until, query);
     query.push("), told AS (SELECT customer_id, at, at AT TIME ZONE ");
     query.push_bind(asked.question.zone.name().to_owned());
     query.push(

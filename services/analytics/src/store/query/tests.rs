@@ -159,6 +159,27 @@ fn count_and_mean_are_of_one_population() {
     }
 }
 
+/// Clause OP-4.2: an answer is about who gave the resolution, in every figure and in what it opens into; only where
+/// that was not told about who has the ticket.
+#[test]
+fn answers_are_by_who_gave_the_resolution() {
+    let all = context(vec![Scope::All], ClassSet::default());
+    let whose = "coalesce(f.employee_id, home.employee_id)";
+    for metric in ["satisfaction", "service_score", "result_score"] {
+        let by = |dimension| written(&asking(metric, &[dimension], 0), Door::Staff, &all);
+        let sql = by(Dimension::Employee);
+        assert!(sql.contains(whose), "{sql}");
+        assert_eq!(sql.matches("analytics.fact home").count(), 1, "{sql}");
+        assert!(!by(Dimension::Department).contains("home"));
+        let (count, _) = opened_by(metric, &[Dimension::Employee], &all, Door::StaffRecords);
+        assert!(count.contains(whose), "{count}");
+        assert_eq!(count.matches("analytics.fact home").count(), 1, "{count}");
+    }
+    let request = asking("tickets", &[Dimension::Employee], 0);
+    let sql = written(&request, Door::Staff, &all);
+    assert!(!sql.contains("home"), "{sql}");
+}
+
 /// Clauses CF-6.1, IH-8.1: by customers only what is cleared of what they bought is counted.
 #[test]
 fn customers_are_ranked_by_what_is_cleared() {
@@ -224,9 +245,8 @@ fn departments_of_few_people_are_left_out_of_perturbed_data() {
         let (exact, _) = opened(metric.id, &[], &context(vec![Scope::All], class));
         assert!(!exact.contains(TOLD), "{exact}");
     }
-    // Answers are about whoever has the ticket.
     for (metric, whose) in [
-        ("satisfaction", "home.employee_id"),
+        ("satisfaction", "coalesce(f.employee_id, home.employee_id)"),
         ("tickets", "f.employee_id"),
         ("product_sales", "f.employee_id"),
     ] {
@@ -235,10 +255,69 @@ fn departments_of_few_people_are_left_out_of_perturbed_data() {
     }
 }
 
+/// Clauses IH-2.2, CC-1.4: figures of customers, those by customer or region, what is told of many customers only,
+/// and what is opened look at which files were merged, once; nothing else does.
+#[test]
+fn what_is_of_customers_looks_at_merges() {
+    let joins = |sql: &str| sql.matches("analytics.fact absorbed").count();
+    let all = context(vec![Scope::All], ClassSet::of(&[DataClass::Purchase]));
+    for (metric, by, door, expected) in [
+        ("churn", None, Door::Figures, 1),
+        ("cohort_retention", None, Door::Figures, 1),
+        ("buyers", None, Door::Figures, 1),
+        ("sales", Some(Dimension::Customer), Door::Customers, 1),
+        ("sales", Some(Dimension::Region), Door::Figures, 1),
+        ("product_sales", Some(Dimension::Region), Door::Figures, 1),
+        ("sales", Some(Dimension::Month), Door::Figures, 0),
+        ("tickets", Some(Dimension::Priority), Door::Figures, 0),
+        ("orders", Some(Dimension::Employee), Door::Staff, 0),
+        ("customers", Some(Dimension::Region), Door::Figures, 0),
+    ] {
+        let by: Vec<Dimension> = by.into_iter().collect();
+        let limit = if door == Door::Customers { 5 } else { 0 };
+        let request = asking(metric, &by, limit);
+        let exact = written(&request, door, &all);
+        assert_eq!(joins(&exact), expected, "{exact}");
+        if door == Door::Figures {
+            let told = written_of(&request, door, &all, PERTURBED);
+            assert_eq!(joins(&told), 1, "{told}");
+        }
+    }
+    let (count, page) = opened("orders", &[], &all);
+    assert_eq!((joins(&count), joins(&page)), (1, 1), "{count}");
+}
+
+/// Clauses IH-2.2, CF-6.1: who reaches single customers reaches what was made with files that are part of theirs
+/// now, and nothing of a file that is part of another's.
+#[test]
+fn who_reaches_a_customer_reaches_what_became_theirs() {
+    const THEIRS: &str = "(coalesce(absorbed.customer_id, f.customer_id) IS NOT NULL AND \
+                          coalesce(absorbed.customer_id, f.customer_id) = ANY(";
+    let scopes = vec![Scope::Customers(vec![Uuid::from_u128(8)])];
+    for (metric, by) in [
+        ("churn", Dimension::Department),
+        ("sales", Dimension::Region),
+        ("sales", Dimension::Month),
+        ("tickets", Dimension::Priority),
+    ] {
+        let sql = statement(metric, &[by], scopes.clone());
+        assert!(sql.contains(THEIRS), "{sql}");
+    }
+}
+
 fn opened(metric: &str, by: &[Dimension], context: &AccessContext) -> (String, String) {
+    opened_by(metric, by, context, Door::Records)
+}
+
+fn opened_by(
+    metric: &str,
+    by: &[Dimension],
+    context: &AccessContext,
+    door: Door,
+) -> (String, String) {
     let dimensions: Vec<String> = by.iter().map(|_| "x".to_owned()).collect();
     let now = Timestamp::from_second(0).unwrap();
-    let question = question(&asking(metric, by, 0), Door::Records);
+    let question = question(&asking(metric, by, 0), door);
     let opened = records::Opened {
         asked: Asked {
             question: &question,

@@ -3,7 +3,7 @@
 
 use sqlx::{Postgres, QueryBuilder};
 
-use super::{Asked, working};
+use super::{Asked, survivor, working};
 use crate::{
     domain::perturbation::{Noise, REPLACED},
     store::population::{Facts, Spec},
@@ -19,7 +19,8 @@ fn record(spec: &Spec) -> &'static str {
     }
 }
 
-/// Whose it is; what has no customer is its own.
+/// Whose coin is tossed for it, that of the file it was made with: a merge tosses for no record anew, as two
+/// tosses would tell more of it than one. What has no customer is its own.
 fn whose(spec: &Spec) -> String {
     match spec.facts {
         Facts::Reads => "NULL::uuid".to_owned(),
@@ -49,9 +50,13 @@ pub(super) fn bit(id: &str) -> String {
     format!("(1::int8 << (({} >> 8) & 63)::int4)", toss(id))
 }
 
-/// That of the customer of a row.
+/// That of the customer of a row. Files of one customer are one.
 pub(super) fn customer(spec: &Spec) -> String {
-    bit(&whose(spec))
+    let customer = match spec.facts {
+        Facts::Of(_) => format!("coalesce({}, {})", survivor::CUSTOMER, record(spec)),
+        _ => whose(spec),
+    };
+    bit(&customer)
 }
 
 /// At least how many customers a group has.
@@ -73,7 +78,7 @@ pub(super) fn each_head(heads: &str) -> String {
 /// of all customers (fifths, the last month) is then made of those that are there.
 pub(super) fn write_with_heads(asked: &Asked<'_>, query: &mut QueryBuilder<Postgres>) {
     if asked.of_heads {
-        let heads = heads("f.customer_id", "f.customer_id");
+        let heads = heads(survivor::CUSTOMER, survivor::CUSTOMER);
         query.push(format_args!(" AND {heads} > 0"));
     }
 }

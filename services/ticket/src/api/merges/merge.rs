@@ -226,9 +226,10 @@ impl Tickets {
             call.now,
         )
         .await?;
+        let stands = target.standing();
         let entries = [
-            told(call, "ticket.merged", source, &part, stood),
-            told(call, "ticket.absorbed", target, &whole, target.standing()),
+            told(connection, call, "ticket.merged", source, &part, stood).await?,
+            told(connection, call, "ticket.absorbed", target, &whole, stands).await?,
             joined(call, source, target.id, false),
         ];
         let position = kefu_journal::append(connection, &entries).await?;

@@ -135,8 +135,16 @@ impl Tickets {
             call.now,
         )
         .await?;
+        let moved = NewSplit {
+            messages: &wanted.messages,
+            customer: row.customer_id,
+            from: row.id,
+            revision: row.revision + 1,
+            to: new.id,
+        };
+        splits::insert(connection, &moved).await?;
         let entries = vec![
-            told(call, "ticket.split", &row, columns, stands),
+            told(connection, call, "ticket.split", &row, columns, stands).await?,
             split(call, wanted, &row),
         ];
         let origin = Origin {
@@ -147,14 +155,6 @@ impl Tickets {
         let successor = self
             .open_successor(connection, call, &new, &origin, entries)
             .await?;
-        let moved = NewSplit {
-            messages: &wanted.messages,
-            customer: row.customer_id,
-            from: row.id,
-            revision: row.revision + 1,
-            to: new.id,
-        };
-        splits::insert(connection, &moved).await?;
         self.answer_successor(connection, call, (new.id, successor))
             .await
     }

@@ -157,7 +157,8 @@ impl Tickets {
         self.write_note(connection, call, row, &key, &note, call.now)
             .await?;
         merges::undo(connection, row.id, merge, revision, call.now).await?;
-        let mut entries = vec![told(call, "ticket.unmerged", row, &ticket, before)];
+        let own = told(connection, call, "ticket.unmerged", row, &ticket, before).await?;
+        let mut entries = vec![own];
         // What it was part of is another ticket without it, whoever sees that one.
         if let Some(target) = records::beside(connection, merge.target).await? {
             let (id, at) = (target.id, target.revision);
@@ -170,14 +171,10 @@ impl Tickets {
                 call.now,
             )
             .await?;
+            let (parted, columns) = ("ticket.parted", target.columns());
             let stands = target.standing();
-            entries.push(told(
-                call,
-                "ticket.parted",
-                &target,
-                target.columns(),
-                stands,
-            ));
+            let other = told(connection, call, parted, &target, columns, stands).await?;
+            entries.push(other);
         }
         entries.push(joined(call, row, merge.target, true));
         let position = kefu_journal::append(connection, &entries).await?;

@@ -20,7 +20,7 @@ use crate::{
         Tickets,
         commands::Command,
         notices::{News, by_itself},
-        present::changed,
+        present::{Heard, changed},
     },
     domain::action::Action,
     store::{
@@ -85,6 +85,7 @@ impl Tickets {
             revision,
         };
         assignments::insert(connection, &assignment).await?;
+        let heard = Heard::of(connection, row.id, &ticket).await?;
         let entry = Entry {
             recorded_at: to.now,
             actor_id: None,
@@ -94,7 +95,7 @@ impl Tickets {
             resource: ticket.name.clone(),
             customer_id: Some(row.customer_id),
             r#type: "ticket.routed",
-            event: changed(&ticket, ticket.state(), to.now, revision),
+            event: changed(&ticket, ticket.state(), to.now, revision, heard),
         };
         let news = News {
             ticket: &ticket,

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use kefu_contracts::{
+    access::SubjectKind,
     journal::{EntryKind, SurveyAct, SurveyChanged, event},
     ticket::Ticket,
 };
@@ -34,11 +35,15 @@ pub(in crate::api) async fn invite(
         return Ok(None);
     };
     let known = |value: &str, collection| parse_name(value, collection).unwrap_or_default();
+    // It is whose the ticket is, whoever said for them that it is resolved.
+    let subject = &call.context.subject;
+    let own = (subject.kind == SubjectKind::Employee).then_some(subject.id);
     let new = NewSurvey {
         id,
         ticket_id: known(&ticket.name, "tickets"),
         customer_id: known(&ticket.customer, "customers"),
         attempt: ticket.reopen_count.saturating_add(1),
+        agent_id: parse_name(&ticket.assignee, "employees").or(own),
         now: call.now,
         expires_at,
     };
@@ -54,6 +59,7 @@ pub(in crate::api) async fn invite(
         attempt: new.attempt,
         department_id: bytes(known(&ticket.department, "departments")),
         revision: 1,
+        agent_id: new.agent_id.map(bytes).unwrap_or_default(),
         ..SurveyChanged::default()
     });
     Ok(Some(entry(

@@ -11,7 +11,10 @@ use uuid::Uuid;
 
 use crate::{
     domain::timing::Timed,
-    store::clocks::{StoredClock, Ticket},
+    store::{
+        assignments::Handed,
+        clocks::{StoredClock, Ticket},
+    },
 };
 
 /// Whether there is something to say of a clock that was kept like this, if at all: it began,
@@ -53,6 +56,17 @@ pub(super) fn changed(
         used_seconds: used.map_or(0, |used| used.as_secs()),
         state: state.into(),
         dropped: false,
+        holder_id: None,
+    }
+}
+
+/// Who had a ticket at a moment, of each time that it changed hands, in order, and of who has it now.
+pub(super) fn holder(handed: &[Handed], now: Option<Uuid>, at: Timestamp) -> Option<Uuid> {
+    let before = handed.iter().rfind(|one| one.at <= at);
+    match (before, handed.first()) {
+        (Some(last), _) => last.to,
+        (None, Some(first)) => first.from,
+        (None, None) => now,
     }
 }
 
@@ -81,4 +95,34 @@ pub(super) fn event(id: Uuid, ticket: &Ticket, clocks: Vec<ChangedClock>) -> eve
         priority: classed.priority,
         clocks,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Clause OP-4.2: a clock that ran out is a matter of who had the ticket then.
+    #[test]
+    fn a_ticket_is_whose_it_was_then() {
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let [one, other] = [1, 2].map(|id| Some(Uuid::from_u128(id)));
+        let change = |second, from, to| Handed {
+            at: at(second),
+            from,
+            to,
+        };
+        let handed = [
+            change(10, None, one),
+            change(20, one, other),
+            change(30, other, None),
+        ];
+        let then = |second| holder(&handed, None, at(second));
+        assert_eq!(
+            [5, 10, 19, 20, 25, 31].map(then),
+            [None, one, one, other, other, None]
+        );
+        // Whoever opens a ticket has it from the beginning, and nobody gave it to them.
+        assert_eq!(holder(&handed[1..], None, at(5)), one);
+        assert_eq!(holder(&[], other, at(5)), other);
+    }
 }

@@ -84,6 +84,24 @@ pub(super) const METRICS: &[Metric] = &[
         },
     },
     Metric {
+        id: "first_contact_resolution",
+        kind: 1,
+        measure: Measure::Rate,
+        dimensions: OF_TICKETS,
+        value: |fact, _| {
+            let once = fact.outcome == Some(1) || fact.repeats > 0;
+            let messages = fact.messages.filter(|_| !fact.merged && once);
+            messages.map(|messages| yes(fact.repeats == 0 && messages == 0))
+        },
+    },
+    Metric {
+        id: "complaint_rate",
+        kind: 1,
+        measure: Measure::Rate,
+        dimensions: OF_TICKETS,
+        value: |fact, _| (!fact.merged).then(|| yes(fact.sort == 2)),
+    },
+    Metric {
         id: "call_duration",
         kind: 1,
         measure: Measure::Duration,
@@ -129,7 +147,7 @@ pub(super) const METRICS: &[Metric] = &[
         id: "satisfaction",
         kind: 3,
         measure: Measure::Rate,
-        dimensions: &[Day, Week, Month, Department, Channel, Attempt],
+        dimensions: &[Day, Week, Month, Department, Employee, Channel, Attempt],
         value: |fact, _| Some(yes(fact.score >= Some(4) && fact.second_score >= Some(4))),
     },
     Metric {

@@ -23,6 +23,7 @@ pub(super) struct Fact {
     pub(super) currency: Option<String>,
     pub(super) attempt: i32,
     pub(super) repeats: i32,
+    pub(super) messages: Option<i32>,
     pub(super) sort: i16,
     pub(super) state: i16,
     pub(super) channel: i16,
@@ -94,6 +95,7 @@ pub(super) fn fact(departments: Vec<Uuid>) -> impl Strategy<Value = Fact> {
         option::of(1_i16..6),
         1_i16..6,
         prop::bool::weighted(0.1),
+        option::of(0_i32..3),
     );
     let bought = prop::collection::btree_map(
         prop::sample::select(vec!["", "手机", "laptop"]),
@@ -106,7 +108,7 @@ pub(super) fn fact(departments: Vec<Uuid>) -> impl Strategy<Value = Fact> {
         let (bought, from) = composed;
         let (kind, at, department, customer, employee, subject, lasted) = places;
         let (seconds, amount, currency, attempt, repeats, sort, state, channel, priority) = numbers;
-        let (outcome, metric, score, second_score, merged) = judged;
+        let (outcome, metric, score, second_score, merged, messages) = judged;
         let at = Timestamp::from_second(at).unwrap();
         let answered = kind == 3;
         Fact {
@@ -130,6 +132,7 @@ pub(super) fn fact(departments: Vec<Uuid>) -> impl Strategy<Value = Fact> {
             currency: currency.map(str::to_owned),
             attempt,
             repeats,
+            messages,
             sort,
             state: if kind == 1 { state.min(5) } else { state },
             channel,
@@ -156,9 +159,9 @@ pub(super) async fn insert(sql: &mut PgConnection, fact: &Fact) {
         "INSERT INTO analytics.fact
              (generation, kind, at, id, part, customer_id, department_id, employee_id, subject_id, ended_at,
               seconds, amount, currency, attempt, repeats, sort, state, channel, priority, outcome, metric, score,
-              second_score, merged, category, products)
+              second_score, merged, category, products, messages)
          SELECT number, $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11::numeric / 100, $12, $13, $14, $15, $16, $17,
-                $18, $19, $20, $21, $22, $23, $24, $25::jsonb FROM analytics.generation WHERE state = 2",
+                $18, $19, $20, $21, $22, $23, $24, $25::jsonb, $26 FROM analytics.generation WHERE state = 2",
     )
     .bind(fact.kind)
     .bind(fact.at.to_sqlx())
@@ -185,6 +188,7 @@ pub(super) async fn insert(sql: &mut PgConnection, fact: &Fact) {
     .bind(fact.merged)
     .bind(&fact.category)
     .bind(products(&fact.products))
+    .bind(fact.messages)
     .execute(&mut *sql)
     .await
     .unwrap();

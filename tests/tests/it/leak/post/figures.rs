@@ -135,9 +135,11 @@ impl Post<'_> {
     pub(super) async fn openings(&self, door: &Door<'_>) {
         for (metric, dimension, field) in FIGURES {
             let class = match *metric {
-                "tickets" | "ticket_satisfaction" | "resolution_rate" | "order_satisfaction" => {
-                    DataClass::Service
-                }
+                "tickets"
+                | "ticket_satisfaction"
+                | "resolution_rate"
+                | "complaint_rate"
+                | "order_satisfaction" => DataClass::Service,
                 "visits" => DataClass::Relation,
                 _ => DataClass::Purchase,
             };
@@ -194,7 +196,7 @@ impl Post<'_> {
             "ticket_satisfaction" => {
                 one.name.starts_with("tickets/") && one.whole.has_field_by_name("satisfaction")
             }
-            "resolution_rate" => {
+            "resolution_rate" | "complaint_rate" => {
                 one.name.starts_with("tickets/") && !one.whole.has_field_by_name("merged_time")
             }
             "orders" => one.name.starts_with("orders/"),
@@ -268,6 +270,7 @@ pub(in crate::leak) const FIGURES: &[(&str, &str, &str)] = &[
     ("orders", "STATUS", "stage"),
     ("order_satisfaction", "DEPARTMENT", "department"),
     ("resolution_rate", "DEPARTMENT", "department"),
+    ("complaint_rate", "DEPARTMENT", "department"),
     ("order_lateness", "DEPARTMENT", "department"),
     ("product_sales", "DEPARTMENT", "department"),
     ("after_sales_rate", "DEPARTMENT", "department"),
@@ -280,6 +283,7 @@ pub(in crate::leak) const FIGURES: &[(&str, &str, &str)] = &[
 /// `figures/`.
 pub(in crate::leak) const DERIVED: &[&str] = &[
     "reopening_rate",
+    "first_contact_resolution",
     "backlog",
     "total_resolution_time",
     "call_duration",
