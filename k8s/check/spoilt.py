@@ -71,6 +71,7 @@ SPOILT = [
      "Deployment ticket: is not among app.kubernetes.io/component=service"),
     (lambda f: [each["metadata"]["labels"].pop("app.kubernetes.io/component", None) for each in objects.of_kind(f, "Deployment")],
      "runbook.md: nothing has app.kubernetes.io/component=service"),
+    (lambda f: drop(f, "ExternalSecret", "suite-keys"), "deployment.md: there is no externalsecret suite-keys"),
     (lambda f: config(f, "ticket", ":50052", ":50053"), "health_listen is not its port"),
     (lambda f: config(f, "ticket", "/database-url", "/url"), "/url, which is not mounted"),
     (lambda f: config(f, "ticket", "max_connection_age_seconds = 300", ""), "live for ever"),
