@@ -52,6 +52,8 @@ SPOILT = [
     (lambda f: one(f, "CronJob", "backup")["spec"]["jobTemplate"]["spec"]["template"]["spec"]["securityContext"].update(runAsUser=0),
      "CronJob backup: runs as root"),
     (lambda f: drop(f, "ExternalSecret", "database-backup"), "CronJob backup-keys: there is no url in the secret database-backup"),
+    (lambda f: drop(f, "ExternalSecret", "database-migrate"), "CronJob backup-by-hand: there is no url in the secret database-migrate"),
+    (lambda f: drop(f, "CronJob", "backup-by-hand"), "runbook.md: there is no cronjob backup-by-hand"),
     (lambda f: pod(f, "ticket")["securityContext"].pop("seccompProfile"), "seccomp"),
     (lambda f: pod(f, "ticket").pop("automountServiceAccountToken"), "token of the API server"),
     (lambda f: process(f)["securityContext"].pop("allowPrivilegeEscalation"), "gain privileges"),
