@@ -103,6 +103,8 @@ SPOILT = [
     (lambda f: rule(f, "ticket", "ingress")["from"][0]["podSelector"]["matchExpressions"][0]["values"].remove("gateway"),
      "gateway → ticket:50051 is in arrows.toml and closed by ingress"),
     (lambda f: drop(f, "NetworkPolicy", "to-database"), "migrate → outside:5432 is in arrows.toml and closed by egress"),
+    (lambda f: drop(f, "NetworkPolicy", "to-connectors"), "customer-profile → outside:443 is in arrows.toml and closed by egress"),
+    (lambda f: rule(f, "to-connectors", "egress")["ports"][0].update(port=8443), "order-followup → outside:8443 is open and not in arrows.toml"),
     (lambda f: rule(f, "from-edge", "ingress")["from"][0].update(namespaceSelector={}), "ns/* → gateway:50051 is open"),
     (lambda f: drop(f, "NetworkPolicy", "dns"), "ticket → ns/kube-system:53 is in arrows.toml and closed by egress"),
 ]
