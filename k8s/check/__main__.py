@@ -6,12 +6,14 @@ python3 k8s/check KUBECTL, with kubernetes-validate on the path.
 import sys
 
 import arrows
+import images
 import overlay
 import spoilt
 
 
 def main(program):
     wrong = list(arrows.unlike_the_code(overlay.TABLE, overlay.K8S.parent / "services"))
+    wrong += images.problems(overlay.K8S.parent / "Containerfile.backup")
     for name in sorted(folder.name for folder in (overlay.K8S / "overlays").iterdir()):
         found = overlay.render(program, name)
         wrong += (problems := [f"overlay {name}: {said}" for said in overlay.problems(name, found)])

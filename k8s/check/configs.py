@@ -5,6 +5,7 @@ import tomllib
 from objects import container, of_kind, services, title
 
 SECRETS = "/run/secrets/kefu"
+COMPONENT = "app.kubernetes.io/component"
 
 # How a process ends (libs/service/src/host.rs, server.rs, telemetry.rs), in seconds, beside the
 # draining of calls and that of jobs, which are `drain_seconds` each.
@@ -26,6 +27,8 @@ def _service(one, found):
     if process["args"] != ["serve", name]:
         yield f"runs {process['args']}"
     config = _config(pod, found)
+    if one["metadata"]["labels"].get(COMPONENT) != "service":
+        yield f"is not among {COMPONENT}=service, which all services are ended and started by"
     if config is None:
         yield "has no config.toml"
         return

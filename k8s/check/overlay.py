@@ -5,6 +5,7 @@ import subprocess
 
 import arrows
 import configs
+import documents
 import objects
 import pods
 import references
@@ -12,6 +13,8 @@ import schemas
 
 K8S = pathlib.Path(__file__).resolve().parent.parent
 TABLE = K8S / "arrows.toml"
+# The overlay that the documents are of.
+TOLD_OF = "prod"
 
 
 def render(program, name):
@@ -27,3 +30,5 @@ def problems(name, found):
     yield from configs.problems(found)
     yield from references.problems(found, references.made_by_hand(K8S / "new-keys"))
     yield from arrows.problems(found, arrows.wanted(TABLE, name))
+    if name == TOLD_OF:
+        yield from documents.problems(found, documents.commands(K8S.parent / "docs"))

@@ -1,5 +1,6 @@
 //! Dashboards and alerts (`k8s/monitoring`) ask for nothing but what the suite measures, by the
-//! names it has in Prometheus; each alert is tried out and has its page, and each page its alert.
+//! names it has in Prometheus, but for what tells of backups; each alert is tried out and has its
+//! page, and each page its alert.
 
 mod promql;
 
@@ -14,6 +15,16 @@ use kefu_service::telemetry::instruments::{INSTRUMENTS, Instrument, Kind};
 use serde_json::Value;
 
 use promql::{Asked, asked};
+
+/// Series that are not the suite's, with their labels: kube-state-metrics' of CronJobs, as nothing
+/// of the suite runs that could miss a backup.
+const FOREIGN: [(&str, [&str; 2]); 2] = [
+    (
+        "kube_cronjob_status_last_successful_time",
+        ["namespace", "cronjob"],
+    ),
+    ("kube_cronjob_created", ["namespace", "cronjob"]),
+];
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
@@ -117,7 +128,11 @@ fn all_series() -> BTreeMap<String, BTreeSet<String>> {
             (name, labels)
         })
     });
-    with_labels.collect()
+    let foreign = FOREIGN.map(|(name, labels)| {
+        let labels = labels.map(str::to_owned);
+        (name.to_owned(), BTreeSet::from(labels))
+    });
+    with_labels.chain(foreign).collect()
 }
 
 /// Complains of what an expression asks for that there is not, and of labels that its
@@ -207,6 +222,11 @@ fn what_is_not_there_is_found_out() {
     let wrong = |expression: &str| complaints(expression, &none);
     assert!(wrong("max by (job) (kefu_job_overdue_seconds)").is_empty());
     assert_eq!(wrong("up == 0"), ["nothing makes up"]);
+    assert!(wrong(r#"time() - kube_cronjob_created{cronjob="backup"}"#).is_empty());
+    assert_eq!(
+        wrong(r#"kube_cronjob_created{job_name="backup"}"#),
+        ["kube_cronjob_created has no job_name"]
+    );
     assert_eq!(
         wrong(r#"sum by (pod) (rate(kefu_job_failures_total{job_name="clocks"}[5m]))"#),
         [
@@ -219,6 +239,30 @@ fn what_is_not_there_is_found_out() {
         ["FORBIDDEN is no reason"]
     );
     assert_eq!(wrong("vector(1)"), ["asks for nothing"]);
+}
+
+#[test]
+fn alerts_of_backups_watch_the_cron_jobs_that_there_are() {
+    let jobs = text("k8s/base/backup/cronjobs.yaml");
+    let overlay = text("k8s/overlays/prod/kustomization.yaml");
+    let names = jobs
+        .lines()
+        .filter_map(|line| line.strip_prefix("  name: "));
+    let made: BTreeSet<_> = names.map(str::to_owned).collect();
+    let mut watched = BTreeSet::new();
+    for alert in alerts() {
+        for selector in asked(&alert.expression).selectors {
+            for (label, value) in selector.matchers {
+                if label == "cronjob" {
+                    watched.insert(value);
+                } else if label == "namespace" {
+                    let said = format!("\nnamespace: {value}\n");
+                    assert!(overlay.contains(&said), "{}: {value}", alert.name);
+                }
+            }
+        }
+    }
+    assert_eq!(watched, made);
 }
 
 #[test]
