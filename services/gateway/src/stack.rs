@@ -209,9 +209,9 @@ impl Stack {
         let held = held.inspect_err(|stale| self.metrics.decided(purpose, Some(stale)))?;
         seen.revision = held.snapshot.revision();
         self.check_bound(&held, &token)?;
-        let ready = self
-            .contexts
-            .context(&held, subject, method, purpose, (seen.now, deadline.bound));
+        let ready =
+            self.contexts
+                .context(&held, subject, method, purpose, (seen.now, deadline.bound));
         self.metrics.decided(purpose, ready.as_ref().err());
         if ready
             .as_ref()

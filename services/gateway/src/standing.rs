@@ -93,7 +93,13 @@ impl Standing {
         let ready = self
             .stack
             .contexts
-            .context(&held, subject, method, self.seen.purpose, (now, Duration::ZERO))
+            .context(
+                &held,
+                subject,
+                method,
+                self.seen.purpose,
+                (now, Duration::ZERO),
+            )
             .map_err(Gone::Refused)?;
         if !ready.ground.is_that_of(&self.ready.ground) {
             return Err(Gone::Changed);

@@ -156,7 +156,13 @@ async fn open_under(busy: bool, full: WatchSnapshotResponse) -> Open {
     let method = method(GET_TICKET).unwrap();
     let ready = stack
         .contexts
-        .context(&held, AGENT, method, Purpose::Service, (now, Duration::ZERO))
+        .context(
+            &held,
+            AGENT,
+            method,
+            Purpose::Service,
+            (now, Duration::ZERO),
+        )
         .unwrap();
     drop(held);
     let seen = Seen {

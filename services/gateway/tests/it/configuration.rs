@@ -91,17 +91,17 @@ fn an_origin_is_spelt_as_browsers_spell_it() {
         "null",
         "*",
     ] {
-        assert!(with(none).is_some_and(|one| one.contains("web_origins")), "{none}");
+        assert!(
+            with(none).is_some_and(|one| one.contains("web_origins")),
+            "{none}"
+        );
     }
 }
 
 #[test]
 fn no_call_may_take_longer_than_a_decision_is_believed() {
     assert_eq!(problem(|config| config.max_deadline_ms = 30_000), None);
-    assert_problem(
-        |config| config.max_deadline_ms = 30_001,
-        "max_deadline_ms",
-    );
+    assert_problem(|config| config.max_deadline_ms = 30_001, "max_deadline_ms");
 }
 
 #[test]

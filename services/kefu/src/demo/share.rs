@@ -98,7 +98,9 @@ async fn called_back(stage: &Stage, share: &Share, customer: &str) -> anyhow::Re
     let refused = stage.within(SOON, async || match get(&client, customer).await {
         Err(status) if status.code() == Code::PermissionDenied => Ok(status),
         Err(status) => Err(status),
-        Ok(_) => Err(Status::internal("the file is open though it was called back")),
+        Ok(_) => Err(Status::internal(
+            "the file is open though it was called back",
+        )),
     });
     let refused = refused.await.map_err(|status| unexpected(&status))?;
     stage.show_refusal(&refused);

@@ -273,10 +273,7 @@ fn what_few_people_did_is_suppressed() {
         (Some(3), true),
         (None, true),
     ] {
-        let behind = Behind {
-            people,
-            ..of(5000)
-        };
+        let behind = Behind { people, ..of(5000) };
         let row = USUAL.tell(metric, row(5000), behind);
         assert_eq!(!row.suppressed, told, "{people:?}");
         assert_eq!(USUAL.count(5000, behind).is_some(), told, "{people:?}");

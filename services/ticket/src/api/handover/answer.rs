@@ -22,7 +22,7 @@ use uuid::Uuid;
 
 use super::{HandOvers, REFUSED, VIEWED, journaled};
 use crate::{
-    api::present::{actor, changed},
+    api::present::{Heard, actor, changed},
     domain::{entry::MEDIUM, handover::Step},
     store::{
         assignments::{self, NewAssignment},
@@ -219,7 +219,8 @@ impl HandOvers {
             assignments::insert(connection, &assignment).await?;
         }
         let (resource, customer) = (ticket.name.clone(), Some(row.customer_id));
-        let event = changed(&ticket, before, now, revision);
+        let heard = Heard::of(connection, row.id, &ticket).await?;
+        let event = changed(&ticket, before, now, revision, heard);
         let kind = "ticket.handed_over";
         Ok(entry(
             call,
