@@ -31,7 +31,7 @@ const HANDLER: &str = "guo.jing";
 pub(crate) const HEAD: &str = "zhou.ting";
 pub(crate) const ADMINISTRATOR: &str = "han.bing";
 
-fn handling(caller: &Caller) -> HandlingServiceClient<Caller> {
+pub(crate) fn handling(caller: &Caller) -> HandlingServiceClient<Caller> {
     HandlingServiceClient::new(caller.clone())
 }
 

@@ -61,7 +61,7 @@ async fn a_backup_that_is_killed_is_none() {
     // pg_dump waits for a table that somebody else has.
     let mut watch = database.connect().await.unwrap();
     let mut lock = sql.begin().await.unwrap();
-    sqlx::query("LOCK TABLE profile.customer IN ACCESS EXCLUSIVE MODE")
+    sqlx::query("LOCK TABLE ticket.message IN ACCESS EXCLUSIVE MODE")
         .execute(&mut *lock)
         .await
         .unwrap();

@@ -14,8 +14,8 @@ use kefu_contracts::{
     policy::{DataClass, Purpose},
     profile::GetCustomerRequest,
     ticket::{
-        AssignTicketRequest, Direction, Level, ReplyToTicketRequest, ResolveTicketRequest, Ticket,
-        TicketKind,
+        AssignTicketRequest, CheckLegitimacyRequest, Direction, Legitimacy, Level,
+        ReplyToTicketRequest, ResolveTicketRequest, Ticket, TicketKind,
     },
 };
 use kefu_service::{clock::Clock, time::to_proto};
@@ -23,6 +23,7 @@ use kefu_testkit::{TestSuite, employee_id, eventually};
 
 use super::{counts, query};
 use crate::{
+    handling::handling,
     records::{customers, enter, open, person, refusal, ticket, tickets},
     shares::shares,
     surveys,
@@ -114,13 +115,24 @@ async fn a_miss_stays_with_who_had_the_ticket() {
     let late = BTreeMap::from([(holder, Some(0.0))]);
     eventually(async || (by_employee("timely_response_rate").await == late).then_some(())).await;
 
-    let erp = suite.caller_for("erp", "integration").after(&agent);
-    let assign = AssignTicketRequest {
+    let granted = CheckLegitimacyRequest {
         name: opened.name,
         etag: opened.etag,
+        legitimacy: Legitimacy::Granted.into(),
+        reason: "延保有效".into(),
+        ..Default::default()
+    };
+    // Tokens do not last that long.
+    let again = suite.caller("li.wei").after(&agent);
+    let checked = handling(&again).check_legitimacy(granted).await.unwrap();
+    let checked = checked.into_inner();
+    let assign = AssignTicketRequest {
+        name: checked.name,
+        etag: checked.etag,
         assignee: format!("employees/{}", employee_id("wang.fang")),
         ..Default::default()
     };
+    let erp = suite.caller_for("erp", "integration").after(&again);
     let assigned = tickets(&erp).assign_ticket(assign).await.unwrap();
     let assigned = assigned.into_inner();
     let reply = ReplyToTicketRequest {
