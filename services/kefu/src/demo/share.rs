@@ -35,9 +35,10 @@ pub(super) async fn play(args: ShareArgs, straight: bool) -> anyhow::Result<()> 
     let customer = form::find(&stage).await?;
     let share = form::agreed(&stage, &customer, ShareMode::Access, args.seconds).await?;
     let share = read(&stage, &share, &customer).await?;
-    looks(&stage, &share, &customer, args.seconds).await?;
+    let more = args.seconds / 3;
+    looks(&stage, &share, &customer, more).await?;
     called_back(&stage, &share, &customer).await?;
-    receipt(&stage, &share).await
+    receipt(&stage, &share, 1 + more).await
 }
 
 async fn read(stage: &Stage, share: &Share, customer: &str) -> anyhow::Result<Share> {
@@ -61,7 +62,7 @@ async fn read(stage: &Stage, share: &Share, customer: &str) -> anyhow::Result<Sh
     Ok(share)
 }
 
-/// Looks again and again, for a third of the period.
+/// Looks again and again, for so many seconds.
 async fn looks(stage: &Stage, share: &Share, customer: &str, seconds: u32) -> anyhow::Result<()> {
     stage.tell(APPLICANT, "looks every second.");
     let client = stage.client(APPLICANT)?;
@@ -69,7 +70,7 @@ async fn looks(stage: &Stage, share: &Share, customer: &str, seconds: u32) -> an
         .active_until
         .context("an active share without an end")?;
     let end = from_proto(&end).context("the end of the share")?;
-    for _ in 0..seconds / 3 {
+    for _ in 0..seconds {
         let file = get(&client, customer).await;
         let file = file.map_err(|status| unexpected(&status))?;
         let left = end.duration_since(SystemClock.now());
@@ -107,8 +108,8 @@ async fn called_back(stage: &Stage, share: &Share, customer: &str) -> anyhow::Re
     Ok(())
 }
 
-/// Whoever allowed it sees what came of it, once it is in the audit log.
-async fn receipt(stage: &Stage, share: &Share) -> anyhow::Result<()> {
+/// Whoever allowed it sees what came of it, once all looks are in the audit log.
+async fn receipt(stage: &Stage, share: &Share, looked: u32) -> anyhow::Result<()> {
     stage.tell(HEAD, "asks what was seen.");
     let head = stage.client(HEAD)?;
     let bound = tokio::time::Instant::now() + Duration::from_secs(5);
@@ -118,7 +119,8 @@ async fn receipt(stage: &Stage, share: &Share) -> anyhow::Result<()> {
         };
         let receipt = shares(&head).get_share_receipt(head.request(request)).await;
         let receipt = receipt.map_err(|status| unexpected(&status))?.into_inner();
-        if receipt.looks.is_empty() && tokio::time::Instant::now() < bound {
+        let seen: i64 = receipt.looks.iter().map(|look| look.record_count).sum();
+        if seen < i64::from(looked) && tokio::time::Instant::now() < bound {
             tokio::time::sleep(Duration::from_millis(100)).await;
             continue;
         }
